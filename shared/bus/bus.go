@@ -35,6 +35,7 @@ type Bus struct {
 	js       jetstream.JetStream
 	log      *slog.Logger
 	replicas int
+	queue    int // of one subscription of Watch
 	window   *semaphore.Weighted
 	closed   chan struct{}
 	count    counters
@@ -48,6 +49,7 @@ type options struct {
 	nats     []nats.Option
 	log      *slog.Logger
 	replicas int
+	queue    int
 }
 
 // An Option changes how Connect connects.
@@ -84,16 +86,22 @@ func Replicas(n int) Option {
 	return func(o *options) { o.replicas = n }
 }
 
+// WatchQueue is how many events may wait for a slow watcher before there is a gap; 10,000 without it.
+func WatchQueue(n int) Option {
+	return func(o *options) { o.queue = n }
+}
+
 // Connect opens the bus and makes the streams that are missing. It fails if the server cannot be reached now; later
 // losses of the connection are repaired in the background.
 func Connect(ctx context.Context, url string, opts ...Option) (*Bus, error) {
-	o := options{log: slog.Default(), replicas: 1}
+	o := options{log: slog.Default(), replicas: 1, queue: 10_000}
 	for _, opt := range opts {
 		opt(&o)
 	}
 	b := &Bus{
 		log:         o.log,
 		replicas:    o.replicas,
+		queue:       o.queue,
 		window:      semaphore.NewWeighted(publishWindow),
 		closed:      make(chan struct{}),
 		reconnected: make(map[int]func()),

@@ -36,6 +36,10 @@ func (b *Bus) Watch(topics []event.Topic, each func(event.Event), gap func()) (s
 			return nil, fmt.Errorf("watch events: %w", b.cause(err))
 		}
 		w.subs = append(w.subs, sub)
+		if err := sub.SetPendingLimits(b.queue, -1); err != nil {
+			w.stop()
+			return nil, fmt.Errorf("watch events: %w", b.cause(err))
+		}
 	}
 	if err := b.conn.Flush(); err != nil { // only then has the server taken the subscriptions
 		w.stop()
