@@ -1,0 +1,219 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/castor-iot/castor/shared/store"
+)
+
+func (t *table) Get(ctx context.Context, ids []string) ([]bson.Raw, error) {
+	if err := t.d.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer t.d.open.RUnlock()
+	docs := make([]bson.Raw, len(ids))
+	for i, id := range ids {
+		doc, err := t.d.get(t.d.db, t.docKey(id))
+		if err != nil {
+			return nil, err
+		}
+		docs[i] = doc
+	}
+	return docs, nil
+}
+
+func (t *table) Write(ctx context.Context, writes []store.Write) ([]error, error) {
+	if err := t.d.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer t.d.open.RUnlock()
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+
+	c := commit{t: t, batch: t.d.db.NewBatch()}
+	defer c.batch.Close()
+	if len(writes) > 1 {
+		c.docs, c.owners = make(map[string]bson.Raw, len(writes)), map[string]string{}
+	}
+	// All keys that are read before they are written are locked first: those of the documents, and of what must be unique.
+	var locks lockSet
+	var e entries
+	for _, w := range writes {
+		t.want(&locks, []byte(w.ID))
+		for _, x := range t.indexes {
+			if !x.record.Unique || w.Doc == nil {
+				continue
+			}
+			e.reset()
+			_ = e.add(x, w.Doc, w.ID) // its error is met again
+			for i := range e.len() {
+				t.want(&locks, e.key(i))
+			}
+		}
+	}
+	errs := make([]error, len(writes))
+	t.lock(&locks)
+	for i, w := range writes {
+		if errs[i] = c.add(w); errors.Is(errs[i], store.ErrDamaged) || errors.Is(errs[i], store.ErrUnavailable) {
+			t.unlock(&locks)
+			return nil, errs[i]
+		}
+	}
+	if c.batch.Empty() {
+		t.unlock(&locks)
+		return errs, nil
+	}
+	err := t.d.db.ApplyNoSyncWait(c.batch, pebble.Sync)
+	// Other writers see the documents from here on. They need not wait for the disk: theirs come after these in the log.
+	t.unlock(&locks)
+	if err == nil {
+		err = c.batch.SyncWait()
+	}
+	return errs, storeError(err)
+}
+
+// A commit gathers the writes that go to disk together.
+type commit struct {
+	t      *table
+	batch  *pebble.Batch
+	docs   map[string]bson.Raw // documents as this commit leaves them, nil for deleted; itself nil for a single write
+	owners map[string]string   // unique keys as this commit leaves them, "" for free
+	was    entries
+	is     entries
+}
+
+// add adds one write, or says why it cannot be.
+func (c *commit) add(w store.Write) error {
+	old, err := c.doc(w.ID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case w.Op == store.InsertDoc && old != nil:
+		return store.ErrExists
+	case w.Op == store.PutDoc && old != nil && !w.Guard.Match(old):
+		return store.ErrSchema
+	case (w.Op == store.ReplaceDoc || w.Op == store.DeleteDoc) && old == nil:
+		return store.ErrNotFound
+	case w.Op == store.ReplaceDoc && store.RevisionOf(old) != w.Revision:
+		return store.ErrConflict
+	case w.Op == store.DeleteDoc && !w.Guard.Match(old):
+		return store.ErrConflict
+	}
+	c.was.reset()
+	c.is.reset()
+	for _, x := range c.t.indexes {
+		if old != nil {
+			if err := c.was.add(x, old, w.ID); err != nil {
+				return err
+			}
+		}
+		if w.Doc != nil {
+			if err := c.is.add(x, w.Doc, w.ID); err != nil {
+				return err
+			}
+		}
+	}
+	if err := c.checkUnique(w.ID); err != nil {
+		return err
+	}
+	for i := range c.was.len() {
+		if x := c.was.index[i]; !c.is.has(x, c.was.key(i)) {
+			if err := c.batch.Delete(c.was.key(i), nil); err != nil {
+				return storeError(err)
+			}
+			c.own(x, c.was.key(i), "")
+		}
+	}
+	for i := range c.is.len() {
+		if x := c.is.index[i]; !c.was.has(x, c.is.key(i)) {
+			if err := c.batch.Set(c.is.key(i), c.is.value(i), nil); err != nil {
+				return storeError(err)
+			}
+			c.own(x, c.is.key(i), w.ID)
+		}
+	}
+	if c.docs != nil {
+		c.docs[w.ID] = w.Doc
+	}
+	if w.Doc == nil {
+		return storeError(c.batch.Delete(c.t.docKey(w.ID), nil))
+	}
+	return c.setDoc(w.ID, w.Doc)
+}
+
+// setDoc writes the key into the batch directly, without a copy of it.
+func (c *commit) setDoc(id string, doc bson.Raw) error {
+	op := c.batch.SetDeferred(len(c.t.prefix)+len(id), len(doc))
+	copy(op.Key[copy(op.Key, c.t.prefix):], id)
+	copy(op.Value, doc)
+	return storeError(op.Finish())
+}
+
+// doc returns the document as it is, with what the commit has done to it so far.
+func (c *commit) doc(id string) (bson.Raw, error) {
+	if doc, ok := c.docs[id]; ok {
+		return doc, nil
+	}
+	return c.t.d.get(c.t.d.db, c.t.docKey(id))
+}
+
+func (c *commit) own(x *index, key []byte, id string) {
+	if x.record.Unique && c.owners != nil {
+		c.owners[string(key)] = id
+	}
+}
+
+func (c *commit) checkUnique(id string) error {
+	for i := range c.is.len() {
+		x := c.is.index[i]
+		if !x.record.Unique {
+			continue
+		}
+		owner, ok := c.owners[string(c.is.key(i))]
+		if !ok {
+			b, err := c.t.d.get(c.t.d.db, c.is.key(i))
+			if err != nil {
+				return err
+			}
+			owner = string(b)
+		}
+		if owner != "" && owner != id {
+			return fmt.Errorf("%w: %q has the same values in index %q", store.ErrExists, owner, x.record.Name)
+		}
+	}
+	return nil
+}
+
+// Apply reads, adds and compares-and-swaps until no other writer comes between.
+func (t *table) Apply(ctx context.Context, id string, guard store.Filter, add []store.Increment) (bson.Raw, error) {
+	for {
+		docs, err := t.Get(ctx, []string{id})
+		if err != nil {
+			return nil, err
+		}
+		old := docs[0]
+		if old == nil {
+			return nil, store.ErrNotFound
+		}
+		if !guard.Match(old) {
+			return nil, store.ErrConflict
+		}
+		doc, err := store.Add(old, add)
+		if err != nil {
+			return nil, err
+		}
+		errs, err := t.Write(ctx, []store.Write{{Op: store.ReplaceDoc, ID: id, Doc: doc, Revision: store.RevisionOf(old)}})
+		if err == nil {
+			err = errs[0]
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return doc, err
+		}
+	}
+}
