@@ -1,0 +1,45 @@
+package access
+
+import "slices"
+
+// An Allow is what an operation declares of its callers. The zero value allows nobody. Operations on one object decide on
+// that object as well; this is the first door only.
+type Allow struct {
+	// Public lets everybody in, signed in or not.
+	Public bool
+
+	// Roles whose users may call; a maintainer may call whatever any user may.
+	Roles []Role
+
+	// Parts of the platform (functions, connectors) that may call, by name; "*" stands for every one.
+	Parts []string
+}
+
+// Users lets every signed-in user in.
+func Users() Allow { return Allow{Roles: Roles} }
+
+// Only lets users with one of roles in.
+func Only(roles ...Role) Allow { return Allow{Roles: roles} }
+
+// And lets the named parts of the platform in too.
+func (a Allow) And(parts ...string) Allow {
+	a.Parts = append(slices.Clone(a.Parts), parts...)
+	return a
+}
+
+// Parts lets the named parts of the platform in and no user.
+func Parts(names ...string) Allow { return Allow{Parts: names} }
+
+// Permits tells whether c passes. A part that calls for a user needs both to pass.
+func (a Allow) Permits(c Caller) bool {
+	if a.Public {
+		return true
+	}
+	if c.Kind == Part {
+		if !slices.Contains(a.Parts, c.ID) && !slices.Contains(a.Parts, "*") {
+			return false
+		}
+		return c.For == nil || len(a.Roles) == 0 || a.Permits(*c.For)
+	}
+	return len(a.Roles) > 0 && c.Is(append(slices.Clone(a.Roles), Maintainer)...)
+}

@@ -1,0 +1,220 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// A Client calls functions through the user gateway.
+type Client struct {
+	// URL is the gateway's: "https://castor.example".
+	URL string
+
+	// HTTP makes the calls; nil = http.DefaultClient.
+	HTTP *http.Client
+
+	// Authorize yields the Authorization header for calls of function; nil = none. It is asked before every call and
+	// may keep what it has.
+	Authorize func(ctx context.Context, function string) (string, error)
+}
+
+// Page is one page of a list; Next is the cursor of the next one, "" at the end.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+type onBehalfKey struct{}
+
+// OnBehalf makes calls with ctx be made for the user whose bearer token it is; "" changes nothing. Both the caller and the
+// user need the right to what is called.
+func OnBehalf(ctx context.Context, token string) context.Context {
+	if token == "" {
+		return ctx
+	}
+	return context.WithValue(ctx, onBehalfKey{}, token)
+}
+
+type callIDKey struct{}
+
+// WithCallID makes calls with ctx carry id as their X-Call-Id, so that one call can be followed through the functions.
+func WithCallID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, callIDKey{}, id)
+}
+
+// CallID returns what WithCallID set, "" if nothing.
+func CallID(ctx context.Context) string {
+	id, _ := ctx.Value(callIDKey{}).(string)
+	return id
+}
+
+// HeaderFor carries the token of the user on whose behalf a part of the platform calls.
+const HeaderFor = "X-Castor-For"
+
+// maxAnswer bounds what the client reads of an answer.
+const maxAnswer = 64 << 20
+
+// Call sends in (nil = no body) as JSON to a function and fills out (nil = the answer's body is dropped). An error answer
+// comes back as *Problem; a network failure wraps ErrUnavailable.
+func (c *Client) Call(ctx context.Context, method, function, path string, in, out any) error {
+	return c.call(ctx, method, function, path, nil, in, out)
+}
+
+// CBOR marks a value that Call sends as CBOR (RFC 8949) instead of JSON: batches between connectors and functions.
+type CBOR struct{ Value any }
+
+// Raw takes an answer's body as it is.
+type Raw struct {
+	ContentType string
+	Body        []byte
+}
+
+func (c *Client) call(ctx context.Context, method, function, path string, header http.Header, in, out any) error {
+	resp, err := c.Do(ctx, method, function, path, header, in)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s %s: %w: %w", method, function+path, ErrUnavailable, err)
+	case len(body) > maxAnswer:
+		return fmt.Errorf("%s %s: %w: the answer has more than %d bytes", method, function+path, ErrTooLarge, maxAnswer)
+	}
+	switch out := out.(type) {
+	case nil:
+		return nil
+	case *Raw:
+		out.ContentType, out.Body = resp.Header.Get("Content-Type"), body
+		return nil
+	}
+	if len(body) == 0 {
+		return nil
+	}
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/cbor") {
+		err = cbor.Unmarshal(body, out)
+	} else {
+		err = json.Unmarshal(body, out)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: the answer could not be read: %w", method, function+path, err)
+	}
+	return nil
+}
+
+// Do is Call for answers that are read as they come; the caller closes the body. Answers of 400 and above are errors.
+func (c *Client) Do(ctx context.Context, method, function, path string, header http.Header, in any) (*http.Response, error) {
+	body, contentType, err := encode(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, function+path, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.URL, "/")+"/function/"+function+path, body)
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	if contentType != "" && req.Header.Get("Content-Type") == "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if c.Authorize != nil {
+		a, err := c.Authorize(ctx, function)
+		if err != nil {
+			return nil, err
+		}
+		if a != "" {
+			req.Header.Set("Authorization", a)
+		}
+	}
+	if token, ok := ctx.Value(onBehalfKey{}).(string); ok {
+		req.Header.Set(HeaderFor, token)
+	}
+	if id := CallID(ctx); id != "" {
+		req.Header.Set("X-Call-Id", id)
+	}
+	h := c.HTTP
+	if h == nil {
+		h = http.DefaultClient
+	}
+	resp, err := h.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err
+		}
+		return nil, fmt.Errorf("%s %s at %s: %w: %w", method, function+path, c.URL, ErrUnavailable, err)
+	}
+	if resp.StatusCode >= 400 {
+		defer resp.Body.Close()
+		return nil, problem(resp)
+	}
+	return resp, nil
+}
+
+// cborOut writes times as text, which keeps their milliseconds.
+var cborOut = func() cbor.EncMode {
+	m, err := cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC}.EncMode()
+	if err != nil {
+		panic(err)
+	}
+	return m
+}()
+
+func encode(in any) (io.Reader, string, error) {
+	switch in := in.(type) {
+	case nil:
+		return nil, "", nil
+	case CBOR:
+		b, err := cborOut.Marshal(in.Value)
+		return bytes.NewReader(b), "application/cbor", err
+	case Raw:
+		return bytes.NewReader(in.Body), in.ContentType, nil
+	default:
+		b, err := json.Marshal(in)
+		return bytes.NewReader(b), "application/json", err
+	}
+}
+
+// problem reads an error answer, also one that no function wrote.
+func problem(resp *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	p := &Problem{}
+	if json.Unmarshal(body, p) != nil || p.Status == 0 {
+		p = &Problem{Title: http.StatusText(resp.StatusCode), Detail: strings.TrimSpace(string(body[:min(len(body), 200)]))}
+	}
+	p.Status = resp.StatusCode
+	return p
+}
+
+// IfMatch is the header for an edit that must not overwrite another: the version of the part that was read.
+func IfMatch(version int64) http.Header {
+	return http.Header{"If-Match": {fmt.Sprintf("%q", fmt.Sprint(version))}}
+}
+
+// query makes "?a=b" of pairs, leaving out empty values.
+func query(pairs ...string) string {
+	v := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			v.Add(pairs[i], pairs[i+1])
+		}
+	}
+	if len(v) == 0 {
+		return ""
+	}
+	return "?" + v.Encode()
+}

@@ -1,0 +1,38 @@
+package api
+
+import (
+	"context"
+	"time"
+)
+
+// Advertisement is what a service, connector or twin says of itself in the service directory (paper 4.2.2).
+type Advertisement struct {
+	ID   string `json:"id" bson:"_id"`                      // "twin-ingest", "mqtt:op-1"
+	Kind string `json:"kind" bson:"kind"`                   // function, connector, gateway, twin
+	Name string `json:"name" bson:"name"`                   // what it is one of: "twin-ingest"
+	URL  string `json:"url,omitempty" bson:"url,omitempty"` // its entry point; for functions a path below the user gateway
+
+	// Capabilities are what it can do: "ingest", "credentials.resolve", "sweep", "mqtt". Interfaces are how it is spoken to.
+	Capabilities []string `json:"capabilities" bson:"capabilities"`
+	Interfaces   []string `json:"interfaces,omitempty" bson:"interfaces,omitempty"`
+
+	Region  string    `json:"region,omitempty" bson:"region,omitempty"`
+	TTL     int       `json:"ttl" bson:"ttl"` // seconds after which it is gone unless it is registered again; 0 = 60
+	Expires time.Time `json:"expires" bson:"expires"`
+	Updated time.Time `json:"updated" bson:"updated"`
+}
+
+// Register puts an advertisement into the directory, or renews it.
+func (c *Client) Register(ctx context.Context, in Advertisement) (out Advertisement, err error) {
+	return out, c.Call(ctx, "PUT", "directory", "/services/"+in.ID, in, &out)
+}
+
+// Deregister takes an advertisement out.
+func (c *Client) Deregister(ctx context.Context, id string) error {
+	return c.Call(ctx, "DELETE", "directory", "/services/"+id, nil, nil)
+}
+
+// Discover lists what is alive and has the capability; "" = everything.
+func (c *Client) Discover(ctx context.Context, capability string) (out Page[Advertisement], err error) {
+	return out, c.Call(ctx, "GET", "directory", "/services"+query("capability", capability), nil, &out)
+}

@@ -1,0 +1,58 @@
+package api
+
+import (
+	"context"
+
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// ImportResult tells what a bulk import did. Nothing of a faulty line is kept; the other lines are.
+type ImportResult struct {
+	Created   int           `json:"created"`
+	Unchanged int           `json:"unchanged"` // the same identity was there already
+	Faults    []ImportFault `json:"faults,omitempty"`
+}
+
+// ImportFault says which line was not taken, and why.
+type ImportFault struct {
+	Line   int    `json:"line"` // the first is 1; a CSV's header counts
+	Reason string `json:"reason"`
+}
+
+// CreateIdentity makes one identity.
+func (c *Client) CreateIdentity(ctx context.Context, in device.Identity) (out device.Identity, err error) {
+	return out, c.Call(ctx, "POST", "identities", "/identities", in, &out)
+}
+
+// GetIdentity returns an identity.
+func (c *Client) GetIdentity(ctx context.Context, id twin.ID) (out device.Identity, err error) {
+	return out, c.Call(ctx, "GET", "identities", "/identities/"+string(id), nil, &out)
+}
+
+// FindIdentity returns the identity with this serial, or ErrNotFound.
+func (c *Client) FindIdentity(ctx context.Context, serial string) (out device.Identity, err error) {
+	var p Page[device.Identity]
+	if err := c.Call(ctx, "GET", "identities", "/identities"+query("serial", serial), nil, &p); err != nil {
+		return out, err
+	}
+	if len(p.Items) == 0 {
+		return out, ErrNotFound
+	}
+	return p.Items[0], nil
+}
+
+// ListIdentities pages through the identities; prefix limits the ids.
+func (c *Client) ListIdentities(ctx context.Context, prefix, cursor string) (out Page[device.Identity], err error) {
+	return out, c.Call(ctx, "GET", "identities", "/identities"+query("prefix", prefix, "cursor", cursor), nil, &out)
+}
+
+// ImportIdentities takes many identities as "text/csv" (with a header line) or "application/x-ndjson".
+func (c *Client) ImportIdentities(ctx context.Context, contentType string, body []byte) (out ImportResult, err error) {
+	return out, c.Call(ctx, "POST", "identities", "/import", Raw{contentType, body}, &out)
+}
+
+// DeleteIdentity removes an identity that no twin uses.
+func (c *Client) DeleteIdentity(ctx context.Context, id twin.ID) error {
+	return c.Call(ctx, "DELETE", "identities", "/identities/"+string(id), nil, nil)
+}

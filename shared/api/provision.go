@@ -1,0 +1,103 @@
+package api
+
+import (
+	"context"
+
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// ProvisionRequest is a device's request as its connector got it.
+type ProvisionRequest struct {
+	Gateway string      `json:"gateway"`
+	Client  string      `json:"client"` // MQTT client id: where the answer goes
+	Claim   string      `json:"claim"`  // the claim id the gateway authenticated
+	Type    twin.TypeID `json:"type"`   // from the topic
+
+	Serial string            `json:"serial"`
+	MAC    string            `json:"mac,omitempty"`
+	Model  string            `json:"model,omitempty"`
+	Facts  map[string]string `json:"facts,omitempty"`
+	CSR    string            `json:"csr"`
+}
+
+// ProvisionAnswer is what the device is told: on castor/provision/{client}/accepted, rejected or status.
+type ProvisionAnswer struct {
+	Status string  `json:"status"` // accepted, rejected or pending
+	Run    string  `json:"run,omitempty"`
+	State  string  `json:"state,omitempty"`  // of a pending run
+	Reason string  `json:"reason,omitempty"` // of a rejection
+	Bundle *Bundle `json:"bundle,omitempty"`
+}
+
+// Bundle is all a device needs to go operational.
+type Bundle struct {
+	Ref           device.Ref `json:"ref"`           // MQTT client id and {device} of its topics
+	Twin          twin.ID    `json:"twin"`          // for people
+	Gateway       string     `json:"gateway"`       // "tls://host:port"
+	CA            string     `json:"ca"`            // PEM
+	Certificate   string     `json:"certificate"`   // PEM, for the key of the request's CSR
+	Configuration string     `json:"configuration"` // "" if the type has none
+}
+
+// Confirmation tells that a device has confirmed on its operational gateway.
+type Confirmation struct {
+	Gateway string     `json:"gateway"`
+	Ref     device.Ref `json:"ref"`
+	Twin    twin.ID    `json:"twin"`
+}
+
+// ProvisionStep is the data of event provision.step.
+type ProvisionStep struct {
+	Run     string            `json:"run"`
+	Type    twin.TypeID       `json:"type"`
+	Twin    twin.ID           `json:"twin,omitempty"`
+	Owner   string            `json:"owner,omitempty"`
+	Serial  string            `json:"serial"`
+	Outcome provision.Outcome `json:"outcome,omitempty"`
+	Steps   []provision.Step  `json:"steps"` // what was logged since the last event
+}
+
+// Rejection is a request that never became a run, or an attempt on somebody else's run.
+type Rejection struct {
+	ID      string           `json:"id" bson:"_id"`
+	Request ProvisionRequest `json:"request" bson:"request"`
+	Reason  string           `json:"reason" bson:"reason"`
+	At      string           `json:"at" bson:"at"` // RFC 3339
+}
+
+// RequestProvisioning brings a device's request to its type's TDTA.
+func (c *Client) RequestProvisioning(ctx context.Context, in ProvisionRequest) (out ProvisionAnswer, err error) {
+	return out, c.Call(ctx, "POST", "twin-provision", "/requests", in, &out)
+}
+
+// ConfirmProvisioning tells that a device has confirmed.
+func (c *Client) ConfirmProvisioning(ctx context.Context, in Confirmation) error {
+	return c.Call(ctx, "POST", "twin-provision", "/confirmations", in, nil)
+}
+
+// PutModel makes a provisioning model or a new version of it.
+func (c *Client) PutModel(ctx context.Context, in provision.Model) (out provision.Model, err error) {
+	return out, c.Call(ctx, "PUT", "twin-provision", "/models/"+in.ID, in, &out)
+}
+
+// ListModels lists the provisioning models.
+func (c *Client) ListModels(ctx context.Context, cursor string) (out Page[provision.Model], err error) {
+	return out, c.Call(ctx, "GET", "twin-provision", "/models"+query("cursor", cursor), nil, &out)
+}
+
+// GetRun returns a run with its log.
+func (c *Client) GetRun(ctx context.Context, id string) (out provision.Run, err error) {
+	return out, c.Call(ctx, "GET", "twin-provision", "/runs/"+id, nil, &out)
+}
+
+// ListRuns pages through the runs the caller may see, newest first; twin "" = all.
+func (c *Client) ListRuns(ctx context.Context, id twin.ID, cursor string) (out Page[provision.Run], err error) {
+	return out, c.Call(ctx, "GET", "twin-provision", "/runs"+query("twin", string(id), "cursor", cursor), nil, &out)
+}
+
+// ListRejections pages through the rejections, newest first.
+func (c *Client) ListRejections(ctx context.Context, cursor string) (out Page[Rejection], err error) {
+	return out, c.Call(ctx, "GET", "twin-provision", "/rejections"+query("cursor", cursor), nil, &out)
+}

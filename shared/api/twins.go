@@ -1,0 +1,103 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// TwinChanged is the data of events twin.changed and twin.deleted.
+type TwinChanged struct {
+	Twin  twin.ID    `json:"twin"`
+	Kind  twin.Kind  `json:"kind"`
+	Phase twin.Phase `json:"phase,omitempty"`
+	Part  string     `json:"part"` // definition or live
+}
+
+// NewTwin makes a twin of any kind. For instances that is for people who bring devices in by hand; provisioning makes its own.
+type NewTwin struct {
+	ID         twin.ID         `json:"id"`
+	Kind       twin.Kind       `json:"kind"`
+	Definition twin.Definition `json:"definition"`
+}
+
+// TwinQuery selects twins; zero fields select nothing out.
+type TwinQuery struct {
+	Kind      twin.Kind
+	Type      twin.TypeID
+	Aggregate twin.ID
+	Owner     string
+	Phase     twin.Phase
+	Tag       string
+	Prefix    string // of the id
+	Online    string // "true" or "false"
+	Limit     int    // 0 = 100, at most 1,000
+	Cursor    string
+}
+
+func (q TwinQuery) values() string {
+	limit := ""
+	if q.Limit > 0 {
+		limit = fmt.Sprint(q.Limit)
+	}
+	return query("kind", string(q.Kind), "type", string(q.Type), "aggregate", string(q.Aggregate), "owner", q.Owner,
+		"phase", string(q.Phase), "tag", q.Tag, "prefix", q.Prefix, "online", q.Online, "limit", limit, "cursor", q.Cursor)
+}
+
+// TwinCounts is how many twins the caller sees, by phase and presence.
+type TwinCounts struct {
+	Instances  int                `json:"instances"`
+	Types      int                `json:"types"`
+	Aggregates int                `json:"aggregates"`
+	Phases     map[twin.Phase]int `json:"phases"`
+	Online     int                `json:"online"`
+}
+
+// PhaseChange moves an instance to another phase of its life; only provisioning may ask.
+type PhaseChange struct {
+	Phase         twin.Phase          `json:"phase"`
+	Configuration *twin.Configuration `json:"configuration,omitempty"` // as delivered; nil leaves it
+}
+
+// CreateTwin makes a twin.
+func (c *Client) CreateTwin(ctx context.Context, in NewTwin) (out twin.Twin, err error) {
+	return out, c.Call(ctx, "POST", "twins", "/twins", in, &out)
+}
+
+// GetTwin returns a twin.
+func (c *Client) GetTwin(ctx context.Context, id twin.ID) (out twin.Twin, err error) {
+	return out, c.Call(ctx, "GET", "twins", "/twins/"+url.PathEscape(string(id)), nil, &out)
+}
+
+// ListTwins pages through the twins the caller may see.
+func (c *Client) ListTwins(ctx context.Context, q TwinQuery) (out Page[twin.Twin], err error) {
+	return out, c.Call(ctx, "GET", "twins", "/twins"+q.values(), nil, &out)
+}
+
+// CountTwins counts what the caller may see.
+func (c *Client) CountTwins(ctx context.Context) (out TwinCounts, err error) {
+	return out, c.Call(ctx, "GET", "twins", "/counts", nil, &out)
+}
+
+// UpdateTwin changes a twin's definition by JSON Merge Patch (RFC 7396). version is the definition's as it was read;
+// ErrStale tells that somebody was faster. 0 = whatever it is.
+func (c *Client) UpdateTwin(ctx context.Context, id twin.ID, version int64, patch any) (out twin.Twin, err error) {
+	h := IfMatch(version)
+	if version == 0 {
+		h = map[string][]string{}
+	}
+	h.Set("Content-Type", "application/merge-patch+json")
+	return out, c.call(ctx, "PATCH", "twins", "/twins/"+url.PathEscape(string(id))+"/definition", h, patch, &out)
+}
+
+// DeleteTwin removes a twin, its history and what belongs to it. A type with instances, or an aggregate with parts, stays: ErrConflict.
+func (c *Client) DeleteTwin(ctx context.Context, id twin.ID) error {
+	return c.Call(ctx, "DELETE", "twins", "/twins/"+url.PathEscape(string(id)), nil, nil)
+}
+
+// SetPhase moves an instance to another phase.
+func (c *Client) SetPhase(ctx context.Context, id twin.ID, in PhaseChange) (out twin.Twin, err error) {
+	return out, c.Call(ctx, "POST", "twins", "/twins/"+url.PathEscape(string(id))+"/phase", in, &out)
+}

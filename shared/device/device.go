@@ -1,0 +1,90 @@
+// Package device is the vocabulary of the things outside: how a device is identified (paper 4.3.1), by what reference its
+// gateway knows it, and what a claim lets it ask for. It keeps nothing and speaks no protocol.
+package device
+
+import (
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// A Ref is what an operational gateway calls a device: its MQTT client id and the {device} of its topics. Only the
+// credential mapper knows which twin it stands for.
+type Ref string
+
+var refPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// Valid returns twin.ErrInvalid if r cannot be a reference: 1 to 64 letters, digits, dashes and underscores.
+func (r Ref) Valid() error {
+	if !refPattern.MatchString(string(r)) {
+		return fmt.Errorf("%w: device reference %.80q must be 1 to 64 letters, digits, '-' or '_'", twin.ErrInvalid, string(r))
+	}
+	return nil
+}
+
+// An Identity is what never changes about a device. Where it is, is the claim's or the twin's to say.
+type Identity struct {
+	// ID becomes the id of the device's twin.
+	ID     twin.ID `json:"id" bson:"_id"`
+	Serial string  `json:"serial" bson:"serial"`                   // unique on the platform
+	MAC    string  `json:"mac,omitempty" bson:"mac,omitempty"`     // lower case with colons; unique where given
+	Model  string  `json:"model,omitempty" bson:"model,omitempty"` // the maker's name of the model
+	Maker  string  `json:"maker,omitempty" bson:"maker,omitempty"` // who made it
+	Type   string  `json:"type,omitempty" bson:"type,omitempty"`   // the type it may be provisioned as; "" = any
+	Made   string  `json:"made,omitempty" bson:"made,omitempty"`   // date of manufacture, RFC 3339 full-date
+	Notes  string  `json:"notes,omitempty" bson:"notes,omitempty"` // static remarks of the maker
+
+	Created time.Time `json:"created" bson:"created"`
+}
+
+var serialPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._:/#-]{0,63}$`)
+
+// Normalise brings the identity to the form that is stored (MAC in lower case, id from the serial where none is given)
+// and returns twin.ErrInvalid, naming the field, if it cannot be.
+func (i *Identity) Normalise() error {
+	i.Serial = strings.TrimSpace(i.Serial)
+	if !serialPattern.MatchString(i.Serial) {
+		return fmt.Errorf("%w: serial %.80q must be 1 to 64 letters, digits or any of \" ._:/#-\", beginning with a letter or digit", twin.ErrInvalid, i.Serial)
+	}
+	if i.MAC != "" {
+		mac, err := net.ParseMAC(strings.TrimSpace(i.MAC))
+		if err != nil {
+			return fmt.Errorf("%w: mac %.40q must be like 02:42:ac:11:00:02", twin.ErrInvalid, i.MAC)
+		}
+		i.MAC = mac.String()
+	}
+	if i.ID == "" {
+		i.ID = idOf(i.Serial)
+	}
+	for _, f := range []struct{ name, value string }{{"model", i.Model}, {"maker", i.Maker}, {"notes", i.Notes}} {
+		if len(f.value) > 256 {
+			return fmt.Errorf("%w: %s has %d bytes, at most 256 are taken", twin.ErrInvalid, f.name, len(f.value))
+		}
+	}
+	if i.Type != "" {
+		if err := twin.ID(i.Type).Valid(); err != nil {
+			return fmt.Errorf("type: %w", err)
+		}
+	}
+	if i.Made != "" {
+		if _, err := time.Parse(time.DateOnly, i.Made); err != nil {
+			return fmt.Errorf("%w: made %.40q must be a date like 2026-03-21", twin.ErrInvalid, i.Made)
+		}
+	}
+	return i.ID.Valid()
+}
+
+// idOf makes a twin id of a serial: in lower case, what an id cannot have becomes a dash.
+func idOf(serial string) twin.ID {
+	return twin.ID(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
+			return r
+		}
+		return '-'
+	}, strings.ToLower(serial)))
+}

@@ -1,0 +1,105 @@
+// Package event is the vocabulary of what parts of the platform tell each other: an Event, and the Outbox a document
+// carries so that no event is lost between a write and its publication. It publishes nothing itself; package bus does.
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// A Topic names a kind of event, in dotted lower case: "alarm.raised". Functions subscribe to topics by their
+// `topic` annotation.
+type Topic string
+
+// Topics of the platform. Each comment names the type that Data holds, as JSON.
+const (
+	AlarmRaised       Topic = "alarm.raised"       // monitor.Transition
+	AlarmCleared      Topic = "alarm.cleared"      // monitor.Transition
+	TwinChanged       Topic = "twin.changed"       // api.TwinChanged: any part a person may look at
+	TwinDeleted       Topic = "twin.deleted"       // api.TwinChanged
+	GrantChanged      Topic = "grant.changed"      // api.GrantChanged: empties caches of grants
+	RuleChanged       Topic = "rule.changed"       // api.RuleChanged: empties caches of rules
+	CredentialChanged Topic = "credential.changed" // api.CredentialChanged: empties caches of device reference → twin
+	GatewayApplied    Topic = "gateway.applied"    // api.GatewayApplied: a gateway has taken over a change of its devices
+	ProvisionStep     Topic = "provision.step"     // api.ProvisionStep: a run went on
+	Audit             Topic = "audit"              // access.Record: who changed what
+)
+
+// An Event tells that something has happened. Consumers dedupe by ID and bear reordering.
+type Event struct {
+	// ID is the same whenever the same event is published again: the document's id and a number never used again.
+	ID    string `json:"id" bson:"id"`
+	Topic Topic  `json:"topic" bson:"topic"`
+
+	// Subject is the id of the twin (or type, run, grant …) the event is about; "" if it is about none.
+	Subject string `json:"subject,omitempty" bson:"subject,omitempty"`
+
+	At   time.Time       `json:"at" bson:"at"`
+	Data json.RawMessage `json:"data,omitempty" bson:"data,omitempty"`
+}
+
+// Decode fills v from the event's data.
+func (e Event) Decode(v any) error {
+	if err := json.Unmarshal(e.Data, v); err != nil {
+		return fmt.Errorf("event %s of topic %s: %w", e.ID, e.Topic, err)
+	}
+	return nil
+}
+
+// New returns an event whose data is v as JSON. It panics if v cannot be JSON, which is a programmer's error.
+func New(id string, topic Topic, subject string, at time.Time, v any) Event {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("event %s: %v", topic, err))
+	}
+	return Event{ID: id, Topic: topic, Subject: subject, At: at.UTC().Truncate(time.Millisecond), Data: data}
+}
+
+// MaxPending is how many events a document may hold back while the bus is down; a change that would add more is refused
+// (Outbox.Full) and its caller told to retry.
+const MaxPending = 64
+
+// An Outbox is the part of a document that holds the events still to be published. It is changed in the same
+// compare-and-swap as the rest of the document, so a crash leaves either both or neither. The zero value is empty.
+type Outbox struct {
+	// Next is the number of the next event. It only grows, also past events that were published.
+	Next int64 `json:"next,omitempty" bson:"next,omitempty"`
+
+	Pending []Event `json:"pending,omitempty" bson:"pending,omitempty"`
+
+	// Since is when the oldest pending event was added; the zero time if there is none. Sweeps find documents by it.
+	Since time.Time `json:"since,omitzero" bson:"since,omitempty"`
+}
+
+// Add appends an event about doc, the id of the document that holds the outbox.
+func (o *Outbox) Add(doc string, topic Topic, subject string, at time.Time, v any) {
+	e := New(doc+"#"+strconv.FormatInt(o.Next, 10), topic, subject, at, v)
+	o.Next++
+	if len(o.Pending) == 0 {
+		o.Since = e.At
+	}
+	o.Pending = append(o.Pending, e)
+}
+
+// Full tells whether the outbox has no room left.
+func (o *Outbox) Full() bool { return len(o.Pending) >= MaxPending }
+
+// Clear removes the given events, which have been published. Events that came meanwhile stay.
+func (o *Outbox) Clear(published []Event) {
+	done := make(map[string]bool, len(published))
+	for _, e := range published {
+		done[e.ID] = true
+	}
+	kept := o.Pending[:0:0]
+	for _, e := range o.Pending {
+		if !done[e.ID] {
+			kept = append(kept, e)
+		}
+	}
+	o.Pending, o.Since = kept, time.Time{}
+	if len(kept) > 0 {
+		o.Since = kept[0].At
+	}
+}

@@ -1,0 +1,54 @@
+package monitor
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// A Transition is one alarm beginning or ending. It carries what is needed to decide and to tell people without asking
+// again: location, time, and the events before it (paper FR10).
+type Transition struct {
+	// Alarm is the alarm's id: the same for its beginning and its end, never used twice.
+	Alarm  string  `json:"alarm"`
+	Raised bool    `json:"raised"` // false: cleared
+	Twin   twin.ID `json:"twin"`
+	Name   string  `json:"name,omitempty"` // the twin's name
+	Type   twin.ID `json:"type,omitempty"`
+	Owner  string  `json:"owner,omitempty"`
+
+	Aggregates []twin.ID `json:"aggregates,omitempty"`
+
+	Rule     string   `json:"rule"`
+	Title    string   `json:"title"`
+	Severity Severity `json:"severity"`
+
+	// Property and Value are what made it begin or end; Value is nil when silence did.
+	Property string `json:"property,omitempty"`
+	Value    any    `json:"value,omitempty"`
+
+	// At is when it began or ended, by the device's clock where that is plausible.
+	At time.Time `json:"at"`
+
+	Location *twin.Location    `json:"location,omitempty"`
+	Before   []twin.Occurrence `json:"before,omitempty"`
+}
+
+// AlarmID is the id of the alarm of one episode.
+func AlarmID(t twin.ID, rule string, episode int64) string {
+	return fmt.Sprintf("%s:%s:%d", t, rule, episode)
+}
+
+// Offline is the rule id of the alarm that a silent device raises.
+const Offline = "offline"
+
+// AlarmState is where an alarm is in its life.
+type AlarmState string
+
+// The states of an alarm.
+const (
+	Raised       AlarmState = "raised"
+	Acknowledged AlarmState = "acknowledged" // somebody has taken it on; it is not over
+	Cleared      AlarmState = "cleared"
+)

@@ -1,0 +1,48 @@
+package platform
+
+import (
+	"context"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/monitor"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// The collections that more than one function opens. Each still has one writer (for twins: one per part); the others read,
+// where asking over HTTP would cost the device path a call per batch. All other collections are their function's own.
+
+// OpenGrants opens the grants. Written by authorization, read here.
+func OpenGrants(ctx context.Context, db *store.DB) (*store.Collection[access.Grant], error) {
+	return store.Open[access.Grant](ctx, db, store.Spec{Name: "grants", Schema: 1, Indexes: []store.Index{
+		{Name: "by-subject", Fields: []string{"subject", "object"}},
+		{Name: "by-object", Fields: []string{"object", "subject"}},
+	}})
+}
+
+// OpenTwins opens the twins of all kinds. The definition is written by twins, the live part by twin-ingest.
+func OpenTwins(ctx context.Context, db *store.DB) (*store.Collection[twin.Twin], error) {
+	return store.Open[twin.Twin](ctx, db, store.Spec{Name: "twins", Schema: 1, Indexes: []store.Index{
+		{Name: "by-kind", Fields: []string{"kind"}},
+		{Name: "by-type", Fields: []string{"definition.type"}},
+		{Name: "by-owner", Fields: []string{"definition.owner"}},
+		{Name: "by-aggregate", Fields: []string{"definition.aggregates"}},
+		{Name: "by-tag", Fields: []string{"definition.tags"}},
+		{Name: "by-phase", Fields: []string{"definition.phase"}},
+		{Name: "by-due", Fields: []string{"live.due"}},
+		{Name: "by-outbox", Fields: []string{"outbox.since"}},
+	}})
+}
+
+// OpenRules opens the rules. Written by twin-monitor, read by twin-ingest.
+func OpenRules(ctx context.Context, db *store.DB) (*store.Collection[monitor.Rule], error) {
+	return store.Open[monitor.Rule](ctx, db, store.Spec{Name: "rules", Schema: 1, Indexes: []store.Index{
+		{Name: "by-target", Fields: []string{"target"}},
+	}})
+}
+
+// OpenHistory opens the history. Written by twin-ingest, read by twin-history.
+func OpenHistory(ctx context.Context, db *store.DB) (*store.Collection[api.Record], error) {
+	return store.Open[api.Record](ctx, db, store.Spec{Name: "history", Schema: 1})
+}

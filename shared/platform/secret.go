@@ -1,0 +1,100 @@
+package platform
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// Secrets returns a secret by name. OpenFaaS mounts them as files; the platform on one machine derives parts' secrets.
+type Secrets func(name string) ([]byte, error)
+
+// Names of secrets. A part is given only those it needs.
+const (
+	SecretParts  = "castor-parts"  // 32 bytes: function users checks parts' secrets by it
+	SecretSeal   = "castor-seal"   // 32 bytes: seals what must be kept and read again
+	SecretCACert = "castor-ca"     // PEM
+	SecretCAKey  = "castor-ca-key" // PEM: function credentials, and who starts gateways
+	SecretSMTP   = "castor-smtp"   // password for sending mail; may be missing
+	SecretAdmin  = "castor-admin"  // the first administrator's password, read once while there are no users
+)
+
+// ErrNoSecret tells that there is no secret of that name.
+var ErrNoSecret = errors.New("no such secret")
+
+// PartSecret names the secret of a part.
+func PartSecret(part, gateway string) string {
+	if gateway != "" {
+		return "castor-part-" + part + "-" + gateway
+	}
+	return "castor-part-" + part
+}
+
+// DerivePart is the secret of a part, made from the secret SecretParts: function users need keep none of them.
+func DerivePart(parts []byte, part, gateway string) string {
+	m := hmac.New(sha256.New, parts)
+	fmt.Fprintf(m, "part\x00%s\x00%s", part, gateway)
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+}
+
+// SecretFiles reads secrets from the files of a folder; white space at their ends does not count.
+func SecretFiles(dir string) Secrets {
+	return func(name string) ([]byte, error) {
+		b, err := os.ReadFile(filepath.Join(dir, filepath.Base(name)))
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("%w: %s in %s", ErrNoSecret, name, dir)
+		}
+		return bytes.TrimSpace(b), err
+	}
+}
+
+// Seal encrypts a secret that must be kept (AES-256-GCM under SecretSeal). what is bound into it: a value moved to another
+// place does not open.
+func (p *Platform) Seal(what string, plain []byte) ([]byte, error) {
+	g, err := p.sealer()
+	if err != nil {
+		return nil, err
+	}
+	nonce := make([]byte, g.NonceSize())
+	rand.Read(nonce) // never fails since Go 1.24
+	return g.Seal(nonce, nonce, plain, []byte(what)), nil
+}
+
+// Unseal is the way back. It returns twin.ErrInvalid for what Seal did not make for the same what.
+func (p *Platform) Unseal(what string, sealed []byte) ([]byte, error) {
+	g, err := p.sealer()
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) < g.NonceSize() {
+		return nil, fmt.Errorf("%w: the sealed value of %s is damaged", twin.ErrInvalid, what)
+	}
+	plain, err := g.Open(nil, sealed[:g.NonceSize()], sealed[g.NonceSize():], []byte(what))
+	if err != nil {
+		return nil, fmt.Errorf("%w: the sealed value of %s does not open with the platform's key", twin.ErrInvalid, what)
+	}
+	return plain, nil
+}
+
+func (p *Platform) sealer() (cipher.AEAD, error) {
+	key, err := p.Secrets(SecretSeal)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(key)
+	b, err := aes.NewCipher(sum[:])
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(b)
+}

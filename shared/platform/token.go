@@ -1,0 +1,186 @@
+package platform
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/sync/singleflight"
+)
+
+// Issuer is the iss of every token.
+const Issuer = "castor"
+
+// Audience of users' and service accounts' tokens: any function. A part's token names the one function it is for.
+const Audience = "castor"
+
+// Claims is what a token says. Function users signs it, nobody else.
+type Claims struct {
+	jwt.RegisteredClaims
+	Kind    access.CallerKind `json:"knd"`
+	Roles   []access.Role     `json:"rol,omitempty"`
+	Groups  []string          `json:"grp,omitempty"`
+	Gateway string            `json:"gwy,omitempty"`
+}
+
+// Authenticate tells who calls, from the Authorization header and, for calls on a user's behalf, api.HeaderFor. Without a
+// token the caller is nobody (Kind ""); a bad token is access.ErrUnauthenticated, with the reason.
+func (p *Platform) Authenticate(ctx context.Context, h http.Header) (access.Caller, error) {
+	a := h.Get("Authorization")
+	if a == "" {
+		return access.Caller{}, nil
+	}
+	token, ok := strings.CutPrefix(a, "Bearer ")
+	if !ok {
+		return access.Caller{}, fmt.Errorf("%w: the Authorization header must be \"Bearer\" and a token", access.ErrUnauthenticated)
+	}
+	c, err := p.verify(ctx, token)
+	if err != nil {
+		return access.Caller{}, err
+	}
+	if behalf := h.Get(api.HeaderFor); behalf != "" && c.Kind == access.Part {
+		u, err := p.verify(ctx, behalf)
+		if err != nil {
+			return access.Caller{}, err
+		}
+		if u.Kind == access.Part {
+			return access.Caller{}, fmt.Errorf("%w: %s must carry a user's token", access.ErrUnauthenticated, api.HeaderFor)
+		}
+		c.For = &u
+	}
+	return c, nil
+}
+
+func (p *Platform) verify(ctx context.Context, token string) (access.Caller, error) {
+	var c Claims
+	_, err := jwt.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+		kid, _ := t.Header["kid"].(string)
+		return p.keys.get(ctx, kid)
+	}, jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithIssuer(Issuer), jwt.WithExpirationRequired(), jwt.WithTimeFunc(p.Now), jwt.WithLeeway(5*time.Second))
+	if err != nil {
+		return access.Caller{}, fmt.Errorf("%w: the token is not good: %w", access.ErrUnauthenticated, err)
+	}
+	want := Audience
+	if c.Kind == access.Part {
+		want = p.Part
+	}
+	if len(c.Audience) != 1 || c.Audience[0] != want {
+		return access.Caller{}, fmt.Errorf("%w: the token is for another function", access.ErrUnauthenticated)
+	}
+	return access.Caller{Kind: c.Kind, ID: c.Subject, Roles: c.Roles, Groups: c.Groups, Gateway: c.Gateway}, nil
+}
+
+// UseKeys makes tokens be checked with the keys that fetch returns, instead of asking function users: for users itself.
+func (p *Platform) UseKeys(fetch func(context.Context) (api.JWKS, error)) { p.keys.fetch = fetch }
+
+// keys keeps the public keys tokens are signed with.
+type keys struct {
+	fetch func(context.Context) (api.JWKS, error)
+	now   func() time.Time
+
+	mu    sync.Mutex
+	byID  map[string]ed25519.PublicKey
+	asked time.Time
+	one   singleflight.Group
+}
+
+// keysFor is how long keys are believed without asking again, so that a withdrawn key ends.
+const keysFor = 5 * time.Minute
+
+func (k *keys) get(ctx context.Context, kid string) (ed25519.PublicKey, error) {
+	k.mu.Lock()
+	key, ok := k.byID[kid]
+	age := k.now().Sub(k.asked)
+	k.mu.Unlock()
+	if ok && age < keysFor {
+		return key, nil
+	}
+	// An unknown key may be a new one; a flood of tokens with made-up keys must not become a flood of questions.
+	if !ok && age < time.Second && len(k.byID) > 0 {
+		return nil, fmt.Errorf("unknown key %.40q", kid)
+	}
+	if _, err, _ := k.one.Do("", func() (any, error) { return nil, k.load(context.WithoutCancel(ctx)) }); err != nil {
+		if ok {
+			return key, nil // users is away; the key was good a moment ago
+		}
+		return nil, fmt.Errorf("%w: the keys of function users: %w", api.ErrUnavailable, err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if key, ok = k.byID[kid]; !ok {
+		return nil, fmt.Errorf("unknown key %.40q", kid)
+	}
+	return key, nil
+}
+
+func (k *keys) load(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	set, err := k.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	byID := map[string]ed25519.PublicKey{}
+	for _, j := range set.Keys {
+		if x, err := base64.RawURLEncoding.DecodeString(j.X); err == nil && j.Kty == "OKP" && j.Crv == "Ed25519" && len(x) == ed25519.PublicKeySize {
+			byID[j.Kid] = x
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.byID, k.asked = byID, k.now()
+	return nil
+}
+
+// tokens trades the part's secret for tokens, one per audience, and renews them before they end.
+type tokens struct {
+	api           *api.Client
+	secrets       Secrets
+	part, gateway string
+	now           func() time.Time
+
+	mu  sync.Mutex
+	has map[string]api.Token
+	one singleflight.Group
+}
+
+// public are the calls that need no token: those that give one, and the keys.
+func (t *tokens) authorize(ctx context.Context, function string) (string, error) {
+	t.mu.Lock()
+	tok, ok := t.has[function]
+	t.mu.Unlock()
+	if ok && t.now().Before(tok.Expires.Add(-time.Minute)) {
+		return "Bearer " + tok.Access, nil
+	}
+	v, err, _ := t.one.Do(function, func() (any, error) {
+		secret, err := t.secrets(PartSecret(t.part, t.gateway))
+		if err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		tok, err := t.api.Exchange(ctx, api.Exchange{Part: t.part, Gateway: t.gateway, Secret: string(secret), Audience: function})
+		if err != nil {
+			return nil, fmt.Errorf("a token for function %s: %w", function, err)
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.has == nil {
+			t.has = map[string]api.Token{}
+		}
+		t.has[function] = tok
+		return tok, nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return "Bearer " + v.(api.Token).Access, nil
+}

@@ -1,0 +1,49 @@
+package twin
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+)
+
+// An ID names one twin of any kind, on the whole platform, for ever: "pump-7".
+type ID string
+
+// A TypeID is the ID of a twin of kind type: "pump".
+type TypeID = ID
+
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// ErrInvalid marks a value that a person or device may not set. Its text names the field and what would be right.
+var ErrInvalid = errors.New("invalid")
+
+// Valid returns ErrInvalid if id cannot name a twin: 1 to 64 letters, digits, dots, dashes and underscores, a letter or
+// digit first.
+func (id ID) Valid() error {
+	if !idPattern.MatchString(string(id)) {
+		return fmt.Errorf("%w: id %.80q must be 1 to 64 letters, digits, '.', '-' or '_', beginning with a letter or digit", ErrInvalid, string(id))
+	}
+	return nil
+}
+
+// Kind tells what a twin stands for.
+type Kind string
+
+// The kinds of the paper's hierarchy (4.8).
+const (
+	Instance  Kind = "instance"  // DTI: one device
+	Type      Kind = "type"      // TDTA: owns and provisions its instances
+	Aggregate Kind = "aggregate" // DTA: groups twins, which inherit its configuration
+)
+
+// Phase is where an instance is on its way from the box to retirement (paper 2.2).
+type Phase string
+
+// The phases of an instance. Types and aggregates have none ("").
+const (
+	Onboarding   Phase = "onboarding"   // known, not yet asked for a place
+	Provisioning Phase = "provisioning" // a provisioning run is under way
+	Operational  Phase = "operational"
+	Suspended    Phase = "suspended"
+	Retired      Phase = "retired" // archived: read-only
+)

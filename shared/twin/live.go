@@ -1,0 +1,180 @@
+package twin
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Order is a device's own order of its messages: Epoch grows at each boot, Seq is given when it measures. For devices
+// that have neither, the connector assigns both per session. The zero value is before every message.
+type Order struct {
+	Epoch int64 `json:"epoch" bson:"epoch"`
+	Seq   int64 `json:"seq" bson:"seq"`
+}
+
+// After tells whether o comes after p.
+func (o Order) After(p Order) bool {
+	return o.Epoch > p.Epoch || o.Epoch == p.Epoch && o.Seq > p.Seq
+}
+
+// A Reading is the newest value of one property.
+type Reading struct {
+	Property string `json:"property" bson:"p"`
+
+	// Value is a float64, bool or string, in the unit that the twin's type declares.
+	Value any `json:"value" bson:"v"`
+
+	// At is when the device says it measured, in UTC, cut to milliseconds. Devices' clocks are wrong: it orders nothing.
+	At time.Time `json:"at" bson:"at"`
+
+	// Flag says what is doubtful about the reading; "" = nothing.
+	Flag Flag `json:"flag,omitempty" bson:"flag,omitempty"`
+
+	Order Order `json:"order" bson:"o"`
+}
+
+// A Flag marks a reading that is kept although something about it is doubtful.
+type Flag string
+
+// What can be doubtful.
+const (
+	ClockAhead Flag = "clock-ahead"  // stamped in the future of the platform's clock
+	ClockUnset Flag = "clock-unset"  // stamped before any device of this platform was built
+	OutOfRange Flag = "out-of-range" // outside the range that the type declares
+)
+
+// Live is what the device does and says. Only function twin-ingest writes it.
+type Live struct {
+	// Version grows with every change that a reader can see.
+	Version int64 `json:"version" bson:"version"`
+
+	// Generation is that of the newest mapping from device reference to this twin that messages came by; messages that
+	// came by an older one are refused (the device was replaced).
+	Generation int64 `json:"generation,omitempty" bson:"generation,omitempty"`
+
+	// Last is the newest order among the messages applied.
+	Last Order `json:"last" bson:"last"`
+
+	// Reported is sorted by property.
+	Reported []Reading `json:"reported,omitempty" bson:"reported,omitempty"`
+
+	Presence Presence `json:"presence" bson:"presence"`
+
+	// Rules is the memory of each rule that watches this twin; package monitor gives it its meaning.
+	Rules []RuleState `json:"rules,omitempty" bson:"rules,omitempty"`
+
+	// Recent are the last things that happened, oldest first, at most MaxRecent: an alarm's context (paper FR10).
+	Recent []Occurrence `json:"recent,omitempty" bson:"recent,omitempty"`
+
+	// Due is when somebody must look at this twin even if no message comes (a rule's duration ends, silence becomes
+	// offline); the zero time if never. The scheduled run finds twins by it.
+	Due time.Time `json:"due,omitzero" bson:"due,omitempty"`
+
+	// Messages counts the messages applied, Late those that came after a newer one, Parked those that could not be decoded.
+	Messages int64 `json:"messages" bson:"messages"`
+	Late     int64 `json:"late" bson:"late"`
+	Parked   int64 `json:"parked" bson:"parked"`
+}
+
+// Presence tells whether the device can be reached.
+type Presence struct {
+	Connected bool `json:"connected" bson:"connected"`
+
+	// Session is the id of the newest connection; a disconnect ends only its own session.
+	Session string `json:"session,omitempty" bson:"session,omitempty"`
+
+	Gateway string    `json:"gateway,omitempty" bson:"gateway,omitempty"`
+	Since   time.Time `json:"since,omitzero" bson:"since,omitempty"` // of the last change of Connected
+
+	// LastSeen is when the platform last heard anything from the device.
+	LastSeen time.Time `json:"lastSeen,omitzero" bson:"lastSeen,omitempty"`
+
+	// Offline is set when the type's OfflineAfter has passed without contact.
+	Offline bool `json:"offline" bson:"offline"`
+}
+
+// RuleState is what one rule remembers of one twin.
+type RuleState struct {
+	Rule    string `json:"rule" bson:"rule"`
+	Version int64  `json:"version" bson:"version"` // the rule's version; another one starts from zero
+
+	// Breached is set while the condition holds; Since is the measuring time at which it began, SinceReceived the
+	// platform's time.
+	Breached      bool      `json:"breached" bson:"breached"`
+	Since         time.Time `json:"since,omitzero" bson:"since,omitempty"`
+	SinceReceived time.Time `json:"sinceReceived,omitzero" bson:"sinceReceived,omitempty"`
+
+	// Active is set while an alarm is raised. Episode numbers the alarms of this rule on this twin, the first is 1.
+	Active  bool  `json:"active" bson:"active"`
+	Episode int64 `json:"episode" bson:"episode"`
+
+	// Due is when the condition will have held long enough; the zero time if it does not hold or the alarm is raised.
+	Due time.Time `json:"due,omitzero" bson:"due,omitempty"`
+}
+
+// An Occurrence is one thing that happened to a twin.
+type Occurrence struct {
+	At   time.Time `json:"at" bson:"at"`
+	What string    `json:"what" bson:"what"` // "connected", "alarm raised: cpu.percent > 80", …
+}
+
+// MaxRecent bounds Live.Recent.
+const MaxRecent = 16
+
+// MaxProperties bounds how many properties a twin can report.
+const MaxProperties = 1000
+
+// Reading returns the newest reading of property.
+func (l *Live) Reading(property string) (Reading, bool) {
+	i, ok := l.find(property)
+	if !ok {
+		return Reading{}, false
+	}
+	return l.Reported[i], true
+}
+
+// Report records r as the newest reading of its property and tells whether it changed the twin. A reading that is not
+// after the one held changes nothing, because devices send again what was not acknowledged. So does a reading of a new
+// property when the twin already reports MaxProperties.
+func (l *Live) Report(r Reading) (changed bool) {
+	i, ok := l.find(r.Property)
+	switch {
+	case ok && !r.Order.After(l.Reported[i].Order):
+		return false
+	case ok:
+		l.Reported[i] = r
+	case len(l.Reported) >= MaxProperties:
+		return false
+	default:
+		l.Reported = slices.Insert(l.Reported, i, r)
+	}
+	return true
+}
+
+func (l *Live) find(property string) (int, bool) {
+	return slices.BinarySearchFunc(l.Reported, property, func(r Reading, p string) int { return strings.Compare(r.Property, p) })
+}
+
+// Rule returns the memory of the given version of rule, made new if there is none or only one of another version. The
+// episode number goes on across versions, so that an alarm's id is never used twice.
+func (l *Live) Rule(rule string, version int64) *RuleState {
+	for i := range l.Rules {
+		if s := &l.Rules[i]; s.Rule == rule {
+			if s.Version != version && !s.Active {
+				*s = RuleState{Rule: rule, Version: version, Episode: s.Episode}
+			}
+			return s
+		}
+	}
+	l.Rules = append(l.Rules, RuleState{Rule: rule, Version: version})
+	return &l.Rules[len(l.Rules)-1]
+}
+
+// Happened notes an occurrence, forgetting the oldest beyond MaxRecent.
+func (l *Live) Happened(at time.Time, what string) {
+	l.Recent = append(l.Recent, Occurrence{At: at, What: what})
+	if n := len(l.Recent) - MaxRecent; n > 0 {
+		l.Recent = slices.Delete(l.Recent, 0, n)
+	}
+}

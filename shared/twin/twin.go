@@ -1,0 +1,106 @@
+package twin
+
+import (
+	"time"
+
+	"github.com/castor-iot/castor/shared/event"
+)
+
+// A Twin is one document with parts that are versioned apart, so that an edit conflicts only with edits of the same part:
+// people edit the definition and what is desired, function twin-ingest alone writes the live part.
+type Twin struct {
+	ID   ID   `json:"id" bson:"_id"`
+	Kind Kind `json:"kind" bson:"kind"`
+
+	Definition Definition `json:"definition" bson:"definition"`
+	Live       Live       `json:"live" bson:"live"`
+
+	// Outbox holds the events of this document that are not published yet.
+	Outbox event.Outbox `json:"-" bson:"outbox"`
+
+	Created time.Time `json:"created" bson:"created"`
+}
+
+// Definition is what people and the platform decide about a twin.
+type Definition struct {
+	// Version grows by one with every change of this part; it is the part's ETag.
+	Version int64 `json:"version" bson:"version"`
+
+	// Name is for people; "" stands for the id.
+	Name string `json:"name,omitempty" bson:"name,omitempty"`
+
+	// Type is the TDTA that owns an instance; "" for types and aggregates.
+	Type TypeID `json:"type,omitempty" bson:"type,omitempty"`
+
+	// Owner is the group the twin belongs to; its members may read and write it. "" = only those with a grant.
+	Owner string `json:"owner,omitempty" bson:"owner,omitempty"`
+
+	// Aggregates are the DTAs the twin is a part of.
+	Aggregates []ID `json:"aggregates,omitempty" bson:"aggregates,omitempty"`
+
+	Tags     []string  `json:"tags,omitempty" bson:"tags,omitempty"`
+	Location *Location `json:"location,omitempty" bson:"location,omitempty"`
+
+	// Phase is where an instance is in its life; only the platform sets it.
+	Phase Phase `json:"phase,omitempty" bson:"phase,omitempty"`
+
+	// Configuration is the configuration as it was rendered for this instance and stored on the device (paper 4.4.2).
+	Configuration *Configuration `json:"configuration,omitempty" bson:"configuration,omitempty"`
+
+	// Model is what a type declares of its instances; nil for the other kinds.
+	Model *Model `json:"model,omitempty" bson:"model,omitempty"`
+
+	Updated time.Time `json:"updated" bson:"updated"`
+}
+
+// A Location is where a device is.
+type Location struct {
+	// Region groups places near each other, in the operator's own words: "eu-west", "hall-3". Gateways are chosen by it.
+	Region string `json:"region,omitempty" bson:"region,omitempty"`
+
+	// Site is for people: "hall 3, line 2".
+	Site string `json:"site,omitempty" bson:"site,omitempty"`
+
+	// Latitude and Longitude are degrees in WGS 84; nil if not known.
+	Latitude  *float64 `json:"latitude,omitempty" bson:"latitude,omitempty"`
+	Longitude *float64 `json:"longitude,omitempty" bson:"longitude,omitempty"`
+}
+
+// A Configuration is a template of the configuration directory, populated for one twin.
+type Configuration struct {
+	Template string    `json:"template" bson:"template"`
+	Version  int64     `json:"version" bson:"version"` // the template's version it was rendered from
+	Content  string    `json:"content" bson:"content"`
+	Rendered time.Time `json:"rendered" bson:"rendered"`
+}
+
+// A Model is what a type (TDTA) says of all its instances.
+type Model struct {
+	// Properties the instances report. A property not listed here is kept all the same; it has no unit and no range.
+	Properties []Property `json:"properties,omitempty" bson:"properties,omitempty"`
+
+	// Provisioning names the provisioning model that brings instances in; "" = "automatic".
+	Provisioning string `json:"provisioning,omitempty" bson:"provisioning,omitempty"`
+
+	// Template names the configuration template that is rendered for each instance; "" = none.
+	Template string `json:"template,omitempty" bson:"template,omitempty"`
+
+	// Parameters are values for the type's templates, above the template's own defaults.
+	Parameters map[string]string `json:"parameters,omitempty" bson:"parameters,omitempty"`
+
+	// OfflineAfter is how long an instance may be silent before it counts as offline; 0 = only a lost connection counts.
+	OfflineAfter Duration `json:"offlineAfter,omitempty" bson:"offlineAfter,omitempty"`
+
+	// OfflineSeverity is the severity of the alarm raised when an instance goes offline; "" = no alarm.
+	OfflineSeverity string `json:"offlineSeverity,omitempty" bson:"offlineSeverity,omitempty"`
+}
+
+// A Property describes one value that instances of a type report.
+type Property struct {
+	Name string   `json:"name" bson:"name"`                     // dotted: "cpu.percent"
+	Type string   `json:"type,omitempty" bson:"type,omitempty"` // number, boolean or string; "" = number
+	Unit string   `json:"unit,omitempty" bson:"unit,omitempty"` // UCUM code: "Cel", "%", "By"
+	Min  *float64 `json:"min,omitempty" bson:"min,omitempty"`   // values below are kept and flagged
+	Max  *float64 `json:"max,omitempty" bson:"max,omitempty"`
+	Note string   `json:"note,omitempty" bson:"note,omitempty"` // one sentence for people
+}
