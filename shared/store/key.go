@@ -29,6 +29,9 @@ const (
 	ClassMax       Class = 127
 )
 
+// Classes are those that stored values have beside null, in their order.
+var Classes = []Class{ClassNumber, ClassString, ClassObject, ClassArray, ClassBinary, ClassObjectID, ClassBool, ClassDate, ClassTimestamp, ClassOther}
+
 // ClassOf tells the class of a BSON type.
 func ClassOf(t bson.Type) Class {
 	switch t {

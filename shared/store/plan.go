@@ -199,12 +199,18 @@ func (r Range) beyond(v bson.RawValue, up bool) (parts []Range) {
 		}
 		parts = append(parts, part)
 	}
+	if !r.whole() {
+		return parts
+	}
+	first, last := Classes[0], Classes[len(Classes)-1]
 	switch {
-	case !r.whole():
-	case up:
-		parts = append(parts, Range{From: class + 1, To: ClassMax})
-	case class > ClassNull: // null is apart, because a missing field is null too
-		parts = append(parts, Range{From: ClassNull + 1, To: class - 1}, Range{From: ClassNull, To: ClassNull})
+	case up && class < last:
+		parts = append(parts, Range{From: max(class+1, first), To: last})
+	case !up && class > first:
+		parts = append(parts, Range{From: first, To: class - 1})
+	}
+	if !up && class > ClassNull { // null is apart, because a missing field is null too
+		parts = append(parts, Range{From: ClassNull, To: ClassNull})
 	}
 	return parts
 }
