@@ -2,13 +2,10 @@ package platform
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"os"
 	"sync"
 	"time"
 
-	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/faas"
 	handler "github.com/openfaas/templates-sdk/go-http"
 )
@@ -26,7 +23,7 @@ func Lazy(part string, build func(*Platform) faas.Func) func(handler.Request) (h
 		if f != nil || failed != nil && time.Since(at) < time.Second {
 			return f, failed
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), openFor)
 		defer cancel()
 		b, err := Open(ctx, os.Getenv)
 		at, failed = time.Now(), err
@@ -39,11 +36,8 @@ func Lazy(part string, build func(*Platform) faas.Func) func(handler.Request) (h
 	return func(req handler.Request) (handler.Response, error) {
 		f, err := open()
 		if err != nil {
-			body, _ := json.Marshal(&api.Problem{Title: "Unavailable for now", Status: http.StatusServiceUnavailable,
-				Detail: "function " + part + " could not open its stores; its log says why", CallID: req.Header.Get("X-Call-Id")})
 			os.Stderr.WriteString("function " + part + ": " + err.Error() + "\n")
-			return handler.Response{StatusCode: http.StatusServiceUnavailable, Body: body,
-				Header: http.Header{"Content-Type": {"application/problem+json"}, "Retry-After": {"1"}}}, nil
+			return unavailable(part, req), nil
 		}
 		return f(req)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -65,6 +66,9 @@ func (p *Platform) verify(ctx context.Context, token string) (access.Caller, err
 		kid, _ := t.Header["kid"].(string)
 		return p.keys.get(ctx, kid)
 	}, jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithIssuer(Issuer), jwt.WithExpirationRequired(), jwt.WithTimeFunc(p.Now), jwt.WithLeeway(5*time.Second))
+	if errors.Is(err, api.ErrUnavailable) {
+		return access.Caller{}, err // the token may be good: try again
+	}
 	if err != nil {
 		return access.Caller{}, fmt.Errorf("%w: the token is not good: %w", access.ErrUnauthenticated, err)
 	}
@@ -98,13 +102,13 @@ const keysFor = 5 * time.Minute
 func (k *keys) get(ctx context.Context, kid string) (ed25519.PublicKey, error) {
 	k.mu.Lock()
 	key, ok := k.byID[kid]
-	age := k.now().Sub(k.asked)
+	age, some := k.now().Sub(k.asked), len(k.byID) > 0
 	k.mu.Unlock()
 	if ok && age < keysFor {
 		return key, nil
 	}
 	// An unknown key may be a new one; a flood of tokens with made-up keys must not become a flood of questions.
-	if !ok && age < time.Second && len(k.byID) > 0 {
+	if !ok && age < time.Second && some {
 		return nil, fmt.Errorf("unknown key %.40q", kid)
 	}
 	if _, err, _ := k.one.Do("", func() (any, error) { return nil, k.load(context.WithoutCancel(ctx)) }); err != nil {
