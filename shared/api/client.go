@@ -25,6 +25,10 @@ type Client struct {
 	// Authorize yields the Authorization header for calls of function; nil = none. It is asked before every call and
 	// may keep what it has.
 	Authorize func(ctx context.Context, function string) (string, error)
+
+	// Route names the function to call in place of the well-known one, as the service directory has it; nil = the
+	// well-known one.
+	Route func(function string) string
 }
 
 // Page is one page of a list; Next is the cursor of the next one, "" at the end.
@@ -114,6 +118,9 @@ func (c *Client) call(ctx context.Context, method, function, path string, header
 
 // Do is Call for answers that are read as they come; the caller closes the body. Answers of 400 and above are errors.
 func (c *Client) Do(ctx context.Context, method, function, path string, header http.Header, in any) (*http.Response, error) {
+	if c.Route != nil {
+		function = c.Route(function)
+	}
 	body, contentType, err := encode(in)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, function+path, err)
