@@ -100,7 +100,8 @@ func (s *Store) Ping(ctx context.Context) error {
 const shaKey = "Sha256" // of an object's user metadata, as the client spells it
 
 // Put stores size bytes of r under key and returns when they are safe. An object of that key is replaced whole. No key
-// may be the beginning of another's path: the embedded store refuses "a/b" where "a" is an object. sum is the content's SHA-256, hexadecimal; the server checks it, so a wrong one stores nothing.
+// may be the beginning of another's path: the embedded store refuses "a/b" where "a" is an object. sum is the content's
+// SHA-256, hexadecimal; the server checks it, so a wrong one stores nothing.
 //
 // Errors: ErrInvalid for a malformed key, size or sum, ErrChecksum.
 func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, sum string) error {
