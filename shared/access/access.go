@@ -62,8 +62,12 @@ func (c Caller) Is(roles ...Role) bool {
 	return c.Kind != Part && slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(c.Roles, r) })
 }
 
-// String is how the caller is named in logs and audits: "user:ada", "service:erp", "platform:twin-command for user:ada".
+// String is how the caller is named in logs and audits: "user:ada", "service:erp", "platform:twin-command for user:ada";
+// "nobody" is who shows no token.
 func (c Caller) String() string {
+	if c.Kind == "" {
+		return "nobody"
+	}
 	s := string(c.Kind) + ":" + c.ID
 	if c.For != nil {
 		s += " for " + c.For.String()

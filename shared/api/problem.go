@@ -65,8 +65,8 @@ var table = []struct {
 	{ErrConflict, http.StatusConflict, "Conflict"},
 	{device.ErrClaim, http.StatusForbidden, "Claim refused"},
 	{ErrStale, http.StatusPreconditionFailed, "Changed meanwhile"},
-	{twin.ErrInvalid, http.StatusBadRequest, "Invalid request"},
 	{ErrTooLarge, http.StatusRequestEntityTooLarge, "Too large"},
+	{twin.ErrInvalid, http.StatusBadRequest, "Invalid request"},
 	{ErrTooMany, http.StatusTooManyRequests, "Too many calls"},
 	{ErrUnavailable, http.StatusServiceUnavailable, "Unavailable for now"},
 }

@@ -105,7 +105,12 @@ func mustMarshal(b []byte, err error) []byte {
 func problemReply(p *api.Problem, callID string) handler.Response {
 	q := *p
 	q.CallID = callID
-	r := Reply{Status: q.Status, Value: &q, Header: http.Header{"Content-Type": {"application/problem+json"}}}
+	return ProblemResponse(&q)
+}
+
+// ProblemResponse is the answer that tells a problem, for what answers before any operation does.
+func ProblemResponse(q *api.Problem) handler.Response {
+	r := Reply{Status: q.Status, Value: q, Header: http.Header{"Content-Type": {"application/problem+json"}}}
 	if q.Status == http.StatusUnauthorized {
 		r.Header.Set("Www-Authenticate", `Bearer realm="castor"`)
 	}
