@@ -3,6 +3,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -81,6 +82,26 @@ func (o *Outbox) Add(doc string, topic Topic, subject string, at time.Time, v an
 		o.Since = e.At
 	}
 	o.Pending = append(o.Pending, e)
+}
+
+// Coalesce is Add in place of pending events that say the same: whoever reads the document when the last of them comes
+// knows what all of them meant. So what happens all the time fills no outbox, and each event still has a number of its own,
+// in case the one before is just being published.
+func (o *Outbox) Coalesce(doc string, topic Topic, subject string, at time.Time, v any) {
+	since := o.Since
+	o.Add(doc, topic, subject, at, v)
+	last := len(o.Pending) - 1
+	added := o.Pending[last]
+	kept := make([]Event, 0, last+1)
+	for _, e := range o.Pending[:last] {
+		if e.Topic != topic || e.Subject != subject || !bytes.Equal(e.Data, added.Data) {
+			kept = append(kept, e)
+		}
+	}
+	o.Pending = append(kept, added)
+	if !since.IsZero() {
+		o.Since = since // however often the newest is replaced, the sweep finds the document
+	}
 }
 
 // Full tells whether the outbox has no room left.

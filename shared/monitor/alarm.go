@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/castor-iot/castor/shared/twin"
@@ -33,6 +34,14 @@ type Transition struct {
 
 	Location *twin.Location    `json:"location,omitempty"`
 	Before   []twin.Occurrence `json:"before,omitempty"`
+}
+
+// NewTransition is the beginning (raised) or the end of the alarm that rule state s of twin t stands for, with t's context.
+// Severity and title are the caller's to say; property and value where there are any.
+func NewTransition(t *twin.Twin, s *twin.RuleState, raised bool, at time.Time) Transition {
+	d := &t.Definition
+	return Transition{Alarm: AlarmID(t.ID, s.Rule, s.Episode), Raised: raised, Twin: t.ID, Name: d.Name, Type: d.Type, Owner: d.Owner,
+		Aggregates: d.Aggregates, Rule: s.Rule, Title: s.Rule, At: at, Location: d.Location, Before: slices.Clone(t.Live.Recent)}
 }
 
 // AlarmID is the id of the alarm of one episode.

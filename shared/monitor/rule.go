@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -75,7 +77,7 @@ type Condition struct {
 	Clear *float64 `bson:"clear,omitempty"`
 }
 
-var conditionPattern = regexp.MustCompile(`^\s*(\S+)\s*(>=|<=|==|!=|>|<)\s*(\S+)(?:\s+for\s+(\S+))?(?:\s+clear\s*(>=|<=|>|<)?\s*(\S+))?\s*$`)
+var conditionPattern = regexp.MustCompile(`^\s*([^\s<>=!]+)\s*(>=|<=|==|!=|>|<)\s*(\S+)(?:\s+for\s+(\S+))?(?:\s+clear\s*(>=|<=|>|<)?\s*(\S+))?\s*$`)
 
 // ParseCondition reads the text form: PROPERTY OP NUMBER [for DURATION] [clear NUMBER]. It returns twin.ErrInvalid, saying
 // what is wrong and giving an example.
@@ -104,8 +106,8 @@ func ParseCondition(s string) (Condition, error) {
 		}
 		c.Clear = &v
 	}
-	if len(c.Property) > 128 {
-		return fail("the property has more than 128 bytes")
+	if len(c.Property) > 128 || !utf8.ValidString(c.Property) || strings.ContainsFunc(c.Property, unicode.IsControl) {
+		return fail("the property must have at most 128 bytes and no control characters")
 	}
 	if c.For.D() > 30*24*time.Hour {
 		return fail("the duration is longer than 30 days")
@@ -114,6 +116,8 @@ func ParseCondition(s string) (Condition, error) {
 	case c.Clear == nil:
 	case c.Op == "==" || c.Op == "!=":
 		return fail("clear goes with > >= < <= only")
+	case m[5] != "" && m[5][0] == c.Op[0]:
+		return fail("the alarm clears the other way: write clear without an operator")
 	case c.Op[0] == '>' && *c.Clear > c.Value:
 		return fail("clear must be at or below %g, else the alarm could never stay", c.Value)
 	case c.Op[0] == '<' && *c.Clear < c.Value:

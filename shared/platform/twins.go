@@ -22,5 +22,8 @@ func (p *Platform) Twin(ctx context.Context, twins *store.Collection[twin.Twin],
 	if err != nil {
 		return t, err
 	}
+	if !t.Deleted.IsZero() {
+		return twin.Twin{}, NotFound("twin", string(id))
+	}
 	return t, p.May(ctx, c, right, access.Twin(&t), "twin")
 }

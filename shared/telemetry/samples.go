@@ -35,6 +35,9 @@ func flatten(out []Sample, name string, v any, depth int) ([]Sample, error) {
 		}
 		return name + "." + k
 	}
+	if len(name) > MaxProperty {
+		return nil, fmt.Errorf("%w: property %.128q must have a name of 1 to %d bytes", twin.ErrInvalid, name, MaxProperty)
+	}
 	if depth > 16 {
 		return nil, fmt.Errorf("%w: property %.128q is nested deeper than 16 levels", twin.ErrInvalid, name)
 	}

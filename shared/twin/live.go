@@ -6,15 +6,22 @@ import (
 	"time"
 )
 
-// Order is a device's own order of its messages: Epoch grows at each boot, Seq is given when it measures. For devices
-// that have neither, the connector assigns both per session. The zero value is before every message.
+// Order is a device's own order of its messages: Epoch grows at each boot, Seq is given when it measures. The zero value is
+// before every message.
 type Order struct {
 	Epoch int64 `json:"epoch" bson:"epoch"`
 	Seq   int64 `json:"seq" bson:"seq"`
+
+	// Assigned is set where the device gives neither, so that the connector assigned both, per session.
+	Assigned bool `json:"assigned,omitempty" bson:"assigned,omitempty"`
 }
 
-// After tells whether o comes after p.
+// After tells whether o comes after p. The device's own numbers and assigned ones have nothing to do with each other: where
+// a device changes from one to the other, what arrives later is after.
 func (o Order) After(p Order) bool {
+	if o.Assigned != p.Assigned {
+		return true
+	}
 	return o.Epoch > p.Epoch || o.Epoch == p.Epoch && o.Seq > p.Seq
 }
 
@@ -22,10 +29,11 @@ func (o Order) After(p Order) bool {
 type Reading struct {
 	Property string `json:"property" bson:"p"`
 
-	// Value is a float64, bool or string, in the unit that the twin's type declares.
+	// Value is a float64, bool or string, in the unit that the twin's type declares. A reported nil removes the property.
 	Value any `json:"value" bson:"v"`
 
-	// At is when the device says it measured, in UTC, cut to milliseconds. Devices' clocks are wrong: it orders nothing.
+	// At is when the device says it measured (if it does not say, when it was received), in UTC, cut to milliseconds.
+	// Devices' clocks are wrong: it orders nothing where the device numbers its messages.
 	At time.Time `json:"at" bson:"at"`
 
 	// Flag says what is doubtful about the reading; "" = nothing.
@@ -33,6 +41,22 @@ type Reading struct {
 
 	Order Order `json:"order" bson:"o"`
 }
+
+// after tells whether r is newer than held. Assigned numbers tell when a message arrived, not when it was measured; there a
+// plausible time tells what is late, and the same value of the same time is the same reading sent again.
+func (r Reading) after(held Reading) bool {
+	if r.Order.Assigned && r.timed() && held.timed() {
+		if !r.At.Equal(held.At) {
+			return r.At.After(held.At)
+		}
+		if r.Value == held.Value {
+			return false
+		}
+	}
+	return r.Order.After(held.Order)
+}
+
+func (r Reading) timed() bool { return r.Flag != ClockAhead && r.Flag != ClockUnset }
 
 // A Flag marks a reading that is kept although something about it is doubtful.
 type Flag string
@@ -59,10 +83,16 @@ type Live struct {
 	// Reported is sorted by property.
 	Reported []Reading `json:"reported,omitempty" bson:"reported,omitempty"`
 
+	// Removed is the newest order at which the device removed a property; an older reading does not bring one back.
+	Removed Order `json:"-" bson:"removed,omitempty"`
+
 	Presence Presence `json:"presence" bson:"presence"`
 
 	// Rules is the memory of each rule that watches this twin; package monitor gives it its meaning.
 	Rules []RuleState `json:"rules,omitempty" bson:"rules,omitempty"`
+
+	// Episodes is the highest number of an alarm among rules that are forgotten, so that none is used twice.
+	Episodes int64 `json:"-" bson:"episodes,omitempty"`
 
 	// Recent are the last things that happened, oldest first, at most MaxRecent: an alarm's context (paper FR10).
 	Recent []Occurrence `json:"recent,omitempty" bson:"recent,omitempty"`
@@ -136,19 +166,27 @@ func (l *Live) Reading(property string) (Reading, bool) {
 
 // Report records r as the newest reading of its property and tells whether it changed the twin. A reading that is not
 // after the one held changes nothing, because devices send again what was not acknowledged. So does a reading of a new
-// property when the twin already reports MaxProperties.
+// property when the twin already reports MaxProperties, or when it is older than a removal. A nil value removes the property.
 func (l *Live) Report(r Reading) (changed bool) {
-	i, ok := l.find(r.Property)
+	i, held := l.find(r.Property)
 	switch {
-	case ok && !r.Order.After(l.Reported[i].Order):
+	case held && !r.after(l.Reported[i]):
 		return false
-	case ok:
+	case r.Value == nil:
+		if r.Order.After(l.Removed) {
+			l.Removed = r.Order
+		}
+		if held {
+			l.Reported = slices.Delete(l.Reported, i, i+1)
+		}
+		return held
+	case held:
 		l.Reported[i] = r
-	case len(l.Reported) >= MaxProperties:
+		return true
+	case len(l.Reported) >= MaxProperties || l.Removed != (Order{}) && !r.Order.After(l.Removed):
 		return false
-	default:
-		l.Reported = slices.Insert(l.Reported, i, r)
 	}
+	l.Reported = slices.Insert(l.Reported, i, r)
 	return true
 }
 
@@ -156,8 +194,8 @@ func (l *Live) find(property string) (int, bool) {
 	return slices.BinarySearchFunc(l.Reported, property, func(r Reading, p string) int { return strings.Compare(r.Property, p) })
 }
 
-// Rule returns the memory of the given version of rule, made new if there is none or only one of another version. The
-// episode number goes on across versions, so that an alarm's id is never used twice.
+// Rule returns the memory of the given version of rule, made new if there is none or only one of another version without
+// an alarm. The numbers of its alarms go on across versions, so that an alarm's id is never used twice.
 func (l *Live) Rule(rule string, version int64) *RuleState {
 	for i := range l.Rules {
 		if s := &l.Rules[i]; s.Rule == rule {
@@ -167,12 +205,29 @@ func (l *Live) Rule(rule string, version int64) *RuleState {
 			return s
 		}
 	}
-	l.Rules = append(l.Rules, RuleState{Rule: rule, Version: version})
+	l.Rules = append(l.Rules, RuleState{Rule: rule, Version: version, Episode: l.Episodes})
 	return &l.Rules[len(l.Rules)-1]
 }
 
+// Forget removes the memory of the rules that gone names.
+func (l *Live) Forget(gone func(*RuleState) bool) {
+	l.Rules = slices.DeleteFunc(l.Rules, func(s RuleState) bool {
+		if !gone(&s) {
+			return false
+		}
+		l.Episodes = max(l.Episodes, s.Episode)
+		return true
+	})
+}
+
+// maxWhat bounds what an occurrence says, in bytes: a part of it may come from the device.
+const maxWhat = 200
+
 // Happened notes an occurrence, forgetting the oldest beyond MaxRecent.
 func (l *Live) Happened(at time.Time, what string) {
+	if len(what) > maxWhat {
+		what = strings.ToValidUTF8(what[:maxWhat], "")
+	}
 	l.Recent = append(l.Recent, Occurrence{At: at, What: what})
 	if n := len(l.Recent) - MaxRecent; n > 0 {
 		l.Recent = slices.Delete(l.Recent, 0, n)

@@ -19,6 +19,9 @@ type Twin struct {
 	Outbox event.Outbox `json:"-" bson:"outbox"`
 
 	Created time.Time `json:"created" bson:"created"`
+
+	// Deleted is set on what is left of a twin while it is being removed; for everybody else there is no such twin.
+	Deleted time.Time `json:"-" bson:"deleted,omitempty"`
 }
 
 // Definition is what people and the platform decide about a twin.
