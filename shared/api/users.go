@@ -131,6 +131,11 @@ func (c *Client) Me(ctx context.Context) (out User, err error) {
 	return out, c.Call(ctx, "GET", "users", "/me", nil, &out)
 }
 
+// RotateKeys makes a new signing key. Tokens signed with the one before stay good; doing it twice ends them.
+func (c *Client) RotateKeys(ctx context.Context) (out JWKS, err error) {
+	return out, c.Call(ctx, "POST", "users", "/keys", nil, &out)
+}
+
 // CreateUser makes a user.
 func (c *Client) CreateUser(ctx context.Context, in NewUser) (out User, err error) {
 	return out, c.Call(ctx, "POST", "users", "/users", in, &out)
@@ -139,6 +144,16 @@ func (c *Client) CreateUser(ctx context.Context, in NewUser) (out User, err erro
 // ListUsers pages through the users.
 func (c *Client) ListUsers(ctx context.Context, cursor string) (out Page[User], err error) {
 	return out, c.Call(ctx, "GET", "users", "/users"+query("cursor", cursor), nil, &out)
+}
+
+// GetUser returns a user.
+func (c *Client) GetUser(ctx context.Context, id string) (out User, err error) {
+	return out, c.Call(ctx, "GET", "users", "/users/"+id, nil, &out)
+}
+
+// DeleteUser removes a user; the id stays taken. The last maintainer stays: ErrConflict.
+func (c *Client) DeleteUser(ctx context.Context, id string) error {
+	return c.Call(ctx, "DELETE", "users", "/users/"+id, nil, nil)
 }
 
 // UpdateUser changes a user.
@@ -159,6 +174,21 @@ func (c *Client) CreateGroup(ctx context.Context, in Group) (out Group, err erro
 // ListGroups pages through the groups.
 func (c *Client) ListGroups(ctx context.Context, cursor string) (out Page[Group], err error) {
 	return out, c.Call(ctx, "GET", "users", "/groups"+query("cursor", cursor), nil, &out)
+}
+
+// DeleteGroup removes a group that has no members and owns no twins; the id stays taken.
+func (c *Client) DeleteGroup(ctx context.Context, id string) error {
+	return c.Call(ctx, "DELETE", "users", "/groups/"+id, nil, nil)
+}
+
+// ListAccounts pages through the service accounts.
+func (c *Client) ListAccounts(ctx context.Context, cursor string) (out Page[Account], err error) {
+	return out, c.Call(ctx, "GET", "users", "/accounts"+query("cursor", cursor), nil, &out)
+}
+
+// DeleteAccount removes a service account; the id stays taken.
+func (c *Client) DeleteAccount(ctx context.Context, id string) error {
+	return c.Call(ctx, "DELETE", "users", "/accounts/"+id, nil, nil)
 }
 
 // CreateAccount makes a service account; its secret is in this answer and nowhere else.

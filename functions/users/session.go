@@ -1,0 +1,120 @@
+package users
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/store"
+)
+
+// sessionLife is how long a session lives after its last use.
+const sessionLife = 30 * 24 * time.Hour
+
+// A session is what a refresh token belongs to: "<id>.<secret>". Each use changes the secret; an old one that is shown again
+// was copied by somebody, so it ends the session for both.
+type session struct {
+	ID      string    `bson:"_id"`
+	User    string    `bson:"user"`
+	Epoch   int64     `bson:"epoch"` // the user's when it began
+	Hash    []byte    `bson:"hash"`  // SHA-256 of the secret that is good now
+	Began   time.Time `bson:"began"`
+	Used    time.Time `bson:"used"`
+	Expires time.Time `bson:"expires"`
+}
+
+var errSession = fmt.Errorf("%w: the session is over; sign in again", access.ErrUnauthenticated)
+
+// begin makes a session for a user who has signed in.
+func (u *users) begin(ctx context.Context, v user) (api.Token, error) {
+	now := u.p.Time()
+	if _, err := u.sessions.DeleteRange(ctx, store.Query{Index: "by-expiry", Filter: store.Lt("expires", now), Limit: 100}); err != nil {
+		return api.Token{}, err
+	}
+	secret := random(32)
+	s := session{ID: base64.RawURLEncoding.EncodeToString(random(16)), User: v.ID, Epoch: v.Epoch, Hash: sum(secret), Began: now, Used: now, Expires: now.Add(sessionLife)}
+	if err := u.sessions.Insert(ctx, s); err != nil {
+		return api.Token{}, err
+	}
+	return u.tokenOf(ctx, v, s.ID, secret)
+}
+
+func (u *users) tokenOf(ctx context.Context, v user, session string, secret []byte) (api.Token, error) {
+	t, err := u.sign(ctx, access.Caller{Kind: access.User, ID: v.ID, Roles: v.Roles, Groups: v.Groups}, userLife, userAudience)
+	t.Refresh, t.User = session+"."+base64.RawURLEncoding.EncodeToString(secret), &v.User
+	return t, err
+}
+
+// refresh exchanges a refresh token. Roles and groups are those the user has now.
+func (u *users) refresh(ctx context.Context, _ *faas.Call, in api.Refresh) (api.Token, error) {
+	id, secret, err := parseRefresh(in.Refresh)
+	if err != nil {
+		return api.Token{}, err
+	}
+	now, next := u.p.Time(), random(32)
+	s, err := u.sessions.Update(ctx, id, func(s *session) error {
+		if subtle.ConstantTimeCompare(sum(secret), s.Hash) != 1 || now.After(s.Expires) {
+			return errSession
+		}
+		s.Hash, s.Used, s.Expires = sum(next), now, now.Add(sessionLife)
+		return nil
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return api.Token{}, errSession
+	}
+	if err == nil {
+		var v user
+		if v, err = u.byName(ctx, s.User); err == nil && v.active() && v.Epoch == s.Epoch {
+			return u.tokenOf(ctx, v, id, next)
+		} else if err == nil {
+			err = errSession
+		}
+	}
+	if errors.Is(err, errSession) {
+		if err := u.end(ctx, id); err != nil {
+			return api.Token{}, err
+		}
+	}
+	return api.Token{}, err
+}
+
+// logout ends the session of a refresh token, an old one too. A session that is over already is no error.
+func (u *users) logout(ctx context.Context, c *faas.Call, in api.Refresh) (faas.None, error) {
+	id, _, err := parseRefresh(in.Refresh)
+	if err != nil {
+		return faas.None{}, err
+	}
+	if s, err := u.sessions.Get(ctx, id); err == nil {
+		c.Caller = access.Caller{Kind: access.User, ID: s.User}
+	}
+	return faas.None{}, u.end(ctx, id)
+}
+
+func (u *users) end(ctx context.Context, id string) error {
+	if err := u.sessions.Delete(ctx, id); !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+func parseRefresh(token string) (id string, secret []byte, err error) {
+	id, rest, _ := strings.Cut(token, ".")
+	secret, err = base64.RawURLEncoding.DecodeString(rest)
+	if b, e := base64.RawURLEncoding.DecodeString(id); e != nil || len(b) != 16 || err != nil || len(secret) != 32 {
+		return "", nil, api.Invalid("refresh must be the refresh token that signing in gave")
+	}
+	return id, secret, nil
+}
+
+func sum(secret []byte) []byte {
+	s := sha256.Sum256(secret)
+	return s[:]
+}

@@ -1,0 +1,77 @@
+package users
+
+import (
+	"hash/maphash"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Failed sign-ins that are borne: a burst, then one per interval. Successful ones do not count.
+const (
+	nameBurst, nameEvery     = 20, 5 * time.Second
+	clientBurst, clientEvery = 100, time.Second
+)
+
+// A throttle limits the failures of each key. It has a fixed size: keys share its places by a hash with a secret seed, so
+// that a flood of made-up keys can neither fill memory nor push out the count of the one that is attacked.
+type throttle struct {
+	burst time.Duration // in units of time: failures × every
+	every time.Duration
+	seed  maphash.Seed
+
+	mu    sync.Mutex
+	until [1 << 16]int64 // Unix milliseconds at which all failures are forgotten
+}
+
+func newThrottle(burst int, every time.Duration) *throttle {
+	return &throttle{burst: time.Duration(burst) * every, every: every, seed: maphash.MakeSeed()}
+}
+
+// take counts a failure of key and returns the way to take it back; it returns false when there were too many.
+func (t *throttle) take(key string, now time.Time) (giveBack func(), ok bool) {
+	i := maphash.String(t.seed, key) % uint64(len(t.until))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	next := max(t.until[i], now.UnixMilli()) + t.every.Milliseconds()
+	if next > now.Add(t.burst).UnixMilli() {
+		return nil, false
+	}
+	t.until[i] = next
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.until[i] -= t.every.Milliseconds()
+	}, true
+}
+
+// full tells whether take would refuse.
+func (t *throttle) full(key string, now time.Time) bool {
+	i := maphash.String(t.seed, key) % uint64(len(t.until))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return max(t.until[i], now.UnixMilli())+t.every.Milliseconds() > now.Add(t.burst).UnixMilli()
+}
+
+// client is where a call comes from, as the user gateway says. Only the last address of X-Forwarded-For was written by a
+// proxy of ours; those before it are what the caller claims. IPv6 addresses count by their /64, which one household has.
+func client(h http.Header) string {
+	all := strings.Join(h.Values("X-Forwarded-For"), ",")
+	last := strings.TrimSpace(all[strings.LastIndexByte(all, ',')+1:])
+	if host, _, err := net.SplitHostPort(last); err == nil {
+		last = host
+	}
+	a, err := netip.ParseAddr(strings.Trim(last, "[]"))
+	if err != nil {
+		return ""
+	}
+	a = a.Unmap()
+	if a.Is6() {
+		p, _ := a.WithZone("").Prefix(64)
+		return p.String()
+	}
+	return a.String()
+}
