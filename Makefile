@@ -1,0 +1,36 @@
+# make run      the whole platform on this machine, with this machine as its first device
+# make test     everything: unit, store conformance, house rules, stories from end to end; with -race where there is a C compiler
+# make build    bin/castor and bin/castor-agent
+# make lint     gofmt, go vet, staticcheck
+# make new NAME=x   a new function x in all its places
+
+GO ?= go
+ARGS ?=
+RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+.PHONY: run build test lint new clean
+
+run: build
+	./bin/castor up $(ARGS)
+
+build:
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./infra/castor ./agent/cmd/castor-agent
+
+test:
+	@[ -n "$(RACE)" ] || echo "No C compiler here: the tests run without the race detector."
+	$(GO) test $(RACE) -timeout 9m ./...
+
+lint:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (run gofmt -w):"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+new:
+	@[ -n "$(NAME)" ] || { echo "usage: make new NAME=my-function"; exit 1; }
+	$(GO) run ./tests/house/newfunction $(NAME)
+
+clean:
+	rm -rf bin

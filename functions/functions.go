@@ -1,0 +1,54 @@
+// Package functions lists every function of the platform. One folder here is one function, one entry of stack.yml and one URL
+// /function/<name>; tests/house holds the three together. The platform on one machine and the tests serve All in one
+// process; images are built from one folder each and never see this package.
+package functions
+
+import (
+	"github.com/castor-iot/castor/functions/alerts"
+	"github.com/castor-iot/castor/functions/authorization"
+	"github.com/castor-iot/castor/functions/configurations"
+	"github.com/castor-iot/castor/functions/credentials"
+	"github.com/castor-iot/castor/functions/directory"
+	"github.com/castor-iot/castor/functions/gateways"
+	"github.com/castor-iot/castor/functions/identities"
+	twinhistory "github.com/castor-iot/castor/functions/twin-history"
+	twiningest "github.com/castor-iot/castor/functions/twin-ingest"
+	twinmonitor "github.com/castor-iot/castor/functions/twin-monitor"
+	twinprovision "github.com/castor-iot/castor/functions/twin-provision"
+	twinwatchdog "github.com/castor-iot/castor/functions/twin-watchdog"
+	"github.com/castor-iot/castor/functions/twins"
+	"github.com/castor-iot/castor/functions/users"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
+)
+
+// A Function is one function and what its entry in stack.yml says of it.
+type Function struct {
+	Name string
+	New  func(*platform.Platform) faas.Func
+
+	// Topics of events it takes at POST /events, separated by commas; Schedule is when POST /schedule is called, in the
+	// notation of connectors/events. "" = none.
+	Topics, Schedule string
+
+	// Capabilities are what it advertises in the service directory, separated by commas.
+	Capabilities string
+}
+
+// All lists the functions by name.
+var All = []Function{
+	{Name: "alerts", New: alerts.New, Topics: "alarm.raised,alarm.cleared", Schedule: "@every 5s", Capabilities: "alarms,sweep"},
+	{Name: "authorization", New: authorization.New, Topics: "audit", Capabilities: "authorization,sweep"},
+	{Name: "configurations", New: configurations.New, Capabilities: "configurations"},
+	{Name: "credentials", New: credentials.New, Capabilities: "credentials.resolve,certificates,claims,sweep"},
+	{Name: "directory", New: directory.New, Schedule: "@every 1m", Capabilities: "directory"},
+	{Name: "gateways", New: gateways.New, Topics: "gateway.applied", Capabilities: "gateways,sweep"},
+	{Name: "identities", New: identities.New, Capabilities: "identities"},
+	{Name: "twin-history", New: twinhistory.New, Capabilities: "history"},
+	{Name: "twin-ingest", New: twiningest.New, Capabilities: "ingest,sweep"},
+	{Name: "twin-monitor", New: twinmonitor.New, Schedule: "@every 5s", Capabilities: "rules,sweep"},
+	{Name: "twin-provision", New: twinprovision.New, Topics: "gateway.applied", Schedule: "@every 2s", Capabilities: "provision,sweep"},
+	{Name: "twin-watchdog", New: twinwatchdog.New, Schedule: "@every 10s", Capabilities: "watchdog"},
+	{Name: "twins", New: twins.New, Capabilities: "twins,sweep"},
+	{Name: "users", New: users.New, Capabilities: "users,tokens"},
+}

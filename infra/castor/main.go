@@ -1,0 +1,41 @@
+// Command castor is the platform's one program for people: `castor up` runs the whole platform on this machine, the other
+// commands are an operator's and owner's way to it, and `castor replay` plays recorded devices. It only parses arguments and
+// prints; the work is in packages up, cli and replay.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/castor-iot/castor/infra/castor/cli"
+	"github.com/spf13/cobra"
+)
+
+// version is set when the program is built.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{
+		Use:           "castor",
+		Short:         "Device twins for people who run fleets of devices as a service",
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Example: `  castor up                                   run the whole platform on this machine
+  castor login                                sign in to a platform
+  castor twin list                            see what there is
+  castor history host-1 cpu.percent           what it measured in the last hour
+  castor rule create host "cpu.percent > 80 for 1m clear 70" --severity critical`,
+	}
+	root.AddCommand(upCommand())
+	root.AddCommand(cli.Commands()...)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "castor:", err)
+		os.Exit(1)
+	}
+}

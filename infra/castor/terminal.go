@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/castor-iot/castor/infra/castor/up"
+	"golang.org/x/term"
+)
+
+// A terminal shows what the platform is doing: lines that stay and, on a real terminal, one live line below them. Where the
+// output is a file or a pipe, the live line is printed when it has changed, at most every 30 seconds.
+type terminal struct {
+	out   io.Writer
+	live_ bool
+	now   func() time.Time
+
+	mu    sync.Mutex
+	shown string
+	last  time.Time
+}
+
+func newTerminal(out io.Writer) *terminal {
+	f, ok := out.(*os.File)
+	return &terminal{out: out, live_: ok && term.IsTerminal(int(f.Fd())), now: time.Now}
+}
+
+// line prints a line that stays.
+func (t *terminal) line(format string, a ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.erase()
+	fmt.Fprintf(t.out, format+"\n", a...)
+	if t.live_ {
+		fmt.Fprint(t.out, t.shown)
+	}
+}
+
+func (t *terminal) erase() {
+	if t.live_ && t.shown != "" {
+		fmt.Fprint(t.out, "\r\x1b[K")
+	}
+}
+
+func (t *terminal) bold(s string) string {
+	if t.live_ {
+		return "\x1b[1m" + s + "\x1b[0m"
+	}
+	return s
+}
+
+func (t *terminal) title(s string) { t.line("\n%s\n", t.bold(s)) }
+
+// phase prints one phase as it happens.
+func (t *terminal) phase(p up.Phase) {
+	mark, took := "✓", ""
+	if p.Err != nil {
+		mark, p.Detail = "✗", "could not start"
+	}
+	if p.Took > 0 {
+		took = fmt.Sprintf("  %d ms", p.Took.Milliseconds())
+	}
+	t.line("  %s %-13s %s%s", mark, p.Name, p.Detail, took)
+}
+
+// ready prints what somebody needs to know now. The password is shown once: after that only its hash is there.
+func (t *terminal) ready(c *up.Castor, took time.Duration) {
+	t.line("\n  ready in %.1f s\n", took.Seconds())
+	t.line("  user gateway    %s", t.bold(c.URL))
+	t.line("  devices         %s  (provisioning %s)", c.Operational, c.Provisioning)
+	if c.Password != "" {
+		t.line("\n  first administrator: user %s, password %s", t.bold("admin"), t.bold(c.Password))
+		t.line("  It is shown this once. Try:  castor login --url %s --user admin", c.URL)
+		if err := c.Shown(); err != nil {
+			t.line("  ! the password's file could not be removed: %v", err)
+		}
+	}
+	t.line("\n  Ctrl-C stops.\n")
+}
+
+// counts shows the live line.
+func (t *terminal) counts(c up.Counts) {
+	parts := []string{
+		fmt.Sprintf("%s %d devices, %d online", t.now().Format("15:04:05"), c.Instances, c.Online),
+		fmt.Sprintf("%d messages stored", c.Messages),
+		fmt.Sprintf("%.1f/s", c.Rate),
+	}
+	if c.Provisioning > 0 {
+		parts = append(parts, fmt.Sprintf("%d provisioning", c.Provisioning))
+	}
+	if c.Parked > 0 {
+		parts = append(parts, fmt.Sprintf("%d parked", c.Parked))
+	}
+	parts = append(parts, fmt.Sprintf("%d alarms open", c.Alarms))
+	t.live("  " + strings.Join(parts, " · "))
+}
+
+func (t *terminal) live(s string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.live_ {
+		t.erase()
+		t.shown = s
+		fmt.Fprint(t.out, s)
+		return
+	}
+	if now := t.now(); now.Sub(t.last) >= 30*time.Second {
+		t.last = now
+		fmt.Fprintln(t.out, s)
+	}
+}

@@ -1,0 +1,143 @@
+package up
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Config says how the platform runs on one machine. Its YAML form is castor.yaml in the data directory; flags go above it.
+type Config struct {
+	// Dir is the data directory: store, streams, objects, secrets, the agent's state. One process at a time may use it.
+	Dir string `yaml:"-"`
+
+	// Listen is the user gateway's address; ":0" takes any free port. Empty = 127.0.0.1:8080.
+	Listen string `yaml:"listen,omitempty"`
+
+	// Provisioning and Operational are the addresses of the two MQTT gateways. Empty = 127.0.0.1:8884 and 127.0.0.1:8883.
+	Provisioning string `yaml:"provisioning,omitempty"`
+	Operational  string `yaml:"operational,omitempty"`
+
+	// Hosts are the names and addresses by which devices and people reach this machine; certificates are made for them,
+	// and the first is what devices are told to dial. Empty = 127.0.0.1 and localhost.
+	Hosts []string `yaml:"hosts,omitempty"`
+
+	// TLS has the user gateway serve HTTPS, with a certificate by the platform's CA, or with Certificate and Key (PEM files).
+	TLS         bool   `yaml:"tls,omitempty"`
+	Certificate string `yaml:"certificate,omitempty"`
+	Key         string `yaml:"key,omitempty"`
+
+	// MongoURL puts the twins' state into MongoDB instead of the embedded store.
+	MongoURL string `yaml:"mongoUrl,omitempty"`
+
+	// NATS and Objects are the addresses on which other processes may reach the bus and the object store. Empty = NATS in
+	// this process only, objects on any free port of the loopback interface.
+	NATS    string `yaml:"nats,omitempty"`
+	Objects string `yaml:"objects,omitempty"`
+
+	// SMTP sends alarms by e-mail: smtp://user@host:port; From is the sender. The password is in secrets/castor-smtp.
+	SMTP string `yaml:"smtp,omitempty"`
+	From string `yaml:"from,omitempty"`
+
+	// Interval is how often this machine's own agent measures; 0 = 5 s. NoAgent leaves this machine out.
+	Interval time.Duration `yaml:"interval,omitempty"`
+	NoAgent  bool          `yaml:"noAgent,omitempty"`
+
+	// Region is where the two gateways are, in the operator's words.
+	Region string `yaml:"region,omitempty"`
+
+	// Now and Log are for tests; nil = the machine's clock, and a file in Dir.
+	Now func() time.Time `yaml:"-"`
+	Log slog.Handler     `yaml:"-"`
+
+	// Tell hears of each phase as it happens; nil = nobody.
+	Tell func(Phase) `yaml:"-"`
+}
+
+// A Phase is one line of what is going on, for the terminal.
+type Phase struct {
+	Name   string        // "store", "gateway", "this machine" …
+	Detail string        // one sentence
+	Took   time.Duration // 0 = not measured
+	Err    error
+}
+
+// File is the configuration file in a data directory.
+const File = "castor.yaml"
+
+// ReadFile reads the configuration file of dir into c; a missing one changes nothing. Its errors name file and line.
+func (c *Config) ReadFile(dir string) error {
+	path := filepath.Join(dir, File)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("the configuration cannot be read: %w", err)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("the configuration %s is damaged: %w; mend it or move it away to start with the defaults", path, err)
+	}
+	return nil
+}
+
+// complete fills in defaults and returns an error, naming the setting, for what cannot be.
+func (c *Config) complete() error {
+	if c.Dir == "" {
+		return errors.New("no data directory is given: use --data DIR")
+	}
+	for _, a := range []struct {
+		name      string
+		value     *string
+		otherwise string
+	}{
+		{"listen", &c.Listen, "127.0.0.1:8080"},
+		{"provisioning", &c.Provisioning, "127.0.0.1:8884"},
+		{"operational", &c.Operational, "127.0.0.1:8883"},
+	} {
+		if *a.value == "" {
+			*a.value = a.otherwise
+		}
+		if _, port, err := net.SplitHostPort(*a.value); err != nil || !isPort(port) {
+			return fmt.Errorf("%s: %q is not an address like 127.0.0.1:8080", a.name, *a.value)
+		}
+	}
+	if len(c.Hosts) == 0 {
+		c.Hosts = []string{"127.0.0.1", "localhost"}
+	}
+	if (c.Certificate == "") != (c.Key == "") {
+		return errors.New("certificate and key go together: give both files, or use --tls for a certificate by the platform's CA")
+	}
+	if c.Certificate != "" {
+		c.TLS = true
+	}
+	if c.Interval == 0 {
+		c.Interval = 5 * time.Second
+	}
+	if c.Interval < 100*time.Millisecond {
+		return fmt.Errorf("interval: %s is shorter than 100ms", c.Interval)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Tell == nil {
+		c.Tell = func(Phase) {}
+	}
+	return nil
+}
+
+func isPort(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n >= 0 && n <= 65535
+}

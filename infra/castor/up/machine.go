@@ -1,0 +1,180 @@
+package up
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/castor-iot/castor/agent"
+	"github.com/castor-iot/castor/agent/host"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/monitor"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// What the first start sets up for this machine. People may change all of it afterwards.
+const (
+	hostType     = twin.TypeID("host")
+	hostGroup    = "operators"
+	hostTemplate = "host-agent"
+)
+
+// A machine is the agent that makes this machine a device, as on any other machine: it has a claim file and the gateways'
+// addresses, nothing else of this process.
+type machine struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	agent  *agent.Agent
+}
+
+func (m *machine) stop() {
+	m.cancel()
+	<-m.done
+}
+
+// startMachine sets up what this machine needs to come in, on the first start, and starts its agent.
+func (c *Castor) startMachine(serving context.Context) error {
+	facts, err := host.Identify(serving)
+	if err != nil {
+		return err
+	}
+	claim := c.dir.sub("agent", "claim.json")
+	if _, err := os.Stat(claim); errors.Is(err, os.ErrNotExist) && c.Password != "" {
+		ctx, cancel := context.WithTimeout(serving, 30*time.Second)
+		defer cancel()
+		begin := time.Now()
+		if err := c.prepare(ctx, claim, facts); err != nil {
+			return err
+		}
+		c.config.Tell(Phase{Name: "first device", Detail: fmt.Sprintf("type %s, serial %s and a claim for it are made", hostType, facts.Serial), Took: time.Since(begin)})
+	}
+	a, err := agent.New(agent.Config{Dir: c.dir.sub("agent"), Claim: agent.ClaimAt(claim), Serial: facts.Serial, MAC: facts.MAC, Model: facts.Model,
+		Facts: facts.Facts, Source: host.Source(), Interval: c.config.Interval, Log: c.base.Log, Now: c.config.Now,
+		Progress: func(p agent.Progress) { c.config.Tell(Phase{Name: "this machine", Detail: describe(p)}) }})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(serving)
+	m := &machine{cancel: cancel, done: make(chan struct{}), agent: a}
+	c.machine = m
+	go func() {
+		defer close(m.done)
+		if err := errors.Join(a.Run(ctx), a.Close()); err != nil {
+			c.config.Tell(Phase{Name: "this machine", Err: err, Detail: err.Error()})
+		}
+	}()
+	return nil
+}
+
+func describe(p agent.Progress) string {
+	if p.Detail == "" {
+		return string(p.Phase)
+	}
+	return string(p.Phase) + ": " + p.Detail
+}
+
+// prepare makes, as the first administrator would, what this machine's claim stands on. Each step may have been done by a
+// start that was interrupted.
+func (c *Castor) prepare(ctx context.Context, claimFile string, facts host.Facts) error {
+	anyone := &api.Client{URL: c.base.Gateway, HTTP: c.base.HTTP}
+	token, err := anyone.Login(ctx, api.Login{Name: "admin", Password: c.Password})
+	if err != nil {
+		return fmt.Errorf("the first administrator: %w", err)
+	}
+	admin := &api.Client{URL: c.base.Gateway, HTTP: c.base.HTTP, Authorize: func(context.Context, string) (string, error) { return "Bearer " + token.Access, nil }}
+	made := func(err error) error {
+		if errors.Is(err, api.ErrExists) {
+			return nil
+		}
+		return err
+	}
+	_, err = admin.CreateGroup(ctx, api.Group{ID: hostGroup, Name: "Operators of this platform"})
+	if err = made(err); err != nil {
+		return err
+	}
+	if _, err = admin.PutTemplate(ctx, hostConfiguration(c.config.Interval)); err != nil {
+		return err
+	}
+	_, err = admin.CreateTwin(ctx, hostTwinType())
+	if err = made(err); err != nil {
+		return err
+	}
+	for _, r := range hostRules() {
+		_, err = admin.CreateRule(ctx, r)
+		if err = made(err); err != nil {
+			return err
+		}
+	}
+	_, err = admin.CreateIdentity(ctx, device.Identity{Serial: facts.Serial, MAC: facts.MAC, Model: facts.Model, Type: string(hostType)})
+	if err = made(err); err != nil {
+		return err
+	}
+	claim, err := admin.CreateClaim(ctx, api.NewClaim{Type: hostType, Owner: hostGroup, Serials: facts.Serial,
+		Location: &twin.Location{Region: c.config.Region, Site: "this machine"}})
+	if err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(claim, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.dir.sub("agent"), 0o700); err != nil {
+		return err
+	}
+	return writeFile(claimFile, b)
+}
+
+// Shown tells that the first administrator's password has been shown. Its file is removed: from now on only its hash is kept.
+func (c *Castor) Shown() error {
+	err := os.Remove(c.dir.sub(keysDir, platform.SecretAdmin))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func hostConfiguration(interval time.Duration) api.Template {
+	return api.Template{Name: hostTemplate, Format: "json", Note: "What castor-agent is told when it comes in",
+		Parameters: map[string]string{"interval": interval.String()},
+		Content:    "{\n  \"twin\": \"{{.Twin.id}}\",\n  \"interval\": \"{{.Parameters.interval}}\"\n}\n"}
+}
+
+func hostTwinType() api.NewTwin {
+	limit := func(v float64) *float64 { return &v }
+	percent := func(name, note string) twin.Property {
+		return twin.Property{Name: name, Unit: "%", Min: limit(0), Max: limit(100), Note: note}
+	}
+	return api.NewTwin{ID: hostType, Kind: twin.Type, Definition: twin.Definition{Name: "Computers that run castor-agent", Model: &twin.Model{
+		Template: hostTemplate, OfflineAfter: twin.Duration(time.Minute), OfflineSeverity: string(monitor.Warning),
+		Properties: []twin.Property{
+			percent("cpu.percent", "share of all cores that was busy since the last measurement"),
+			percent("memory.percent", "share of the memory in use"),
+			percent("disk.percent", "share of the root file system in use"),
+			{Name: "memory.used", Unit: "By"}, {Name: "memory.total", Unit: "By"},
+			{Name: "disk.used", Unit: "By"}, {Name: "disk.total", Unit: "By"},
+			{Name: "load.1", Note: "processes that ran or waited, mean of one minute"}, {Name: "load.5"}, {Name: "load.15"},
+			{Name: "net.rx", Unit: "By/s"}, {Name: "net.tx", Unit: "By/s"},
+			{Name: "temperature.max", Unit: "Cel", Note: "the hottest sensor, where there is one"},
+			{Name: "uptime", Unit: "s"},
+		},
+	}}}
+}
+
+func hostRules() []api.NewRule {
+	rule := func(id, condition string, s monitor.Severity) api.NewRule {
+		c, err := monitor.ParseCondition(condition)
+		if err != nil {
+			panic(err) // written above
+		}
+		return api.NewRule{ID: id, Target: hostType, Condition: c, Severity: s}
+	}
+	return []api.NewRule{
+		rule("host-cpu-high", "cpu.percent > 90 for 1m clear 80", monitor.Warning),
+		rule("host-disk-full", "disk.percent > 90 for 1m clear 85", monitor.Critical),
+	}
+}
