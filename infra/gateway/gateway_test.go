@@ -189,6 +189,73 @@ func TestHealthNeedsNoPassword(t *testing.T) {
 	}
 }
 
+func TestServeSpeaksTLS(t *testing.T) {
+	certified := httptest.NewUnstartedServer(nil) // it has a certificate, and a client that trusts it
+	certified.StartTLS()
+	defer certified.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- gateway.Serve(ctx, l, gateway.New(config()), certified.TLS.Clone()) }()
+	client := certified.Client()
+	response, err := client.Get("https://" + l.Addr().String() + "/function/silent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != 200 {
+		t.Errorf("status %d", response.StatusCode)
+	}
+	client.CloseIdleConnections()
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+}
+
+// A client that sends its headers byte by byte must not hold a connection for ever, and one with too many gets none of
+// our memory.
+func TestServeBoundsHeaders(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- gateway.Serve(ctx, l, gateway.New(config()), nil) }()
+	defer func() { cancel(); <-served }()
+	url := "http://" + l.Addr().String()
+	large, err := http.NewRequest("GET", url+"/healthz", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large.Header.Set("X-Large", strings.Repeat("x", 200<<10))
+	if response, err := http.DefaultClient.Do(large); err == nil { // else the gateway hung up before all was sent
+		_ = response.Body.Close()
+		if response.StatusCode != 431 {
+			t.Errorf("200 KiB of headers: %d, want 431", response.StatusCode)
+		}
+	}
+	slow, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	if _, err := io.WriteString(slow, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "); err != nil {
+		t.Fatal(err)
+	}
+	if err := slow.SetReadDeadline(time.Now().Add(15 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	var timeout net.Error
+	if _, err := io.ReadAll(slow); errors.As(err, &timeout) && timeout.Timeout() {
+		t.Error("the gateway waits for the rest of the headers")
+	}
+}
+
 func TestServeEndsWithItsContext(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

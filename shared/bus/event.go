@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/nats-io/nats.go"
@@ -34,8 +36,8 @@ func (b *Bus) Publish(ctx context.Context, events ...event.Event) error {
 }
 
 func eventMessage(e event.Event) (*nats.Msg, error) {
-	if e.ID == "" || len(e.ID) > 512 {
-		return nil, fmt.Errorf("%w: id must have 1 to 512 bytes", ErrInvalid)
+	if e.ID == "" || len(e.ID) > 512 || strings.ContainsFunc(e.ID, unicode.IsControl) { // it travels in a header
+		return nil, fmt.Errorf("%w: id must have 1 to 512 bytes without control characters", ErrInvalid)
 	}
 	subject, err := topicSubject(e.Topic)
 	if err != nil {

@@ -194,6 +194,7 @@ func TestWhatTheBusRefuses(t *testing.T) {
 		want  error
 	}{
 		"an event without id":         {with(func(e *event.Event) { e.ID = "" }), bus.ErrInvalid},
+		"an id with a line end":       {with(func(e *event.Event) { e.ID = "a\r\nb" }), bus.ErrInvalid},
 		"an event without topic":      {with(func(e *event.Event) { e.Topic = "" }), bus.ErrInvalid},
 		"a topic with a wildcard":     {with(func(e *event.Event) { e.Topic = "alarm.*" }), bus.ErrInvalid},
 		"a topic with an empty word":  {with(func(e *event.Event) { e.Topic = "alarm..raised" }), bus.ErrInvalid},

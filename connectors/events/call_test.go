@@ -1,0 +1,133 @@
+package events_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/castor-iot/castor/connectors/events"
+)
+
+type report struct {
+	header http.Header
+	body   string
+}
+
+// callbacks is a server that takes results, after it has refused the first fail of them.
+func callbacks(t *testing.T, fail int64) (url string, reports chan report) {
+	t.Helper()
+	reports = make(chan report, 10)
+	var n atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) <= fail {
+			w.WriteHeader(503)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		reports <- report{r.Header, string(body)}
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, reports
+}
+
+func (w *world) callLater(path, callback string) (id string) {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), "PUT", w.url+"/async-function/"+path, strings.NewReader("body"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("X-Callback-Url", callback)
+	r.Header.Set("Authorization", "Bearer of the caller")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != 202 {
+		w.t.Fatalf("status %d", response.StatusCode)
+	}
+	return response.Header.Get("X-Call-Id")
+}
+
+func wait(t *testing.T, reports chan report) report {
+	t.Helper()
+	select {
+	case r := <-reports:
+		return r
+	case <-time.After(patience):
+		t.Fatal("no callback came")
+		return report{}
+	}
+}
+
+func TestAQueuedCallIsMadeAndItsResultSent(t *testing.T) {
+	var f recorder
+	w := newWorld(t, f.as("f"))
+	w.run()
+	url, reports := callbacks(t, 1)
+	id := w.callLater("f/pump-7/x?a=1", url)
+	got := wait(t, reports)
+	if got.header.Get("X-Call-Id") != id || got.header.Get("X-Function-Status") != "200" || got.header.Get("X-Function-Name") != "f" ||
+		got.header.Get("Content-Type") != "application/json" || got.body != `{"done":true}` {
+		t.Errorf("reported %v %s", got.header, got.body)
+	}
+	r := f.all()[0]
+	if r.Method != "PUT" || r.Header.Get("X-Castor-Path") != "/pump-7/x" || r.QueryString != "a=1" || string(r.Body) != "body" || r.Header.Get("X-Call-Id") != id {
+		t.Errorf("called by %s %s?%s with %v", r.Method, r.Header.Get("X-Castor-Path"), r.QueryString, r.Header)
+	}
+	// Who calls asynchronously acts in the own name, never in the connector's.
+	if got := r.Header.Get("Authorization"); got != "Bearer of the caller" {
+		t.Errorf("called with authorization %q", got)
+	}
+}
+
+func TestACallThatIsRefusedEnds(t *testing.T) {
+	f := recorder{next: func(int) int { return 422 }}
+	w := newWorld(t, f.as("f"))
+	c, _ := w.run()
+	url, reports := callbacks(t, 0)
+	w.callLater("f", url)
+	if got := wait(t, reports); got.header.Get("X-Function-Status") != "422" {
+		t.Errorf("reported %v", got.header)
+	}
+	if n := len(f.all()); n != 1 || c.Stats().CallsRetried != 0 {
+		t.Errorf("called %d times, want once", n)
+	}
+}
+
+func TestACallThatFailsIsMadeAgain(t *testing.T) {
+	f := recorder{next: func(n int) int {
+		if n == 1 {
+			return 500
+		}
+		return 201
+	}}
+	w := newWorld(t, f.as("f"))
+	c, _ := w.run()
+	url, reports := callbacks(t, 0)
+	w.callLater("f", url)
+	if got := wait(t, reports); got.header.Get("X-Function-Status") != "201" {
+		t.Errorf("reported %v", got.header)
+	}
+	if n := len(f.all()); n != 2 || c.Stats().CallsRetried != 1 {
+		t.Errorf("called %d times and %d retries counted, want two and one", n, c.Stats().CallsRetried)
+	}
+}
+
+// Anybody who reaches the gateway can name a callback: it must not reach what only we can reach.
+func TestCallbacksReachPublicAddressesOnly(t *testing.T) {
+	var f recorder
+	w := newWorld(t, f.as("f"))
+	c, _ := w.run(func(c *events.Config) { c.PrivateCallbacks = false })
+	url, reports := callbacks(t, 0)
+	w.callLater("f", url)
+	w.callLater("f", strings.Replace(url, "127.0.0.1", "localhost", 1))
+	eventually(t, "both are given up", func() bool { return c.Stats().CallbacksFailed == 2 })
+	if len(f.all()) != 2 || len(reports) != 0 {
+		t.Errorf("%d calls made and %d results came through, want two and none", len(f.all()), len(reports))
+	}
+}

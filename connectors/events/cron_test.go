@@ -1,0 +1,60 @@
+package events
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+)
+
+func TestSchedules(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 30, 500, time.UTC)
+	day := func(s string) time.Time {
+		d, err := time.Parse("2006-01-02 15:04:05", s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	for name, test := range map[string]struct{ spec, next, latest string }{
+		"every few seconds":       {"@every 5s", "2026-03-01 12:00:35", "2026-03-01 12:00:30"},
+		"six fields":              {"*/10 * * * * *", "2026-03-01 12:00:40", "2026-03-01 12:00:30"},
+		"five fields":             {"*/7 * * * *", "2026-03-01 12:07:00", "2026-03-01 12:00:00"},
+		"a name":                  {"@daily", "2026-03-02 00:00:00", "2026-03-01 00:00:00"},
+		"once a year":             {"0 0 29 2 *", "2028-02-29 00:00:00", "2024-02-29 00:00:00"},
+		"every hour, counted":     {"@every 1h", "2026-03-01 13:00:00", "2026-03-01 12:00:00"},
+		"another day of the week": {"0 30 6 * * MON", "2026-03-02 06:30:00", "2026-02-23 06:30:00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := parseSchedule(test.spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.next(now); !got.Equal(day(test.next)) {
+				t.Errorf("next is %s, want %s", got, test.next)
+			}
+			if got, ok := s.latest(now.AddDate(-10, 0, 0), now); !ok || !got.Equal(day(test.latest)) {
+				t.Errorf("latest is %s, want %s", got, test.latest)
+			}
+			if got, ok := s.latest(day(test.latest), now); ok {
+				t.Errorf("after the latest there is %s", got)
+			}
+		})
+	}
+	for _, spec := range []string{"", "x", "* * *", "@every", "@every -1s", "@every 500ms", "0 0 31 2 *", "99 * * * *"} {
+		if _, err := parseSchedule(spec); err == nil {
+			t.Errorf("schedule %q was accepted", spec)
+		}
+	}
+}
+
+func TestPublicAddresses(t *testing.T) {
+	for address, want := range map[string]bool{
+		"93.184.216.34": true, "2606:2800:220:1::1": true,
+		"127.0.0.1": false, "::1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.0.1": false, "169.254.169.254": false, "100.64.0.1": false,
+		"0.0.0.0": false, "::": false, "fe80::1": false, "fd00::1": false, "224.0.0.1": false, "255.255.255.255": false, "::ffff:127.0.0.1": false, "::ffff:10.0.0.1": false,
+	} {
+		if got := public(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s is public: %v, want %v", address, got, want)
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/castor-iot/castor/shared/bus"
+)
+
+const (
+	tickBucket = "CASTOR_TICKS"
+
+	// tickTime bounds one tick with all its tries. A replica that has claimed a tick and says nothing for longer is taken
+	// for dead.
+	tickTime = 2 * time.Minute
+
+	maxSleep    = 10 * time.Second // clocks are set
+	skew        = time.Minute      // between replicas' clocks
+	busRetry    = time.Second
+	maxTickWait = 30 * time.Second
+)
+
+// A tick is what the bucket keeps for a function: the planned time that was claimed last. A claim is made by compare-and-
+// swap, so one replica makes the call. While it is not done, later ticks wait.
+type tick struct {
+	Schedule string    `json:"schedule"`
+	Planned  time.Time `json:"planned"`
+	Done     bool      `json:"done"`
+	Until    time.Time `json:"until"` // when others may take it over
+}
+
+// tick calls a function by its schedule until ctx ends.
+func (c *Connector) tick(ctx context.Context, ticks *bus.Bucket, w wish) {
+	s, err := parseSchedule(w.schedule)
+	if err != nil {
+		return // wishes has looked at it
+	}
+	for ctx.Err() == nil {
+		wait, err := c.tickOnce(ctx, ticks, w, s)
+		if err != nil && ctx.Err() == nil {
+			c.Log.Warn("schedule not kept, trying again", "function", w.function, "error", err)
+			wait = busRetry
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(min(wait, maxSleep)):
+		}
+	}
+}
+
+// tickOnce makes the call that is due, if any, and returns how long to wait for the next look.
+func (c *Connector) tickOnce(ctx context.Context, ticks *bus.Bucket, w wish, s schedule) (wait time.Duration, err error) {
+	now := c.Now().UTC()
+	var last tick
+	entry, err := ticks.Get(ctx, w.function)
+	switch {
+	case errors.Is(err, bus.ErrNotFound):
+	case err != nil:
+		return 0, err
+	case json.Unmarshal(entry.Value, &last) != nil:
+		last = tick{}
+	}
+	if last.Schedule != w.schedule || last.Planned.After(s.next(now).Add(skew)) {
+		// A new schedule begins with its next time. A last time far ahead is that of a clock that was wrong.
+		last = tick{Schedule: w.schedule, Planned: now, Done: true}
+		_, err := c.claim(ctx, ticks, w, last, entry.Revision)
+		return 0, err
+	}
+	if !last.Done && now.Before(last.Until) {
+		return min(last.Until.Sub(now), time.Second), nil
+	}
+	planned, due := s.latest(last.Planned, now)
+	if !due && !last.Done {
+		planned, due = last.Planned, true // who claimed it is gone
+	}
+	if !due {
+		return s.next(now).Sub(now), nil
+	}
+	claimed := tick{Schedule: w.schedule, Planned: planned, Until: now.Add(tickTime)}
+	revision, err := c.claim(ctx, ticks, w, claimed, entry.Revision)
+	if revision == 0 || err != nil {
+		return 0, err
+	}
+	claimed.Done = c.fire(ctx, w, s, planned)
+	if !claimed.Done {
+		claimed.Until = c.Now().UTC() // we are stopping: another replica shall have it now
+	}
+	settled, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_, err = c.claim(settled, ticks, w, claimed, revision)
+	return 0, err
+}
+
+// claim writes t if the function's tick is still that of revision (0: there is none); else it returns 0.
+func (c *Connector) claim(ctx context.Context, ticks *bus.Bucket, w wish, t tick, revision uint64) (uint64, error) {
+	value, err := json.Marshal(t)
+	if err != nil {
+		return 0, err
+	}
+	if revision == 0 {
+		revision, err = ticks.Create(ctx, w.function, value)
+	} else {
+		revision, err = ticks.Update(ctx, w.function, value, revision)
+	}
+	if errors.Is(err, bus.ErrConflict) {
+		return 0, nil // another replica was first
+	}
+	return revision, err
+}
+
+// fire calls the function until it says 2xx, the next time has come, or tickTime is over. It returns false if ctx ended
+// before.
+func (c *Connector) fire(ctx context.Context, w wish, s schedule, planned time.Time) (done bool) {
+	bounded, cancel := context.WithTimeout(ctx, tickTime)
+	defer cancel()
+	for wait := time.Second; ; wait = min(2*wait, maxTickWait) {
+		header := http.Header{"X-Castor-Planned": {planned.UTC().Format(time.RFC3339)}}
+		err := c.post(bounded, w.function, "/schedule", header, nil)
+		switch {
+		case err == nil:
+			c.count.ticks.Add(1)
+			return true
+		case ctx.Err() != nil:
+			return false
+		case bounded.Err() != nil, !s.next(planned).After(c.Now().Add(wait)):
+			c.count.ticksFailed.Add(1)
+			c.Log.Warn("schedule missed", "function", w.function, "planned", planned, "error", err)
+			return true
+		}
+		select {
+		case <-bounded.Done():
+		case <-time.After(wait):
+		}
+	}
+}
