@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"runtime/debug"
 	"strings"
@@ -165,7 +164,7 @@ func serve(ctx context.Context, mux *http.ServeMux, req handler.Request, g Guard
 		return problemReply(g.Problem(err), c.ID)
 	}
 	hr := (&http.Request{Method: req.Method, URL: u, Host: "castor"}).WithContext(context.WithValue(ctx, requestKey{}, in))
-	rec := httptest.NewRecorder()
+	rec := &refusal{header: http.Header{}}
 	mux.ServeHTTP(rec, hr)
 	if in.found.do == nil {
 		return notRouted(rec, g, req.Method, path, c.ID)
@@ -179,11 +178,21 @@ func serve(ctx context.Context, mux *http.ServeMux, req handler.Request, g Guard
 	return reply.response()
 }
 
-func notRouted(rec *httptest.ResponseRecorder, g Guard, method, path, id string) handler.Response {
-	if rec.Code == http.StatusMethodNotAllowed {
-		r := problemReply(&api.Problem{Title: "Method not allowed", Status: rec.Code,
-			Detail: fmt.Sprintf("%s is not for %s; allowed are %s", method, path, rec.Header().Get("Allow"))}, id)
-		r.Header.Set("Allow", rec.Header().Get("Allow"))
+// A refusal is what the mux says of a call that it has no operation for.
+type refusal struct {
+	header http.Header
+	status int
+}
+
+func (r *refusal) Header() http.Header         { return r.header }
+func (r *refusal) WriteHeader(status int)      { r.status = status }
+func (r *refusal) Write(b []byte) (int, error) { return len(b), nil }
+
+func notRouted(rec *refusal, g Guard, method, path, id string) handler.Response {
+	if rec.status == http.StatusMethodNotAllowed {
+		r := problemReply(&api.Problem{Title: "Method not allowed", Status: rec.status,
+			Detail: fmt.Sprintf("%s is not for %s; allowed are %s", method, path, rec.header.Get("Allow"))}, id)
+		r.Header.Set("Allow", rec.header.Get("Allow"))
 		return r
 	}
 	return problemReply(&api.Problem{Title: "Not found", Status: http.StatusNotFound,

@@ -252,3 +252,6 @@ func annotations(f functions.Function) map[string]string {
 	}
 	return a
 }
+
+// HTTP is a client that trusts the user gateway.
+func (c *Castor) HTTP() *http.Client { return c.base.HTTP }
