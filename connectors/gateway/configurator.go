@@ -1,0 +1,191 @@
+package gateway
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/event"
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// configure is the configurator (paper 4.10): it applies what the gateway's bucket says until ctx ends, and tells the
+// platform what it has applied.
+func (g *Gateway) configure(ctx context.Context) {
+	changed := make(chan struct{}, 1)
+	w := watcher{g: g, changed: changed, told: make(map[string]bool)}
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	telling.Go(func() { g.tell(ctx, changed) })
+	for ctx.Err() == nil {
+		bucket, err := g.config.Bus.Bucket(ctx, api.BucketOf(g.config.ID))
+		if err == nil {
+			err = bucket.Watch(ctx, w.apply)
+		}
+		if err != nil && ctx.Err() == nil {
+			g.log.Warn("gateway cannot watch its bucket, known clients are served on", "error", err)
+			pause(ctx, time.Second)
+		}
+	}
+}
+
+type watcher struct {
+	g       *Gateway
+	changed chan<- struct{}
+	told    map[string]bool // clients the bucket has told of since it began to tell all
+	last    uint64
+}
+
+func (w *watcher) apply(e bus.Entry) {
+	g := w.g
+	if e.Ready {
+		w.ready()
+		return
+	}
+	if e.Revision <= w.last {
+		w.told = make(map[string]bool) // it tells everything again
+	}
+	w.last = e.Revision
+	client, ok := strings.CutPrefix(e.Key, api.AdmissionKey(""))
+	if !ok {
+		return
+	}
+	w.told[client] = true
+	var in *api.Admission
+	if !e.Deleted {
+		var err error
+		if in, err = g.readAdmission(client, e.Value); err != nil {
+			g.log.Error("admission is not valid, client is not let in", "client", client, "revision", e.Revision, "error", err)
+			if g.admitted.forget(client) {
+				g.cut(client)
+			}
+			return
+		}
+	}
+	if g.admitted.apply(g.config.ID, client, e.Revision, in) {
+		g.cut(client)
+	}
+	w.signal()
+}
+
+// ready is called when the bucket has told everything it has.
+func (w *watcher) ready() {
+	if len(w.told) == 0 && w.g.admitted.seenAny() {
+		w.g.log.Error("the gateway's bucket is empty though it was not, known clients are served on")
+		return
+	}
+	for _, client := range w.g.admitted.retain(func(c string) bool { return w.told[c] }) {
+		w.g.cut(client)
+	}
+	w.signal()
+}
+
+func (w *watcher) signal() {
+	select {
+	case w.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (g *Gateway) readAdmission(client string, value []byte) (*api.Admission, error) {
+	var a api.Admission
+	if err := json.Unmarshal(value, &a); err != nil {
+		return nil, err
+	}
+	proof := a.Fingerprint
+	if g.config.Phase == Provisioning {
+		proof = a.Verifier
+	}
+	sum, err := hex.DecodeString(proof)
+	switch {
+	case a.Client != client:
+		return nil, fmt.Errorf("client is %.64q", a.Client)
+	case a.Phase != string(g.config.Phase):
+		return nil, fmt.Errorf("phase is %.64q, the gateway's is %s", a.Phase, g.config.Phase)
+	case err != nil || len(sum) != 32 || proof != strings.ToLower(proof):
+		return nil, fmt.Errorf("a SHA-256 in lower-case hexadecimal is needed")
+	}
+	return &a, nil
+}
+
+func (g *Gateway) cut(client string) {
+	g.count.cut.Add(1)
+	g.sessions.cutNamed(client, packets.ErrNotAuthorized)
+	if g.config.Phase == Operational {
+		for topic := range g.server.Topics.Retained.GetAll() {
+			if strings.HasPrefix(topic, "castor/"+client+"/") {
+				g.server.Topics.Retained.Delete(topic)
+			}
+		}
+	}
+}
+
+// tell keeps the file and the platform informed. Changes that come while it writes are written together. What is told is in
+// the file before, so that a restart does not forget it, and leaves the file after, so that it is not told for ever.
+func (g *Gateway) tell(ctx context.Context, changed <-chan struct{}) {
+	delay := 100 * time.Millisecond
+	for {
+		untold, err := g.admitted.save()
+		if err == nil && len(untold) > 0 {
+			if err = g.publish(ctx, untold); err == nil {
+				g.admitted.told(untold)
+				_, err = g.admitted.save()
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			g.log.Warn("gateway cannot tell what it has applied", "waiting", len(untold), "error", err)
+			pause(ctx, delay)
+			delay = min(2*delay, 5*time.Second)
+			continue
+		}
+		delay = 100 * time.Millisecond
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+func (g *Gateway) publish(ctx context.Context, applied []api.GatewayApplied) error {
+	events := make([]event.Event, len(applied))
+	for i, a := range applied {
+		id := fmt.Sprintf("applied:%s:%s:%d", a.Gateway, a.Client, a.Revision)
+		events[i] = event.New(id, event.GatewayApplied, a.Client, g.now(), a)
+	}
+	return g.config.Bus.Publish(ctx, events...)
+}
+
+// expire ends sessions whose admission or certificate has run out.
+func (g *Gateway) expire(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := g.now()
+		for _, s := range g.sessions.all() {
+			a, ok := g.admitted.get(s.Name)
+			if !ok || g.current(a.Expires) != nil || !s.expires.IsZero() && now.After(s.expires) {
+				g.count.cut.Add(1)
+				s.cut(packets.ErrNotAuthorized)
+			}
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

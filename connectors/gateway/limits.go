@@ -1,0 +1,161 @@
+package gateway
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/castor-iot/castor/shared/telemetry"
+	"golang.org/x/time/rate"
+)
+
+// Limits bound what clients can cost. A zero field has the default given, where two are given the first is of an
+// operational gateway.
+type Limits struct {
+	Connections int // at a time: 12,000; 1,000
+	PacketSize  int // bytes of one MQTT packet: telemetry.MaxPayload
+	Window      int // messages of one session that are not acknowledged yet: 1,000; 8
+	Retained    int // messages kept for sessions to come: 10,000
+
+	// Handshakes is how many connections may be on their way to a session at a time: 512; 64.
+	Handshakes int
+
+	// AddressRate and AddressBurst are how many connections one address may open, per second and at once: 200 and 2,000; 20
+	// and 200. FailureBurst is how many of them may fail to authenticate before the address is turned away unheard, and
+	// FailureRate how many per second are forgiven: 50; 20, and 1.
+	AddressRate  float64
+	AddressBurst int
+	FailureRate  float64
+	FailureBurst int
+
+	Handshake    time.Duration // until TLS stands, and again until the CONNECT packet is there: 10 s
+	WriteTimeout time.Duration // until a device must have read what is sent to it: 20 s
+	Keepalive    time.Duration // the longest silence a client may ask for: 30 min
+	Drain        time.Duration // when stopping, for messages under way: 2 s
+}
+
+func (l Limits) withDefaults(p Phase) Limits {
+	operational := p == Operational
+	pick := func(a, b int) int {
+		if operational {
+			return a
+		}
+		return b
+	}
+	or(&l.Connections, pick(12_000, 1_000))
+	or(&l.PacketSize, telemetry.MaxPayload)
+	or(&l.Window, pick(1_000, 8))
+	or(&l.Retained, 10_000)
+	or(&l.Handshakes, pick(512, 64))
+	or(&l.AddressRate, float64(pick(200, 20)))
+	or(&l.AddressBurst, pick(2_000, 200))
+	or(&l.FailureRate, 1)
+	or(&l.FailureBurst, pick(50, 20))
+	or(&l.Handshake, 10*time.Second)
+	or(&l.WriteTimeout, 20*time.Second)
+	or(&l.Keepalive, 30*time.Minute)
+	or(&l.Drain, 2*time.Second)
+	return l
+}
+
+func or[T comparable](v *T, otherwise T) {
+	var zero T
+	if *v == zero {
+		*v = otherwise
+	}
+}
+
+// A guard turns away addresses that try too often, before they cost a handshake.
+type guard struct {
+	limits Limits
+	slots  chan struct{}
+	lines  *rate.Limiter // of the log
+
+	mu        sync.Mutex
+	now, past map[netip.Addr]*visitor // past is forgotten when now is full, so that many addresses cost a bounded memory
+}
+
+type visitor struct{ tries, failures *rate.Limiter }
+
+// maxVisitors is how many addresses each of the guard's two maps holds.
+const maxVisitors = 20_000
+
+func newGuard(l Limits) *guard {
+	return &guard{limits: l, slots: make(chan struct{}, l.Handshakes), lines: rate.NewLimiter(1, 20), now: make(map[netip.Addr]*visitor)}
+}
+
+func (g *guard) visitor(a netip.Addr) *visitor {
+	if a.Is6() {
+		p, _ := a.Prefix(64) // one subscriber has at least that many addresses
+		a = p.Addr()
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	v := g.now[a]
+	if v != nil {
+		return v
+	}
+	if v = g.past[a]; v == nil {
+		v = &visitor{
+			tries:    rate.NewLimiter(rate.Limit(g.limits.AddressRate), g.limits.AddressBurst),
+			failures: rate.NewLimiter(rate.Limit(g.limits.FailureRate), g.limits.FailureBurst),
+		}
+	}
+	if len(g.now) >= maxVisitors {
+		g.now, g.past = make(map[netip.Addr]*visitor), g.now
+	}
+	g.now[a] = v
+	return v
+}
+
+// mayTry tells whether a connection of this address is heard.
+func (g *guard) mayTry(a netip.Addr) bool {
+	v := g.visitor(a)
+	return v.failures.Tokens() >= 1 && v.tries.Allow()
+}
+
+func (g *guard) failed(a netip.Addr) { g.visitor(a).failures.Allow() }
+
+// mayLog keeps strangers from filling the log.
+func (g *guard) mayLog() bool { return g.lines.Allow() }
+
+// handshake takes one of the places for connections that are not authenticated yet.
+func (g *guard) handshake() (release func(), ok bool) {
+	select {
+	case g.slots <- struct{}{}:
+		return func() { <-g.slots }, true
+	default:
+		return nil, false
+	}
+}
+
+type counters struct {
+	received, acknowledged, refusedClients, refusedTopics, throttled, dropped, cut atomic.Uint64
+}
+
+// Stats are counts since New.
+type Stats struct {
+	Sessions     int    // now
+	Received     uint64 // messages handed to the Handler
+	Acknowledged uint64 // messages that the Handler said are stored
+	Refused      uint64 // connections that did not authenticate
+	Throttled    uint64 // connections turned away unheard
+	Foreign      uint64 // topics asked for without the right to them
+	Dropped      uint64 // messages to devices that were too slow, or gone before they had acknowledged
+	Cut          uint64 // sessions ended because their admission changed or ended
+}
+
+// Stats returns the counts so far.
+func (g *Gateway) Stats() Stats {
+	return Stats{
+		Sessions:     len(g.sessions.all()),
+		Received:     g.count.received.Load(),
+		Acknowledged: g.count.acknowledged.Load(),
+		Refused:      g.count.refusedClients.Load(),
+		Throttled:    g.count.throttled.Load(),
+		Foreign:      g.count.refusedTopics.Load(),
+		Dropped:      g.count.dropped.Load() + uint64(atomic.LoadInt64(&g.server.Info.InflightDropped)),
+		Cut:          g.count.cut.Load(),
+	}
+}

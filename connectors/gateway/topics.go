@@ -1,0 +1,48 @@
+package gateway
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Topics are those of the wire contract; nothing else may be touched. ref is the {device} of a topic on an operational
+// gateway, the MQTT client id on a provisioning one.
+
+var segment = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// mayPublish tells whether the client may publish to topic.
+func (p Phase) mayPublish(ref, topic string) bool {
+	if p == Provisioning {
+		kind, ok := strings.CutPrefix(topic, "castor/provision/")
+		kind, end := strings.CutSuffix(kind, "/request")
+		return ok && end && segment.MatchString(kind) // a claim of another type is told so by who decides
+	}
+	rest, ok := strings.CutPrefix(topic, "castor/"+ref+"/")
+	if !ok {
+		return false
+	}
+	switch rest {
+	case "telemetry", "state/reported", "event", "provision/confirm":
+		return true
+	}
+	app, ok := strings.CutPrefix(rest, "log/")
+	return ok && segment.MatchString(app)
+}
+
+// mayReceive tells whether the client may subscribe to, and receive, topic.
+func (p Phase) mayReceive(ref, topic string) bool {
+	if p == Provisioning {
+		rest, ok := strings.CutPrefix(topic, "castor/provision/"+ref+"/")
+		return ok && (rest == "+" || segment.MatchString(rest))
+	}
+	rest, ok := strings.CutPrefix(topic, "castor/"+ref+"/")
+	if !ok {
+		return false
+	}
+	switch rest {
+	case "ack", "state/delta", "command/+":
+		return true
+	}
+	id, ok := strings.CutPrefix(rest, "command/")
+	return ok && segment.MatchString(id)
+}

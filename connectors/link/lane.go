@@ -1,0 +1,263 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// A lane brings the messages of some twins to twin-ingest, one batch at a time, so that no two batches of a twin overtake
+// each other. While a call is under way the next batch gathers; a message that comes alone goes at once.
+type lane struct {
+	link *Link
+	wake chan struct{} // something was put in, or the lane drains
+
+	mu       sync.Mutex
+	queue    []*item // in order; a batch under way stays in front until it is settled
+	size     int     // bytes, about
+	room     chan struct{}
+	draining bool
+}
+
+// An item is one message on its way.
+type item struct {
+	message telemetry.Message
+	payload []byte // as received, in case twin-ingest cannot read the message
+	ticket  *ticket
+}
+
+// itemCost is what a message costs beside its payload, in bytes, about.
+const itemCost = 512
+
+func (i *item) size() int { return len(i.payload) + itemCost }
+
+func newLane(l *Link) *lane {
+	return &lane{link: l, wake: make(chan struct{}, 1), room: make(chan struct{})}
+}
+
+// laneOf is the lane of a twin, or of a device that has none.
+func (l *Link) laneOf(key string) *lane {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key))
+	return l.lanes[h.Sum32()%uint32(len(l.lanes))]
+}
+
+// put adds an item. It waits while the lane is full, unless forced, and gives up when done is closed.
+func (a *lane) put(i *item, force bool, done <-chan struct{}) bool {
+	for {
+		a.mu.Lock()
+		if force || len(a.queue) == 0 || a.size+i.size() <= a.link.limits.LaneSize {
+			a.queue = append(a.queue, i)
+			a.size += i.size()
+			a.mu.Unlock()
+			a.signal()
+			return true
+		}
+		room := a.room
+		a.mu.Unlock()
+		select {
+		case <-room:
+		case <-done:
+			return false
+		case <-a.link.work.Done():
+			return false
+		}
+	}
+}
+
+func (a *lane) signal() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (a *lane) drain() {
+	a.mu.Lock()
+	a.draining = true
+	a.mu.Unlock()
+	a.signal()
+}
+
+func (a *lane) waiting() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.queue)
+}
+
+// take returns what the next batch holds, at most limit items; nil when the lane is at its end.
+func (a *lane) take(ctx context.Context, limit int) []*item {
+	for {
+		a.mu.Lock()
+		n, size := 0, 0
+		for n < min(len(a.queue), limit) && (n == 0 || size+a.queue[n].size() <= a.link.limits.BatchSize) {
+			size += a.queue[n].size()
+			n++
+		}
+		batch, draining := slices.Clone(a.queue[:n]), a.draining
+		a.mu.Unlock()
+		if n > 0 && ctx.Err() == nil {
+			return batch
+		}
+		if n == 0 && draining {
+			return nil
+		}
+		select {
+		case <-a.wake:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// run works until ctx ends, or the lane drains and is empty.
+func (a *lane) run(ctx context.Context) {
+	defer a.abandon()
+	limit, tries := a.link.limits.Batch, 0
+	for {
+		batch := a.take(ctx, limit)
+		if batch == nil {
+			return
+		}
+		outcomes, err := a.call(ctx, batch)
+		switch {
+		case err == nil:
+			if a.settle(batch, outcomes) {
+				limit, tries = min(2*limit, a.link.limits.Batch), 0
+				continue
+			}
+			tries++ // everything is to be sent again
+		case unreadable(err) && len(batch) > 1:
+			limit = len(batch) / 2 // until the message is found that twin-ingest will not read
+			continue
+		case unreadable(err):
+			a.park(batch[0], err)
+			continue
+		default:
+			tries++
+			if tries == 1 || tries%10 == 0 {
+				a.link.log.Warn("messages wait, twin-ingest does not take them", "waiting", a.waiting(), "tries", tries, "error", err)
+			}
+		}
+		pause(ctx, nil, backoff(tries, a.link.limits.Backoff))
+	}
+}
+
+// call sends one batch.
+func (a *lane) call(ctx context.Context, batch []*item) ([]telemetry.Outcome, error) {
+	l := a.link
+	b := telemetry.Batch{Gateway: l.config.Gateway.ID, Messages: make([]telemetry.Message, len(batch))}
+	for i, it := range batch {
+		b.Messages[i] = it.message
+	}
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, l.limits.Timeout)
+	defer cancel()
+	result, err := l.api.Ingest(ctx, b)
+	if err == nil && len(result.Outcomes) != len(batch) {
+		err = fmt.Errorf("%d outcomes for %d messages", len(result.Outcomes), len(batch))
+	}
+	l.log.Debug("batch", "messages", len(batch), "took", time.Since(started), "error", err)
+	if err == nil {
+		l.count.batches.Add(1)
+	}
+	return result.Outcomes, err
+}
+
+// settle takes what is done out of the lane and acknowledges it; what is to be sent again stays in front, in its order. It
+// tells whether anything was done.
+func (a *lane) settle(batch []*item, outcomes []telemetry.Outcome) (progress bool) {
+	c := &a.link.count
+	var again []*item
+	for i, it := range batch {
+		switch outcomes[i] {
+		case telemetry.Stored:
+			c.stored.Add(1)
+		case telemetry.Parked:
+			c.parked.Add(1)
+		case telemetry.Refused:
+			c.refused.Add(1)
+		default:
+			c.retried.Add(1)
+			again = append(again, it)
+		}
+	}
+	a.replace(batch, again)
+	touched := make(map[*Session]bool)
+	for i, it := range batch {
+		switch outcomes[i] {
+		case telemetry.Stored, telemetry.Parked, telemetry.Refused:
+			it.ticket.finish(true)
+			touched[it.ticket.session] = true
+		}
+	}
+	for s := range touched {
+		s.tell()
+	}
+	return len(again) < len(batch)
+}
+
+// park makes raw bytes of a message that twin-ingest will not read. One that it will not even park is given up, without
+// being acknowledged.
+func (a *lane) park(it *item, err error) {
+	if it.message.Kind != telemetry.Undecoded {
+		a.link.log.Error("twin-ingest cannot read a message, parking it", "twin", it.message.Twin, "kind", it.message.Kind, "error", err)
+		m := &it.message
+		m.Kind, m.Samples, m.Raw, m.Reason = telemetry.Undecoded, nil, it.payload, fmt.Sprintf("refused by twin-ingest: %.400v", err)
+		return
+	}
+	a.link.log.Error("twin-ingest cannot park a message, it is not acknowledged", "twin", it.message.Twin, "error", err)
+	a.link.count.lost.Add(1)
+	a.replace([]*item{it}, nil)
+	it.ticket.finish(false)
+}
+
+// replace puts again in the place of batch, which is in front of the queue.
+func (a *lane) replace(batch, again []*item) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, it := range batch {
+		a.size -= it.size()
+	}
+	for _, it := range again {
+		a.size += it.size()
+	}
+	rest := a.queue[len(batch)-len(again):]
+	copy(rest, again)
+	clear(a.queue[:len(batch)-len(again)]) // for the collector
+	a.queue = rest
+	close(a.room)
+	a.room = make(chan struct{})
+}
+
+// abandon gives up what is left when the link stops.
+func (a *lane) abandon() {
+	a.mu.Lock()
+	left := a.queue
+	a.queue, a.size = nil, 0
+	a.mu.Unlock()
+	a.link.count.lost.Add(uint64(len(left)))
+	for _, it := range left {
+		it.ticket.finish(false)
+	}
+}
+
+// unreadable tells whether the same call can never succeed.
+func unreadable(err error) bool {
+	return errors.Is(err, twin.ErrInvalid) || errors.Is(err, api.ErrTooLarge)
+}
+
+// backoff is how long to wait before try n+1: it doubles from 50 ms, and is spread so that lanes do not come together.
+func backoff(n int, longest time.Duration) time.Duration {
+	d := min(50*time.Millisecond<<min(n-1, 20), longest)
+	return d/2 + rand.N(d/2+1)
+}

@@ -1,0 +1,234 @@
+// Package link is what the platform offers a protocol: sessions of devices, whose messages are resolved to twins, decoded
+// to the one platform message form (paper 4.9, FR8), stored by function twin-ingest in batches and acknowledged only
+// then; provisioning requests and confirmations; and the way down to devices. It speaks no device protocol and sees no
+// credential.
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// A Protocol is the link's way to devices. Its methods are called by several goroutines and must not block.
+type Protocol interface {
+	// Stored tells the device of s that everything of o.Epoch up to o.Seq, and of earlier epochs, is stored or parked.
+	Stored(s *Session, o twin.Order)
+
+	// Answer brings the answer to a provisioning request.
+	Answer(c *Claimant, a api.ProvisionAnswer)
+
+	// Deliver brings a message of the platform to a device, if it is connected here.
+	Deliver(d bus.Downlink)
+}
+
+// Config says what a link connects.
+type Config struct {
+	// Gateway describes the IoT gateway whose devices come by this link. ID, Phase, Protocol and URL are needed.
+	Gateway api.Gateway
+
+	API      *api.Client
+	Bus      *bus.Bus
+	Protocol Protocol
+
+	Limits Limits           // zero fields have defaults
+	Now    func() time.Time // time.Now if nil
+	Log    *slog.Logger     // slog.Default() if nil
+}
+
+// Limits bound what a link holds and asks of functions. A zero field has the default given.
+type Limits struct {
+	Lanes     int           // batches under way at a time: 8
+	Batch     int           // messages per batch: 500
+	BatchSize int           // bytes per batch, about: 4 MiB
+	LaneSize  int           // bytes waiting per lane, about, before devices are held back: 16 MiB
+	Requests  int           // provisioning calls at a time: 8
+	ClaimRate float64       // provisioning requests per second of one claim: 5, with bursts of 100
+	Timeout   time.Duration // of one call: 30 s
+	Backoff   time.Duration // the longest pause between attempts: 5 s
+	Cache     time.Duration // how long a mapping is believed: 60 s
+	Drain     time.Duration // when stopping, for what is under way: 5 s
+	Heartbeat time.Duration // between two reports that the gateway is alive: 15 s
+	Confirm   time.Duration // for twin-provision to take a confirmation: 15 s
+}
+
+func (l Limits) withDefaults() Limits {
+	or(&l.Lanes, 8)
+	or(&l.Batch, 500)
+	or(&l.BatchSize, 4<<20)
+	or(&l.LaneSize, 16<<20)
+	or(&l.Requests, 8)
+	or(&l.ClaimRate, 5)
+	or(&l.Timeout, 30*time.Second)
+	or(&l.Backoff, 5*time.Second)
+	or(&l.Cache, time.Minute)
+	or(&l.Drain, 5*time.Second)
+	or(&l.Heartbeat, 15*time.Second)
+	or(&l.Confirm, 15*time.Second)
+	l.Batch = min(l.Batch, telemetry.MaxBatch)
+	return l
+}
+
+func or[T comparable](v *T, otherwise T) {
+	var zero T
+	if *v == zero {
+		*v = otherwise
+	}
+}
+
+// A Link serves the devices of one gateway.
+type Link struct {
+	config   Config
+	limits   Limits
+	api      *api.Client
+	log      *slog.Logger
+	now      func() time.Time
+	mappings *mappings
+	services *services
+	lanes    []*lane
+	claims   *claims
+	calls    chan struct{} // places for provisioning calls
+	work     context.Context
+	stop     context.CancelFunc
+	pending  sync.WaitGroup // provisioning calls
+	count    counters
+}
+
+// New makes a link. Sessions may be opened at once; their messages wait for Run.
+func New(c Config) (*Link, error) {
+	if c.API == nil || c.Bus == nil || c.Protocol == nil {
+		return nil, errors.New("link needs an API client, a bus and a protocol")
+	}
+	if g := c.Gateway; g.ID == "" || g.Phase == "" || g.Protocol == "" || g.URL == "" {
+		return nil, fmt.Errorf("link: gateway %q needs an id, a phase, a protocol and a URL", g.ID)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	l := &Link{config: c, limits: c.Limits.withDefaults(), log: c.Log.With("gateway", c.Gateway.ID), now: c.Now}
+	l.services = newServices(c.API)
+	routed := *c.API
+	routed.Route = l.services.route
+	l.api = &routed
+	l.mappings = newMappings(l)
+	l.claims = newClaims(l.limits.ClaimRate)
+	l.calls = make(chan struct{}, l.limits.Requests)
+	for range l.limits.Lanes {
+		l.lanes = append(l.lanes, newLane(l))
+	}
+	l.work, l.stop = context.WithCancel(context.Background())
+	return l, nil
+}
+
+// Run works until ctx ends. Then what is under way is brought to an end, for a bounded time; what is not stored by then was
+// not acknowledged either. The sessions' gateway should have stopped before.
+func (l *Link) Run(ctx context.Context) error {
+	defer l.stop()
+	var background sync.WaitGroup
+	background.Go(func() { l.mappings.run(l.work) })
+	for _, lane := range l.lanes {
+		background.Go(func() { lane.run(l.work) })
+	}
+	var present sync.WaitGroup
+	present.Go(func() { l.services.run(ctx, l.log) })
+	present.Go(func() { l.advertise(ctx) })
+	present.Go(func() { l.listen(ctx) })
+	<-ctx.Done()
+	present.Wait()
+	drained := make(chan struct{})
+	go func() {
+		l.pending.Wait()
+		for _, lane := range l.lanes {
+			lane.drain()
+		}
+		background.Wait()
+		close(drained)
+	}()
+	select {
+	case <-drained:
+	case <-time.After(l.limits.Drain):
+		l.log.Warn("link stops with messages waiting, they were not acknowledged", "waiting", l.Stats().Waiting)
+		l.stop()
+		<-drained
+	}
+	return nil
+}
+
+// listen keeps the two subscriptions: events that empty the cache of mappings, and downlinks.
+func (l *Link) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		stop, err := l.subscribe()
+		if err == nil {
+			<-ctx.Done()
+			stop()
+			return
+		}
+		l.log.Warn("link cannot listen to the bus", "error", err)
+		pause(ctx, nil, time.Second)
+	}
+}
+
+func (l *Link) subscribe() (stop func(), err error) {
+	unwatch, err := l.config.Bus.Watch([]event.Topic{event.CredentialChanged}, l.mappings.changed, l.mappings.clear)
+	if err != nil {
+		return nil, err
+	}
+	l.mappings.clear() // nothing told of changes until now
+	undown, err := l.config.Bus.Downlinks(l.config.Gateway.ID, l.config.Protocol.Deliver)
+	if err != nil {
+		unwatch()
+		return nil, err
+	}
+	return func() { undown(); unwatch() }, nil
+}
+
+type counters struct{ batches, stored, parked, refused, retried, lost atomic.Uint64 }
+
+// Stats are counts since New.
+type Stats struct {
+	Batches uint64 // calls of twin-ingest that were answered
+	Stored  uint64 // messages
+	Parked  uint64 // messages kept raw
+	Refused uint64 // messages of retired twins and of replaced devices
+	Retried uint64 // messages that twin-ingest wanted again
+	Lost    uint64 // messages that were never acknowledged, because the link stopped or twin-ingest would not read them
+	Waiting int    // messages received and not settled, now
+}
+
+// Stats returns the counts so far.
+func (l *Link) Stats() Stats {
+	s := Stats{
+		Batches: l.count.batches.Load(), Stored: l.count.stored.Load(), Parked: l.count.parked.Load(), Refused: l.count.refused.Load(),
+		Retried: l.count.retried.Load(), Lost: l.count.lost.Load(),
+	}
+	for _, lane := range l.lanes {
+		s.Waiting += lane.waiting()
+	}
+	return s
+}
+
+// pause waits for d and tells whether neither ctx nor done ended it; a nil done never does.
+func pause(ctx context.Context, done <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-done:
+	case <-ctx.Done():
+	}
+	return false
+}

@@ -1,0 +1,191 @@
+package link
+
+import (
+	"sync"
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// A Session is one connection of a device whose reference the gateway has authenticated. Its methods but Close are called
+// one after the other.
+type Session struct {
+	ID  string // sorts by time
+	Ref device.Ref
+
+	link    *Link
+	since   time.Time
+	done    <-chan struct{}
+	confirm chan struct{} // holds a place for the one confirmation under way
+
+	mapping   api.Mapping // as last resolved
+	announced bool        // presence was sent
+	seq       int64       // last assigned
+	own       *twin.Order // last that the device gave; nil if none
+
+	mu      sync.Mutex
+	tickets []*ticket  // in the order of reception
+	stored  twin.Order // newest of the device's orders that is stored with all before it
+	news    bool       // the device is to be told of stored
+	hole    bool       // something was not stored: nothing after it may be told
+}
+
+// A ticket is one packet of a device that waits to be acknowledged.
+type ticket struct {
+	session *Session
+	left    int         // messages of it that are not settled
+	order   *twin.Order // newest the device gave in it; nil if none
+	failed  bool
+	ack     func(stored bool)
+}
+
+// Open begins a session and announces the device as present. done is closed when the session has ended; it ends whatever
+// waits. Open waits for the device's twin to be known.
+func (l *Link) Open(id string, ref device.Ref, since time.Time, done <-chan struct{}) *Session {
+	s := &Session{ID: id, Ref: ref, link: l, since: since, done: done, confirm: make(chan struct{}, 1)}
+	s.resolve()
+	return s
+}
+
+// resolve finds the twin and announces the device once it is known. It is false when the session has ended.
+func (s *Session) resolve() (known, ok bool) {
+	m, known, ok := s.link.mappings.get(s.Ref, s.done)
+	if !known {
+		return false, ok
+	}
+	s.mapping = m
+	if !s.announced {
+		s.announced = true
+		s.presence(true)
+	}
+	return true, true
+}
+
+func (s *Session) presence(connected bool) {
+	now := s.link.now().UTC().Truncate(time.Millisecond)
+	t := s.begin(1, nil, func(bool) {})
+	s.put(&item{ticket: t, message: telemetry.Message{
+		Twin: s.mapping.Twin, Generation: s.mapping.Generation, Kind: telemetry.Presence, Received: now, Assigned: true,
+		Session: s.ID, Gateway: s.link.config.Gateway.ID, Samples: []telemetry.Sample{{Property: "connected", Value: connected}},
+	}}, true)
+}
+
+// Close ends the session and announces that the device is gone.
+func (s *Session) Close() {
+	if s.announced {
+		s.presence(false)
+	}
+}
+
+// Publish takes what a device sent. ack is called once, in the order of the calls of Publish and Confirm: with true when
+// everything in it is stored or parked, with false when it was not and will not be. Publish waits while the platform is
+// behind.
+func (s *Session) Publish(kind telemetry.Kind, topic string, payload []byte, received time.Time, ack func(stored bool)) {
+	known, ok := s.resolve()
+	if !ok {
+		s.begin(1, nil, ack).finish(false)
+		return
+	}
+	var messages []telemetry.Message
+	if known {
+		messages = Decode(kind, topic, payload)
+	} else {
+		messages = []telemetry.Message{undecoded(payload, "no twin is known for device reference "+string(s.Ref))}
+	}
+	var newest *twin.Order
+	for i := range messages {
+		m := &messages[i]
+		s.order(m)
+		if !m.Assigned && (newest == nil || m.Order.After(*newest)) {
+			newest = &m.Order
+		}
+		m.Received, m.Session, m.Gateway, m.Topic = received, s.ID, s.link.config.Gateway.ID, topic
+		if known {
+			m.Twin, m.Generation = s.mapping.Twin, s.mapping.Generation
+		}
+	}
+	t := s.begin(len(messages), newest, ack)
+	for _, m := range messages {
+		raw := m.Raw
+		if m.Kind != telemetry.Undecoded {
+			m.Raw, m.Topic = nil, ""
+		}
+		s.put(&item{message: m, payload: raw, ticket: t}, false)
+	}
+}
+
+// order assigns an order to what has none. A device that has shown its own gets that one again, because one of ours would
+// be newer than all to come; and only what can change the current state needs one.
+func (s *Session) order(m *telemetry.Message) {
+	if !m.Assigned {
+		s.own = &m.Order
+		return
+	}
+	switch m.Kind {
+	case telemetry.Telemetry, telemetry.State, telemetry.Event:
+	default:
+		return
+	}
+	if s.own != nil {
+		m.Order = *s.own
+		return
+	}
+	s.seq++
+	m.Order = twin.Order{Epoch: s.since.UnixMilli(), Seq: s.seq}
+}
+
+func (s *Session) put(it *item, force bool) {
+	key := string(it.message.Twin)
+	if key == "" {
+		key = string(s.Ref)
+	}
+	if !s.link.laneOf(key).put(it, force, s.done) {
+		s.link.count.lost.Add(1)
+		it.ticket.finish(false)
+	}
+}
+
+// begin gives out a ticket for n messages; order is the newest that the device gave in them, nil if none.
+func (s *Session) begin(n int, order *twin.Order, ack func(bool)) *ticket {
+	t := &ticket{session: s, left: n, order: order, ack: ack}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tickets = append(s.tickets, t)
+	return t
+}
+
+// finish settles one message of the ticket, and acknowledges every ticket that is complete with all before it.
+func (t *ticket) finish(stored bool) {
+	s := t.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.left--
+	t.failed = t.failed || !stored
+	for len(s.tickets) > 0 && s.tickets[0].left <= 0 {
+		first := s.tickets[0]
+		s.tickets[0] = nil
+		s.tickets = s.tickets[1:]
+		s.hole = s.hole || first.failed
+		if first.order != nil && !s.hole {
+			s.news = true
+			if first.order.After(s.stored) {
+				s.stored = *first.order
+			}
+		}
+		first.ack(!first.failed)
+	}
+}
+
+// tell tells the device what is stored now. It is told again what it has sent again.
+func (s *Session) tell() {
+	s.mu.Lock()
+	o, news := s.stored, s.news
+	s.news = false
+	s.mu.Unlock()
+	if news {
+		s.link.config.Protocol.Stored(s, o)
+	}
+}

@@ -1,0 +1,224 @@
+// Package linktest is the suite that every protocol of the connectors passes: it runs the protocol's real gateway and
+// connector on a real bus, with real devices on TLS, against a peer that speaks the functions' HTTP contract and can be
+// told to fail. It tests no function.
+package linktest
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// Patience is how long a test waits for what must happen.
+const Patience = 20 * time.Second
+
+// Quiet drops log lines.
+var Quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// A World is what a gateway and its connector stand on.
+type World struct {
+	t        testing.TB
+	Gateway  string // id
+	Dir      string // for the gateway's file
+	Platform *Platform
+	API      *api.Client
+	Bus      *bus.Bus
+	CA       *CA
+}
+
+// NewWorld starts a bus and a platform.
+func NewWorld(t testing.TB) *World {
+	t.Helper()
+	w := &World{t: t, Gateway: "gw-1", Dir: t.TempDir(), Platform: &Platform{}, Bus: StartBus(t), CA: NewCA(t)}
+	w.API = w.Platform.Serve(t)
+	return w
+}
+
+// StartBus starts a NATS server in process and connects to it.
+func StartBus(t testing.TB) *bus.Bus {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(Patience) {
+		t.Fatal("the bus does not start")
+	}
+	b, err := bus.Connect(context.Background(), "", bus.InProcess(s), bus.Logger(Quiet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = b.Close()
+		s.Shutdown()
+		s.WaitForShutdown()
+	})
+	return b
+}
+
+// Admit puts an admission into the gateway's bucket and returns its revision.
+func (w *World) Admit(a api.Admission) uint64 {
+	w.t.Helper()
+	value, err := json.Marshal(a)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	revision, err := w.bucket().Put(context.Background(), api.AdmissionKey(a.Client), value)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return revision
+}
+
+// AdmitDevice makes a certificate for ref and lets it in at the operational gateway.
+func (w *World) AdmitDevice(ref device.Ref) Identity {
+	w.t.Helper()
+	cert := w.CA.Issue(w.t, string(ref))
+	w.Admit(api.Admission{Client: string(ref), Phase: "operational", Fingerprint: Fingerprint(cert)})
+	return Identity{Client: string(ref), Certificate: &cert}
+}
+
+// AdmitClaim lets a claim in at the provisioning gateway.
+func (w *World) AdmitClaim(claim, token string) {
+	w.t.Helper()
+	sum := sha256.Sum256([]byte(token))
+	w.Admit(api.Admission{Client: claim, Phase: "provisioning", Type: "pump", Verifier: hex.EncodeToString(sum[:])})
+}
+
+// Dismiss takes a client out of the bucket.
+func (w *World) Dismiss(client string) uint64 {
+	w.t.Helper()
+	revision, err := w.bucket().Delete(context.Background(), api.AdmissionKey(client))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return revision
+}
+
+func (w *World) bucket() *bus.Bucket {
+	w.t.Helper()
+	k, err := w.Bus.Bucket(context.Background(), api.BucketOf(w.Gateway))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return k
+}
+
+// Identity is what a device shows: a certificate, or a claim and its token.
+type Identity struct {
+	Client      string
+	Certificate *tls.Certificate
+	User        string
+	Password    string
+}
+
+// Fingerprint is the SHA-256 of the certificate.
+func Fingerprint(c tls.Certificate) string {
+	sum := sha256.Sum256(c.Certificate[0])
+	return hex.EncodeToString(sum[:])
+}
+
+// CA signs gateways and devices of one test.
+type CA struct {
+	key  *ecdsa.PrivateKey
+	cert *x509.Certificate
+	Pool *x509.CertPool
+}
+
+// NewCA makes a CA.
+func NewCA(t testing.TB) *CA {
+	t.Helper()
+	ca := &CA{Pool: x509.NewCertPool()}
+	der, key := sign(t, "castor test CA", nil)
+	var err error
+	if ca.cert, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	ca.key = key
+	ca.Pool.AddCert(ca.cert)
+	return ca
+}
+
+// Issue makes a certificate for name, and for this machine's loopback addresses.
+func (ca *CA) Issue(t testing.TB, name string) tls.Certificate {
+	t.Helper()
+	der, key := sign(t, name, ca)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// Server is the TLS side of a gateway; mutual = it requires device certificates.
+func (ca *CA) Server(t testing.TB, mutual bool) *tls.Config {
+	c := &tls.Config{Certificates: []tls.Certificate{ca.Issue(t, "gateway")}, MinVersion: tls.VersionTLS12}
+	if mutual {
+		c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, ca.Pool
+	}
+	return c
+}
+
+// Client is the TLS side of a device.
+func (ca *CA) Client(id Identity) *tls.Config {
+	c := &tls.Config{RootCAs: ca.Pool, ServerName: "127.0.0.1", MinVersion: tls.VersionTLS12}
+	if id.Certificate != nil {
+		c.Certificates = []tls.Certificate{*id.Certificate}
+	}
+	return c
+}
+
+// sign makes a certificate by ca, or by itself where ca is nil.
+func sign(t testing.TB, name string, ca *CA) ([]byte, *ecdsa.PrivateKey) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, BasicConstraintsValid: true,
+	}
+	parent, signer := template, key
+	if ca == nil {
+		template.IsCA, template.KeyUsage = true, x509.KeyUsageCertSign
+	} else {
+		parent, signer = ca.cert, ca.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der, key
+}
+
+// Eventually waits for ok.
+func Eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(Patience); !ok(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in time: %s", what)
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+}

@@ -1,0 +1,188 @@
+// Package mqtt is the connector for MQTT: it turns the topics of the wire contract into calls of a link, and what the link
+// brings into topics. It decodes no payload and lets nobody in: that is package link's and package gateway's.
+//
+// On an operational gateway a device publishes castor/{ref}/telemetry, state/reported, event, log/{app} and
+// provision/confirm, and receives castor/{ref}/ack, state/delta and command/{id}. On a provisioning gateway a claimant
+// publishes castor/provision/{type}/request and receives castor/provision/{client}/accepted, rejected and status.
+package mqtt
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/castor-iot/castor/connectors/gateway"
+	"github.com/castor-iot/castor/connectors/link"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// Protocol is the name of this protocol in the service directory.
+const Protocol = "mqtt"
+
+// Config says which gateway to run and how it reaches the platform.
+type Config struct {
+	// Gateway without a Handler; its Bus, Now and Log are the link's too.
+	Gateway gateway.Config
+
+	API *api.Client
+
+	// URL is what devices dial; "tls://" and the address listened on if empty.
+	URL      string
+	Region   string // the operator's word for where the gateway stands; "" = none
+	Capacity int64  // devices; 0 = what the gateway manager takes for it
+
+	Limits link.Limits // zero fields have defaults
+}
+
+// A Connector is an MQTT gateway together with the link that connects it to the platform.
+type Connector struct {
+	gateway *gateway.Gateway
+	link    *link.Link
+	phase   gateway.Phase
+	log     *slog.Logger
+
+	sessions sync.Map // *gateway.Session → *link.Session or *link.Claimant
+}
+
+// New opens the gateway's address. Devices are served by Run.
+func New(c Config) (*Connector, error) {
+	m := &Connector{phase: c.Gateway.Phase, log: c.Gateway.Log}
+	if m.log == nil {
+		m.log = slog.Default()
+	}
+	c.Gateway.Handler = m
+	var err error
+	if m.gateway, err = gateway.New(c.Gateway); err != nil {
+		return nil, err
+	}
+	if c.URL == "" {
+		c.URL = "tls://" + m.gateway.Addr().String()
+	}
+	m.link, err = link.New(link.Config{
+		Gateway: api.Gateway{
+			ID: c.Gateway.ID, Phase: string(c.Gateway.Phase), Protocol: Protocol, URL: c.URL, Region: c.Region, Capacity: c.Capacity,
+		},
+		API: c.API, Bus: c.Gateway.Bus, Protocol: m, Limits: c.Limits, Now: c.Gateway.Now, Log: c.Gateway.Log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, m.gateway.Close())
+	}
+	return m, nil
+}
+
+// Addr is the address devices connect to.
+func (m *Connector) Addr() net.Addr { return m.gateway.Addr() }
+
+// Run serves until ctx ends; the gateway first, so that what it has taken is still brought to the platform.
+func (m *Connector) Run(ctx context.Context) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	linked := make(chan error, 1)
+	go func() { linked <- m.link.Run(work) }()
+	err := m.gateway.Run(ctx)
+	stop()
+	return errors.Join(err, <-linked)
+}
+
+// Stats are the counts of both halves.
+func (m *Connector) Stats() (gateway.Stats, link.Stats) { return m.gateway.Stats(), m.link.Stats() }
+
+// Connected opens the link's side of a session.
+func (m *Connector) Connected(s *gateway.Session) {
+	if m.phase == gateway.Provisioning {
+		m.sessions.Store(s, m.link.OpenClaim(s.ID, s.Name, s.Client, s.Done()))
+		return
+	}
+	m.sessions.Store(s, m.link.Open(s.ID, device.Ref(s.Client), s.Since, s.Done()))
+}
+
+// Disconnected closes the link's side of a session.
+func (m *Connector) Disconnected(s *gateway.Session) {
+	if v, ok := m.sessions.LoadAndDelete(s); ok {
+		if d, ok := v.(*link.Session); ok {
+			d.Close()
+		}
+	}
+}
+
+// Received passes on what a device published. The gateway has seen to it that the topic is one of the contract.
+func (m *Connector) Received(s *gateway.Session, topic string, payload []byte, received time.Time, done func(stored bool)) {
+	v, _ := m.sessions.Load(s)
+	switch d := v.(type) {
+	case *link.Claimant:
+		kind, ok := strings.CutSuffix(strings.TrimPrefix(topic, "castor/provision/"), "/request")
+		if ok {
+			d.Request(twin.TypeID(kind), payload, done)
+			return
+		}
+	case *link.Session:
+		rest := strings.TrimPrefix(topic, "castor/"+s.Client+"/")
+		if rest == "provision/confirm" {
+			d.Confirm(done)
+			return
+		}
+		if kind, ok := kindOf(rest); ok {
+			d.Publish(kind, topic, payload, received, done)
+			return
+		}
+	}
+	m.log.Error("message on a topic nobody handles", "topic", topic, "client", s.Client)
+	done(false)
+}
+
+func kindOf(rest string) (telemetry.Kind, bool) {
+	switch {
+	case rest == "telemetry":
+		return telemetry.Telemetry, true
+	case rest == "state/reported":
+		return telemetry.State, true
+	case rest == "event":
+		return telemetry.Event, true
+	case strings.HasPrefix(rest, "log/"):
+		return telemetry.Log, true
+	}
+	return "", false
+}
+
+// Stored publishes castor/{ref}/ack. It needs no acknowledgement of its own: the next one stands for it.
+func (m *Connector) Stored(s *link.Session, o twin.Order) {
+	payload, err := json.Marshal(o)
+	if err == nil {
+		err = m.gateway.Publish(string(s.Ref), fmt.Sprintf("castor/%s/ack", s.Ref), payload, gateway.Options{})
+	}
+	if err != nil && !errors.Is(err, gateway.ErrNotConnected) {
+		m.log.Warn("device was not told what is stored", "ref", s.Ref, "error", err)
+	}
+}
+
+// Answer publishes castor/provision/{client}/accepted, rejected or status, if the session that asked is still there.
+func (m *Connector) Answer(c *link.Claimant, a api.ProvisionAnswer) {
+	topic := "status"
+	if a.Status == "accepted" || a.Status == "rejected" {
+		topic = a.Status
+	}
+	payload, err := json.Marshal(a)
+	if err == nil {
+		err = m.gateway.Publish(c.Client, fmt.Sprintf("castor/provision/%s/%s", c.Client, topic), payload, gateway.Options{Acknowledged: true, Session: c.ID})
+	}
+	if err != nil {
+		m.log.Info("provisioning answer was not delivered, the device will ask again", "client", c.Client, "claim", c.Claim, "error", err)
+	}
+}
+
+// Deliver publishes a message of the platform. One to a device that is not here is for another connector, or too late.
+func (m *Connector) Deliver(d bus.Downlink) {
+	err := m.gateway.Publish(d.Device, d.Topic, d.Payload, gateway.Options{Acknowledged: true, Retain: d.Retain})
+	if err != nil && !errors.Is(err, gateway.ErrNotConnected) {
+		m.log.Warn("message to a device was not delivered", "device", d.Device, "topic", d.Topic, "id", d.ID, "error", err)
+	}
+}
