@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -150,8 +151,11 @@ func (t *tenants) PutObject(ctx context.Context, in s3response.PutObjectInput) (
 		return s3response.PutObjectOutput{}, err
 	}
 	out, err := t.files.PutObject(ctx, in)
-	if err == nil {
+	switch {
+	case err == nil:
 		err = t.sync(*in.Bucket, *in.Key)
+	case errors.Is(err, io.ErrUnexpectedEOF): // a client that hangs up is no fault of ours, to be printed in red
+		err = s3err.GetAPIError(s3err.ErrIncompleteBody)
 	}
 	return out, err
 }

@@ -67,6 +67,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		BucketLookup: minio.BucketLookupPath,
 		// The client sends no checksum of ours without it.
 		TrailingHeaders: true,
+		MaxRetries:      3,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open object store %s: %w", c.Endpoint, err)
@@ -121,6 +122,9 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, su
 				"x-amz-checksum-sha256": base64.StdEncoding.EncodeToString(raw),
 			},
 			DisableMultipart: true, // one request: the server has the whole content to check
+			// The checksum above is signed, and enough. Signing every chunk besides costs time, and versitygw leaves the
+			// last chunk of an empty object on the connection, where it spoils the next request.
+			DisableContentSha256: true,
 		})
 	}
 	if err != nil {
