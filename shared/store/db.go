@@ -8,6 +8,9 @@ type DB struct{ driver Driver }
 // New returns the database that d keeps.
 func New(d Driver) *DB { return &DB{driver: d} }
 
+// Driver is what keeps the database, for one that adds something to it: a count, or the failures of a test.
+func (db *DB) Driver() Driver { return db.driver }
+
 // Close ends all work and frees the database. Operations under way end with ErrUnavailable.
 func (db *DB) Close() error { return db.driver.Close() }
 

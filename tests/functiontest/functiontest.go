@@ -39,8 +39,9 @@ type World struct {
 	Base platform.Base
 	URL  string
 
-	t   testing.TB
-	now atomic.Pointer[time.Time]
+	t    testing.TB
+	nats *server.Server
+	now  atomic.Pointer[time.Time]
 
 	mu  sync.RWMutex
 	fns map[string]faas.Func
@@ -78,6 +79,7 @@ func New(t testing.TB, fs Functions) *World {
 	}
 	t.Cleanup(func() { b.Close() })
 
+	w.nats = ns
 	w.Base = platform.Base{DB: db, Bus: b, Gateway: w.URL, Provisioning: "tls://127.0.0.1:8884", Secrets: testSecrets(t), Now: w.Now,
 		Log: slog.New(slog.NewTextHandler(logTo(t), nil)), AllowPrivateWebhooks: true}
 	w.Add("users", users.New)
@@ -89,7 +91,11 @@ func New(t testing.TB, fs Functions) *World {
 
 // Add starts a function, or a new instance of one that runs already.
 func (w *World) Add(name string, build func(*platform.Platform) faas.Func) {
-	f := build(platform.New(w.Base, name, ""))
+	w.run(w.Base, name, build)
+}
+
+func (w *World) run(b platform.Base, name string, build func(*platform.Platform) faas.Func) {
+	f := build(platform.New(b, name, ""))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.fns[name] = f

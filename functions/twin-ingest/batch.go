@@ -1,0 +1,249 @@
+package twiningest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// Bounds, in bytes, on what connectors say beside what telemetry bounds.
+const (
+	maxSession = 128
+	maxTopic   = 256
+	maxReason  = 500
+)
+
+// A batch is one call's messages on their way.
+type batch struct {
+	f        *function
+	now      time.Time
+	messages []telemetry.Message
+	outcomes []telemetry.Outcome
+	fresh    []bool // the message was not kept before
+	subjects []*subject
+	known    map[twin.ID]entry
+	busDown  bool // the bus refused events of this batch; no use in trying again
+}
+
+// ingest takes a batch. Whatever fails or crashes in it, the same batch can be sent again.
+func (f *function) ingest(ctx context.Context, c *faas.Call, in telemetry.Batch) (faas.Reply, error) {
+	if c.Caller.Gateway == "" || c.Caller.Gateway != in.Gateway {
+		return faas.Reply{}, fmt.Errorf("%w: this connector may not speak for gateway %.80q", access.ErrDenied, in.Gateway)
+	}
+	if n := len(in.Messages); n > telemetry.MaxBatch {
+		return faas.Reply{}, errors.Join(api.ErrTooLarge, api.Invalid("a batch may have %d messages, this one has %d", telemetry.MaxBatch, n))
+	}
+	b := &batch{f: f, now: f.p.Time(), messages: in.Messages, outcomes: make([]telemetry.Outcome, len(in.Messages)), fresh: make([]bool, len(in.Messages))}
+	for i := range b.messages {
+		b.tidy(&b.messages[i], in.Gateway)
+	}
+	err := b.load(ctx)
+	if err == nil {
+		err = b.keep(ctx)
+	}
+	if err == nil {
+		err = b.settle(ctx)
+	}
+	return faas.Reply{Value: telemetry.Result{Outcomes: b.outcomes}, CBOR: true}, err
+}
+
+// tidy brings a message to the form that is kept. What is wrong with it makes it undecoded, so that it is parked and its
+// device need not send it for ever.
+func (b *batch) tidy(m *telemetry.Message, gateway string) {
+	m.Gateway = gateway
+	m.Time, m.Received = cut(m.Time), cut(m.Received)
+	if m.Received.IsZero() || m.Received.After(b.now.Add(telemetry.Ahead)) {
+		m.Received = b.now
+	}
+	m.Topic, m.Reason = clip(m.Topic, maxTopic), clip(m.Reason, maxReason)
+	if len(m.Raw) > telemetry.MaxPayload {
+		m.Raw = m.Raw[:telemetry.MaxPayload]
+	}
+	if m.Kind == telemetry.Undecoded && m.Twin == "" {
+		return
+	}
+	err := m.Twin.Valid()
+	if err != nil {
+		m.Twin = ""
+	} else if m.Kind != telemetry.Undecoded {
+		err = wellFormed(m)
+	}
+	if err != nil {
+		if len(m.Raw) == 0 {
+			m.Raw = rawOf(m.Samples)
+		}
+		m.Topic, m.Reason = clip(m.Topic+" ("+string(m.Kind)+")", maxTopic), clip(err.Error(), maxReason)
+		m.Kind, m.Samples, m.Session = telemetry.Undecoded, nil, ""
+	}
+}
+
+func wellFormed(m *telemetry.Message) error {
+	switch m.Kind {
+	case telemetry.Telemetry, telemetry.State, telemetry.Log, telemetry.Event:
+	case telemetry.Presence:
+		if _, ok := connected(m); !ok || m.Session == "" {
+			return api.Invalid("a presence message must have a session and the sample connected, true or false")
+		}
+	default:
+		return api.Invalid("kind %.40q is not known", m.Kind)
+	}
+	if len(m.Session) > maxSession {
+		return api.Invalid("session has %d bytes, at most %d are taken", len(m.Session), maxSession)
+	}
+	return telemetry.Normalise(m.Samples)
+}
+
+// rawOf shows samples that cannot be taken as people can read them.
+func rawOf(samples []telemetry.Sample) []byte {
+	b, err := json.Marshal(samples)
+	if err != nil {
+		b = fmt.Appendf(nil, "%v", samples) // not even JSON: an infinite number
+	}
+	return b[:min(len(b), telemetry.MaxPayload)]
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "")
+}
+
+// load reads the twins that the batch is about, and what is known of their types, aggregates and rules.
+func (b *batch) load(ctx context.Context) error {
+	at := map[twin.ID]*subject{}
+	var ids []string
+	for i := range b.messages {
+		m := &b.messages[i]
+		if m.Twin == "" {
+			continue
+		}
+		s := at[m.Twin]
+		if s == nil {
+			s = &subject{id: m.Twin}
+			at[m.Twin] = s
+			b.subjects, ids = append(b.subjects, s), append(ids, string(m.Twin))
+		}
+		s.messages = append(s.messages, i)
+	}
+	docs, err := b.f.twins.Load(ctx, ids)
+	if err != nil {
+		return err
+	}
+	there := b.subjects[:0:0]
+	for i, s := range b.subjects {
+		if d := docs[i]; d != nil && d.Value.Kind == twin.Instance {
+			s.doc = d
+			there = append(there, s)
+		} else if d != nil && !d.Value.Deleted.IsZero() {
+			b.refuse(s.messages)
+		}
+	}
+	b.subjects = there
+	return b.learn(ctx)
+}
+
+// learn fills in what the subjects depend on.
+func (b *batch) learn(ctx context.Context) (err error) {
+	ids := map[twin.ID]bool{}
+	for _, s := range b.subjects {
+		d := &s.doc.Value.Definition
+		ids[s.id], ids[d.Type] = true, true
+		for _, a := range d.Aggregates {
+			ids[a] = true
+		}
+	}
+	delete(ids, "")
+	b.known, err = b.f.known.of(ctx, ids)
+	return err
+}
+
+// keep appends the batch to history, and what cannot be decoded or belongs to nobody to what is parked: one round trip each.
+func (b *batch) keep(ctx context.Context) error {
+	for _, s := range b.subjects {
+		b.refuseOld(s)
+	}
+	owned := make([]*subject, len(b.messages))
+	for _, s := range b.subjects {
+		for _, i := range s.messages {
+			owned[i] = s
+		}
+	}
+	records, parked := make([]api.Record, 0, len(b.messages)), []api.ParkedMessage(nil)
+	var recordAt, parkedAt []int
+	for i := range b.messages {
+		m, s := &b.messages[i], owned[i]
+		switch {
+		case b.outcomes[i] != "":
+		case s == nil || m.Kind == telemetry.Undecoded:
+			parked, parkedAt = append(parked, parkedOf(m)), append(parkedAt, i)
+		default:
+			records, recordAt = append(records, record(m, flagOf(m, b.known[s.doc.Value.Definition.Type].props))), append(recordAt, i)
+		}
+	}
+	if err := b.anchor(ctx, records, recordAt); err != nil {
+		return err
+	}
+	errs, err := b.f.history.InsertMany(ctx, records)
+	if err != nil {
+		return err
+	}
+	b.kept(errs, recordAt, "")
+	if len(parked) == 0 {
+		return nil
+	}
+	if errs, err = b.f.parked.InsertMany(ctx, parked); err != nil {
+		return err
+	}
+	b.kept(errs, parkedAt, telemetry.Parked)
+	return nil
+}
+
+// kept notes what became of the messages at; outcome "" leaves it open until their twins are written.
+func (b *batch) kept(errs []error, at []int, outcome telemetry.Outcome) {
+	for k, i := range at {
+		switch err := errs[k]; {
+		case err == nil:
+			b.fresh[i], b.outcomes[i] = true, outcome
+		case errors.Is(err, store.ErrExists):
+			b.outcomes[i] = outcome
+		default:
+			b.f.p.Log.Warn("message not kept", "function", b.f.p.Part, "twin", b.messages[i].Twin, "error", err)
+			b.outcomes[i] = telemetry.Retry
+		}
+	}
+}
+
+func (b *batch) refuse(messages []int) {
+	for _, i := range messages {
+		b.outcomes[i] = telemetry.Refused
+	}
+}
+
+// refuseOld refuses what may not reach the twin: everything when it is retired, and what came by a mapping from device to
+// twin that was replaced since.
+func (b *batch) refuseOld(s *subject) {
+	t := &s.doc.Value
+	if !t.Deleted.IsZero() || t.Definition.Phase == twin.Retired {
+		b.refuse(s.messages[s.next:])
+		return
+	}
+	newest := t.Live.Generation
+	for _, i := range s.messages[s.next:] {
+		if g := b.messages[i].Generation; g < newest {
+			b.outcomes[i] = telemetry.Refused
+		} else {
+			newest = g
+		}
+	}
+}

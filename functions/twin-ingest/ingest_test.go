@@ -1,0 +1,392 @@
+package twiningest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	twiningest "github.com/castor-iot/castor/functions/twin-ingest"
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/monitor"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/twin"
+	"github.com/castor-iot/castor/tests/functiontest"
+)
+
+// noon is when the tests take place.
+var noon = time.Date(2026, 3, 21, 12, 0, 0, 0, time.UTC)
+
+// world is the function with a type and twins of it.
+type world struct {
+	*functiontest.World
+	t         testing.TB
+	twins     *store.Collection[twin.Twin]
+	history   *store.Collection[api.Record]
+	rules     *store.Collection[monitor.Rule]
+	connector *api.Client
+}
+
+func newWorld(t testing.TB, model twin.Model, ids ...twin.ID) *world {
+	t.Helper()
+	w := &world{World: functiontest.New(t, functiontest.Functions{"twin-ingest": twiningest.New}), t: t}
+	w.SetTime(noon)
+	ctx, db := context.Background(), w.Base.DB
+	var err error
+	if w.twins, err = platform.OpenTwins(ctx, db); err != nil {
+		t.Fatal(err)
+	}
+	if w.history, err = platform.OpenHistory(ctx, db); err != nil {
+		t.Fatal(err)
+	}
+	if w.rules, err = platform.OpenRules(ctx, db); err != nil {
+		t.Fatal(err)
+	}
+	all := []twin.Twin{{ID: "pump", Kind: twin.Type, Definition: twin.Definition{Version: 1, Model: &model}}}
+	for _, id := range ids {
+		all = append(all, twin.Twin{ID: id, Kind: twin.Instance, Created: noon, Definition: twin.Definition{Version: 1, Type: "pump", Owner: "plant",
+			Phase: twin.Operational, Location: &twin.Location{Site: "hall 3"}}})
+	}
+	if _, err := w.twins.InsertMany(ctx, all); err != nil {
+		t.Fatal(err)
+	}
+	w.connector = w.Part("connector", "gw-1")
+	return w
+}
+
+// say sends messages and returns what became of them.
+func (w *world) say(messages ...telemetry.Message) []telemetry.Outcome {
+	w.t.Helper()
+	r, err := w.connector.Ingest(context.Background(), telemetry.Batch{Gateway: "gw-1", Messages: messages})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r.Outcomes
+}
+
+// stored is say, and all must be stored.
+func (w *world) stored(messages ...telemetry.Message) {
+	w.t.Helper()
+	for i, o := range w.say(messages...) {
+		if o != telemetry.Stored {
+			w.t.Fatalf("message %d became %s", i, o)
+		}
+	}
+}
+
+func (w *world) twin(id twin.ID) twin.Twin {
+	w.t.Helper()
+	t, err := w.twins.Get(context.Background(), string(id))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return t
+}
+
+func (w *world) value(id twin.ID, property string) any {
+	t := w.twin(id)
+	r, _ := t.Live.Reading(property)
+	return r.Value
+}
+
+// records is a twin's history without the places that undated messages keep.
+func (w *world) records(id twin.ID) (all []api.Record) {
+	w.t.Helper()
+	err := w.history.Scan(context.Background(), store.Query{Filter: store.And(store.Gte("_id", string(id)+"|0"), store.Lt("_id", string(id)+"|~"))},
+		func(r api.Record) error { all = append(all, r); return nil })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+func (w *world) rule(id string, target twin.ID, condition string, change ...func(*monitor.Rule)) {
+	w.t.Helper()
+	c, err := monitor.ParseCondition(condition)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r := monitor.Rule{ID: id, Version: 1, Target: target, Condition: c, Severity: monitor.Warning}
+	for _, f := range change {
+		f(&r)
+	}
+	if err := w.rules.PutMany(context.Background(), []monitor.Rule{r}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.pass(6 * time.Second) // caches end
+}
+
+func (w *world) pass(d time.Duration) { w.SetTime(w.Now().Add(d)) }
+
+func (w *world) tick(ids ...twin.ID) {
+	w.t.Helper()
+	if err := w.Part("twin-monitor", "").Tick(context.Background(), api.Tick{Planned: w.Now(), Twins: ids}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// measured is a message that came by noon's clock, s seconds after it, in the device's own order.
+func measured(id twin.ID, s int, property string, value any) telemetry.Message {
+	at := noon.Add(time.Duration(s) * time.Second)
+	return telemetry.Message{Twin: id, Generation: 1, Kind: telemetry.Telemetry, Time: at, Received: at, Order: twin.Order{Epoch: 1, Seq: int64(s)},
+		Samples: []telemetry.Sample{{Property: property, Value: value}}}
+}
+
+func TestAReadingReachesHistoryAndTwin(t *testing.T) {
+	w := newWorld(t, twin.Model{}, "pump-1", "pump-2")
+	w.stored(measured("pump-1", 1, "rpm", 1200), measured("pump-2", 1, "on", true), measured("pump-1", 2, "rpm", 1300.5))
+
+	if got := w.value("pump-1", "rpm"); got != 1300.5 {
+		t.Errorf("rpm is %v, want 1300.5", got)
+	}
+	if got := w.value("pump-2", "on"); got != true {
+		t.Errorf("on is %v, want true", got)
+	}
+	if got := w.records("pump-1"); len(got) != 2 || got[0].Samples[0].Value != 1200.0 || got[0].At != noon.Add(time.Second) {
+		t.Errorf("history is %+v", got)
+	}
+	live := w.twin("pump-1").Live
+	if live.Messages != 2 || live.Last.Seq != 2 || live.Generation != 1 || live.Presence.LastSeen != noon.Add(2*time.Second) {
+		t.Errorf("live part is %+v", live)
+	}
+}
+
+// What a connector sends again after a lost answer, and what a device sends again after a lost acknowledgement.
+func TestDuplicatesChangeNothing(t *testing.T) {
+	w := newWorld(t, twin.Model{}, "pump-1")
+	w.rule("hot", "pump", "temp > 80")
+	assigned := measured("pump-1", 4, "level", 3)
+	assigned.Order = twin.Order{Epoch: 77, Seq: 1, Assigned: true}
+	batch := []telemetry.Message{
+		connection("pump-1", 0, "s1", true), measured("pump-1", 1, "temp", 90), measured("pump-1", 2, "temp", 70), measured("pump-1", 3, "old", nil),
+		assigned, {Twin: "pump-1", Generation: 1, Kind: telemetry.Event, Received: noon, Order: twin.Order{Epoch: 1, Seq: 9},
+			Samples: []telemetry.Sample{{Property: "event", Value: "filter changed"}}},
+		{Twin: "pump-1", Generation: 1, Kind: telemetry.Undecoded, Received: noon, Raw: []byte{1}, Reason: "no codec", Order: twin.Order{Assigned: true, Seq: 3}},
+	}
+	w.say(batch...)
+	before, records := w.twin("pump-1"), w.records("pump-1")
+	for range 2 {
+		w.say(batch...)
+	}
+	if after := w.twin("pump-1"); !reflect.DeepEqual(after, before) {
+		t.Errorf("the twin changed:\n%+v\n%+v", before, after)
+	}
+	if got := w.records("pump-1"); !reflect.DeepEqual(got, records) || len(got) != 6 {
+		t.Errorf("history has %d records, had %d", len(got), len(records))
+	}
+	// The device sends again in a new session: the connector assigns other numbers, the content is the same.
+	assigned.Order = twin.Order{Epoch: 78, Seq: 5, Assigned: true}
+	w.stored(assigned)
+	if got := w.records("pump-1"); len(got) != 6 {
+		t.Errorf("history has %d records after the same reading came by another session, want 6", len(got))
+	}
+	if got := w.twin("pump-1").Live; got.Messages != before.Live.Messages || got.Version != before.Live.Version {
+		t.Errorf("the same reading by another session counted: %+v", got)
+	}
+}
+
+func TestLateMessagesEnterHistoryAndLeaveStateAlone(t *testing.T) {
+	w := newWorld(t, twin.Model{}, "pump-1")
+	unordered := func(id int64, s int, v any) telemetry.Message {
+		m := measured("pump-1", s, "level", v)
+		m.Order = twin.Order{Epoch: 5, Seq: id, Assigned: true}
+		return m
+	}
+	w.stored(measured("pump-1", 10, "rpm", 10), measured("pump-1", 5, "rpm", 5), measured("pump-1", 4, "hum", 44), unordered(1, 10, 10), unordered(2, 5, 5))
+	if got := w.value("pump-1", "rpm"); got != 10.0 {
+		t.Errorf("rpm went back to %v", got)
+	}
+	if got := w.value("pump-1", "hum"); got != 44.0 {
+		t.Errorf("hum is %v; a late message may still be the newest of its property", got)
+	}
+	if got := w.value("pump-1", "level"); got != 10.0 {
+		t.Errorf("level went back to %v by a late message of a device without numbers", got)
+	}
+	if got := w.records("pump-1"); len(got) != 5 {
+		t.Errorf("history has %d records, want 5", len(got))
+	}
+	if got := w.twin("pump-1").Live.Late; got != 2 {
+		t.Errorf("late is %d, want 2", got)
+	}
+	// A property that the device removed is not brought back by what came before.
+	w.stored(measured("pump-1", 20, "rpm", nil), measured("pump-1", 15, "rpm", 15))
+	if got := w.value("pump-1", "rpm"); got != nil {
+		t.Errorf("rpm is back: %v", got)
+	}
+	w.stored(measured("pump-1", 21, "rpm", 21))
+	if got := w.value("pump-1", "rpm"); got != 21.0 {
+		t.Errorf("rpm is %v, want 21", got)
+	}
+}
+
+// A reading dated 2099 or 1970 is kept and flagged, found where it arrived, and freezes nothing.
+func TestWrongClocks(t *testing.T) {
+	for name, c := range map[string]struct {
+		year int
+		flag twin.Flag
+	}{"ahead": {2099, twin.ClockAhead}, "never set": {1970, twin.ClockUnset}, "before the epoch": {1901, twin.ClockUnset}} {
+		for _, assigned := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, assigned), func(t *testing.T) {
+				w := newWorld(t, twin.Model{}, "pump-1")
+				wrong, right := measured("pump-1", 1, "rpm", 1), measured("pump-1", 2, "rpm", 2)
+				wrong.Time = time.Date(c.year, 1, 1, 0, 0, 0, 0, time.UTC)
+				wrong.Order.Assigned, right.Order.Assigned = assigned, assigned
+				w.stored(wrong)
+				if r, _ := w.live("pump-1").Reading("rpm"); r.Flag != c.flag || !r.At.Equal(wrong.Time) {
+					t.Errorf("reading is %+v, want flag %s", r, c.flag)
+				}
+				w.stored(right)
+				if got := w.value("pump-1", "rpm"); got != 2.0 {
+					t.Errorf("rpm is frozen at %v", got)
+				}
+				got := w.records("pump-1")
+				if len(got) != 2 || got[0].Flag != c.flag || !got[0].At.Equal(wrong.Time) || got[1].Flag != "" {
+					t.Errorf("history is %+v", got)
+				}
+			})
+		}
+	}
+}
+
+func (w *world) live(id twin.ID) *twin.Live {
+	t := w.twin(id)
+	return &t.Live
+}
+
+// A device that numbers its messages but has no clock sends again what a crash left unanswered: history has it once.
+func TestUndatedMessagesSentAgain(t *testing.T) {
+	w := newWorld(t, twin.Model{}, "pump-1")
+	m := measured("pump-1", 1, "rpm", 1)
+	m.Time = time.Time{}
+	w.stored(m)
+	m.Received = noon.Add(time.Hour)
+	w.pass(time.Hour)
+	w.stored(m, m)
+	if got := w.records("pump-1"); len(got) != 1 || !got[0].Received.Equal(noon.Add(time.Second)) {
+		t.Errorf("history is %+v, want the first alone", got)
+	}
+}
+
+// Devices whose clock steps back and repeats stamps with other values: each is a reading of its own.
+func TestRepeatedStamps(t *testing.T) {
+	for _, assigned := range []bool{false, true} {
+		w := newWorld(t, twin.Model{}, "pump-1")
+		var all []telemetry.Message
+		for i, s := range []int{1, 2, 2, 1, 3} {
+			m := measured("pump-1", s, "temp", float64(i))
+			m.Order = twin.Order{Epoch: 1, Seq: int64(i + 1), Assigned: assigned}
+			all = append(all, m)
+		}
+		w.stored(all...)
+		if got := w.records("pump-1"); len(got) != 5 {
+			t.Errorf("assigned %t: history has %d records, want 5", assigned, len(got))
+		}
+		if got := w.value("pump-1", "temp"); got != 4.0 {
+			t.Errorf("assigned %t: temp is %v, want 4", assigned, got)
+		}
+	}
+}
+
+func TestWhatIsParkedAndRefused(t *testing.T) {
+	w := newWorld(t, twin.Model{}, "pump-1", "pump-2")
+	w.stored(withGeneration(measured("pump-1", 1, "rpm", 1), 3))
+	if _, err := w.twins.Update(context.Background(), "pump-2", func(t *twin.Twin) error { t.Definition.Phase = twin.Retired; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	raw := telemetry.Message{Twin: "pump-1", Generation: 3, Kind: telemetry.Undecoded, Received: noon, Raw: []byte("\x00garbage"), Reason: "not JSON", Topic: "t"}
+	for name, c := range map[string]struct {
+		m    telemetry.Message
+		want telemetry.Outcome
+	}{
+		"bytes that cannot be decoded are parked":       {raw, telemetry.Parked},
+		"a twin that is not there":                      {measured("nobody", 1, "rpm", 1), telemetry.Parked},
+		"a type is no twin of a device":                 {measured("pump", 1, "rpm", 1), telemetry.Parked},
+		"no twin at all":                                {telemetry.Message{Kind: telemetry.Undecoded, Raw: []byte("x")}, telemetry.Parked},
+		"an id that cannot be one":                      {measured("../x", 1, "rpm", 1), telemetry.Parked},
+		"a mapping that was replaced":                   {withGeneration(measured("pump-1", 2, "rpm", 2), 2), telemetry.Refused},
+		"a retired twin":                                {measured("pump-2", 1, "rpm", 1), telemetry.Refused},
+		"an infinite number":                            {withGeneration(measured("pump-1", 3, "rpm", infinity()), 3), telemetry.Parked},
+		"a list for a value":                            {withGeneration(measured("pump-1", 4, "rpm", []any{1}), 3), telemetry.Parked},
+		"a property without a name":                     {withGeneration(measured("pump-1", 5, "", 1), 3), telemetry.Parked},
+		"a kind that is not known":                      {withGeneration(telemetry.Message{Twin: "pump-1", Kind: "gossip"}, 3), telemetry.Parked},
+		"presence without a session":                    {withGeneration(connection("pump-1", 1, "", true), 3), telemetry.Parked},
+		"a message with nothing in it still is contact": {withGeneration(telemetry.Message{Twin: "pump-1", Kind: telemetry.Log}, 3), telemetry.Stored},
+	} {
+		if got := w.say(c.m); len(got) != 1 || got[0] != c.want {
+			t.Errorf("%s: %v, want %s", name, got, c.want)
+		}
+	}
+	if got := w.value("pump-1", "rpm"); got != 1.0 {
+		t.Errorf("rpm is %v, want 1", got)
+	}
+	page, err := w.Admin().ListParked(context.Background(), "pump-1", "")
+	if err != nil || len(page.Items) != 6 {
+		t.Fatalf("%d parked, %v; want 6", len(page.Items), err)
+	}
+	found := false
+	for _, p := range page.Items {
+		found = found || string(p.Raw) == "\x00garbage" && p.Reason == "not JSON" && p.Gateway == "gw-1"
+	}
+	if !found {
+		t.Errorf("parked are %+v", page.Items)
+	}
+	if page, err = w.Admin().ListParked(context.Background(), "nobody", ""); err != nil || len(page.Items) != 1 {
+		t.Errorf("parked of a twin that is not there: %+v, %v", page.Items, err)
+	}
+	mine, other := w.User("ada", []access.Role{access.Owner}, "plant"), w.User("eve", []access.Role{access.Owner}, "shop")
+	if page, err = mine.ListParked(context.Background(), "pump-1", ""); err != nil || len(page.Items) != 6 {
+		t.Errorf("the owner sees %d, %v", len(page.Items), err)
+	}
+	for _, id := range []twin.ID{"pump-1", "nobody", ""} {
+		if _, err := other.ListParked(context.Background(), id, ""); !errors.Is(err, api.ErrNotFound) {
+			t.Errorf("a stranger asking for %q: %v, want not found", id, err)
+		}
+	}
+	if _, err := mine.ListParked(context.Background(), "pump-1", "nonsense"); !errors.Is(err, twin.ErrInvalid) {
+		t.Errorf("a bad cursor: %v", err)
+	}
+}
+
+func withGeneration(m telemetry.Message, g int64) telemetry.Message {
+	m.Generation = g
+	return m
+}
+
+func infinity() float64 {
+	big := 1e308
+	return big * 10
+}
+
+func TestWhoMayIngest(t *testing.T) {
+	w := newWorld(t, twin.Model{}, "pump-1")
+	ctx := context.Background()
+	batch := telemetry.Batch{Gateway: "gw-1", Messages: []telemetry.Message{measured("pump-1", 1, "rpm", 1)}}
+	for name, c := range map[string]*api.Client{"a maintainer": w.Admin(), "another gateway's connector": w.Part("connector", "gw-2"),
+		"another part": w.Part("twin-monitor", ""), "nobody": w.Nobody()} {
+		if _, err := c.Ingest(ctx, batch); !errors.Is(err, access.ErrDenied) && !errors.Is(err, access.ErrUnauthenticated) {
+			t.Errorf("%s: %v, want a refusal", name, err)
+		}
+		if err := c.Tick(ctx, api.Tick{}); name != "another part" && !errors.Is(err, access.ErrDenied) && !errors.Is(err, access.ErrUnauthenticated) {
+			t.Errorf("tick by %s: %v, want a refusal", name, err)
+		}
+	}
+	batch.Messages = make([]telemetry.Message, telemetry.MaxBatch+1)
+	if _, err := w.connector.Ingest(ctx, batch); !errors.Is(err, api.ErrTooLarge) {
+		t.Errorf("a batch over the bound: %v", err)
+	}
+	for name, body := range map[string]any{"JSON of another form": map[string]any{"messages": "x"}, "CBOR of another form": api.CBOR{Value: []int{1}},
+		"broken CBOR": api.Raw{ContentType: "application/cbor", Body: []byte{0x9f, 0xff, 0x00}}, "nothing": nil} {
+		var p *api.Problem
+		if err := w.connector.Call(ctx, "POST", "twin-ingest", "/batches", body, nil); !errors.As(err, &p) || p.Status >= 500 {
+			t.Errorf("%s: %v, want a 4xx", name, err)
+		}
+	}
+	if err := w.Part("twin-monitor", "").Tick(ctx, api.Tick{Twins: []twin.ID{"../x"}}); !errors.Is(err, twin.ErrInvalid) {
+		t.Errorf("tick of a bad id: %v", err)
+	}
+}

@@ -1,0 +1,209 @@
+package twiningest
+
+import (
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/monitor"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// A subject is one twin that is being changed, and the messages that change it.
+type subject struct {
+	id  twin.ID
+	doc *store.Doc[twin.Twin]
+
+	messages []int // of the batch, in order
+	next     int   // the first of messages that is not written yet
+	upto     int   // the first that the present change leaves out, for want of room for its events
+	tries    int   // how often another writer came first
+
+	now     time.Time
+	model   *twin.Model
+	props   map[string]*twin.Property
+	watch   []entry // whose rules watch the twin: itself, its type, its aggregates
+	changed bool    // there is something to write
+	news    bool    // there is something that people would want to see
+}
+
+// apply changes the subject's document as the rest of its messages and the time say, as far as its outbox has room.
+func (b *batch) apply(s *subject) {
+	t := &s.doc.Value
+	s.now, s.upto, s.changed, s.news = b.now, s.next, false, false
+	b.refuseOld(s)
+	if t.Outbox.Full() || !t.Deleted.IsZero() {
+		return
+	}
+	s.know(b.known)
+	s.reconcile()
+	for ; s.upto < len(s.messages) && !t.Outbox.Full(); s.upto++ {
+		i := s.messages[s.upto]
+		if b.outcomes[i] != telemetry.Refused && b.outcomes[i] != telemetry.Retry {
+			s.take(&b.messages[i], b.fresh[i])
+		}
+	}
+	if s.upto == len(s.messages) {
+		s.elapse()
+	}
+	if due := s.due(); !due.Equal(t.Live.Due) {
+		t.Live.Due, s.changed = due, true
+	}
+	if s.news {
+		t.Live.Version++
+		t.Outbox.Coalesce(string(t.ID), event.TwinChanged, string(t.ID), s.now,
+			api.TwinChanged{Twin: t.ID, Kind: t.Kind, Phase: t.Definition.Phase, Part: "live"})
+	}
+}
+
+// know picks out what the twin depends on. A retired twin is watched by nothing.
+func (s *subject) know(known map[twin.ID]entry) {
+	d := &s.doc.Value.Definition
+	of := known[d.Type]
+	s.model, s.props, s.watch = of.model, of.props, s.watch[:0]
+	if s.model == nil {
+		s.model = &twin.Model{}
+	}
+	if d.Phase == twin.Retired {
+		return
+	}
+	for _, id := range append([]twin.ID{s.id, d.Type}, d.Aggregates...) {
+		if e := known[id]; len(e.rules) > 0 {
+			s.watch = append(s.watch, e)
+		}
+	}
+}
+
+// take applies one message. fresh tells that history did not have it; that alone does not make it new to the twin, because
+// a crash may have come between the two.
+func (s *subject) take(m *telemetry.Message, fresh bool) {
+	live := &s.doc.Value.Live
+	if m.Generation > live.Generation {
+		live.Generation, s.changed = m.Generation, true
+	}
+	if m.Kind == telemetry.Presence {
+		s.presence(m)
+		return
+	}
+	if m.Received.After(live.Presence.LastSeen) {
+		live.Presence.LastSeen, s.changed = m.Received, true
+	}
+	if m.Kind == telemetry.Undecoded {
+		if fresh {
+			live.Parked++
+			s.changed, s.news = true, true
+		}
+		return
+	}
+	isNew := s.count(m, fresh)
+	switch m.Kind {
+	case telemetry.Telemetry, telemetry.State:
+		flag := clockFlag(m)
+		for _, x := range m.Samples {
+			s.report(m, x, flag)
+		}
+	case telemetry.Event:
+		if isNew {
+			s.happened(m.When(), "event: "+eventName(m))
+		}
+	}
+}
+
+// count keeps the twin's place in the device's order, and tells whether the message is new to the twin.
+func (s *subject) count(m *telemetry.Message, fresh bool) (isNew bool) {
+	live := &s.doc.Value.Live
+	after := m.Order.After(live.Last)
+	switch {
+	case m.Order.Assigned:
+		if isNew = fresh; isNew && after && (live.Last.Assigned || live.Last == twin.Order{}) {
+			live.Last = m.Order
+		}
+	case after:
+		isNew, live.Last = true, m.Order
+	case fresh:
+		isNew = true
+		live.Late++
+	}
+	if isNew {
+		live.Messages++
+		s.changed = true
+	}
+	return isNew
+}
+
+// report applies one sample, and the rules on it if it is news.
+func (s *subject) report(m *telemetry.Message, x telemetry.Sample, flag twin.Flag) {
+	r := twin.Reading{Property: x.Property, Value: x.Value, At: m.Time, Flag: flag, Order: m.Order}
+	if r.At.IsZero() {
+		r.At = m.Received
+	}
+	if flag == "" && outOfRange(s.props[x.Property], x.Value) {
+		r.Flag = twin.OutOfRange
+	}
+	if !s.doc.Value.Live.Report(r) {
+		return
+	}
+	s.changed, s.news = true, true
+	for _, e := range s.watch {
+		for _, rule := range e.rules {
+			if rule.Condition.Property == x.Property {
+				s.observe(rule, x.Value, m.When(), m.Received)
+			}
+		}
+	}
+}
+
+// due is when the twin must be looked at although nothing comes; the zero time if never.
+func (s *subject) due() (due time.Time) {
+	live := &s.doc.Value.Live
+	earlier := func(t time.Time) {
+		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
+			due = t
+		}
+	}
+	for i := range live.Rules {
+		earlier(live.Rules[i].Due)
+	}
+	if !live.Presence.Offline {
+		earlier(s.silentAt())
+	}
+	return due
+}
+
+func (s *subject) happened(at time.Time, what string) {
+	s.doc.Value.Live.Happened(at, what)
+	s.changed, s.news = true, true
+}
+
+func eventName(m *telemetry.Message) string {
+	for _, x := range m.Samples {
+		if name, ok := x.Value.(string); ok && x.Property == "event" {
+			return name
+		}
+	}
+	return "without a name"
+}
+
+// number is the value that rules compare: true is 1, false is 0; text is none.
+func number(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case bool:
+		if v {
+			return 1, true
+		}
+		return 0, true
+	}
+	return 0, false
+}
+
+// topicOf is the event that tells of a change.
+func topicOf(c monitor.Change) event.Topic {
+	if c == monitor.Raise {
+		return event.AlarmRaised
+	}
+	return event.AlarmCleared
+}
