@@ -23,6 +23,11 @@ type Record struct {
 	Samples  []telemetry.Sample `json:"samples" bson:"d"`
 }
 
+// RecordKey is where the ids of a twin's records of a time begin; keys sort as times do, for all times from 1970 to 33658.
+func RecordKey(id twin.ID, at time.Time) string {
+	return fmt.Sprintf("%s|%015d", id, max(at.UnixMilli(), 0))
+}
+
 // HistoryQuery asks for the history of one twin.
 type HistoryQuery struct {
 	Twin     twin.ID
