@@ -2,6 +2,7 @@ package users
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,7 +39,7 @@ func (u *users) change(ctx context.Context, id string, change func(*user) error)
 		return nil
 	}
 	v, err := u.users.Update(ctx, id, apply)
-	if err != errMarkFirst {
+	if !errors.Is(err, errMarkFirst) {
 		return v, err
 	}
 	marked = u.p.Time()
@@ -70,17 +71,13 @@ func (u *users) change(ctx context.Context, id string, change func(*user) error)
 	if undo != nil {
 		u.p.Log.Warn("mark of a leaving maintainer not removed; it ends by itself", "user", id, "error", undo)
 	}
-	if err == errMarkFirst {
+	if errors.Is(err, errMarkFirst) {
 		err = fmt.Errorf("%w: it took too long; try again", api.ErrUnavailable)
 	}
 	return user{}, err
 }
 
-const errMarkFirst = signal("mark first")
-
-type signal string
-
-func (s signal) Error() string { return string(s) }
+var errMarkFirst = errors.New("mark first")
 
 // staying counts the maintainers who are not about to stop being one.
 func (u *users) staying(ctx context.Context) (n int, err error) {

@@ -59,7 +59,7 @@ type Caller struct {
 
 // Is tells whether the caller is a user or service account with one of roles.
 func (c Caller) Is(roles ...Role) bool {
-	return c.Kind != Part && slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(c.Roles, r) })
+	return (c.Kind == User || c.Kind == Service) && slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(c.Roles, r) })
 }
 
 // String is how the caller is named in logs and audits: "user:ada", "service:erp", "platform:twin-command for user:ada";

@@ -79,6 +79,9 @@ func (p *Platform) verify(ctx context.Context, token string) (access.Caller, err
 	if len(c.Audience) != 1 || c.Audience[0] != want {
 		return access.Caller{}, fmt.Errorf("%w: the token is for another function", access.ErrUnauthenticated)
 	}
+	if c.Subject == "" || c.Kind != access.User && c.Kind != access.Service && c.Kind != access.Part {
+		return access.Caller{}, fmt.Errorf("%w: the token does not say whose it is", access.ErrUnauthenticated)
+	}
 	return access.Caller{Kind: c.Kind, ID: c.Subject, Roles: c.Roles, Groups: c.Groups, Gateway: c.Gateway}, nil
 }
 

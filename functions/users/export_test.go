@@ -1,0 +1,8 @@
+package users
+
+// For tests that look into the store.
+type (
+	StoredUser    = user
+	StoredAccount = account
+	StoredSession = session
+)

@@ -1,0 +1,261 @@
+package users_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/twin"
+	"github.com/castor-iot/castor/tests/functiontest"
+)
+
+func kid(t *testing.T, token string) string {
+	t.Helper()
+	b, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
+	var h struct{ Kid string }
+	if err != nil || json.Unmarshal(b, &h) != nil {
+		t.Fatalf("token %s: %v", token, err)
+	}
+	return h.Kid
+}
+
+func login(w *functiontest.World, from, name, password string) (tok api.Token, err error) {
+	resp, err := w.Nobody().Do(context.Background(), "POST", "users", "/login", http.Header{"X-Forwarded-For": {from}}, api.Login{Name: name, Password: password})
+	if err != nil {
+		return tok, err
+	}
+	defer resp.Body.Close()
+	return tok, json.NewDecoder(resp.Body).Decode(&tok)
+}
+
+// An attacker must not learn which names exist: not by the words of the answer, nor by its time.
+func TestLoginTellsNothing(t *testing.T) {
+	ctx := context.Background()
+	w := functiontest.New(t, nil)
+	w.User("ada", []access.Role{access.Owner})
+	w.User("bob", []access.Role{access.Owner})
+	yes := true
+	if _, err := w.Admin().UpdateUser(ctx, "bob", api.UserChange{Disabled: &yes}); err != nil {
+		t.Fatal(err)
+	}
+	took := map[string][]time.Duration{}
+	for range 3 {
+		for kind, in := range map[string]api.Login{
+			"known":    {Name: "ada", Password: "wrong password"},
+			"unknown":  {Name: "eve", Password: "wrong password"},
+			"disabled": {Name: "bob", Password: functiontest.Password},
+			"no name":  {Name: "", Password: "wrong password"},
+			"odd name": {Name: "../admin\x00", Password: "wrong password"},
+		} {
+			began := time.Now()
+			_, err := w.Nobody().Login(ctx, in)
+			took[kind] = append(took[kind], time.Since(began))
+			if !errors.Is(err, access.ErrUnauthenticated) || err.Error() != "not signed in: the name or the password is wrong" {
+				t.Fatalf("%s: %v", kind, err)
+			}
+		}
+	}
+	known := slices.Min(took["known"])
+	for kind, all := range took {
+		// The hash takes tens of milliseconds; leaving it out takes none.
+		if d := slices.Min(all); d < known/2 || d > known*2 {
+			t.Errorf("a %s user takes %v, a known one %v", kind, d, known)
+		}
+	}
+}
+
+func TestLoginThrottle(t *testing.T) {
+	w := functiontest.New(t, nil)
+	now := time.Now().UTC()
+	w.SetTime(now)
+	w.User("ada", []access.Role{access.Owner})
+	failures := 0
+	for i := range 30 {
+		_, err := login(w, fmt.Sprintf("203.0.113.%d", i), "ada", "wrong password")
+		if errors.Is(err, api.ErrTooMany) {
+			break
+		}
+		failures++
+	}
+	if failures != 20 {
+		t.Errorf("%d failures by different addresses were borne for one name, want 20", failures)
+	}
+	if _, err := login(w, "198.51.100.1", "ada", functiontest.Password); !errors.Is(err, api.ErrTooMany) {
+		t.Errorf("the right password while the name is held back: %v", err)
+	}
+	if _, err := login(w, "203.0.113.1", functiontest.Admin, functiontest.Password); err != nil {
+		t.Errorf("another name: %v", err)
+	}
+	w.SetTime(now.Add(6 * time.Second))
+	if _, err := login(w, "198.51.100.1", "ada", functiontest.Password); err != nil {
+		t.Errorf("after a while: %v", err)
+	}
+	for range 22 { // a success costs nothing
+		if _, err := login(w, "198.51.100.1", functiontest.Admin, functiontest.Password); err != nil {
+			t.Fatalf("signing in often: %v", err)
+		}
+	}
+}
+
+// A flood of sign-ins must not take the machine: few are hashed at a time, some wait, the others are told to come again.
+func TestLoginFlood(t *testing.T) {
+	w := functiontest.New(t, nil)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	got := map[string]int{}
+	for i := range 100 {
+		wg.Go(func() {
+			_, err := login(w, fmt.Sprintf("203.0.113.%d", i), functiontest.Admin, functiontest.Password)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				got["signed in"]++
+			case errors.Is(err, api.ErrTooMany):
+				got["told to come again"]++
+			default:
+				got[err.Error()]++
+			}
+		})
+	}
+	wg.Wait()
+	if got["signed in"]+got["told to come again"] != 100 || got["signed in"] < 20 || got["told to come again"] == 0 {
+		t.Errorf("of 100 at once: %v", got)
+	}
+}
+
+func TestRefresh(t *testing.T) {
+	ctx := context.Background()
+	start := func(t *testing.T) (*functiontest.World, *api.Client, api.Token) {
+		w := functiontest.New(t, nil)
+		w.User("ada", []access.Role{access.Owner})
+		tok, err := w.Nobody().Login(ctx, api.Login{Name: "ada", Password: functiontest.Password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w, w.Nobody(), tok
+	}
+	over := func(t *testing.T, c *api.Client, refresh string) {
+		t.Helper()
+		if tok, err := c.Refresh(ctx, refresh); !errors.Is(err, access.ErrUnauthenticated) {
+			t.Errorf("the session goes on: %+v, %v", tok.User, err)
+		}
+	}
+	t.Run("each use gives a new one", func(t *testing.T) {
+		w, c, tok := start(t)
+		for range 5 {
+			next, err := c.Refresh(ctx, tok.Refresh)
+			if err != nil || next.Refresh == tok.Refresh || next.Access == tok.Access {
+				t.Fatalf("%+v, %v", next, err)
+			}
+			if me, err := functiontest.Bearer(w.URL, next.Access).Me(ctx); err != nil || me.ID != "ada" {
+				t.Fatalf("%+v, %v", me, err)
+			}
+			tok = next
+		}
+	})
+	t.Run("roles are those the user has now", func(t *testing.T) {
+		w, c, tok := start(t)
+		if _, err := w.Admin().UpdateUser(ctx, "ada", api.UserChange{Roles: &[]access.Role{access.Maintainer}}); err != nil {
+			t.Fatal(err)
+		}
+		next, err := c.Refresh(ctx, tok.Refresh)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := functiontest.Bearer(w.URL, next.Access).ListUsers(ctx, ""); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("an old one, shown again, ends the session for its thief and its owner", func(t *testing.T) {
+		_, c, tok := start(t)
+		next, err := c.Refresh(ctx, tok.Refresh)
+		if err != nil {
+			t.Fatal(err)
+		}
+		over(t, c, tok.Refresh)
+		over(t, c, next.Refresh)
+	})
+	t.Run("used twice at once, one at most goes through and the session is over", func(t *testing.T) {
+		_, c, tok := start(t)
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var good []api.Token
+		for range 8 {
+			wg.Go(func() {
+				if next, err := c.Refresh(ctx, tok.Refresh); err == nil {
+					mu.Lock()
+					good = append(good, next)
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+		if len(good) > 1 {
+			t.Fatalf("%d went through", len(good))
+		}
+		for _, g := range good {
+			over(t, c, g.Refresh)
+		}
+	})
+	t.Run("not after signing out", func(t *testing.T) {
+		_, c, tok := start(t)
+		if err := c.Logout(ctx, tok.Refresh); err != nil {
+			t.Fatal(err)
+		}
+		over(t, c, tok.Refresh)
+		if err := c.Logout(ctx, tok.Refresh); err != nil {
+			t.Errorf("signing out twice: %v", err)
+		}
+	})
+	t.Run("not after a new password", func(t *testing.T) {
+		w, c, tok := start(t)
+		if err := w.Admin().SetPassword(ctx, "ada", api.PasswordChange{New: "another good password"}); err != nil {
+			t.Fatal(err)
+		}
+		over(t, c, tok.Refresh)
+	})
+	t.Run("not when disabled, and not when enabled again", func(t *testing.T) {
+		w, c, tok := start(t)
+		for _, disabled := range []bool{true, false} {
+			if _, err := w.Admin().UpdateUser(ctx, "ada", api.UserChange{Disabled: &disabled}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		over(t, c, tok.Refresh)
+	})
+	t.Run("not when deleted", func(t *testing.T) {
+		w, c, tok := start(t)
+		if err := w.Admin().DeleteUser(ctx, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		over(t, c, tok.Refresh)
+	})
+	t.Run("not after 30 days without use", func(t *testing.T) {
+		w, c, tok := start(t)
+		w.SetTime(w.Now().Add(30*24*time.Hour + time.Second))
+		over(t, c, tok.Refresh)
+	})
+	t.Run("rubbish is refused", func(t *testing.T) {
+		_, c, tok := start(t)
+		id, _, _ := strings.Cut(tok.Refresh, ".")
+		for _, bad := range []string{"", ".", "x.y", id, id + ".", "." + id, tok.Refresh + "A", strings.Repeat("A", 100_000), "../" + tok.Refresh, "\x00"} {
+			if _, err := c.Refresh(ctx, bad); !errors.Is(err, twin.ErrInvalid) {
+				t.Errorf("%.40q: %v", bad, err)
+			}
+		}
+		if _, err := c.Refresh(ctx, tok.Refresh); err != nil {
+			t.Errorf("the good one: %v", err)
+		}
+	})
+}
