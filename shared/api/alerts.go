@@ -66,15 +66,29 @@ type Route struct {
 
 // Delivery is one message to people, and what became of it.
 type Delivery struct {
-	ID       string    `json:"id" bson:"_id"` // alarm, transition, route
+	ID       string    `json:"id" bson:"_id"` // alarm, transition, route, address
 	Alarm    string    `json:"alarm" bson:"alarm"`
 	Route    string    `json:"route" bson:"route"`
+	To       string    `json:"to,omitempty" bson:"to,omitempty"` // e-mail address; "" = the route's webhook
 	Raised   bool      `json:"raised" bson:"raised"`
 	State    string    `json:"state" bson:"state"` // pending, sent or failed
 	Attempts int       `json:"attempts" bson:"attempts"`
 	Reason   string    `json:"reason,omitempty" bson:"reason,omitempty"` // of the last failure
 	Next     time.Time `json:"next,omitzero" bson:"next,omitempty"`
 	Sent     time.Time `json:"sent,omitzero" bson:"sent,omitempty"`
+}
+
+// Headers of a webhook's call: the delivery's id, which is the same at every attempt, and the signature (see Route.Secret).
+const (
+	HeaderDelivery  = "X-Castor-Delivery"
+	HeaderSignature = "X-Castor-Signature"
+)
+
+// Notice is the body of a webhook's call.
+type Notice struct {
+	Delivery string `json:"delivery"` // the same at every attempt: receivers drop what they have had
+	Raised   bool   `json:"raised"`   // false: it is over
+	Alarm    Alarm  `json:"alarm"`    // as it was when the message was made
 }
 
 // AlarmQuery selects alarms.
