@@ -102,6 +102,7 @@ type Live struct {
 	Due time.Time `json:"due,omitzero" bson:"due,omitempty"`
 
 	// Messages counts the messages applied, Late those that came after a newer one, Parked those that could not be decoded.
+	// They are for people: where a crash came between history and twin, a late or parked one may be missing in them.
 	Messages int64 `json:"messages" bson:"messages"`
 	Late     int64 `json:"late" bson:"late"`
 	Parked   int64 `json:"parked" bson:"parked"`
