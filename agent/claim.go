@@ -1,0 +1,57 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/castor-iot/castor/shared/api"
+)
+
+// A ClaimSource returns the claim to be provisioned with. It is asked only by a device that is not provisioned, so that a
+// restart needs no claim.
+type ClaimSource func(ctx context.Context) (api.ClaimFile, error)
+
+// Claim is the claim given.
+func Claim(c api.ClaimFile) ClaimSource {
+	return func(context.Context) (api.ClaimFile, error) { return c, nil }
+}
+
+// ClaimAt reads the claim file at path.
+func ClaimAt(path string) ClaimSource {
+	return func(context.Context) (c api.ClaimFile, err error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return c, fmt.Errorf("claim file: %w", err)
+		}
+		defer f.Close()
+		if err := json.NewDecoder(io.LimitReader(f, 1<<20)).Decode(&c); err != nil {
+			return c, fmt.Errorf("claim file %s is damaged (%w); ask for a new one", path, err)
+		}
+		return c, nil
+	}
+}
+
+// checkClaim names the field that keeps c from being used.
+func checkClaim(c *api.ClaimFile) error {
+	missing := ""
+	switch {
+	case c.Claim.ID == "":
+		missing = "claim.id"
+	case c.Token == "":
+		missing = "token"
+	case c.Gateway == "":
+		missing = "gateway"
+	case c.CA == "":
+		missing = "ca"
+	}
+	if missing != "" {
+		return api.Invalid("claim file has no %s; ask for a new one", missing)
+	}
+	if err := c.Claim.Type.Valid(); err != nil {
+		return fmt.Errorf("claim file: claim.type: %w", err)
+	}
+	return nil
+}

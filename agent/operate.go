@@ -1,0 +1,173 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/castor-iot/castor/agent/spool"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// How much is under way at once. A live device publishes each message as it is measured; a backlog goes in arrays.
+const (
+	window     = 16      // publications without acknowledgement
+	batch      = 100     // messages in one publication
+	batchBytes = 131_072 // bytes of their bodies; half of what the platform takes, for names and numbers
+)
+
+// operate keeps the device connected to its operational gateway until ctx ends.
+func (a *Agent) operate(ctx context.Context) {
+	for b := a.cfg.Retry.start(); ; {
+		err := a.serve(ctx, b)
+		if ctx.Err() != nil {
+			return
+		}
+		if until := a.id.cert.Leaf.NotAfter; a.cfg.Now().After(until) {
+			err = fmt.Errorf("%w (the device's certificate expired at %s: remove %s and start with a new claim)", err, until.Format(time.RFC3339), bundleName)
+		} else if refused(err) {
+			err = fmt.Errorf("%w: the device may be suspended, replaced or retired", err)
+		}
+		a.tell(Waiting, err.Error())
+		if !sleep(ctx, b.next()) {
+			return
+		}
+	}
+}
+
+// serve makes one session and sends in it until it breaks.
+func (a *Agent) serve(ctx context.Context, b *backoff) error {
+	bundle := a.id.bundle
+	s, err := a.connect(ctx, login{gateway: bundle.Gateway, ca: bundle.CA, client: string(bundle.Ref), cert: a.id.certificates()})
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	own := "castor/" + string(bundle.Ref) + "/"
+	if err := s.subscribe(ctx, own+"ack", func(_ string, payload []byte) { a.acknowledge(payload) }); err != nil {
+		return err
+	}
+	a.tell(Connected, "to "+bundle.Gateway)
+	if !a.id.confirmed {
+		if err := s.wait(ctx, s.publish(own+"provision/confirm", []byte("{}"))); err != nil {
+			return fmt.Errorf("confirming: %w", err)
+		}
+		if err := a.confirmed(); err != nil {
+			return err
+		}
+	}
+	return a.send(ctx, s, own, b)
+}
+
+func (a *Agent) confirmed() error {
+	a.mu.Lock()
+	a.id.confirmed = true
+	err := a.id.keep(&a.vault)
+	a.mu.Unlock()
+	if err != nil { // it is confirmed all the same; after a restart it is again
+		a.cfg.Log.Error("confirmation not noted", "error", err)
+	}
+	a.tell(Confirmed, "")
+	return nil
+}
+
+// send publishes what is pending, oldest first, and then what comes, with at most window publications that are not
+// acknowledged. Whether a message is stored only the platform's own acknowledgement tells; a publication's completion
+// tells nothing, since the MQTT client also completes some that got lost.
+func (a *Agent) send(ctx context.Context, s *session, own string, b *backoff) error {
+	pending := a.spool.Reader()
+	var flying []twin.Order // the last message of each publication under way, oldest first
+	stalled := time.NewTimer(a.cfg.AnswerTimeout)
+	defer stalled.Stop()
+	reporting := false
+	for {
+		changed := a.spool.Changed()
+		if n := len(flying); n > 0 && a.spool.Done(flying[0]) {
+			for len(flying) > 0 && a.spool.Done(flying[0]) {
+				flying = flying[1:]
+			}
+			stalled.Reset(a.cfg.AnswerTimeout)
+			if b.reset(); !reporting {
+				reporting = true
+				a.tell(Reporting, "every "+a.cfg.Interval.String())
+			}
+		}
+		for len(flying) < window {
+			msgs := pending.Next(batch, batchBytes)
+			if len(msgs) == 0 {
+				break
+			}
+			if len(flying) == 0 {
+				stalled.Reset(a.cfg.AnswerTimeout)
+			}
+			last := msgs[len(msgs)-1].Order
+			a.publishing(last)
+			s.publish(own+msgs[0].Topic, payload(msgs))
+			flying = append(flying, last)
+		}
+		select {
+		case <-changed:
+		case <-stalled.C:
+			if len(flying) > 0 {
+				return fmt.Errorf("the platform has not stored the messages sent: %w", errAnswer)
+			}
+		case <-s.lost:
+			return s.why
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// payload is what stands for msgs on the wire: one object, or an array of them.
+func payload(msgs []spool.Record) []byte {
+	var out []byte
+	if len(msgs) > 1 {
+		out = append(out, '[')
+	}
+	for i, m := range msgs {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, `{"epoch":`...)
+		out = strconv.AppendInt(out, m.Order.Epoch, 10)
+		out = append(out, `,"seq":`...)
+		out = strconv.AppendInt(out, m.Order.Seq, 10)
+		out = append(out, ',')
+		out = append(out, m.Body[1:]...) // which is an object with members
+	}
+	if len(msgs) > 1 {
+		out = append(out, ']')
+	}
+	return out
+}
+
+// publishing notes how far has been sent, ever.
+func (a *Agent) publishing(last twin.Order) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if last.After(a.sent) {
+		a.sent = last
+	}
+}
+
+// acknowledge takes the platform's word that everything up to an order is stored. It believes nothing about messages that
+// were not sent.
+func (a *Agent) acknowledge(payload []byte) {
+	var o twin.Order
+	err := json.Unmarshal(payload, &o)
+	a.mu.Lock()
+	if err == nil && o.After(a.sent) {
+		err = errors.New("names a message that was not sent")
+	}
+	a.mu.Unlock()
+	if err == nil {
+		_, err = a.spool.Ack(o)
+	}
+	if err != nil {
+		a.cfg.Log.Warn("acknowledgement ignored", "error", err)
+	}
+}
