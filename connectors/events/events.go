@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 	"golang.org/x/sync/errgroup"
 )
@@ -36,6 +37,9 @@ type Config struct {
 	// Authorize returns the Authorization header for the connector's own calls of a function: events and schedules. Queued
 	// calls carry what their caller gave and never this. Nil sends none.
 	Authorize func(ctx context.Context, function string) (header string, err error)
+
+	// API registers the functions in the service directory, by their annotation castor.capabilities; nil does not.
+	API *api.Client
 
 	// Workers is how many queued calls are made at a time; 8 if zero.
 	Workers int
@@ -151,7 +155,7 @@ func (c *Connector) follow(ctx context.Context, ticks *bus.Bucket) error {
 	}()
 	for failed := false; ; {
 		wait := c.Refresh
-		wishes, err := c.wishes(ctx)
+		functions, err := c.list(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -161,7 +165,8 @@ func (c *Connector) follow(ctx context.Context, ticks *bus.Bucket) error {
 				c.Log.Warn("functions not listed, trying again", "gateway", c.Gateway, "error", err)
 			}
 		default:
-			c.apply(ctx, ticks, running, wishes)
+			c.apply(ctx, ticks, running, c.wishes(functions))
+			wait = c.advertise(ctx, functions, wait)
 		}
 		failed = err != nil
 		select {

@@ -29,8 +29,8 @@ type wish struct {
 
 var validFunction = regexp.MustCompile(`^[A-Za-z0-9_-]{1,120}$`)
 
-// wishes reads the annotations of all functions. An annotation that makes no sense is logged every time and left out.
-func (c *Connector) wishes(ctx context.Context) (map[wish]bool, error) {
+// list asks the gateway for all functions.
+func (c *Connector) list(ctx context.Context) ([]types.FunctionStatus, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Gateway+"/system/functions", nil)
 	if err != nil {
 		return nil, err
@@ -48,6 +48,11 @@ func (c *Connector) wishes(ctx context.Context) (map[wish]bool, error) {
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxList)).Decode(&functions); err != nil {
 		return nil, fmt.Errorf("the gateway's list: %w", err)
 	}
+	return functions, nil
+}
+
+// wishes reads the annotations of functions. An annotation that makes no sense is logged every time and left out.
+func (c *Connector) wishes(functions []types.FunctionStatus) map[wish]bool {
 	wishes := make(map[wish]bool)
 	for _, f := range functions {
 		if f.Annotations == nil || !validFunction.MatchString(f.Name) {
@@ -64,7 +69,7 @@ func (c *Connector) wishes(ctx context.Context) (map[wish]bool, error) {
 			wishes[wish{function: f.Name, schedule: spec}] = true
 		}
 	}
-	return wishes, nil
+	return wishes
 }
 
 func splitTopics(list string) string {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/castor-iot/castor/shared/twin"
@@ -42,9 +43,23 @@ func (c *Client) GetTemplate(ctx context.Context, name string) (out Template, er
 	return out, c.Call(ctx, "GET", "configurations", "/templates/"+name, nil, &out)
 }
 
+// GetTemplateVersion returns a template as it was in one version.
+func (c *Client) GetTemplateVersion(ctx context.Context, name string, version int64) (out Template, err error) {
+	return out, c.Call(ctx, "GET", "configurations", "/templates/"+name+query("version", fmt.Sprint(version)), nil, &out)
+}
+
 // ListTemplates pages through the templates.
 func (c *Client) ListTemplates(ctx context.Context, cursor string) (out Page[Template], err error) {
-	return out, c.Call(ctx, "GET", "configurations", "/templates"+query("cursor", cursor), nil, &out)
+	return c.FindTemplates(ctx, nil, cursor)
+}
+
+// FindTemplates pages through the templates that have all of the metadata.
+func (c *Client) FindTemplates(ctx context.Context, metadata map[string]string, cursor string) (out Page[Template], err error) {
+	pairs := []string{"cursor", cursor}
+	for k, v := range metadata {
+		pairs = append(pairs, "meta."+k, v)
+	}
+	return out, c.Call(ctx, "GET", "configurations", "/templates"+query(pairs...), nil, &out)
 }
 
 // RenderTemplate populates a template for a twin.

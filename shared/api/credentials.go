@@ -32,7 +32,8 @@ type ClaimFile struct {
 	CA      string       `json:"ca"`      // PEM: who signs the gateways
 }
 
-// ClaimUse asks for one use of a claim by a run, or gives it back. Asking twice for the same run counts once.
+// ClaimUse asks for one use of a claim by a run. Asking twice for the same run counts once; a run that has given its use back
+// gets none any more.
 type ClaimUse struct {
 	Run    string      `json:"run"`
 	Type   twin.TypeID `json:"type"`
@@ -42,6 +43,7 @@ type ClaimUse struct {
 // CertificateRequest asks the platform's CA to sign a device's key. The same twin and key get the same certificate again.
 type CertificateRequest struct {
 	Twin twin.ID `json:"twin"`
+	Run  string  `json:"run"` // for whom: the certificate can be withdrawn by it; a run that has withdrawn gets none any more
 	CSR  string  `json:"csr"` // PEM
 }
 
@@ -100,9 +102,10 @@ func (c *Client) ReturnClaim(ctx context.Context, id, run string) error {
 	return c.Call(ctx, "DELETE", "credentials", "/claims/"+id+"/uses/"+run, nil, nil)
 }
 
-// CloseClaim takes a claim with no use left from the provisioning gateway; with uses left it does nothing.
-func (c *Client) CloseClaim(ctx context.Context, id string) error {
-	return c.Call(ctx, "POST", "credentials", "/claims/"+id+"/close", nil, nil)
+// CloseClaim tells that a run needs its use of the claim no more. Once that is so of every use there was, the claim is taken
+// from the provisioning gateways.
+func (c *Client) CloseClaim(ctx context.Context, id, run string) error {
+	return c.Call(ctx, "POST", "credentials", "/claims/"+id+"/uses/"+run+"/close", nil, nil)
 }
 
 // IssueCertificate signs a device's CSR and maps its reference to the twin.
@@ -115,9 +118,10 @@ func (c *Client) EraseCertificate(ctx context.Context, ref device.Ref) error {
 	return c.Call(ctx, "POST", "credentials", "/certificates/"+string(ref)+"/erase", nil, nil)
 }
 
-// WithdrawCertificate removes a certificate and its mapping; the device is nobody from then on.
-func (c *Client) WithdrawCertificate(ctx context.Context, ref device.Ref) error {
-	return c.Call(ctx, "DELETE", "credentials", "/certificates/"+string(ref), nil, nil)
+// WithdrawCertificate removes the certificate and the mapping that a twin got by a run, if it has them; the device is nobody
+// from then on.
+func (c *Client) WithdrawCertificate(ctx context.Context, id twin.ID, run string) error {
+	return c.Call(ctx, "DELETE", "credentials", "/certificates"+query("twin", string(id), "run", run), nil, nil)
 }
 
 // Resolve maps device references to twins.

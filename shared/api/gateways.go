@@ -86,6 +86,11 @@ func (c *Client) ListGateways(ctx context.Context, phase string) (out Page[Gatew
 	return out, c.Call(ctx, "GET", "gateways", "/gateways"+query("phase", phase), nil, &out)
 }
 
+// FindAssignments returns where devices have their places; those that have none are left out.
+func (c *Client) FindAssignments(ctx context.Context, refs []device.Ref) (out []Assignment, err error) {
+	return out, c.Call(ctx, "POST", "gateways", "/assignments/find", Resolve{refs}, &out)
+}
+
 // AssignGateway gives a device a place; asking again for the same reference and fingerprint gives the same place.
 func (c *Client) AssignGateway(ctx context.Context, in Assign) (out Assignment, err error) {
 	return out, c.Call(ctx, "PUT", "gateways", "/assignments/"+string(in.Ref), in, &out)

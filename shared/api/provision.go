@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/provision"
@@ -59,12 +60,17 @@ type ProvisionStep struct {
 	Steps   []provision.Step  `json:"steps"` // what was logged since the last event
 }
 
+// Reset says why a run is reset.
+type Reset struct {
+	Reason string `json:"reason"`
+}
+
 // Rejection is a request that never became a run, or an attempt on somebody else's run.
 type Rejection struct {
 	ID      string           `json:"id" bson:"_id"`
 	Request ProvisionRequest `json:"request" bson:"request"`
 	Reason  string           `json:"reason" bson:"reason"`
-	At      string           `json:"at" bson:"at"` // RFC 3339
+	At      time.Time        `json:"at" bson:"at"`
 }
 
 // RequestProvisioning brings a device's request to its type's TDTA.
@@ -85,6 +91,17 @@ func (c *Client) PutModel(ctx context.Context, in provision.Model) (out provisio
 // ListModels lists the provisioning models.
 func (c *Client) ListModels(ctx context.Context, cursor string) (out Page[provision.Model], err error) {
 	return out, c.Call(ctx, "GET", "twin-provision", "/models"+query("cursor", cursor), nil, &out)
+}
+
+// GetModel returns a provisioning model.
+func (c *Client) GetModel(ctx context.Context, id string) (out provision.Model, err error) {
+	return out, c.Call(ctx, "GET", "twin-provision", "/models/"+id, nil, &out)
+}
+
+// ResetRun withdraws what a run has made, also that of a device which is operational: its certificate ends, it is cut off, and
+// it may ask to be provisioned anew, with another key too. Its twin stays.
+func (c *Client) ResetRun(ctx context.Context, id, reason string) (out provision.Run, err error) {
+	return out, c.Call(ctx, "POST", "twin-provision", "/runs/"+id+"/reset", Reset{reason}, &out)
 }
 
 // GetRun returns a run with its log.

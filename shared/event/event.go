@@ -74,9 +74,10 @@ type Outbox struct {
 	Since time.Time `json:"since,omitzero" bson:"since,omitempty"`
 }
 
-// Add appends an event about doc, the id of the document that holds the outbox.
+// Add appends an event about doc, the id of the document that holds the outbox. The topic is part of the event's id, because
+// documents of two collections may have the same id.
 func (o *Outbox) Add(doc string, topic Topic, subject string, at time.Time, v any) {
-	e := New(doc+"#"+strconv.FormatInt(o.Next, 10), topic, subject, at, v)
+	e := New(string(topic)+":"+doc+"#"+strconv.FormatInt(o.Next, 10), topic, subject, at, v)
 	o.Next++
 	if len(o.Pending) == 0 {
 		o.Since = e.At

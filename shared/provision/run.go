@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"slices"
 	"time"
 
 	"github.com/castor-iot/castor/shared/event"
@@ -16,12 +17,32 @@ type Run struct {
 	Model   Model       `json:"model" bson:"model"`
 	Request Request     `json:"request" bson:"request"`
 
-	// Owner is the group that the claim says; Claim the claim's id.
+	// Owner is the group that the claim says.
 	Owner string `json:"owner,omitempty" bson:"owner,omitempty"`
 
-	State   string  `json:"state" bson:"state"`
-	Waiting bool    `json:"waiting" bson:"waiting"` // the state's action is done, its trigger is awaited
-	Tries   int     `json:"tries" bson:"tries"`     // how often the state's action was repeated
+	// Location is where the claim says its devices are; nil if it does not.
+	Location *twin.Location `json:"location,omitempty" bson:"location,omitempty"`
+
+	// Round counts how often the device has begun: a rejected device may ask anew, an operational one once it was reset.
+	Round int64 `json:"round" bson:"round"`
+
+	State   string `json:"state" bson:"state"`
+	Waiting bool   `json:"waiting" bson:"waiting"` // the state's action is done, its trigger is awaited
+	Tries   int    `json:"tries" bson:"tries"`     // how often the state's action was repeated
+
+	// Attempt numbers what is under way; it grows with every state entered and every repetition. What comes of an older
+	// attempt is dropped, so that two instances that work on one run do not disturb each other.
+	Attempt int64 `json:"attempt" bson:"attempt"`
+
+	// First is the attempt with which the round began.
+	First int64 `json:"first" bson:"first"`
+
+	// Withdrawing is set while what was made is undone, before the run ends as rejected.
+	Withdrawing bool `json:"withdrawing,omitempty" bson:"withdrawing,omitempty"`
+
+	// Came are triggers that came before a state awaited them.
+	Came []Trigger `json:"came,omitempty" bson:"came,omitempty"`
+
 	Outcome Outcome `json:"outcome,omitempty" bson:"outcome,omitempty"`
 	Reason  string  `json:"reason,omitempty" bson:"reason,omitempty"` // why it was rejected
 
@@ -30,12 +51,19 @@ type Run struct {
 
 	Steps []Step `json:"steps" bson:"steps"`
 
-	// Due is when the state's limit passes, or a passing failure is tried again; zero if neither.
+	// Deadline is when the state's limit passes, Rest until when a failed action rests before it is repeated; zero if neither.
+	Deadline time.Time `json:"deadline,omitzero" bson:"deadline,omitempty"`
+	Rest     time.Time `json:"rest,omitzero" bson:"rest,omitempty"`
+
+	// Due is when somebody must look at the run although nothing comes: its rest or limit is over, or whoever worked on it
+	// may have died. Zero once it has ended.
 	Due time.Time `json:"due,omitzero" bson:"due,omitempty"`
 
 	Outbox  event.Outbox `json:"-" bson:"outbox"`
 	Created time.Time    `json:"created" bson:"created"`
 	Updated time.Time    `json:"updated" bson:"updated"`
+
+	fresh []Step
 }
 
 // A Request is what a device asked with.
@@ -51,19 +79,22 @@ type Request struct {
 	Client  string            `json:"client,omitempty" bson:"client,omitempty"`
 }
 
-// Results is what the actions of a run have made.
+// Results is what the actions of a run have made. What is noted before an action does it (TwinMade) may not be there yet.
 type Results struct {
 	ClaimUsed     bool   `json:"claimUsed,omitempty" bson:"claimUsed,omitempty"`
-	TwinMade      bool   `json:"twinMade,omitempty" bson:"twinMade,omitempty"`
+	TwinMade      bool   `json:"twinMade,omitempty" bson:"twinMade,omitempty"`   // by this run, not by people before it
+	TwinReady     bool   `json:"twinReady,omitempty" bson:"twinReady,omitempty"` // it is in phase provisioning
 	DeviceRef     string `json:"deviceRef,omitempty" bson:"deviceRef,omitempty"`
 	Certificate   string `json:"-" bson:"certificate,omitempty"` // PEM; erased once the device has confirmed
+	CA            string `json:"-" bson:"ca,omitempty"`          // PEM
 	Fingerprint   string `json:"fingerprint,omitempty" bson:"fingerprint,omitempty"`
 	Gateway       string `json:"gateway,omitempty" bson:"gateway,omitempty"`
 	GatewayReason string `json:"gatewayReason,omitempty" bson:"gatewayReason,omitempty"`
 	GatewayURL    string `json:"gatewayUrl,omitempty" bson:"gatewayUrl,omitempty"`
-	Revision      uint64 `json:"revision,omitempty" bson:"revision,omitempty"` // of the gateway's bucket that must be applied
-	Template      string `json:"template,omitempty" bson:"template,omitempty"`
-	Configuration string `json:"-" bson:"configuration,omitempty"`
+	Delivered     bool   `json:"delivered,omitempty" bson:"delivered,omitempty"` // the bundle may be handed out
+	Kept          bool   `json:"kept,omitempty" bson:"kept,omitempty"`           // the run was completed: twin and claim use are the device's own, and a reset leaves them
+
+	Configuration *twin.Configuration `json:"-" bson:"configuration,omitempty"`
 }
 
 // A Step is one line of a run's log.
@@ -71,18 +102,28 @@ type Step struct {
 	At      time.Time `json:"at" bson:"at"`
 	State   string    `json:"state" bson:"state"`
 	Action  Action    `json:"action,omitempty" bson:"action,omitempty"`
-	Actor   string    `json:"actor" bson:"actor"`     // "device", "twin-provision", "gateway:op-1", "user:ada", "timer"
-	Outcome string    `json:"outcome" bson:"outcome"` // done, waiting, refused, failed, ignored, ended
+	Actor   string    `json:"actor" bson:"actor"`     // "device", "platform:twin-provision", "gateway:op-1", "user:ada", "timer"
+	Outcome string    `json:"outcome" bson:"outcome"` // done, waiting, refused, failed, ended
 	Reason  string    `json:"reason,omitempty" bson:"reason,omitempty"`
 }
 
-// MaxSteps bounds a run's log; beyond it only the end is logged.
+// MaxSteps bounds a run's log; beyond it the oldest steps are forgotten.
 const MaxSteps = 500
+
+// maxReason bounds a reason, in bytes.
+const maxReason = 512
 
 // Log appends a step.
 func (r *Run) Log(s Step) {
-	if len(r.Steps) < MaxSteps || r.Outcome != "" {
-		r.Steps = append(r.Steps, s)
+	if len(s.Reason) > maxReason {
+		s.Reason = s.Reason[:maxReason] + "…"
+	}
+	r.Steps, r.fresh = append(r.Steps, s), append(r.fresh, s)
+	if n := len(r.Steps) - MaxSteps; n > 0 {
+		r.Steps = slices.Delete(r.Steps, 0, n)
 	}
 	r.Updated = s.At
 }
+
+// Fresh are the steps logged since the run was read, which are still to be told of.
+func (r *Run) Fresh() []Step { return r.fresh }

@@ -2,8 +2,8 @@
 //
 //	CASTOR_GATEWAY_URL    http://gateway:8080
 //	CASTOR_NATS_URL       nats://nats:4222
-//	CASTOR_SECRETS_DIR    /var/openfaas/secrets, with the files basic-auth-user, basic-auth-password, and if they are
-//	                      needed nats-token, nats-credentials and castor-events-token (the Bearer token of its calls)
+//	CASTOR_SECRETS        /var/openfaas/secrets, with the files basic-auth-user, basic-auth-password, castor-part-events
+//	                      (its own secret, traded for tokens) and, if they are needed, nats-token and nats-credentials
 //	CASTOR_WORKERS        8
 package main
 
@@ -22,6 +22,7 @@ import (
 
 	"github.com/castor-iot/castor/connectors/events"
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/platform"
 )
 
 func main() {
@@ -34,7 +35,7 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	secrets := secretDir(env("CASTOR_SECRETS_DIR", "/var/openfaas/secrets"))
+	secrets := secretDir(env("CASTOR_SECRETS", "/var/openfaas/secrets"))
 	workers, err := strconv.Atoi(env("CASTOR_WORKERS", "8"))
 	if err != nil {
 		return fmt.Errorf("CASTOR_WORKERS must be a number: %w", err)
@@ -60,15 +61,10 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	gateway := env("CASTOR_GATEWAY_URL", "http://gateway:8080")
+	client := platform.New(platform.Base{Bus: b, Gateway: gateway, Secrets: platform.SecretFiles(string(secrets))}, "events", "").API
 	err = events.Run(ctx, events.Config{
-		Bus:     b,
-		Gateway: env("CASTOR_GATEWAY_URL", "http://gateway:8080"),
-		User:    user, Password: password,
-		Workers: workers,
-		Authorize: func(context.Context, string) (string, error) {
-			token, err := secrets.must("castor-events-token") // read anew, so that it can be changed
-			return "Bearer " + token, err
-		},
+		Bus: b, Gateway: gateway, User: user, Password: password, Workers: workers, Authorize: client.Authorize, API: client,
 	})
 	return errors.Join(err, b.Close())
 }

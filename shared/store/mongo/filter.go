@@ -50,7 +50,7 @@ func on(path, operator string, v any) bson.D {
 }
 
 func prefix(path, s string) bson.D {
-	return on(path, "$regex", bson.Regex{Pattern: "^" + regexp.QuoteMeta(s)})
+	return on(path, "$regex", "^"+regexp.QuoteMeta(s))
 }
 
 // all joins conditions, leaving out empty ones.
@@ -70,20 +70,20 @@ func all(conditions []bson.D) bson.D {
 	return bson.D{{Key: "$and", Value: subs}}
 }
 
-// types are MongoDB's numbers of the types of each class.
+// types are MongoDB's numbers of the types of each class, as far as Go's values become such.
 var types = []struct {
 	class store.Class
 	codes []int32
 }{
 	{store.ClassNumber, []int32{1, 16, 18, 19}},
-	{store.ClassString, []int32{2, 14}},
+	{store.ClassString, []int32{2}},
 	{store.ClassObject, []int32{3}},
 	{store.ClassBinary, []int32{5}},
 	{store.ClassObjectID, []int32{7}},
 	{store.ClassBool, []int32{8}},
 	{store.ClassDate, []int32{9}},
 	{store.ClassTimestamp, []int32{17}},
-	{store.ClassOther, []int32{11, 13, 15}},
+	{store.ClassOther, []int32{11}},
 }
 
 // inRange writes a range of a field as conditions.

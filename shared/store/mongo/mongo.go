@@ -103,6 +103,7 @@ func (d *driver) Close() error {
 var sentinels = map[int]error{
 	2:     store.ErrInvalid, // BadValue
 	14:    store.ErrInvalid, // TypeMismatch
+	28:    store.ErrInvalid, // PathNotViable
 	10334: store.ErrTooLarge,
 	17280: store.ErrTooLarge, // KeyTooLong
 	17419: store.ErrTooLarge,
