@@ -26,12 +26,15 @@ type conn struct {
 // SetDeadline is the broker's, for the next packet: it is for reading.
 func (c *conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
 
-// Write gives the peer a time to take it.
-func (c *conn) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
-		return 0, err
+// Write gives the peer a time to take it. After an error nothing can follow on TLS, which the broker does not see.
+func (c *conn) Write(b []byte) (n int, err error) {
+	if err = c.SetWriteDeadline(time.Now().Add(c.timeout)); err == nil {
+		n, err = c.Conn.Write(b)
 	}
-	return c.Conn.Write(b)
+	if err != nil {
+		_ = c.Close()
+	}
+	return n, err
 }
 
 // accept serves connections until the listener is closed, and returns when all of them have ended.
@@ -95,6 +98,9 @@ func (g *Gateway) serve(ctx context.Context, raw net.Conn, addr netip.Addr) {
 	}
 	if s := c.session; s != nil {
 		s.cut(packets.CodeDisconnect)
+		if cl, ok := g.server.Clients.Get(s.Client); ok && cl == s.broker {
+			g.server.Clients.Delete(s.Client) // where it ended before it had begun
+		}
 		g.sessions.leave(s)
 	}
 }

@@ -143,7 +143,6 @@ func newBroker(l Limits) *mqtt.Server {
 	c.ReceiveMaximum = uint16(min(l.Window, 65_535))
 	c.TopicAliasMaximum = 0 // the broker asks for the right to a topic before it looks the alias up
 	c.SharedSubAvailable = 0
-	c.MaximumSessionExpiryInterval = 0
 	return mqtt.New(&mqtt.Options{Capabilities: c, Logger: slog.New(slog.DiscardHandler), SysTopicResendInterval: 24 * 60 * 60})
 }
 

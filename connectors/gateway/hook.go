@@ -39,7 +39,7 @@ func (h *hook) Provides(b byte) bool {
 func (h *hook) OnConnect(cl *mqtt.Client, _ packets.Packet) error {
 	cl.Properties.Will = mqtt.Will{} // the broker would publish it to any topic; the gateway sees itself that a device is gone
 	cl.Properties.Clean = true       // a session ends with its connection
-	cl.Properties.Props.SessionExpiryInterval = 0
+	cl.Properties.Props.SessionExpiryInterval, cl.Properties.Props.SessionExpiryIntervalFlag = 0, false
 	cl.Properties.Props.TopicAliasMaximum = 0
 	longest := uint16(min(h.g.config.Limits.Keepalive/time.Second, 43_000))
 	if k := cl.State.Keepalive; k == 0 || k > longest {

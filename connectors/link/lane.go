@@ -122,7 +122,7 @@ func (a *lane) take(ctx context.Context, limit int) []*item {
 // run works until ctx ends, or the lane drains and is empty.
 func (a *lane) run(ctx context.Context) {
 	defer a.abandon()
-	limit, tries := a.link.limits.Batch, 0
+	limit, tries, longest := a.link.limits.Batch, 0, a.link.limits.Backoff
 	for {
 		batch := a.take(ctx, limit)
 		if batch == nil {
@@ -135,7 +135,8 @@ func (a *lane) run(ctx context.Context) {
 				limit, tries = min(2*limit, a.link.limits.Batch), 0
 				continue
 			}
-			tries++ // everything is to be sent again
+			tries++ // everything is to be sent again; twin-ingest is there, and means soon
+			longest = min(time.Second, a.link.limits.Backoff)
 		case unreadable(err) && len(batch) > 1:
 			limit = len(batch) / 2 // until the message is found that twin-ingest will not read
 			continue
@@ -144,11 +145,12 @@ func (a *lane) run(ctx context.Context) {
 			continue
 		default:
 			tries++
+			longest = a.link.limits.Backoff
 			if tries == 1 || tries%10 == 0 {
 				a.link.log.Warn("messages wait, twin-ingest does not take them", "waiting", a.waiting(), "tries", tries, "error", err)
 			}
 		}
-		pause(ctx, nil, backoff(tries, a.link.limits.Backoff))
+		pause(ctx, nil, backoff(tries, longest))
 	}
 }
 

@@ -53,7 +53,7 @@ type Limits struct {
 	BatchSize int           // bytes per batch, about: 4 MiB
 	LaneSize  int           // bytes waiting per lane, about, before devices are held back: 16 MiB
 	Requests  int           // provisioning calls at a time: 8
-	ClaimRate float64       // provisioning requests per second of one claim: 5, with bursts of 100
+	ClaimRate float64       // provisioning requests per second of one claim: 20, with bursts of 100
 	Timeout   time.Duration // of one call: 30 s
 	Backoff   time.Duration // the longest pause between attempts: 5 s
 	Cache     time.Duration // how long a mapping is believed: 60 s
@@ -68,7 +68,7 @@ func (l Limits) withDefaults() Limits {
 	or(&l.BatchSize, 4<<20)
 	or(&l.LaneSize, 16<<20)
 	or(&l.Requests, 8)
-	or(&l.ClaimRate, 5)
+	or(&l.ClaimRate, 20)
 	or(&l.Timeout, 30*time.Second)
 	or(&l.Backoff, 5*time.Second)
 	or(&l.Cache, time.Minute)
@@ -136,11 +136,10 @@ func New(c Config) (*Link, error) {
 // Run works until ctx ends. Then what is under way is brought to an end, for a bounded time; what is not stored by then was
 // not acknowledged either. The sessions' gateway should have stopped before.
 func (l *Link) Run(ctx context.Context) error {
-	defer l.stop()
-	var background sync.WaitGroup
-	background.Go(func() { l.mappings.run(l.work) })
+	var resolving, lanes sync.WaitGroup
+	resolving.Go(func() { l.mappings.run(l.work) })
 	for _, lane := range l.lanes {
-		background.Go(func() { lane.run(l.work) })
+		lanes.Go(func() { lane.run(l.work) })
 	}
 	var present sync.WaitGroup
 	present.Go(func() { l.services.run(ctx, l.log) })
@@ -154,7 +153,7 @@ func (l *Link) Run(ctx context.Context) error {
 		for _, lane := range l.lanes {
 			lane.drain()
 		}
-		background.Wait()
+		lanes.Wait()
 		close(drained)
 	}()
 	select {
@@ -164,6 +163,8 @@ func (l *Link) Run(ctx context.Context) error {
 		l.stop()
 		<-drained
 	}
+	l.stop()
+	resolving.Wait()
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package linktest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/castor-iot/castor/shared/telemetry"
@@ -16,9 +17,8 @@ type Protocol struct {
 	Dial func(w *World, address string, id Identity) (Device, error)
 
 	// What the protocol can do beside telemetry, so that nothing is skipped unseen.
-	Provisions   bool // it has provisioning gateways
-	Acknowledges bool // it acknowledges each message by itself, so that a device need not wait for Stored
-	MaxPayload   int  // bytes; larger ones end the connection
+	Provisions bool // it has provisioning gateways
+	MaxPayload int  // bytes; larger ones end the connection
 }
 
 // A Device is the far end of a protocol, as a device would program it.
@@ -53,45 +53,47 @@ type Message struct {
 
 // Run runs the suite.
 func Run(t *testing.T, p Protocol) {
-	for name, story := range stories {
-		t.Run(name, func(t *testing.T) {
-			story(t, &stage{t: t, w: NewWorld(t), p: p})
+	all := stories
+	if p.Provisions {
+		all = slices.Concat(stories, provisioningStories)
+	}
+	for _, story := range all {
+		t.Run(story.name, func(t *testing.T) {
+			story.play(t, &stage{t: t, w: NewWorld(t), p: p})
 		})
 	}
-	if p.Provisions {
-		for name, story := range provisioningStories {
-			t.Run(name, func(t *testing.T) {
-				story(t, &stage{t: t, w: NewWorld(t), p: p})
-			})
-		}
-	}
 }
 
-var stories = map[string]func(*testing.T, *stage){
-	"a message is acknowledged when it is stored and not before":         storedBeforeAck,
-	"nothing is acknowledged while ingest fails, then everything is":     ingestFails,
-	"what ingest wants again is sent again in its order":                 retryKeepsOrder,
-	"what a device sends again is told again as stored":                  sentAgain,
-	"a backlog comes in order, in few calls":                             backlog,
-	"what cannot be decoded is parked raw and acknowledged":              undecodable,
-	"a message that ingest will not read does not hold up the others":    unreadable,
-	"a device that is nobody's is heard and parked":                      nobody,
-	"a late disconnect tells the session it belongs to":                  lateDisconnect,
-	"a second session of a device replaces the first":                    secondSession,
-	"two hundred devices come back at once":                              reconnectStorm,
-	"an oversized message ends the connection and nothing else":          oversized,
-	"a device cannot speak for another":                                  foreign,
-	"a device that is removed is cut off at once and stays out":          removed,
-	"a device confirms and the confirmation is acknowledged when taken":  confirm,
-	"a message down reaches the device and no other":                     downlink,
-	"what is under way is stored and acknowledged when the gateway ends": stops,
-	"the gateway is reported alive and the connector found":              alive,
+type story struct {
+	name string
+	play func(*testing.T, *stage)
 }
 
-var provisioningStories = map[string]func(*testing.T, *stage){
-	"a claim asks and is answered":                              provisioned,
-	"a request that cannot be read is rejected with why":        rejected,
-	"a claim is let in by its token only, and cut when it ends": claimEnds,
-	"an answer that comes later reaches the one who asked":      answeredLater,
-	"a session is not taken over by another claim":              notTakenOver,
+var stories = []story{
+	{"a message is acknowledged when it is stored and not before", storedBeforeAck},
+	{"nothing is acknowledged while ingest fails, then everything is", ingestFails},
+	{"what ingest wants again is sent again in its order", retryKeepsOrder},
+	{"what a device sends again is told again as stored", sentAgain},
+	{"a backlog comes in order, in few calls", backlog},
+	{"what cannot be decoded is parked raw and acknowledged", undecodable},
+	{"a message that ingest will not read does not hold up the others", unreadable},
+	{"a device that is nobody's is heard and parked", nobody},
+	{"a late disconnect tells the session it belongs to", lateDisconnect},
+	{"a second session of a device replaces the first", secondSession},
+	{"two hundred devices come back at once", reconnectStorm},
+	{"an oversized message ends the connection and nothing else", oversized},
+	{"a device cannot speak for another", foreign},
+	{"a device that is removed is cut off at once and stays out", removed},
+	{"a device confirms and the confirmation is acknowledged when taken", confirm},
+	{"a message down reaches the device and no other", downlink},
+	{"what is under way is stored and acknowledged when the gateway ends", stops},
+	{"the gateway is reported alive and the connector found", alive},
+}
+
+var provisioningStories = []story{
+	{"a claim asks and is answered", provisioned},
+	{"a request that cannot be read is rejected with why", rejected},
+	{"a claim is let in by its token only, and cut when it ends", claimEnds},
+	{"an answer that comes later reaches the one who asked", answeredLater},
+	{"a session is not taken over by another claim", notTakenOver},
 }

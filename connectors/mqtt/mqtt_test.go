@@ -22,7 +22,7 @@ func TestSuite(t *testing.T) {
 	linktest.Run(t, linktest.Protocol{
 		Start:      start,
 		Dial:       dial,
-		Provisions: true, Acknowledges: true,
+		Provisions: true,
 		MaxPayload: telemetry.MaxPayload,
 	})
 }
