@@ -47,6 +47,15 @@ func (u *users) listAccounts(ctx context.Context, c *faas.Call, _ faas.None) (ap
 	return list(ctx, c, u.accounts, func(a account) api.Account { return a.Account })
 }
 
+func (u *users) getAccount(ctx context.Context, c *faas.Call, _ faas.None) (api.Account, error) {
+	id := c.Var("id")
+	a, err := u.accounts.Get(ctx, id)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) || err == nil && !a.Deleted.IsZero() {
+		return api.Account{}, platform.NotFound("service account", id)
+	}
+	return a.Account, err
+}
+
 func (u *users) deleteAccount(ctx context.Context, c *faas.Call, _ faas.None) (faas.None, error) {
 	id := c.Var("id")
 	gone := platform.NotFound("service account", id)

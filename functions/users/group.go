@@ -37,12 +37,19 @@ func (u *users) listGroups(ctx context.Context, c *faas.Call, _ faas.None) (api.
 	return list(ctx, c, u.groups, func(g group) api.Group { return g.Group })
 }
 
+func (u *users) getGroup(ctx context.Context, c *faas.Call, _ faas.None) (api.Group, error) {
+	id := c.Var("id")
+	g, err := u.groups.Get(ctx, id)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) || err == nil && !g.Deleted.IsZero() {
+		return api.Group{}, platform.NotFound("group", id)
+	}
+	return g.Group, err
+}
+
 // deleteGroup refuses while the group has members or owns twins.
 func (u *users) deleteGroup(ctx context.Context, c *faas.Call, _ faas.None) (faas.None, error) {
 	id := c.Var("id")
-	if g, err := u.groups.Get(ctx, id); errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) || err == nil && !g.Deleted.IsZero() {
-		return faas.None{}, platform.NotFound("group", id)
-	} else if err != nil {
+	if _, err := u.getGroup(ctx, c, faas.None{}); err != nil {
 		return faas.None{}, err
 	}
 	twins, err := platform.OpenTwins(ctx, u.p.DB)

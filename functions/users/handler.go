@@ -87,16 +87,18 @@ func (u *users) routes() faas.Routes {
 
 		"POST /users":        faas.Op(u.p, maintainers, fresh(u, maintainers, u.createUser)),
 		"GET /users":         faas.Op(u.p, maintainers, fresh(u, maintainers, u.listUsers)),
-		"GET /users/{id}":    faas.Op(u.p, maintainers, fresh(u, maintainers, u.getUser)),
+		"GET /users/{id}":    faas.Op(u.p, maintainers.And("authorization"), fresh(u, maintainers, u.getUser)),
 		"PATCH /users/{id}":  faas.Op(u.p, maintainers, fresh(u, maintainers, u.updateUser)),
 		"DELETE /users/{id}": faas.Op(u.p, maintainers, fresh(u, maintainers, u.deleteUser)),
 
 		"POST /groups":        faas.Op(u.p, maintainers, fresh(u, maintainers, u.createGroup)),
-		"GET /groups":         faas.Op(u.p, access.Only(access.Configurator), fresh(u, access.Only(access.Configurator), u.listGroups)),
+		"GET /groups":         faas.Op(u.p, access.Only(access.Configurator).And("credentials", "twins"), fresh(u, access.Only(access.Configurator), u.listGroups)),
+		"GET /groups/{id}":    faas.Op(u.p, access.Only(access.Configurator).And("*"), fresh(u, access.Only(access.Configurator), u.getGroup)),
 		"DELETE /groups/{id}": faas.Op(u.p, maintainers, fresh(u, maintainers, u.deleteGroup)),
 
 		"POST /accounts":        faas.Op(u.p, maintainers, fresh(u, maintainers, u.createAccount)),
 		"GET /accounts":         faas.Op(u.p, maintainers, fresh(u, maintainers, u.listAccounts)),
+		"GET /accounts/{id}":    faas.Op(u.p, maintainers.And("authorization"), fresh(u, maintainers, u.getAccount)),
 		"DELETE /accounts/{id}": faas.Op(u.p, maintainers, fresh(u, maintainers, u.deleteAccount)),
 	}
 }

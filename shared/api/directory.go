@@ -32,7 +32,24 @@ func (c *Client) Deregister(ctx context.Context, id string) error {
 	return c.Call(ctx, "DELETE", "directory", "/services/"+id, nil, nil)
 }
 
+// ServiceQuery selects advertisements; empty fields select nothing out.
+type ServiceQuery struct {
+	Capability, Interface, Name, Kind string
+	Cursor                            string
+}
+
+// ListServices pages through what is alive. Who is neither configurator nor maintainer sees functions only.
+func (c *Client) ListServices(ctx context.Context, q ServiceQuery) (out Page[Advertisement], err error) {
+	return out, c.Call(ctx, "GET", "directory", "/services"+query("capability", q.Capability, "interface", q.Interface,
+		"name", q.Name, "kind", q.Kind, "cursor", q.Cursor), nil, &out)
+}
+
+// GetService returns an advertisement that is alive.
+func (c *Client) GetService(ctx context.Context, id string) (out Advertisement, err error) {
+	return out, c.Call(ctx, "GET", "directory", "/services/"+id, nil, &out)
+}
+
 // Discover lists what is alive and has the capability; "" = everything.
-func (c *Client) Discover(ctx context.Context, capability string) (out Page[Advertisement], err error) {
-	return out, c.Call(ctx, "GET", "directory", "/services"+query("capability", capability), nil, &out)
+func (c *Client) Discover(ctx context.Context, capability string) (Page[Advertisement], error) {
+	return c.ListServices(ctx, ServiceQuery{Capability: capability})
 }

@@ -176,6 +176,11 @@ func (c *Client) ListGroups(ctx context.Context, cursor string) (out Page[Group]
 	return out, c.Call(ctx, "GET", "users", "/groups"+query("cursor", cursor), nil, &out)
 }
 
+// GetGroup returns a group.
+func (c *Client) GetGroup(ctx context.Context, id string) (out Group, err error) {
+	return out, c.Call(ctx, "GET", "users", "/groups/"+id, nil, &out)
+}
+
 // DeleteGroup removes a group that has no members and owns no twins; the id stays taken.
 func (c *Client) DeleteGroup(ctx context.Context, id string) error {
 	return c.Call(ctx, "DELETE", "users", "/groups/"+id, nil, nil)
@@ -184,6 +189,11 @@ func (c *Client) DeleteGroup(ctx context.Context, id string) error {
 // ListAccounts pages through the service accounts.
 func (c *Client) ListAccounts(ctx context.Context, cursor string) (out Page[Account], err error) {
 	return out, c.Call(ctx, "GET", "users", "/accounts"+query("cursor", cursor), nil, &out)
+}
+
+// GetAccount returns a service account.
+func (c *Client) GetAccount(ctx context.Context, id string) (out Account, err error) {
+	return out, c.Call(ctx, "GET", "users", "/accounts/"+id, nil, &out)
 }
 
 // DeleteAccount removes a service account; the id stays taken.

@@ -1,0 +1,149 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/store"
+)
+
+// How long an advertisement is good, in seconds.
+const (
+	defaultTTL = 60
+	maxTTL     = 3600
+)
+
+// register puts an advertisement in, or renews it.
+func (d *directory) register(ctx context.Context, c *faas.Call, in api.Advertisement) (api.Advertisement, error) {
+	id := c.Var("id")
+	if in.ID != "" && in.ID != id {
+		return in, api.Invalid("id %.80q is not the one of the path, %.80q", in.ID, id)
+	}
+	in.ID = id
+	if err := check(&in); err != nil {
+		return in, err
+	}
+	if err := mayAdvertise(c.Caller, in); err != nil {
+		return in, err
+	}
+	in.Updated = d.p.Time()
+	in.Expires = in.Updated.Add(time.Duration(in.TTL) * time.Second)
+	return d.says.Upsert(ctx, id, func(v *api.Advertisement, _ bool) error {
+		*v = in
+		return nil
+	})
+}
+
+// deregister takes an advertisement out; one that is not there is out already.
+func (d *directory) deregister(ctx context.Context, c *faas.Call, _ faas.None) (faas.None, error) {
+	v, err := d.says.Get(ctx, c.Var("id"))
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
+		return faas.None{}, nil
+	}
+	if err == nil {
+		err = mayAdvertise(c.Caller, v)
+	}
+	if err == nil {
+		err = d.says.Delete(ctx, v.ID)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return faas.None{}, err
+}
+
+// mayAdvertise lets each part speak under its own name only, so that none can draw another one's calls to itself. events
+// speaks for the functions, because the user gateway tells it which there are; a connector speaks for its own gateway.
+func mayAdvertise(c access.Caller, a api.Advertisement) error {
+	ok := false
+	switch {
+	case c.For != nil:
+		// people advertise nothing
+	case c.Gateway != "":
+		ok = strings.HasSuffix(a.ID, ":"+c.Gateway) && (a.Kind == "connector" || a.Kind == "gateway")
+	case c.ID == "events":
+		ok = a.ID == "events" || a.Kind == "function" && a.ID == a.Name
+	default:
+		ok = (a.ID == c.ID || strings.HasPrefix(a.ID, c.ID+":")) && (a.Kind == "function" && a.Name == c.ID || a.Kind == "twin")
+	}
+	if !ok {
+		return fmt.Errorf("%w: %s does not speak for %s %q", access.ErrDenied, c, a.Kind, a.ID)
+	}
+	return nil
+}
+
+var (
+	idPattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
+	wordPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}$`)
+)
+
+// check validates an advertisement and fills in what may be left out.
+func check(a *api.Advertisement) error {
+	if !idPattern.MatchString(a.ID) {
+		return api.Invalid("id %.80q must be 1 to 128 letters, digits, '.', '_', ':' or '-', beginning with a letter or digit", a.ID)
+	}
+	switch a.Kind {
+	case "function", "connector", "gateway", "twin":
+	default:
+		return api.Invalid("kind %.40q must be function, connector, gateway or twin", a.Kind)
+	}
+	if !wordPattern.MatchString(a.Name) {
+		return api.Invalid("name %.80q must be 1 to 64 letters, digits or any of \"._:/+-\"", a.Name)
+	}
+	for _, l := range []struct {
+		field string
+		words []string
+	}{{"capabilities", a.Capabilities}, {"interfaces", a.Interfaces}} {
+		if len(l.words) > 64 {
+			return api.Invalid("%s: at most 64", l.field)
+		}
+		for _, w := range l.words {
+			if !wordPattern.MatchString(w) {
+				return api.Invalid("%s: %.80q must be 1 to 64 letters, digits or any of \"._:/+-\"", l.field, w)
+			}
+		}
+	}
+	if a.Region != "" && !wordPattern.MatchString(a.Region) {
+		return api.Invalid("region %.80q must be 1 to 64 letters, digits or any of \"._:/+-\"", a.Region)
+	}
+	if a.Capabilities == nil {
+		a.Capabilities = []string{}
+	}
+	if a.TTL == 0 {
+		a.TTL = defaultTTL
+	}
+	if a.TTL < 1 || a.TTL > maxTTL {
+		return api.Invalid("ttl %d must be 1 to %d seconds", a.TTL, maxTTL)
+	}
+	return checkURL(a)
+}
+
+// checkURL wants functions below the user gateway, so that an advertisement cannot lead calls, and the tokens they carry,
+// out of the platform.
+func checkURL(a *api.Advertisement) error {
+	if a.Kind == "function" {
+		if a.URL == "" {
+			a.URL = "/function/" + a.Name
+		}
+		if a.URL != "/function/"+a.Name {
+			return api.Invalid("url %.80q must be /function/%s", a.URL, a.Name)
+		}
+		return nil
+	}
+	if a.URL == "" {
+		return nil
+	}
+	u, err := url.Parse(a.URL)
+	if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || len(a.URL) > 512 {
+		return api.Invalid("url %.80q must be like tls://host:8883, without user and password", a.URL)
+	}
+	return nil
+}
