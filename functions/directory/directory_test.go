@@ -180,7 +180,7 @@ func TestOnlyUnderOnesOwnName(t *testing.T) {
 		id     string
 		want   error
 	}{
-		"another's":       {w.Part("twins", ""), "alerts", access.ErrDenied},
+		"another's":       {w.Part("twins", ""), "users", access.ErrDenied},
 		"one's own":       {w.Part("alerts", ""), "alerts", nil},
 		"one's own again": {w.Part("alerts", ""), "alerts", nil},
 		"none":            {w.Part("alerts", ""), "%2e%2e", nil},
