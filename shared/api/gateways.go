@@ -71,7 +71,7 @@ type Assignment struct {
 	Fingerprint string     `json:"fingerprint" bson:"fingerprint"`
 
 	// Revision is that of the gateway's bucket; Applied is set once the gateway has written back that it has it.
-	Revision uint64    `json:"revision" bson:"revision"`
+	Revision uint64    `json:"revision" bson:"bucketRevision"`
 	Applied  bool      `json:"applied" bson:"applied"`
 	Updated  time.Time `json:"updated" bson:"updated"`
 }

@@ -103,7 +103,7 @@ type Step struct {
 	State   string    `json:"state" bson:"state"`
 	Action  Action    `json:"action,omitempty" bson:"action,omitempty"`
 	Actor   string    `json:"actor" bson:"actor"`     // "device", "platform:twin-provision", "gateway:op-1", "user:ada", "timer"
-	Outcome string    `json:"outcome" bson:"outcome"` // done, waiting, refused, failed, ended
+	Outcome string    `json:"outcome" bson:"outcome"` // done, waiting, refused, failed, ended; ignored = somebody else's attempt on the run
 	Reason  string    `json:"reason,omitempty" bson:"reason,omitempty"`
 }
 

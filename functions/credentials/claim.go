@@ -1,0 +1,207 @@
+package credentials
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// The bounds of a claim.
+const (
+	claimFor     = 24 * time.Hour
+	claimLongest = 90 * 24 * time.Hour
+	claimUses    = 100_000
+)
+
+// A claim as it is stored.
+type claim struct {
+	device.Claim `bson:",inline"`
+
+	// Taking and Returning are runs whose use is counted, or given back, here while its own document does not say so yet.
+	Taking    []string `bson:"taking,omitempty"`
+	Returning []string `bson:"returning,omitempty"`
+
+	// OpenSince is when the oldest of them was added, for the sweep.
+	OpenSince time.Time `bson:"openSince,omitempty"`
+
+	// Closed is set once nobody needs the claim any more.
+	Closed bool `bson:"closed,omitempty"`
+
+	// PendingSince is set while the provisioning gateways are still to be told of the claim, or of its end.
+	PendingSince time.Time `bson:"pendingSince,omitempty"`
+}
+
+// over tells whether the claim lets nobody in any more.
+func (v *claim) over() bool { return v.Revoked || v.Closed }
+
+func (c *credentials) createClaim(ctx context.Context, call *faas.Call, in api.NewClaim) (faas.Reply, error) {
+	if err := c.checkClaim(ctx, call.Caller, &in); err != nil {
+		return faas.Reply{}, err
+	}
+	var secret [32]byte
+	rand.Read(secret[:]) // never fails since Go 1.24
+	token := base64.RawURLEncoding.EncodeToString(secret[:])
+	sum := sha256.Sum256([]byte(token))
+	now := c.p.Time()
+	v := claim{PendingSince: now, Claim: device.Claim{ID: platform.NewID("claim"), Type: in.Type, Owner: in.Owner, Location: in.Location,
+		Serials: in.Serials, Expires: now.Add(in.Expires.D()), MaxUses: in.MaxUses, By: call.Caller.String(), Created: now,
+		Verifier: hex.EncodeToString(sum[:])}}
+	if err := c.claims.Insert(ctx, v); err != nil {
+		return faas.Reply{}, err
+	}
+	// The token is in this answer and nowhere else, so the answer is given even if the gateways hear of it only by a sweep.
+	if err := c.tell(ctx, v); err != nil {
+		c.p.Log.Warn("claim not admitted yet", "claim", v.ID, "error", err)
+	}
+	return faas.Created("/claims/"+v.ID, api.ClaimFile{Claim: v.Claim, Token: token, Gateway: c.p.Provisioning, CA: string(c.ca.PEM())}), nil
+}
+
+// checkClaim validates what is asked for and fills in what was left open.
+func (c *credentials) checkClaim(ctx context.Context, caller access.Caller, in *api.NewClaim) error {
+	if in.Expires == 0 {
+		in.Expires = twin.Duration(claimFor)
+	}
+	if in.MaxUses == 0 {
+		in.MaxUses = 1
+	}
+	_, badPattern := path.Match(in.Serials, "x")
+	switch {
+	case in.Type.Valid() != nil:
+		return fmt.Errorf("type: %w", in.Type.Valid())
+	case twin.ID(in.Owner).Valid() != nil:
+		return api.Invalid("owner must be the id of the group that the devices will belong to")
+	case in.Expires.D() < time.Minute || in.Expires.D() > claimLongest:
+		return api.Invalid("expires must be a duration from \"1m\" to \"2160h\" (90 days), not %q", in.Expires)
+	case in.MaxUses < 1 || in.MaxUses > claimUses:
+		return api.Invalid("maxUses must be 1 to %d, not %d", claimUses, in.MaxUses)
+	case len(in.Serials) > 64 || !printable(in.Serials) || badPattern != nil:
+		return api.Invalid("serials must be a pattern of at most 64 characters, like \"P-*\" or \"P-[0-9]?\"; \"\" stands for every serial")
+	}
+	if err := checkLocation(in.Location); err != nil {
+		return err
+	}
+	if !caller.Is(access.Maintainer, access.Configurator) && !slices.Contains(caller.Groups, in.Owner) {
+		return fmt.Errorf("%w: owner: you may make claims for your own groups only", access.ErrDenied)
+	}
+	t, err := c.p.Twin(ctx, c.twins, caller, access.Read, in.Type)
+	if errors.Is(err, api.ErrNotFound) || err == nil && t.Kind != twin.Type {
+		return api.Invalid("type: there is no type %q; make it first", in.Type)
+	} else if err != nil {
+		return err
+	}
+	if slices.Contains(caller.Groups, in.Owner) {
+		return nil
+	}
+	return c.checkGroup(ctx, in.Owner)
+}
+
+// checkGroup asks function users whether there is such a group.
+func (c *credentials) checkGroup(ctx context.Context, id string) error {
+	for cursor := ""; ; {
+		page, err := c.p.API.ListGroups(ctx, cursor)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(page.Items, func(g api.Group) bool { return g.ID == id }) {
+			return nil
+		}
+		if cursor = page.Next; cursor == "" {
+			return api.Invalid("owner: there is no group %q; make it first", id)
+		}
+	}
+}
+
+func checkLocation(l *twin.Location) error {
+	switch {
+	case l == nil:
+		return nil
+	case len(l.Region) > 64 || !printable(l.Region):
+		return api.Invalid("location.region must be at most 64 characters")
+	case len(l.Site) > 256 || !printable(l.Site):
+		return api.Invalid("location.site must be at most 256 characters")
+	case l.Latitude != nil && !(*l.Latitude >= -90 && *l.Latitude <= 90):
+		return api.Invalid("location.latitude must be degrees from -90 to 90")
+	case l.Longitude != nil && !(*l.Longitude >= -180 && *l.Longitude <= 180):
+		return api.Invalid("location.longitude must be degrees from -180 to 180")
+	}
+	return nil
+}
+
+// printable tells whether s is UTF-8 without control characters.
+func printable(s string) bool {
+	return utf8.ValidString(s) && !slices.ContainsFunc([]rune(s), func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// object is the claim as something that belongs to a group.
+func (v *claim) object() access.Object { return access.Object{Name: "claim:" + v.ID, Owner: v.Owner} }
+
+// find returns a claim that the caller may use right on. Configurators manage claims of every group.
+func (c *credentials) find(ctx context.Context, caller access.Caller, right access.Right, id string) (claim, error) {
+	v, err := c.claims.Get(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalid):
+		return v, platform.NotFound("claim", id)
+	case err != nil || caller.Is(access.Configurator):
+		return v, err
+	}
+	return v, c.p.May(ctx, caller, right, v.object(), "claim")
+}
+
+func (c *credentials) getClaim(ctx context.Context, call *faas.Call, _ faas.None) (device.Claim, error) {
+	v, err := c.find(ctx, call.Caller, access.Read, call.Var("id"))
+	return v.Claim, err
+}
+
+func (c *credentials) listClaims(ctx context.Context, call *faas.Call, _ faas.None) (api.Page[device.Claim], error) {
+	out := api.Page[device.Claim]{Items: []device.Claim{}}
+	limit, err := call.Limit()
+	if err != nil {
+		return out, err
+	}
+	q := store.Query{Limit: limit, Cursor: call.Query.Get("cursor")}
+	if !call.Caller.Is(access.Maintainer, access.Configurator) && call.Caller.Kind != access.Part {
+		if len(call.Caller.Groups) == 0 {
+			return out, nil
+		}
+		q.Index, q.Filter = "by-owner", store.In("owner", call.Caller.Groups...)
+	}
+	page, err := c.claims.Find(ctx, q)
+	for _, v := range page.Items {
+		out.Items = append(out.Items, v.Claim)
+	}
+	out.Next = page.Next
+	return out, err
+}
+
+func (c *credentials) revokeClaim(ctx context.Context, call *faas.Call, _ faas.None) (faas.None, error) {
+	v, err := c.find(ctx, call.Caller, access.Write, call.Var("id"))
+	if err != nil {
+		return faas.None{}, err
+	}
+	v, err = c.claims.Update(ctx, v.ID, func(v *claim) error {
+		if !v.Revoked {
+			v.Revoked, v.PendingSince = true, c.p.Time()
+		}
+		return nil
+	})
+	if err != nil {
+		return faas.None{}, err
+	}
+	return faas.None{}, c.tell(ctx, v)
+}

@@ -1,0 +1,111 @@
+// Package credentials is the credential mapper (paper 4.4.1): the claims that devices come in with, the certificates the
+// platform's CA signs for them, and which twin a device reference stands for. It keeps verifiers and public certificates,
+// never a secret, and it lets nobody in: gateways do, by what function gateways tells them.
+package credentials
+
+import (
+	"context"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/pki"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+	handler "github.com/openfaas/templates-sdk/go-http"
+)
+
+// Handle is the entry point OpenFaaS calls.
+func Handle(req handler.Request) (handler.Response, error) { return handle(req) }
+
+var handle = platform.Lazy("credentials", New)
+
+// credentials is the function with its collections.
+type credentials struct {
+	p      *platform.Platform
+	ca     *pki.CA
+	claims *store.Collection[claim]
+	uses   *store.Collection[use]
+	certs  *store.Collection[certificate]
+	twins  *store.Collection[twin.Twin] // read only
+	outbox platform.Outbox[certificate]
+	places *places
+}
+
+// New returns the function running on p.
+func New(p *platform.Platform) faas.Func {
+	return platform.Ready(p, func(ctx context.Context) (faas.Routes, error) {
+		c, err := open(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		return c.routes(), nil
+	})
+}
+
+func open(ctx context.Context, p *platform.Platform) (*credentials, error) {
+	c := &credentials{p: p, places: newPlaces(p)}
+	cert, err := p.Secrets(platform.SecretCACert)
+	if err != nil {
+		return nil, err
+	}
+	key, err := p.Secrets(platform.SecretCAKey)
+	if err != nil {
+		return nil, err
+	}
+	if c.ca, err = pki.LoadCA(cert, key); err != nil {
+		return nil, err
+	}
+	if c.claims, err = store.Open[claim](ctx, p.DB, store.Spec{Name: "claims", Schema: 1, Indexes: []store.Index{
+		{Name: "by-owner", Fields: []string{"owner"}},
+		{Name: "by-pending", Fields: []string{"pendingSince"}},
+		{Name: "by-open", Fields: []string{"openSince"}},
+	}}); err != nil {
+		return nil, err
+	}
+	if c.uses, err = store.Open[use](ctx, p.DB, store.Spec{Name: "claim-uses", Schema: 1, Indexes: []store.Index{
+		{Name: "by-state", Fields: []string{"claim", "state"}},
+	}}); err != nil {
+		return nil, err
+	}
+	if c.certs, err = store.Open[certificate](ctx, p.DB, store.Spec{Name: "certificates", Schema: 1, Indexes: []store.Index{
+		{Name: "by-ref", Fields: []string{"ref"}, Unique: true},
+		{Name: "by-outbox", Fields: []string{"outbox.since"}},
+	}}); err != nil {
+		return nil, err
+	}
+	if c.twins, err = platform.OpenTwins(ctx, p.DB); err != nil {
+		return nil, err
+	}
+	c.outbox = platform.Outbox[certificate]{P: p, C: c.certs, Index: "by-outbox", Field: "outbox.since",
+		Of: func(v *certificate) (string, *event.Outbox) { return string(v.Twin), &v.Outbox }}
+	return c, nil
+}
+
+func (c *credentials) routes() faas.Routes {
+	// Owners' members and viewers see their groups' claims; who may make one is narrower.
+	makers := access.Only(access.Configurator, access.Owner)
+	readers := access.Only(access.Configurator, access.Owner, access.Viewer).And("twin-provision")
+	provision := access.Parts("twin-provision")
+	return faas.Routes{
+		"POST /claims":        faas.Op(c.p, makers, c.createClaim),
+		"GET /claims":         faas.Op(c.p, readers, c.listClaims),
+		"GET /claims/{id}":    faas.Op(c.p, readers, c.getClaim),
+		"DELETE /claims/{id}": faas.Op(c.p, makers, c.revokeClaim),
+
+		"POST /claims/{id}/uses":             faas.Op(c.p, provision, c.useClaim).Quiet(),
+		"DELETE /claims/{id}/uses/{run}":     faas.Op(c.p, provision, c.returnClaim).Quiet(),
+		"POST /claims/{id}/uses/{run}/close": faas.Op(c.p, provision, c.closeClaim).Quiet(),
+
+		"POST /certificates":             faas.Op(c.p, provision, c.issue),
+		"POST /certificates/{ref}/erase": faas.Op(c.p, provision, c.erase),
+		"DELETE /certificates":           faas.Op(c.p, provision, c.withdraw),
+
+		"POST /resolve": faas.Op(c.p, access.Parts("connector", "twin-ingest"), c.resolve).Quiet(),
+		"GET /ca":       faas.Op(c.p, access.Allow{Public: true}, c.caPEM),
+
+		"POST /events": faas.Events(c.p, c.events),
+		"POST /sweep":  faas.Op(c.p, access.Parts("twin-watchdog"), c.sweep).Quiet(),
+	}
+}

@@ -1,0 +1,94 @@
+package credentials
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/store"
+)
+
+// maxResolve is how many references one call may ask for.
+const maxResolve = 1000
+
+// resolve maps device references to twins. A connector is told only of devices whose place is at its own gateway.
+func (c *credentials) resolve(ctx context.Context, call *faas.Call, in api.Resolve) ([]api.Mapping, error) {
+	if len(in.Refs) > maxResolve {
+		return nil, api.Invalid("refs: at most %d at once, not %d", maxResolve, len(in.Refs))
+	}
+	refs := slices.Clone(in.Refs)
+	slices.Sort(refs)
+	refs = slices.DeleteFunc(slices.Compact(refs), func(r device.Ref) bool { return r.Valid() != nil })
+	if call.Caller.ID == "connector" {
+		var err error
+		if refs, err = c.places.at(ctx, call.Caller.Gateway, refs); err != nil {
+			return nil, err
+		}
+	}
+	out := []api.Mapping{}
+	if len(refs) == 0 {
+		return out, nil
+	}
+	page, err := c.certs.Find(ctx, store.Query{Index: "by-ref", Filter: store.In("ref", refs...), Limit: maxResolve})
+	for _, v := range page.Items {
+		out = append(out, api.Mapping{Ref: v.Ref, Twin: v.Twin, Type: v.Type, Generation: v.Generation})
+	}
+	return out, err
+}
+
+const (
+	placeFor  = time.Minute // how long a device's place is believed
+	maxPlaces = 100_000
+)
+
+// places remembers at which gateways devices have their places, as function gateways says. That a device has none is not
+// remembered: it may get one any moment.
+type places struct {
+	p   *platform.Platform
+	mu  sync.Mutex
+	has map[device.Ref]place
+}
+
+type place struct {
+	gateway string
+	at      time.Time
+}
+
+func newPlaces(p *platform.Platform) *places { return &places{p: p, has: map[device.Ref]place{}} }
+
+// at returns those of refs that have their place at gateway.
+func (s *places) at(ctx context.Context, gateway string, refs []device.Ref) ([]device.Ref, error) {
+	now := s.p.Time()
+	found := make(map[device.Ref]string, len(refs))
+	var ask []device.Ref
+	s.mu.Lock()
+	for _, r := range refs {
+		if pl, ok := s.has[r]; ok && now.Sub(pl.at) < placeFor && pl.gateway == gateway {
+			found[r] = pl.gateway
+		} else {
+			ask = append(ask, r)
+		}
+	}
+	s.mu.Unlock()
+	if len(ask) > 0 {
+		got, err := s.p.API.FindAssignments(ctx, ask)
+		if err != nil {
+			return nil, err
+		}
+		s.mu.Lock()
+		if len(s.has)+len(got) > maxPlaces {
+			clear(s.has)
+		}
+		for _, a := range got {
+			found[a.Ref] = a.Gateway
+			s.has[a.Ref] = place{a.Gateway, now}
+		}
+		s.mu.Unlock()
+	}
+	return slices.DeleteFunc(refs, func(r device.Ref) bool { return found[r] != gateway }), nil
+}

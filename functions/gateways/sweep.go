@@ -1,0 +1,139 @@
+package gateways
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/store"
+)
+
+const (
+	// sweepAfter is how old unfinished work must be before a sweep takes it up: whoever does it may still be at it.
+	sweepAfter = 10 * time.Second
+
+	// removedFor is how long a removed place is remembered against what comes late.
+	removedFor = 24 * time.Hour
+)
+
+// applied keeps Applied: the gateway has what was written last.
+func (v *place) applied() {
+	v.Applied = !v.Removed && v.Revision > 0 && v.AppliedRevision >= v.Revision
+}
+
+// events takes what gateways write back, and takes away the places of twins that were deleted.
+func (g *gateways) events(ctx context.Context, events []event.Event) error {
+	for _, e := range events {
+		var err error
+		switch e.Topic {
+		case event.GatewayApplied:
+			var d api.GatewayApplied
+			if e.Decode(&d) == nil && !d.Removed {
+				err = g.noteApplied(ctx, d)
+			}
+		case event.TwinDeleted:
+			var d api.TwinChanged
+			if e.Decode(&d) == nil {
+				err = g.removeTwin(ctx, d)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *gateways) noteApplied(ctx context.Context, d api.GatewayApplied) error {
+	_, err := g.places.Update(ctx, d.Client, func(v *place) error {
+		if v.Gateway != d.Gateway || v.AppliedRevision >= d.Revision {
+			return store.Unchanged
+		}
+		v.AppliedRevision = d.Revision
+		v.applied()
+		return nil
+	})
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
+		return nil // a claim, or a client of somebody else's making
+	}
+	return err
+}
+
+// removeTwin takes away the places of a twin that is there no more. The places are read before the twin is looked for, so
+// one of a newer twin under the same id is not taken.
+func (g *gateways) removeTwin(ctx context.Context, d api.TwinChanged) error {
+	page, err := g.places.Find(ctx, store.Query{Index: "by-twin", Filter: store.Eq("twin", d.Twin), Partial: true})
+	if err != nil || len(page.Items) == 0 {
+		return err
+	}
+	if _, err := g.twins.Get(ctx, string(d.Twin)); err == nil {
+		return nil
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	for _, v := range page.Items {
+		if err := g.remove(ctx, string(v.Ref)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep finishes what a crash or an outage left, and forgets what has ended. One that does not work out does not hold up
+// the others.
+func (g *gateways) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out api.Swept, err error) {
+	now := g.p.Time()
+	old := store.And(store.Gt("pendingSince", time.UnixMilli(0)), store.Lte("pendingSince", now.Add(-sweepAfter)))
+	var faults []error
+	places, err := g.places.Find(ctx, store.Query{Index: "by-pending", Filter: old, Limit: 1000})
+	faults = append(faults, err)
+	for _, v := range places.Items {
+		if v.Removed {
+			err = g.leave(ctx, v)
+		} else {
+			_, err = g.settle(ctx, v)
+		}
+		faults = append(faults, err)
+	}
+	claims, err := g.claims.Find(ctx, store.Query{Index: "by-pending", Filter: old, Limit: 1000})
+	faults = append(faults, err)
+	for _, v := range claims.Items {
+		faults = append(faults, g.tell(ctx, v))
+	}
+	expired, err := g.expire(ctx)
+	faults = append(faults, err, g.tidy(ctx))
+	_, err = g.places.DeleteRange(ctx, store.Query{Index: "by-removed", Filter: store.And(store.Gt("removedAt", time.UnixMilli(0)),
+		store.Lte("removedAt", now.Add(-removedFor)), store.Exists("pendingSince", false))})
+	faults = append(faults, err)
+	out.Repaired = len(places.Items) + len(claims.Items) + expired
+	return out, errors.Join(faults...)
+}
+
+// tidy empties gateways' lists of devices whose documents say it by now: what a crash between the two left.
+func (g *gateways) tidy(ctx context.Context) error {
+	all, err := g.ofPhase(ctx, operational)
+	if err != nil {
+		return err
+	}
+	var faults []error
+	for _, w := range all {
+		for _, ref := range w.Counting {
+			switch v, err := g.places.Get(ctx, ref); {
+			case err != nil:
+			case v.Removed:
+				faults = append(faults, g.discount(ctx, w.ID, ref))
+			case v.Counted:
+				faults = append(faults, g.unlist(ctx, w.ID, ref, counting))
+			}
+		}
+		for _, ref := range w.Leaving {
+			if v, err := g.places.Get(ctx, ref); err == nil && !v.Counted {
+				faults = append(faults, g.unlist(ctx, w.ID, ref, leaving))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,244 @@
+package twinprovision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// A result is what an action made: apply puts it into the run, note into the log.
+type result struct {
+	note  string
+	apply func(*provision.Run)
+}
+
+func done(note string) result { return result{note, func(*provision.Run) {}} }
+
+// act does the action that is due; a state without one is done at once.
+func (f *function) act(ctx context.Context, r *provision.Run) (result, error) {
+	switch a := r.Next(); a {
+	case "":
+		return done(""), nil
+	case provision.CheckClaim:
+		return f.checkClaim(ctx, r)
+	case provision.CheckIdentity:
+		return f.checkIdentity(ctx, r)
+	case provision.CreateTwin:
+		return f.createTwin(ctx, r)
+	case provision.IssueCertificate:
+		return f.issueCertificate(ctx, r)
+	case provision.RegisterGateway:
+		return f.registerGateway(ctx, r)
+	case provision.RenderConfig:
+		return f.renderConfiguration(ctx, r)
+	case provision.Deliver:
+		return f.deliver(ctx, r)
+	case provision.CloseClaim:
+		return f.closeClaim(ctx, r)
+	case provision.EraseCredential:
+		return f.eraseCredential(ctx, r)
+	case provision.Activate:
+		return f.activate(ctx, r)
+	case provision.Withdraw:
+		return f.withdraw(ctx, r)
+	default:
+		return result{}, refusal(fmt.Sprintf("this version of the platform has no action %q", a))
+	}
+}
+
+// roundOf names one round of a run to other functions, so that what comes late of an earlier round changes nothing.
+func roundOf(r *provision.Run) string { return fmt.Sprintf("%s.%d", r.ID, r.Round) }
+
+func (f *function) checkClaim(ctx context.Context, r *provision.Run) (result, error) {
+	c, err := f.p.API.UseClaim(ctx, r.Request.Claim, api.ClaimUse{Run: roundOf(r), Type: r.Type, Serial: r.Request.Serial})
+	if err != nil {
+		return result{}, err
+	}
+	return result{fmt.Sprintf("claim %s of group %s, use %d of %d", c.ID, c.Owner, c.Used, c.MaxUses), func(r *provision.Run) {
+		r.Owner, r.Location, r.Results.ClaimUsed = c.Owner, c.Location, true
+	}}, nil
+}
+
+func (f *function) checkIdentity(ctx context.Context, r *provision.Run) (result, error) {
+	i, err := f.p.API.FindIdentity(ctx, r.Request.Serial)
+	if errors.Is(err, api.ErrNotFound) {
+		return result{}, refusal(fmt.Sprintf("serial %q is not known; register the device's identity first", r.Request.Serial))
+	}
+	if err != nil {
+		return result{}, err
+	}
+	mac, err := net.ParseMAC(r.Request.MAC)
+	switch {
+	case i.Type != "" && i.Type != string(r.Type):
+		return result{}, refusal(fmt.Sprintf("serial %q is of type %s, not %s", i.Serial, i.Type, r.Type))
+	case i.MAC != "" && (err != nil || mac.String() != i.MAC):
+		return result{}, refusal(fmt.Sprintf("mac %q is not the one that serial %q is registered with", r.Request.MAC, i.Serial))
+	case i.Model != "" && r.Request.Model != i.Model:
+		return result{}, refusal(fmt.Sprintf("model %q is not the one that serial %q is registered with", r.Request.Model, i.Serial))
+	}
+	return result{"twin " + string(i.ID), func(r *provision.Run) { r.Twin = i.ID }}, nil
+}
+
+// createTwin makes the instance, or takes the one that people have made. That this run makes it is noted before it does, so
+// that a run which dies in between withdraws it.
+func (f *function) createTwin(ctx context.Context, r *provision.Run) (result, error) {
+	if r.Twin == "" {
+		return result{}, refusal("the model creates a twin before it has checked the identity")
+	}
+	t, err := f.p.API.GetTwin(ctx, r.Twin)
+	if errors.Is(err, api.ErrNotFound) {
+		if err := f.intendTwin(ctx, r); err != nil {
+			return result{}, err
+		}
+		t, err = f.p.API.CreateTwin(ctx, api.NewTwin{ID: r.Twin, Kind: twin.Instance, Definition: twin.Definition{
+			Type: r.Type, Owner: r.Owner, Location: r.Location}})
+		if errors.Is(err, api.ErrExists) { // another instance of this function, or somebody else, was faster
+			t, err = f.p.API.GetTwin(ctx, r.Twin)
+		}
+	}
+	if err != nil {
+		return result{}, err
+	}
+	if t.Kind != twin.Instance || t.Definition.Type != r.Type {
+		return result{}, refusal(fmt.Sprintf("twin %s exists and is not of type %s", t.ID, r.Type))
+	}
+	if t.Definition.Owner != "" && t.Definition.Owner != r.Owner {
+		return result{}, refusal(fmt.Sprintf("twin %s belongs to another group than claim %s", t.ID, r.Request.Claim))
+	}
+	note := fmt.Sprintf("twin %s of group %s", t.ID, t.Definition.Owner)
+	switch t.Definition.Phase {
+	case twin.Provisioning:
+	case twin.Onboarding:
+		if _, err := f.p.API.SetPhase(ctx, t.ID, api.PhaseChange{Phase: twin.Provisioning}); err != nil {
+			return result{}, err
+		}
+	default:
+		return result{}, refusal(fmt.Sprintf("twin %s is %s already; reset its provisioning run to enrol the device anew", t.ID, t.Definition.Phase))
+	}
+	return result{note, func(r *provision.Run) { r.Results.TwinReady = true }}, nil
+}
+
+func (f *function) intendTwin(ctx context.Context, r *provision.Run) error {
+	if r.Results.TwinMade {
+		return nil
+	}
+	_, err := f.change(ctx, r.ID, func(now *provision.Run, _ time.Time) error {
+		if now.Attempt != r.Attempt {
+			return errSuperseded
+		}
+		now.Results.TwinMade = true
+		return nil
+	})
+	return err
+}
+
+// errSuperseded tells that another instance has taken the run further meanwhile.
+var errSuperseded = fmt.Errorf("%w: another instance works on this run", api.ErrUnavailable)
+
+func (f *function) issueCertificate(ctx context.Context, r *provision.Run) (result, error) {
+	if !r.Results.TwinReady {
+		return result{}, refusal("the model issues a certificate before there is a twin")
+	}
+	ca, err := f.caPEM(ctx)
+	if err != nil {
+		return result{}, err
+	}
+	c, err := f.p.API.IssueCertificate(ctx, api.CertificateRequest{Twin: r.Twin, Run: roundOf(r), CSR: r.Request.CSR})
+	if err != nil {
+		return result{}, err
+	}
+	return result{fmt.Sprintf("device reference %s, until %s", c.Ref, c.Expires.Format(time.DateOnly)), func(r *provision.Run) {
+		r.Results.DeviceRef, r.Results.Certificate, r.Results.Fingerprint, r.Results.CA = string(c.Ref), c.Certificate, c.Fingerprint, ca
+	}}, nil
+}
+
+// caPEM is the platform's CA, which does not change while the function runs.
+func (f *function) caPEM(ctx context.Context) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ca == "" {
+		ca, err := f.p.API.CA(ctx)
+		if err != nil {
+			return "", err
+		}
+		f.ca = ca
+	}
+	return f.ca, nil
+}
+
+func (f *function) registerGateway(ctx context.Context, r *provision.Run) (result, error) {
+	if r.Results.DeviceRef == "" {
+		return result{}, refusal("the model registers at a gateway before there is a certificate")
+	}
+	a, err := f.p.API.AssignGateway(ctx, api.Assign{Ref: device.Ref(r.Results.DeviceRef), Twin: r.Twin, Fingerprint: r.Results.Fingerprint, Location: r.Location})
+	if err != nil {
+		return result{}, err
+	}
+	return result{fmt.Sprintf("gateway %s: %s", a.Gateway, a.Reason), func(r *provision.Run) {
+		r.Results.Gateway, r.Results.GatewayURL, r.Results.GatewayReason = a.Gateway, a.URL, a.Reason
+		if a.Applied {
+			r.Triggered(provision.GatewayReady, "gateway:"+a.Gateway, "", f.p.Time())
+		}
+	}}, nil
+}
+
+func (f *function) renderConfiguration(ctx context.Context, r *provision.Run) (result, error) {
+	t, err := f.twins.Get(ctx, string(r.Type))
+	if errors.Is(err, store.ErrNotFound) {
+		return result{}, refusal(fmt.Sprintf("there is no type %s any more", r.Type))
+	} else if err != nil {
+		return result{}, err
+	}
+	if t.Definition.Model == nil || t.Definition.Model.Template == "" {
+		return done("the type has no configuration template"), nil
+	}
+	if !r.Results.TwinReady {
+		return result{}, refusal("the model renders a configuration before there is a twin")
+	}
+	c, err := f.p.API.RenderTemplate(ctx, t.Definition.Model.Template, api.Render{Twin: r.Twin})
+	if err != nil {
+		return result{}, err
+	}
+	return result{fmt.Sprintf("template %s, version %d", c.Template, c.Version), func(r *provision.Run) { r.Results.Configuration = &c }}, nil
+}
+
+func (f *function) closeClaim(ctx context.Context, r *provision.Run) (result, error) {
+	err := f.p.API.CloseClaim(ctx, r.Request.Claim, roundOf(r))
+	if errors.Is(err, api.ErrNotFound) {
+		return done("no use of the claim was taken"), nil
+	}
+	return done(""), err
+}
+
+func (f *function) eraseCredential(ctx context.Context, r *provision.Run) (result, error) {
+	if r.Results.DeviceRef == "" {
+		return done("there is no credential"), nil
+	}
+	if err := f.p.API.EraseCertificate(ctx, device.Ref(r.Results.DeviceRef)); err != nil {
+		return result{}, err
+	}
+	return result{"", func(r *provision.Run) { r.Results.Certificate = "" }}, nil
+}
+
+func (f *function) activate(ctx context.Context, r *provision.Run) (result, error) {
+	if !r.Results.TwinReady {
+		return result{}, refusal("the model activates a device before there is a twin")
+	}
+	_, err := f.p.API.SetPhase(ctx, r.Twin, api.PhaseChange{Phase: twin.Operational, Configuration: r.Results.Configuration})
+	if err != nil {
+		return result{}, err
+	}
+	return result{"", func(r *provision.Run) {
+		if r.Results.Certificate == "" { // the bundle is not asked for any more, and the twin keeps the configuration
+			r.Results.Configuration = nil
+		}
+	}}, nil
+}

@@ -1,0 +1,116 @@
+package twinprovision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/store"
+)
+
+// maxHops bounds how far one call takes a run; the schedule takes it on.
+const maxHops = 50
+
+// self is who acts when the platform does.
+const self = "platform:twin-provision"
+
+// A refusal is an error that repeating does not help against. Its text is the reason that the device is told.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// advance does what is to be done of a run until it waits, rests or ends. Any instance may, several at once too: an action is
+// idempotent, and what comes of an attempt counts once.
+func (f *function) advance(ctx context.Context, id string) (provision.Run, error) {
+	r, err := f.runs.Get(ctx, id)
+	for range maxHops {
+		if err != nil || !r.Ready(f.p.Time()) {
+			break
+		}
+		before := r.Attempt
+		made, failure := f.act(ctx, &r)
+		if ctx.Err() != nil {
+			return r, ctx.Err() // what came of it is not known; the attempt is repeated
+		}
+		r, err = f.change(ctx, id, func(r *provision.Run, now time.Time) error {
+			switch {
+			case r.Attempt != before || !r.Ready(now):
+				return store.Unchanged
+			case failure == nil:
+				made.apply(r)
+				r.Done(self, made.note, now)
+			case refused(failure):
+				r.Refused(self, reason(failure), now)
+			default:
+				r.Failed(self, reason(failure), now)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return r, err
+	}
+	if r.Outcome == provision.Rejected {
+		f.send(ctx, &r, answer(&r))
+	}
+	if err := f.outbox.Flush(ctx, r); err != nil {
+		f.p.Log.Warn("steps not published yet", "run", id, "error", err)
+	}
+	return r, nil
+}
+
+// change alters a run by compare-and-swap; what it logs is put into the outbox with it.
+func (f *function) change(ctx context.Context, id string, do func(r *provision.Run, now time.Time) error) (provision.Run, error) {
+	return f.runs.Update(ctx, id, func(r *provision.Run) error {
+		now := f.p.Time()
+		if err := do(r, now); err != nil {
+			return err
+		}
+		return f.tellOf(r, now)
+	})
+}
+
+// tellOf puts what was logged into the run's outbox.
+func (f *function) tellOf(r *provision.Run, now time.Time) error {
+	if len(r.Fresh()) == 0 {
+		return nil
+	}
+	if r.Outbox.Full() {
+		return fmt.Errorf("%w: too many steps of run %s are still to be published", api.ErrUnavailable, r.ID)
+	}
+	r.Outbox.Add(r.ID, event.ProvisionStep, r.ID, now, api.ProvisionStep{Run: r.ID, Type: r.Type, Twin: r.Twin, Owner: r.Owner,
+		Serial: r.Request.Serial, Outcome: r.Outcome, Steps: r.Fresh()})
+	return nil
+}
+
+// refused tells whether repeating the action cannot help: a function has said no. Everything else may pass: networks, a
+// function that is being replaced, a store that is away.
+func refused(err error) bool {
+	if errors.As(err, new(refusal)) {
+		return true
+	}
+	var p *api.Problem
+	if !errors.As(err, &p) || p.CallID == "" { // a function's own answer carries the call's id; a gateway's does not
+		return false
+	}
+	for _, passing := range []error{access.ErrUnauthenticated, api.ErrTooMany, api.ErrStale} {
+		if errors.Is(err, passing) {
+			return false
+		}
+	}
+	return p.Status >= 400 && p.Status < 500
+}
+
+// reason is an error as people are told it.
+func reason(err error) string {
+	var p *api.Problem
+	if errors.As(err, &p) {
+		return p.Error()
+	}
+	return err.Error()
+}

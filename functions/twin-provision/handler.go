@@ -1,0 +1,104 @@
+// Package twinprovision is the provisioning service of types (paper 5: a TDTA orchestrates the provisioning of its DTIs by a
+// state machine model). It keeps the models and the runs, does the actions that a model names, and takes the triggers a model
+// awaits. In what order that happens is the model's to say, what an action means is other functions': this one asks them.
+package twinprovision
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+	handler "github.com/openfaas/templates-sdk/go-http"
+)
+
+// Handle is the entry point OpenFaaS calls.
+func Handle(req handler.Request) (handler.Response, error) { return handle(req) }
+
+var handle = platform.Lazy("twin-provision", New)
+
+// function is the function with its collections.
+type function struct {
+	p          *platform.Platform
+	models     *store.Collection[provision.Model]
+	runs       *store.Collection[provision.Run]
+	rejections *store.Collection[api.Rejection]
+	twins      *store.Collection[twin.Twin] // read only
+	outbox     platform.Outbox[provision.Run]
+
+	mu sync.Mutex
+	ca string // PEM, once asked for
+}
+
+// New returns the function running on p.
+func New(p *platform.Platform) faas.Func {
+	return platform.Ready(p, func(ctx context.Context) (faas.Routes, error) {
+		f, err := open(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		return f.routes(), nil
+	})
+}
+
+func open(ctx context.Context, p *platform.Platform) (*function, error) {
+	f := &function{p: p}
+	var err error
+	if f.models, err = store.Open[provision.Model](ctx, p.DB, store.Spec{Name: "models", Schema: 1}); err != nil {
+		return nil, err
+	}
+	if f.runs, err = store.Open[provision.Run](ctx, p.DB, store.Spec{Name: "runs", Schema: 1, Indexes: []store.Index{
+		{Name: "by-created", Fields: []string{"created"}},
+		{Name: "by-owner", Fields: []string{"owner", "created"}},
+		{Name: "by-type", Fields: []string{"type", "created"}},
+		{Name: "by-twin", Fields: []string{"twin", "created"}},
+		{Name: "by-ref", Fields: []string{"results.deviceRef"}},
+		{Name: "by-due", Fields: []string{"due"}},
+		{Name: "by-outcome", Fields: []string{"outcome", "updated"}},
+		{Name: "by-outbox", Fields: []string{"outbox.since"}},
+	}}); err != nil {
+		return nil, err
+	}
+	if f.rejections, err = store.Open[api.Rejection](ctx, p.DB, store.Spec{Name: "rejections", Schema: 1}); err != nil {
+		return nil, err
+	}
+	if f.twins, err = platform.OpenTwins(ctx, p.DB); err != nil {
+		return nil, err
+	}
+	f.outbox = platform.Outbox[provision.Run]{P: p, C: f.runs, Index: "by-outbox", Field: "outbox.since",
+		Of: func(r *provision.Run) (string, *event.Outbox) { return r.ID, &r.Outbox }}
+	return f, f.insertAutomatic(ctx)
+}
+
+func (f *function) routes() faas.Routes {
+	configurators := access.Only(access.Configurator)
+	return faas.Routes{
+		"PUT /models/{id}": faas.Op(f.p, configurators, f.putModel),
+		"GET /models/{id}": faas.Op(f.p, configurators, f.getModel),
+		"GET /models":      faas.Op(f.p, configurators, f.listModels),
+
+		"POST /requests":      faas.Op(f.p, access.Parts("connector"), f.request).Quiet(), // the run's log records it
+		"POST /confirmations": faas.Op(f.p, access.Parts("connector"), f.confirm).Quiet(),
+
+		"GET /runs":             faas.Op(f.p, access.Users(), f.listRuns),
+		"GET /runs/{id}":        faas.Op(f.p, access.Users(), f.getRun),
+		"POST /runs/{id}/reset": faas.Op(f.p, access.Only(access.Configurator, access.Owner), f.resetRun),
+		"GET /rejections":       faas.Op(f.p, configurators, f.listRejections),
+
+		"POST /events":   faas.Events(f.p, f.events),
+		"POST /schedule": faas.Schedule(f.p, f.schedule),
+		"POST /sweep":    faas.Op(f.p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
+	}
+}
+
+// isNotFound tells whether err says that there is no such thing, in the store's words or the client's.
+func isNotFound(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, api.ErrNotFound)
+}

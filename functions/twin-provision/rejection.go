@@ -1,0 +1,53 @@
+package twinprovision
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// keep notes a rejected request. The same one is kept once an hour, so that a device which asks and asks fills nothing; what
+// it said is cut short, and its CSR left out.
+func (f *function) keep(ctx context.Context, in api.ProvisionRequest, why string) {
+	now := f.p.Time()
+	short := func(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxDeviceText)], "�") }
+	sum := sha256.Sum256([]byte(strings.Join([]string{in.Gateway, in.Claim, string(in.Type), in.Serial, why}, "\x00")))
+	hour := now.Truncate(time.Hour)
+	r := api.Rejection{ID: fmt.Sprintf("%011x-%s", hour.UnixMilli(), hex.EncodeToString(sum[:8])), Reason: short(why), At: now,
+		Request: api.ProvisionRequest{Gateway: in.Gateway, Client: in.Client, Claim: in.Claim, Type: twin.TypeID(short(string(in.Type))),
+			Serial: short(in.Serial), MAC: short(in.MAC), Model: short(in.Model)}}
+	if err := f.rejections.PutMany(ctx, []api.Rejection{r}); err != nil {
+		f.p.Log.Error("rejection not kept", "gateway", in.Gateway, "claim", in.Claim, "reason", why, "error", err)
+	}
+}
+
+// listRejections pages through the rejections, those of the newest hour first.
+func (f *function) listRejections(ctx context.Context, c *faas.Call, _ faas.None) (api.Page[api.Rejection], error) {
+	limit, err := c.Limit()
+	if err != nil {
+		return api.Page[api.Rejection]{}, err
+	}
+	page, err := f.rejections.Find(ctx, store.Query{Reverse: true, Limit: limit, Cursor: c.Query.Get("cursor")})
+	if page.Items == nil {
+		page.Items = []api.Rejection{}
+	}
+	return api.Page[api.Rejection](page), err
+}
+
+// trim keeps the newest rejections only.
+func (f *function) trim(ctx context.Context) error {
+	n, err := f.rejections.Count(ctx, store.Filter{}, "")
+	if err != nil || n <= maxRejections {
+		return err
+	}
+	_, err = f.rejections.DeleteRange(ctx, store.Query{Limit: min(n-maxRejections, store.MaxLimit)})
+	return err
+}

@@ -1,0 +1,203 @@
+package twinprovision
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"time"
+	"unicode/utf8"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/pki"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+const (
+	// requestFor bounds how long a request works on a run; it goes on even if the connector that asked hangs up.
+	requestFor = 20 * time.Second
+
+	maxFacts      = 50
+	maxDisturbed  = 20  // attempts on somebody's run that its log keeps
+	maxFact       = 256 // bytes of a fact's value
+	maxDeviceText = 256 // bytes of what else a device says of itself
+)
+
+var clientPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// request takes a device's request, begins or finds its run, takes it as far as it goes, and answers. What is wrong with a
+// request is told to the device, not to the connector, and kept.
+func (f *function) request(ctx context.Context, c *faas.Call, in api.ProvisionRequest) (api.ProvisionAnswer, error) {
+	switch {
+	case c.Caller.Gateway == "" || in.Gateway != c.Caller.Gateway:
+		return api.ProvisionAnswer{}, fmt.Errorf("%w: a connector may speak for its own gateway only", access.ErrDenied)
+	case !clientPattern.MatchString(in.Client):
+		return api.ProvisionAnswer{}, api.Invalid("client must be 1 to 64 letters, digits, '-' or '_'")
+	case !clientPattern.MatchString(in.Claim):
+		return api.ProvisionAnswer{}, api.Invalid("claim must be the id of the claim that the gateway authenticated")
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestFor)
+	defer cancel()
+	r, err := f.knock(ctx, &in)
+	var no refusal
+	if errors.As(err, &no) {
+		f.keep(ctx, in, string(no))
+		return api.ProvisionAnswer{Status: rejected, Reason: string(no)}, nil
+	}
+	if err != nil {
+		return api.ProvisionAnswer{}, err
+	}
+	if r.Ready(f.p.Time()) {
+		if r, err = f.advance(ctx, r.ID); err != nil {
+			return api.ProvisionAnswer{}, err
+		}
+	}
+	return answer(&r), nil
+}
+
+// runID is the same for every request of one device.
+func runID(t twin.TypeID, serial string) string {
+	sum := sha256.Sum256([]byte(string(t) + "\x00" + serial))
+	return "run-" + hex.EncodeToString(sum[:12])
+}
+
+// knock checks a request and returns the device's run, begun if need be. A refusal is the reason why there is none.
+func (f *function) knock(ctx context.Context, in *api.ProvisionRequest) (provision.Run, error) {
+	req, err := read(in)
+	if err != nil {
+		return provision.Run{}, refusal(reason(err))
+	}
+	id := runID(in.Type, req.Serial)
+	for range 3 { // it may begin, or end, meanwhile
+		r, err := f.runs.Get(ctx, id)
+		switch {
+		case err == nil && r.Outcome != provision.Rejected:
+			r, err = f.again(ctx, r, req)
+		case err == nil || errors.Is(err, store.ErrNotFound):
+			r, err = f.begin(ctx, in.Type, id, req)
+		}
+		if !errors.Is(err, errSuperseded) {
+			return r, err
+		}
+	}
+	return provision.Run{}, errSuperseded
+}
+
+// read validates what the device says.
+func read(in *api.ProvisionRequest) (req provision.Request, err error) {
+	i := device.Identity{Serial: in.Serial, ID: "x"}
+	if err := i.Normalise(); err != nil {
+		return req, err
+	}
+	if err := in.Type.Valid(); err != nil {
+		return req, fmt.Errorf("type: %w", err)
+	}
+	if bad(in.MAC, 64) || bad(in.Model, maxDeviceText) {
+		return req, api.Invalid("mac and model must be texts of at most 64 and %d bytes", maxDeviceText)
+	}
+	if len(in.Facts) > maxFacts {
+		return req, api.Invalid("facts: at most %d, not %d", maxFacts, len(in.Facts))
+	}
+	for k, v := range in.Facts {
+		if k == "" || bad(k, 64) || bad(v, maxFact) {
+			return req, api.Invalid("facts: a name must have 1 to 64 bytes and a value at most %d", maxFact)
+		}
+	}
+	_, key, err := pki.ReadCSR(in.CSR)
+	return provision.Request{Claim: in.Claim, Serial: i.Serial, MAC: in.MAC, Model: in.Model, Facts: maps.Clone(in.Facts), CSR: in.CSR, Key: key,
+		Gateway: in.Gateway, Client: in.Client}, err
+}
+
+func bad(s string, most int) bool { return len(s) > most || !utf8.ValidString(s) }
+
+// begin starts a run, or a new round of a rejected one, for a request whose claim covers it.
+func (f *function) begin(ctx context.Context, id twin.TypeID, run string, req provision.Request) (provision.Run, error) {
+	claim, err := f.p.API.GetClaim(ctx, req.Claim)
+	if errors.Is(err, api.ErrNotFound) {
+		return provision.Run{}, refusal("claim " + req.Claim + " is not known")
+	} else if err != nil {
+		return provision.Run{}, err
+	}
+	if err := claim.Covers(id, req.Serial, f.p.Time()); err != nil {
+		return provision.Run{}, refusal(err.Error())
+	}
+	t, err := f.twins.Get(ctx, string(id))
+	if errors.Is(err, store.ErrNotFound) || err == nil && t.Kind != twin.Type {
+		return provision.Run{}, refusal(fmt.Sprintf("there is no type %s", id))
+	} else if err != nil {
+		return provision.Run{}, err
+	}
+	model, err := f.modelOf(ctx, &t)
+	if err != nil {
+		return provision.Run{}, err
+	}
+	return f.runs.Upsert(ctx, run, func(r *provision.Run, exists bool) error {
+		if exists && r.Outcome != provision.Rejected {
+			return errSuperseded // another request of the device has begun it
+		}
+		now := f.p.Time()
+		r.Type, r.Model, r.Request, r.Owner, r.Location = id, model, req, claim.Owner, claim.Location
+		r.Begin(now)
+		r.Log(provision.Step{At: now, State: r.State, Actor: "device", Outcome: "done", Reason: fmt.Sprintf(
+			"asked with claim %s from client %s at gateway %s; model %s, version %d", req.Claim, req.Client, req.Gateway, model.ID, model.Version)})
+		return f.tellOf(r, now)
+	})
+}
+
+// again finds a run that is under way or completed for a request that must be its own device's: by the same key, with the
+// same claim. Another one changes nothing but the log.
+func (f *function) again(ctx context.Context, r provision.Run, req provision.Request) (provision.Run, error) {
+	why := ""
+	switch {
+	case r.Request.Key != req.Key && r.Outcome == provision.Completed:
+		why = fmt.Sprintf("serial %s is provisioned already, with another key; to enrol the device anew, its run must be reset", req.Serial)
+	case r.Request.Key != req.Key:
+		why = fmt.Sprintf("serial %s is being provisioned with another key", req.Serial)
+	case r.Outcome == provision.Completed && r.Results.Certificate == "":
+		return r, refusal(erased(&r))
+	case r.Request.Claim != req.Claim:
+		why = fmt.Sprintf("serial %s is being provisioned with another claim", req.Serial)
+	}
+	if why != "" {
+		if _, err := f.change(ctx, r.ID, func(r *provision.Run, now time.Time) error { return disturbed(r, req, why, now) }); err != nil {
+			return r, err
+		}
+		return r, refusal(why)
+	}
+	return f.runs.Update(ctx, r.ID, func(r *provision.Run) error {
+		if r.Request.Key != req.Key || r.Outcome == provision.Rejected {
+			return errSuperseded
+		}
+		if r.Request.Gateway == req.Gateway && r.Request.Client == req.Client {
+			return store.Unchanged
+		}
+		r.Request.Gateway, r.Request.Client = req.Gateway, req.Client
+		return nil
+	})
+}
+
+// disturbed logs an attempt on a run, as long as there are not too many of them.
+func disturbed(r *provision.Run, req provision.Request, why string, now time.Time) error {
+	n := 0
+	for _, s := range r.Steps {
+		if s.Outcome == "ignored" {
+			n++
+		}
+	}
+	if n >= maxDisturbed {
+		return store.Unchanged
+	}
+	updated := r.Updated
+	r.Log(provision.Step{At: now, State: r.State, Actor: "claim:" + req.Claim, Outcome: "ignored",
+		Reason: fmt.Sprintf("a request from client %s at gateway %s: %s", req.Client, req.Gateway, why)})
+	r.Updated = updated
+	return nil
+}

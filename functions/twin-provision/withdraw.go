@@ -1,0 +1,60 @@
+package twinprovision
+
+import (
+	"context"
+	"errors"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// withdraw undoes what the round has made, also what it made without having noted it. The gateway comes first, so that the
+// device is cut off at once. Each part may be repeated.
+func (f *function) withdraw(ctx context.Context, r *provision.Run) (result, error) {
+	if r.Results.DeviceRef != "" {
+		if err := f.p.API.RemoveAssignment(ctx, device.Ref(r.Results.DeviceRef)); err != nil {
+			return result{}, err
+		}
+	}
+	if r.Results.TwinReady {
+		if err := f.p.API.WithdrawCertificate(ctx, r.Twin, roundOf(r)); err != nil {
+			return result{}, err
+		}
+	}
+	if err := f.withdrawTwin(ctx, r); err != nil {
+		return result{}, err
+	}
+	if !r.Results.Kept {
+		if err := f.p.API.ReturnClaim(ctx, r.Request.Claim, roundOf(r)); err != nil && !errors.Is(err, api.ErrNotFound) {
+			return result{}, err
+		}
+	}
+	return result{"", func(r *provision.Run) { r.Results, r.Came = provision.Results{}, nil }}, nil
+}
+
+// withdrawTwin deletes the twin that the run has made. One that people made, or that was operational, goes back to where it
+// was before it asked for a place.
+func (f *function) withdrawTwin(ctx context.Context, r *provision.Run) error {
+	if r.Twin == "" {
+		return nil
+	}
+	t, err := f.p.API.GetTwin(ctx, r.Twin)
+	switch {
+	case errors.Is(err, api.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case t.Definition.Type != r.Type:
+		return nil // never ours
+	case r.Results.TwinMade && !r.Results.Kept:
+		if err := f.p.API.DeleteTwin(ctx, r.Twin); err != nil && !errors.Is(err, api.ErrNotFound) {
+			return err
+		}
+	case t.Definition.Phase == twin.Provisioning, r.Results.Kept && t.Definition.Phase == twin.Operational:
+		_, err := f.p.API.SetPhase(ctx, r.Twin, api.PhaseChange{Phase: twin.Onboarding})
+		return err
+	}
+	return nil
+}
