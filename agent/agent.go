@@ -90,6 +90,9 @@ type Agent struct {
 	id    identity
 	phase Progress
 	sent  twin.Order // the newest message that was ever published
+
+	operational chan struct{}
+	once        sync.Once // closes operational
 }
 
 // New opens the device's directory. The caller closes the agent.
@@ -111,7 +114,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	cfg.Serial, cfg.MAC = who.Serial, who.MAC
 
-	a := &Agent{cfg: cfg, vault: vault{dir: cfg.Dir}}
+	a := &Agent{cfg: cfg, vault: vault{dir: cfg.Dir}, operational: make(chan struct{})}
 	if err := a.open(); err != nil {
 		a.Close()
 		return nil, err
@@ -168,6 +171,10 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.operate(ctx)
 	return nil
 }
+
+// Operational returns a channel that is closed when the device has been connected and confirmed for the first time since
+// New.
+func (a *Agent) Operational() <-chan struct{} { return a.operational }
 
 // Identity tells as what the platform knows the device; both are "" before it is provisioned.
 func (a *Agent) Identity() (device.Ref, twin.ID) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/agent"
+	"github.com/castor-iot/castor/agent/device"
 	"github.com/castor-iot/castor/agent/internal/gatewaytest"
 	"github.com/castor-iot/castor/shared/api"
 )
@@ -300,51 +301,17 @@ func TestConfirmsUntilAcknowledged(t *testing.T) {
 	}
 }
 
-// A link that can be cut and joined.
-type link struct {
-	mu    sync.Mutex
-	cut   bool
-	conns []net.Conn
-}
-
-func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.cut {
-		c.Close()
-		return nil, errors.New("no network")
-	}
-	l.conns = append(l.conns, c)
-	return c, nil
-}
-
-func (l *link) set(cut bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.cut = cut; cut {
-		for _, c := range l.conns {
-			c.Close()
-		}
-		l.conns = nil
-	}
-}
-
 func TestBacklogAfterOutage(t *testing.T) {
 	p := gatewaytest.New(t)
-	var l link
-	a := start(t, p, t.TempDir(), func(c *agent.Config) { c.Dial = l.dial })
+	var l device.Link
+	a := start(t, p, t.TempDir(), func(c *agent.Config) { c.Dial = l.Dial })
 	a.measure(0, 10)
 	a.drain()
 	before := p.Publications()
 
-	l.set(true)
+	l.Cut()
 	a.measure(10, 990)
-	a.reach(agent.Waiting)
-	l.set(false)
+	l.Join()
 	a.measure(1000, 10)
 	a.drain()
 

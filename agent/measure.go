@@ -80,6 +80,9 @@ func (a *Agent) measure(ctx context.Context) {
 // Pending is how many messages are not acknowledged.
 func (a *Agent) Pending() int { return a.spool.Stats().Pending }
 
+// Changed returns a channel that is closed when Pending may have changed.
+func (a *Agent) Changed() <-chan struct{} { return a.spool.Changed() }
+
 // Drain returns when every message is acknowledged as stored, or with ctx's error.
 func (a *Agent) Drain(ctx context.Context) error {
 	for {

@@ -59,6 +59,7 @@ func (a *Agent) serve(ctx context.Context, b *backoff) error {
 			return err
 		}
 	}
+	a.once.Do(func() { close(a.operational) })
 	return a.send(ctx, s, own, b)
 }
 

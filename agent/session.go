@@ -62,6 +62,7 @@ func (a *Agent) connect(ctx context.Context, l login) (*session, error) {
 
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.AnswerTimeout)
 	defer cancel()
+	settled := func() bool { return true } // set by the client's goroutine before its token completes
 	s := &session{lost: make(chan struct{}), timeout: a.cfg.AnswerTimeout}
 	o := mqtt.NewClientOptions().AddBroker("ssl://" + address).SetClientID(l.client).SetUsername(l.user).SetPassword(l.password)
 	o.SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false)
@@ -76,6 +77,7 @@ func (a *Agent) connect(ctx context.Context, l login) (*session, error) {
 			tcp.Close()
 			return nil, err
 		}
+		settled = context.AfterFunc(ctx, func() { tcp.Close() })
 		return conn, nil
 	})
 	o.SetConnectionLostHandler(func(_ mqtt.Client, err error) {
@@ -84,8 +86,13 @@ func (a *Agent) connect(ctx context.Context, l login) (*session, error) {
 	})
 	s.client = mqtt.NewClient(o)
 	t := s.client.Connect()
-	<-t.Done() // bounded by the timeouts above
-	if err := t.Error(); err != nil {
+	<-t.Done() // bounded by ctx
+	err = t.Error()
+	if !settled() {
+		s.client.Disconnect(0)
+		err = ctx.Err()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("gateway %s: %w", address, err)
 	}
 	return s, nil
