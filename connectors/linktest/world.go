@@ -54,6 +54,12 @@ func NewWorld(t testing.TB) *World {
 
 // StartBus starts a NATS server in process and connects to it.
 func StartBus(t testing.TB) *bus.Bus {
+	b, _ := StartServer(t)
+	return b
+}
+
+// StartServer is StartBus for tests that need the bus to go away: stop ends the server and leaves the connection.
+func StartServer(t testing.TB) (b *bus.Bus, stop func()) {
 	t.Helper()
 	s, err := server.NewServer(&server.Options{DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
 	if err != nil {
@@ -63,16 +69,18 @@ func StartBus(t testing.TB) *bus.Bus {
 	if !s.ReadyForConnections(Patience) {
 		t.Fatal("the bus does not start")
 	}
-	b, err := bus.Connect(context.Background(), "", bus.InProcess(s), bus.Logger(Quiet))
-	if err != nil {
+	if b, err = bus.Connect(context.Background(), "", bus.InProcess(s), bus.Logger(Quiet)); err != nil {
 		t.Fatal(err)
+	}
+	stop = func() {
+		s.Shutdown()
+		s.WaitForShutdown()
 	}
 	t.Cleanup(func() {
 		_ = b.Close()
-		s.Shutdown()
-		s.WaitForShutdown()
+		stop()
 	})
-	return b
+	return b, stop
 }
 
 // Admit puts an admission into the gateway's bucket and returns its revision.

@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"log/slog"
+	"testing"
+
+	"github.com/castor-iot/castor/connectors/linktest"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/bus"
+)
+
+func reopen(t *testing.T, dir string) *admissions {
+	t.Helper()
+	a, err := openAdmissions(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func save(t *testing.T, a *admissions) []api.GatewayApplied {
+	t.Helper()
+	untold, err := a.save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return untold
+}
+
+// A gateway that is killed between applying and telling tells after its restart; one killed after telling does not.
+func TestWhatWasAppliedAndNotToldIsToldAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	a := reopen(t, dir)
+	a.apply("g", "p-1", 5, &api.Admission{Client: "p-1", Fingerprint: "aa"})
+	a.apply("g", "p-2", 6, &api.Admission{Client: "p-2", Fingerprint: "bb"})
+	a.apply("g", "p-2", 7, nil)
+	if n := len(save(t, a)); n != 2 {
+		t.Fatalf("%d changes are to be told, want the newest of two clients", n)
+	}
+	a = reopen(t, dir)
+	untold := save(t, a)
+	if len(untold) != 2 {
+		t.Fatalf("after a restart %v is to be told, want two changes", untold)
+	}
+	if _, ok := a.get("p-1"); !ok {
+		t.Error("p-1 was forgotten")
+	}
+	if _, ok := a.get("p-2"); ok {
+		t.Error("p-2 came back")
+	}
+	a.told(untold)
+	save(t, a)
+	a = reopen(t, dir)
+	a.apply("g", "p-1", 5, &api.Admission{Client: "p-1", Fingerprint: "aa"}) // the bucket tells everything at each start
+	a.apply("g", "p-2", 7, nil)
+	if untold := save(t, a); len(untold) != 0 {
+		t.Errorf("told again: %v", untold)
+	}
+	a.apply("g", "p-2", 8, &api.Admission{Client: "p-2", Fingerprint: "bb"})
+	if untold := save(t, a); len(untold) != 1 || untold[0].Revision != 8 {
+		t.Errorf("to be told is %v, want revision 8", untold)
+	}
+}
+
+func TestOnlyAnotherCredentialCuts(t *testing.T) {
+	a := reopen(t, t.TempDir())
+	for _, c := range []struct {
+		what     string
+		revision uint64
+		in       *api.Admission
+		cut      bool
+	}{
+		{"the first", 1, &api.Admission{Fingerprint: "aa"}, false},
+		{"the same again", 2, &api.Admission{Fingerprint: "aa"}, false},
+		{"another", 3, &api.Admission{Fingerprint: "bb"}, true},
+		{"a removal", 4, nil, true},
+		{"a second removal", 5, nil, false},
+	} {
+		if cut := a.apply("g", "p-1", c.revision, c.in); cut != c.cut {
+			t.Errorf("%s: cut is %v", c.what, cut)
+		}
+	}
+}
+
+// A bucket that has lost everything is no reason to cut off a fleet; one that has lost some is.
+func TestAnEmptyBucketRemovesNobody(t *testing.T) {
+	w := linktest.NewWorld(t)
+	g, err := New(Config{
+		ID: "g", Phase: Operational, Addr: "127.0.0.1:0", TLS: w.CA.Server(t, true), Dir: w.Dir, Bus: w.Bus, Handler: nobody{}, Log: linktest.Quiet,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	entry := func(client string, revision uint64) bus.Entry {
+		cert := w.CA.Issue(t, client)
+		value := `{"client":"` + client + `","phase":"operational","fingerprint":"` + linktest.Fingerprint(cert) + `"}`
+		return bus.Entry{Key: api.AdmissionKey(client), Value: []byte(value), Revision: revision}
+	}
+	watch := func(entries ...bus.Entry) {
+		w := watcher{g: g, changed: make(chan struct{}, 1), told: make(map[string]bool)}
+		for _, e := range append(entries, bus.Entry{Ready: true}) {
+			w.apply(e)
+		}
+	}
+	knows := func(client string) bool { _, ok := g.admitted.get(client); return ok }
+	watch(entry("p-1", 1), entry("p-2", 2))
+	watch()
+	if !knows("p-1") || !knows("p-2") {
+		t.Error("an empty bucket removed known clients")
+	}
+	watch(entry("p-2", 1))
+	if knows("p-1") || !knows("p-2") {
+		t.Error("a client the bucket has no trace of is still let in, or another is not")
+	}
+}
+
+type nobody struct{ Handler }
