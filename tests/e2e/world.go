@@ -24,7 +24,9 @@ import (
 type World struct {
 	*testing.T
 	Config up.Config
-	Castor *up.Castor
+	Castor *up.Castor // nil where the platform is a program of its own
+	URL    string     // of the user gateway
+	HTTP   *http.Client
 	Admin  *api.Client
 
 	password string
@@ -65,6 +67,7 @@ func (w *World) start() {
 	if err := w.Castor.Shown(); err != nil {
 		w.Fatal(err)
 	}
+	w.URL, w.HTTP = w.Castor.URL, w.Castor.HTTP()
 	w.Admin = w.Login("admin", w.password)
 }
 
@@ -84,8 +87,7 @@ func (w *World) Client(token string) *api.Client {
 	if err != nil {
 		w.Fatalf("functions/openapi.yaml: %v", err)
 	}
-	base := w.Castor.HTTP().Transport
-	c := &api.Client{URL: w.Castor.URL, HTTP: &http.Client{Transport: doc.Transport(w, base)}}
+	c := &api.Client{URL: w.URL, HTTP: &http.Client{Transport: doc.Transport(w, w.HTTP.Transport)}}
 	if token != "" {
 		c.Authorize = func(context.Context, string) (string, error) { return "Bearer " + token, nil }
 	}

@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/castor-iot/castor/infra/castor/up"
+)
+
+// program builds the castor program, once per test binary.
+var program = sync.OnceValues(func() (string, error) {
+	_, here, _, _ := runtime.Caller(0)
+	root := filepath.Join(filepath.Dir(here), "..", "..")
+	dir, err := os.MkdirTemp("", "castor-program-*")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "castor")
+	cmd := exec.Command("go", "build", "-o", file, "./infra/castor")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return file, nil
+})
+
+// A Process is a platform that runs as a program of its own, so that it can be killed.
+type Process struct {
+	*World
+	cmd *exec.Cmd
+}
+
+var shownPassword = regexp.MustCompile(`password (\S+)`)
+
+// NewProcess builds and starts the program on fixed ports, without this machine as a device.
+func NewProcess(t *testing.T) *Process {
+	t.Helper()
+	p := &Process{World: &World{T: t, owners: map[string]bool{}, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}}
+	p.Config = up.Config{Dir: t.TempDir(), Listen: freePort(t), Provisioning: freePort(t), Operational: freePort(t)}
+	p.URL = "http://" + p.Config.Listen
+	p.Start()
+	t.Cleanup(p.Kill)
+	return p
+}
+
+// Start starts the program and waits until it says that it is ready.
+func (p *Process) Start() {
+	p.Helper()
+	file, err := program()
+	p.must(err, "the program")
+	p.cmd = exec.Command(file, "up", "--data", p.Config.Dir, "--listen", p.Config.Listen, "--provisioning", p.Config.Provisioning,
+		"--operational", p.Config.Operational, "--no-agent")
+	out, err := p.cmd.StdoutPipe()
+	p.must(err, "its output")
+	p.cmd.Stderr = os.Stderr
+	p.must(p.cmd.Start(), "start")
+	ready := make(chan string, 1)
+	go func() {
+		var said strings.Builder
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			fmt.Fprintln(&said, lines.Text())
+			if strings.Contains(lines.Text(), "Ctrl-C stops") {
+				ready <- said.String()
+			}
+		}
+		close(ready)
+	}()
+	select {
+	case said, ok := <-ready:
+		if !ok {
+			p.Fatalf("the program ended: %v", p.cmd.Wait())
+		}
+		if m := shownPassword.FindStringSubmatch(said); m != nil {
+			p.password = m[1]
+		}
+	case <-time.After(30 * time.Second):
+		p.Fatal("the program is not ready after 30 s")
+	}
+	p.Admin = p.Login("admin", p.password)
+}
+
+// Kill ends the program as a power cut would.
+func (p *Process) Kill() {
+	if p.cmd.ProcessState == nil {
+		p.cmd.Process.Kill()
+		p.cmd.Wait()
+	}
+}
