@@ -89,9 +89,9 @@ func (c *credentials) events(ctx context.Context, events []event.Event) error {
 		} else if err != nil {
 			return err
 		}
-		if _, err := c.twins.Get(ctx, string(d.Twin)); err == nil {
+		if t, err := c.twins.Get(ctx, string(d.Twin)); err == nil && t.Deleted.IsZero() {
 			continue
-		} else if !errors.Is(err, store.ErrNotFound) {
+		} else if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 		gone := v.Ref

@@ -69,9 +69,9 @@ func (g *gateways) removeTwin(ctx context.Context, d api.TwinChanged) error {
 	if err != nil || len(page.Items) == 0 {
 		return err
 	}
-	if _, err := g.twins.Get(ctx, string(d.Twin)); err == nil {
+	if t, err := g.twins.Get(ctx, string(d.Twin)); err == nil && t.Deleted.IsZero() {
 		return nil
-	} else if !errors.Is(err, store.ErrNotFound) {
+	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	for _, v := range page.Items {

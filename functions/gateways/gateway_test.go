@@ -1,0 +1,320 @@
+package gateways_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/castor-iot/castor/functions/gateways"
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/twin"
+	"github.com/castor-iot/castor/tests/functiontest"
+)
+
+type world struct {
+	*functiontest.World
+	t         *testing.T
+	provision *api.Client
+}
+
+func start(t *testing.T) *world {
+	w := &world{World: functiontest.New(t, functiontest.Functions{"gateways": gateways.New}), t: t}
+	w.provision = w.Part("twin-provision", "")
+	return w
+}
+
+func (w *world) gateway(g api.Gateway) api.Gateway {
+	w.t.Helper()
+	g.URL = "tls://127.0.0.1:8883"
+	out, err := w.Part("connector", g.ID).PutGateway(context.Background(), g)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
+func (w *world) list() map[string]api.Gateway {
+	w.t.Helper()
+	page, err := w.Admin().ListGateways(context.Background(), "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out := map[string]api.Gateway{}
+	for _, g := range page.Items {
+		out[g.ID] = g
+	}
+	return out
+}
+
+// admitted tells what a gateway's bucket says of a client; nil if nothing.
+func (w *world) admitted(gateway, client string) (a *api.Admission, revision uint64) {
+	w.t.Helper()
+	b, err := w.Base.Bus.Bucket(context.Background(), api.BucketOf(gateway))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	e, err := b.Get(context.Background(), api.AdmissionKey(client))
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil, 0
+	}
+	if err == nil {
+		err = json.Unmarshal(e.Value, &a)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return a, e.Revision
+}
+
+func (w *world) applied(gateway, client string, revision uint64) {
+	w.t.Helper()
+	err := w.Event("gateways", event.New(fmt.Sprintf("%s/%s/%d", gateway, client, revision), event.GatewayApplied, client, time.Now(),
+		api.GatewayApplied{Gateway: gateway, Client: client, Revision: revision}))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func fingerprint(n int) string { return fmt.Sprintf("%064x", n) }
+
+func assign(n int, region string) api.Assign {
+	in := api.Assign{Ref: device.Ref(fmt.Sprintf("dev-%d", n)), Twin: twin.ID(fmt.Sprintf("t-%d", n)), Fingerprint: fingerprint(n)}
+	if region != "" {
+		in.Location = &twin.Location{Region: region}
+	}
+	return in
+}
+
+func TestAPlaceIsGivenByRegionAndLoad(t *testing.T) {
+	w := start(t)
+	ctx := context.Background()
+	w.gateway(api.Gateway{ID: "east-1", Phase: "operational", Region: "east", Capacity: 2})
+	w.gateway(api.Gateway{ID: "east-2", Phase: "operational", Region: "east", Capacity: 2})
+	w.gateway(api.Gateway{ID: "west-1", Phase: "operational", Region: "west", Capacity: 10})
+	w.gateway(api.Gateway{ID: "knock", Phase: "provisioning", Region: "east", Capacity: 10})
+	var got []string
+	for n := range 5 {
+		a, err := w.provision.AssignGateway(ctx, assign(n, "east"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, a.Gateway)
+		if !strings.Contains(a.Reason, "region east") || a.URL == "" || a.Revision == 0 || a.Applied {
+			t.Errorf("assignment %+v", a)
+		}
+	}
+	if s := strings.Join(got, " "); s != "east-1 east-2 east-1 east-2 west-1" {
+		t.Errorf("five devices of region east went to %s", s)
+	}
+	w.SetTime(time.Now().Add(2 * time.Minute))
+	if _, err := w.provision.AssignGateway(ctx, assign(9, "")); !errors.Is(err, api.ErrUnavailable) {
+		t.Errorf("no gateway has been heard of for two minutes: %v", err)
+	}
+}
+
+// One device that asks many times, by many instances, is counted once, and leaves once.
+func TestADeviceIsCountedOnce(t *testing.T) {
+	w := start(t)
+	ctx := context.Background()
+	w.gateway(api.Gateway{ID: "op", Phase: "operational", Capacity: 4})
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	in := 0
+	for n := range 6 {
+		for k := range 3 {
+			wg.Go(func() {
+				_, err := w.provision.AssignGateway(ctx, assign(n, ""))
+				if err != nil && !errors.Is(err, api.ErrUnavailable) {
+					t.Error(err)
+				}
+				if err == nil && k == 0 {
+					mu.Lock()
+					in++
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if got := w.list()["op"].Devices; got != 4 {
+		t.Fatalf("the gateway counts %d devices, it has room for 4", got)
+	}
+	for n := range 6 {
+		for range 2 {
+			wg.Go(func() {
+				if err := w.provision.RemoveAssignment(ctx, device.Ref(fmt.Sprintf("dev-%d", n))); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if got := w.list()["op"].Devices; got != 0 {
+		t.Errorf("all have left, the gateway counts %d", got)
+	}
+	if _, err := w.provision.AssignGateway(ctx, assign(0, "")); !errors.Is(err, api.ErrConflict) {
+		t.Errorf("a request that comes late brings a removed place back: %v", err)
+	}
+}
+
+func TestAPlaceIsAppliedWhenItsGatewaySaysSo(t *testing.T) {
+	w := start(t)
+	ctx := context.Background()
+	w.gateway(api.Gateway{ID: "op", Phase: "operational"})
+	a, err := w.provision.AssignGateway(ctx, assign(1, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, revision := w.admitted("op", "dev-1")
+	if told == nil || told.Fingerprint != fingerprint(1) || told.Phase != "operational" || told.Verifier != "" || revision != a.Revision {
+		t.Fatalf("the gateway is told %+v at revision %d, the assignment says %d", told, revision, a.Revision)
+	}
+	state := func() bool {
+		a, err := w.provision.GetAssignment(ctx, "dev-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Applied
+	}
+	w.applied("op", "dev-1", revision-1)
+	w.applied("elsewhere", "dev-1", revision)
+	w.applied("op", "nobody", revision)
+	if state() {
+		t.Error("it counts as applied by an older revision or another gateway")
+	}
+	w.applied("op", "dev-1", revision)
+	if !state() {
+		t.Error("the gateway has applied it, it does not count")
+	}
+	if again, err := w.provision.AssignGateway(ctx, assign(1, "")); err != nil || !again.Applied || again.Revision != a.Revision {
+		t.Errorf("asked again: %+v, %v", again, err)
+	}
+	other := assign(1, "")
+	other.Fingerprint = fingerprint(2)
+	if _, err := w.provision.AssignGateway(ctx, other); !errors.Is(err, api.ErrConflict) {
+		t.Errorf("another certificate for the reference: %v", err)
+	}
+	if err := w.provision.RemoveAssignment(ctx, "dev-1"); err != nil {
+		t.Fatal(err)
+	}
+	if told, _ := w.admitted("op", "dev-1"); told != nil {
+		t.Error("it is still let in")
+	}
+	if _, err := w.provision.GetAssignment(ctx, "dev-1"); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("a removed place is shown: %v", err)
+	}
+}
+
+// Work that a crash has cut off is finished by the sweep, whatever was done of it.
+func TestTheSweepFinishesWhatWasCutOff(t *testing.T) {
+	w := start(t)
+	ctx := context.Background()
+	w.gateway(api.Gateway{ID: "prov", Phase: "provisioning"})
+	if _, err := w.provision.AssignGateway(ctx, assign(1, "")); !errors.Is(err, api.ErrUnavailable) {
+		t.Fatalf("without a gateway: %v", err)
+	}
+	w.gateway(api.Gateway{ID: "op", Phase: "operational"})
+	w.SetTime(time.Now().Add(20 * time.Second))
+	if out, err := w.Part("twin-watchdog", "").Sweep(ctx, "gateways"); err != nil || out.Repaired != 1 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if told, _ := w.admitted("op", "dev-1"); told == nil || w.list()["op"].Devices != 1 {
+		t.Errorf("after the sweep the gateway is told %v and counts %d", told, w.list()["op"].Devices)
+	}
+	err := w.Part("credentials", "").AdmitClaim(ctx, api.Admission{Client: "claim-1", Phase: "provisioning", Verifier: fingerprint(7), Expires: w.Now().Add(time.Minute)})
+	if told, _ := w.admitted("prov", "claim-1"); err != nil || told == nil {
+		t.Fatalf("the claim is not admitted: %v", err)
+	}
+	w.SetTime(w.Now().Add(2 * time.Minute))
+	if _, err := w.Part("twin-watchdog", "").Sweep(ctx, "gateways"); err != nil {
+		t.Fatal(err)
+	}
+	if told, _ := w.admitted("prov", "claim-1"); told != nil {
+		t.Error("an admission that has ended is still in the bucket")
+	}
+	err = w.Part("credentials", "").AdmitClaim(ctx, api.Admission{Client: "claim-1", Phase: "provisioning", Verifier: fingerprint(7)})
+	if !errors.Is(err, api.ErrConflict) {
+		t.Errorf("a dismissed claim is admitted again: %v", err)
+	}
+}
+
+func TestADeletedTwinLosesItsPlace(t *testing.T) {
+	w := start(t)
+	ctx := context.Background()
+	w.gateway(api.Gateway{ID: "op", Phase: "operational"})
+	if _, err := w.provision.AssignGateway(ctx, assign(1, "")); err != nil {
+		t.Fatal(err)
+	}
+	gone := event.New("t-1#3", event.TwinDeleted, "t-1", time.Now(), api.TwinChanged{Twin: "t-1", Kind: twin.Instance})
+	if err := w.Event("gateways", gone); err != nil {
+		t.Fatal(err)
+	}
+	if told, _ := w.admitted("op", "dev-1"); told != nil || w.list()["op"].Devices != 0 {
+		t.Errorf("the gateway is told %v and counts %d", told, w.list()["op"].Devices)
+	}
+}
+
+func TestWhatAGatewayMayNotSay(t *testing.T) {
+	w := start(t)
+	ctx := context.Background()
+	good := api.Gateway{ID: "op", Phase: "operational", URL: "tls://h:1"}
+	w.gateway(good)
+	with := func(change func(*api.Gateway)) api.Gateway { g := good; change(&g); return g }
+	for name, tt := range map[string]struct {
+		as   string
+		in   api.Gateway
+		want error
+	}{
+		"of another gateway":      {"op-2", good, access.ErrDenied},
+		"with a path for an id":   {"op", with(func(g *api.Gateway) { g.ID = "..%2Fop" }), access.ErrDenied},
+		"of no phase":             {"op", with(func(g *api.Gateway) { g.Phase = "" }), twin.ErrInvalid},
+		"that it changes phase":   {"op", with(func(g *api.Gateway) { g.Phase = "provisioning" }), api.ErrConflict},
+		"without an address":      {"op", with(func(g *api.Gateway) { g.URL = "host" }), twin.ErrInvalid},
+		"with room below zero":    {"op", with(func(g *api.Gateway) { g.Capacity = -1 }), twin.ErrInvalid},
+		"with a protocol in caps": {"op", with(func(g *api.Gateway) { g.Protocol = "MQTT\n" }), twin.ErrInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := w.Part("connector", tt.as).PutGateway(ctx, tt.in); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+		})
+	}
+	if _, err := w.Admin().PutGateway(ctx, good); !errors.Is(err, access.ErrDenied) {
+		t.Errorf("a person speaks for a gateway: %v", err)
+	}
+}
+
+func TestOnlyWhoSeesTheTwinSeesItsPlace(t *testing.T) {
+	w := start(t)
+	ctx := context.Background()
+	w.gateway(api.Gateway{ID: "op", Phase: "operational"})
+	if _, err := w.provision.AssignGateway(ctx, assign(1, "")); err != nil {
+		t.Fatal(err)
+	}
+	twins, err := platform.OpenTwins(ctx, w.Base.DB)
+	if err == nil {
+		err = twins.Insert(ctx, twin.Twin{ID: "t-1", Kind: twin.Instance, Definition: twin.Definition{Type: "pump", Owner: "press"}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, other := w.User("olga", []access.Role{access.Owner}, "press"), w.User("otto", []access.Role{access.Owner}, "paint")
+	if a, err := mine.GetAssignment(ctx, "dev-1"); err != nil || a.Gateway != "op" {
+		t.Errorf("the owner: %+v, %v", a, err)
+	}
+	_, err = other.GetAssignment(ctx, "dev-1")
+	_, none := other.GetAssignment(ctx, "dev-2")
+	if !errors.Is(err, api.ErrNotFound) || strings.ReplaceAll(none.Error(), "dev-2", "dev-1") != err.Error() {
+		t.Errorf("a foreign place: %v; one that is not there: %v", err, none)
+	}
+}
