@@ -1,0 +1,98 @@
+// Package alerts is the alert service (paper 4.5): it keeps alarms through their life, lets people take them on, and tells
+// whom their routes name, by e-mail and webhook, until the message is out. It decides no alarm: functions twin-ingest and
+// twin-watchdog do, and say so by events.
+package alerts
+
+import (
+	"context"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+	handler "github.com/openfaas/templates-sdk/go-http"
+)
+
+var handle = platform.Lazy("alerts", New)
+
+// Handle is the entry point OpenFaaS calls.
+func Handle(req handler.Request) (handler.Response, error) { return handle(req) }
+
+// New returns the function running on p.
+func New(p *platform.Platform) faas.Func {
+	return platform.Ready(p, func(ctx context.Context) (faas.Routes, error) {
+		f, err := open(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		routers := access.Only(access.Owner, access.Configurator)
+		return faas.Routes{
+			"GET /alarms":                   faas.Op(p, access.Users(), f.listAlarms),
+			"GET /alarms/{id}":              faas.Op(p, access.Users(), f.getAlarm),
+			"POST /alarms/{id}/acknowledge": faas.Op(p, access.Users(), f.acknowledgeAlarm),
+			"GET /alarms/{id}/deliveries":   faas.Op(p, access.Users(), f.listDeliveries),
+			"POST /routes":                  faas.Op(p, routers, f.createRoute),
+			"GET /routes":                   faas.Op(p, routers, f.listRoutes),
+			"DELETE /routes/{id}":           faas.Op(p, routers, f.deleteRoute),
+			"POST /events":                  faas.Events(p, f.events),
+			"POST /schedule":                faas.Schedule(p, f.schedule),
+			"POST /sweep":                   faas.Op(p, access.Only(access.Maintainer).And("twin-watchdog"), f.sweep).Quiet(),
+		}, nil
+	})
+}
+
+// function is what the operations share.
+type function struct {
+	p          *platform.Platform
+	alarms     *store.Collection[alarm]
+	routes     *store.Collection[route]
+	deliveries *store.Collection[delivery]
+	twins      *store.Collection[twin.Twin]
+}
+
+func open(ctx context.Context, p *platform.Platform) (f *function, err error) {
+	f = &function{p: p}
+	f.alarms, err = store.Open[alarm](ctx, p.DB, store.Spec{Name: "alarms", Schema: 1, Indexes: []store.Index{
+		{Name: "by-scope", Fields: []string{"scopes", "state", "key"}},
+		{Name: "by-untold", Fields: []string{"untold.since"}},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	f.routes, err = store.Open[route](ctx, p.DB, store.Spec{Name: "routes", Schema: 1, Indexes: []store.Index{
+		{Name: "by-of", Fields: []string{"of"}},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	f.deliveries, err = store.Open[delivery](ctx, p.DB, store.Spec{Name: "deliveries", Schema: 1, Indexes: []store.Index{
+		{Name: "by-alarm", Fields: []string{"alarm"}},
+		{Name: "by-next", Fields: []string{"next"}},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	f.twins, err = platform.OpenTwins(ctx, p.DB)
+	return f, err
+}
+
+// sweepAfter is how old what a write left behind must be before a sweep takes it for left.
+const sweepAfter = 5 * time.Second
+
+// sweep makes the deliveries of transitions that were kept but not told of.
+func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (api.Swept, error) {
+	page, err := f.alarms.Find(ctx, store.Query{Index: "by-untold", Limit: 1000,
+		Filter: store.And(store.Gt("untold.since", time.UnixMilli(0)), store.Lte("untold.since", f.p.Time().Add(-sweepAfter)))})
+	if err != nil {
+		return api.Swept{}, err
+	}
+	for i, a := range page.Items {
+		if err := f.tell(ctx, a); err != nil {
+			return api.Swept{Repaired: i}, err
+		}
+	}
+	return api.Swept{Repaired: len(page.Items)}, nil
+}
