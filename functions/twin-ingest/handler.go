@@ -57,7 +57,7 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 	if f.history, err = platform.OpenHistory(ctx, p.DB); err != nil {
 		return nil, err
 	}
-	if f.parked, err = openParked(ctx, p.DB); err != nil {
+	if f.parked, err = platform.OpenParked(ctx, p.DB); err != nil {
 		return nil, err
 	}
 	f.known, err = openCache(ctx, p, f.twins)

@@ -15,12 +15,6 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-func openParked(ctx context.Context, db *store.DB) (*store.Collection[api.ParkedMessage], error) {
-	return store.Open[api.ParkedMessage](ctx, db, store.Spec{Name: "parked", Schema: 1, Indexes: []store.Index{
-		{Name: "by-twin", Fields: []string{"twin", "-received"}},
-	}})
-}
-
 // parkedOf is what is kept of a message that is parked. The same bytes sent again are the same parked message.
 func parkedOf(m *telemetry.Message) api.ParkedMessage {
 	p := api.ParkedMessage{Twin: m.Twin, Kind: m.Kind, Topic: m.Topic, Raw: m.Raw, Reason: m.Reason, Order: m.Order, Gateway: m.Gateway, Received: m.Received}

@@ -87,6 +87,8 @@ func (s *subject) silence() {
 	}
 	held.Active = alarm
 	tr := monitor.NewTransition(t, held, alarm, at)
-	tr.Title, tr.Severity = "offline", severity
+	if tr.Title = "offline"; severity != "" {
+		tr.Severity = severity
+	}
 	s.tell(c, tr)
 }

@@ -37,11 +37,11 @@ type Transition struct {
 }
 
 // NewTransition is the beginning (raised) or the end of the alarm that rule state s of twin t stands for, with t's context.
-// Severity and title are the caller's to say; property and value where there are any.
+// What the rule says of it is the caller's to add; of a rule that is gone nothing is known but its id.
 func NewTransition(t *twin.Twin, s *twin.RuleState, raised bool, at time.Time) Transition {
 	d := &t.Definition
 	return Transition{Alarm: AlarmID(t.ID, s.Rule, s.Episode), Raised: raised, Twin: t.ID, Name: d.Name, Type: d.Type, Owner: d.Owner,
-		Aggregates: d.Aggregates, Rule: s.Rule, Title: s.Rule, At: at, Location: d.Location, Before: slices.Clone(t.Live.Recent)}
+		Aggregates: d.Aggregates, Rule: s.Rule, Title: s.Rule, Severity: Warning, At: at, Location: d.Location, Before: slices.Clone(t.Live.Recent)}
 }
 
 // AlarmID is the id of the alarm of one episode.

@@ -32,6 +32,7 @@ func OpenTwins(ctx context.Context, db *store.DB) (*store.Collection[twin.Twin],
 		{Name: "by-phase", Fields: []string{"definition.phase"}},
 		{Name: "by-due", Fields: []string{"live.due"}},
 		{Name: "by-outbox", Fields: []string{"outbox.since"}},
+		{Name: "by-deleted", Fields: []string{"deleted"}},
 	}})
 }
 
@@ -45,4 +46,11 @@ func OpenRules(ctx context.Context, db *store.DB) (*store.Collection[monitor.Rul
 // OpenHistory opens the history. Written by twin-ingest, read by twin-history.
 func OpenHistory(ctx context.Context, db *store.DB) (*store.Collection[api.Record], error) {
 	return store.Open[api.Record](ctx, db, store.Spec{Name: "history", Schema: 1})
+}
+
+// OpenParked opens the messages that are parked. Written by twin-ingest; twins removes those of twins that are deleted.
+func OpenParked(ctx context.Context, db *store.DB) (*store.Collection[api.ParkedMessage], error) {
+	return store.Open[api.ParkedMessage](ctx, db, store.Spec{Name: "parked", Schema: 1, Indexes: []store.Index{
+		{Name: "by-twin", Fields: []string{"twin", "-received"}},
+	}})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 )
 
 // An ID names one twin of any kind, on the whole platform, for ever: "pump-7".
@@ -47,3 +48,18 @@ const (
 	Suspended    Phase = "suspended"
 	Retired      Phase = "retired" // archived: read-only
 )
+
+// next lists the phases that may follow each. A device is enrolled anew from onboarding; a retired twin stays as it is.
+var next = map[Phase][]Phase{
+	Onboarding:   {Provisioning, Retired},
+	Provisioning: {Operational, Onboarding, Retired},
+	Operational:  {Suspended, Onboarding, Provisioning, Retired},
+	Suspended:    {Operational, Onboarding, Retired},
+	Retired:      {},
+}
+
+// Valid tells whether p is a phase an instance can be in.
+func (p Phase) Valid() bool { return next[p] != nil }
+
+// To tells whether an instance in phase p may go to phase q. Staying is always allowed.
+func (p Phase) To(q Phase) bool { return p == q && q.Valid() || slices.Contains(next[p], q) }

@@ -125,6 +125,11 @@ type Presence struct {
 	Offline bool `json:"offline" bson:"offline"`
 }
 
+// Online tells whether the device counts as reachable: it is connected, or it needs no connection and is not silent.
+func (p *Presence) Online() bool {
+	return !p.Offline && (p.Connected || p.Session == "" && !p.LastSeen.IsZero())
+}
+
 // RuleState is what one rule remembers of one twin.
 type RuleState struct {
 	Rule    string `json:"rule" bson:"rule"`
