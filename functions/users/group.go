@@ -58,7 +58,8 @@ func (u *users) deleteGroup(ctx context.Context, c *faas.Call, _ faas.None) (faa
 	}
 	_, err1 := u.users.FindOne(ctx, store.Query{Index: "by-group", Filter: store.Eq("groups", id)})
 	_, err2 := u.accounts.FindOne(ctx, store.Query{Index: "by-group", Filter: store.Eq("groups", id)})
-	_, err3 := twins.FindOne(ctx, store.Query{Index: "by-owner", Filter: store.Eq("definition.owner", id), Fields: []string{"kind"}})
+	_, err3 := twins.FindOne(ctx, store.Query{Index: "by-owner", Fields: []string{"kind"},
+		Filter: store.And(store.Eq("definition.owner", id), store.Exists("deleted", false))})
 	for _, found := range []struct {
 		err  error
 		what string

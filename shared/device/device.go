@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -61,6 +63,9 @@ func (i *Identity) Normalise() error {
 		i.ID = idOf(i.Serial)
 	}
 	for _, f := range []struct{ name, value string }{{"model", i.Model}, {"maker", i.Maker}, {"notes", i.Notes}} {
+		if !utf8.ValidString(f.value) || strings.ContainsFunc(f.value, unicode.IsControl) {
+			return fmt.Errorf("%w: %s must be text without control characters", twin.ErrInvalid, f.name)
+		}
 		if len(f.value) > 256 {
 			return fmt.Errorf("%w: %s has %d bytes, at most 256 are taken", twin.ErrInvalid, f.name, len(f.value))
 		}
