@@ -57,7 +57,7 @@ func (r *Run) Ready(now time.Time) bool {
 	return r.Outcome == "" && !r.Waiting && !now.Before(r.Rest)
 }
 
-// Next tells which action is to be done now; "" if the current state has none (Done goes on then).
+// Next tells which action is to be done while the run is Ready; "" if the current state has none (Done goes on then).
 func (r *Run) Next() Action {
 	if r.Withdrawing {
 		return Withdraw
