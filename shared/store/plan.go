@@ -77,8 +77,7 @@ func conjuncts(f Filter) []Filter {
 	return []Filter{f}
 }
 
-// fix splits the segments by the values that an Eq or In allows for field. A value of null stays a condition too, because
-// MongoDB's null means more than the index's.
+// fix splits the segments by the values that an Eq or In allows for field.
 func fix(segments []Segment, conds []Filter, field Field, reverse, array bool) ([]Segment, []Filter) {
 	for i, cond := range conds {
 		if cond.path != field.Path || cond.op != OpEq && cond.op != OpIn {
@@ -108,10 +107,7 @@ func fix(segments []Segment, conds []Filter, field Field, reverse, array bool) (
 				split = append(split, next)
 			}
 		}
-		if !slices.ContainsFunc(values, func(v bson.RawValue) bool { return ClassOf(v.Type) == ClassNull }) {
-			conds = slices.Delete(conds, i, i+1)
-		}
-		return split, conds
+		return split, slices.Delete(conds, i, i+1)
 	}
 	return segments, conds
 }

@@ -50,6 +50,9 @@ func on(path, operator string, v any) bson.D {
 }
 
 func prefix(path, s string) bson.D {
+	if s == "" { // every text
+		return on(path, "$gte", "")
+	}
 	return on(path, "$regex", "^"+regexp.QuoteMeta(s))
 }
 

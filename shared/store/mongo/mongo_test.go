@@ -12,7 +12,7 @@ import (
 func TestStore(t *testing.T) {
 	var lacking []storetest.Feature
 	if mongotest.Find(t).StandIn {
-		lacking = []storetest.Feature{storetest.Explain, storetest.CompoundUnique, storetest.NestedLists}
+		lacking = []storetest.Feature{storetest.Explain, storetest.CompoundUnique, storetest.NestedLists, storetest.EdgeNumbers}
 	}
 	storetest.Run(t, func(t *testing.T) *store.DB {
 		db, err := mongo.Open(t.Context(), mongotest.Start(t))

@@ -119,7 +119,7 @@ func (t *table) Get(ctx context.Context, ids []string) ([]bson.Raw, error) {
 
 // byID reads the documents with these ids, or the fields of them.
 func (t *table) byID(ctx context.Context, ids []string, fields []string, conditions ...bson.D) (map[string]bson.Raw, error) {
-	filter := all(append([]bson.D{{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}}, conditions...))
+	filter := append(on("_id", "$in", ids), all(conditions)...)
 	cursor, err := t.c.Find(ctx, filter, options.Find().SetProjection(projection(fields)).SetBatchSize(int32(len(ids)+1)))
 	if err != nil {
 		return nil, storeError(err)

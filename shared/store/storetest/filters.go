@@ -37,7 +37,7 @@ func testFilters(t *testing.T, db *store.DB) {
 		{ID: "noon", V: noon},
 		{ID: "list", V: a{1, 5, "five"}, D: a{m{"x": 5}, m{"x": 6}}},
 		{ID: "none", V: a{}, D: a{}},
-		{ID: "nested", V: a{a{5}}, },
+		{ID: "nested", V: a{a{5}}},
 		{ID: "gap", V: a{nil, 7}, D: a{m{"x": 1}, m{"y": 5}}},
 		{ID: "doc", V: m{"x": 5}, D: m{"x": m{"y": 5}}},
 		{ID: "bytes", V: []byte("five"), D: m{"0": "key"}},

@@ -24,6 +24,8 @@ const (
 	CompoundUnique Feature = "unique indexes of several fields that leave out documents"
 	// NestedLists: a path enters lists, but not lists in lists.
 	NestedLists Feature = "paths that stop at lists in lists"
+	// EdgeNumbers: NaN comes before all numbers, and the infinities and the smallest integer have their place.
+	EdgeNumbers Feature = "the order of NaN and infinity"
 )
 
 // Run tests the databases that open returns, each of which must be empty and is closed by the suite. What is lacking is
@@ -52,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB, lacking ...Feature) {
 		{name: "filters mean what MongoDB means", run: testFilters},
 		{name: "paths stop at lists in lists", run: testNestedLists, need: NestedLists},
 		{name: "values of different classes are sorted and paged", run: testClasses},
+		{name: "numbers that are none, or have no end, have their place", run: testEdgeNumbers, need: EdgeNumbers},
 		{name: "ten thousand documents are sorted and paged", run: testPaging},
 		{name: "cursors of other queries are refused", run: testCursors},
 		{name: "broad queries are refused or answered in part", run: testTooBroad},
@@ -59,6 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB, lacking ...Feature) {
 		{name: "ranges are deleted in order", run: testDeleteRange},
 		{name: "scans go through everything and can be stopped", run: testScan},
 		{name: "every query uses its index", run: testExplain, need: Explain},
+		{name: "random operations agree with a map", run: testRandom},
 		{name: "a closed database says so", run: testClosed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -169,6 +173,9 @@ func pages[T any](ctx context.Context, t testing.TB, c *store.Collection[T], q s
 		}
 		if len(page.Items) != q.Limit && !q.Partial {
 			t.Fatalf("a page has %d documents and is not the last one, want %d", len(page.Items), q.Limit)
+		}
+		if len(all) > 2*store.MaxLimit {
+			t.Fatalf("paging through index %q does not end: at %+v", q.Index, page.Items[len(page.Items)-1])
 		}
 		q.Cursor = page.Next
 	}
