@@ -28,11 +28,11 @@ type envelope struct {
 // the app of a log.
 func Decode(kind telemetry.Kind, topic string, payload []byte) []telemetry.Message {
 	app := topic[strings.LastIndexByte(topic, '/')+1:]
+	if kind == telemetry.Log && utf8.Valid(payload) && !structured(payload) {
+		return []telemetry.Message{line(app, payload)} // much text is CBOR by chance, but no CBOR map is UTF-8
+	}
 	elements, parse, err := split(payload)
 	if err != nil {
-		if kind == telemetry.Log && utf8.Valid(payload) {
-			return []telemetry.Message{line(app, payload)}
-		}
 		return []telemetry.Message{undecoded(payload, err.Error())}
 	}
 	messages := make([]telemetry.Message, len(elements))
@@ -45,6 +45,12 @@ func Decode(kind telemetry.Kind, topic string, payload []byte) []telemetry.Messa
 		messages[i] = m
 	}
 	return messages
+}
+
+// structured tells whether a payload is JSON that has parts.
+func structured(payload []byte) bool {
+	text := bytes.TrimLeft(payload, " \t\r\n")
+	return len(text) > 0 && (text[0] == '{' || text[0] == '[') && json.Valid(text)
 }
 
 func undecoded(raw []byte, reason string) telemetry.Message {

@@ -26,6 +26,7 @@ type lane struct {
 	size     int     // bytes, about
 	room     chan struct{}
 	draining bool
+	ended    bool // nothing is taken any more
 }
 
 // An item is one message on its way.
@@ -55,6 +56,10 @@ func (l *Link) laneOf(key string) *lane {
 func (a *lane) put(i *item, force bool, done <-chan struct{}) bool {
 	for {
 		a.mu.Lock()
+		if a.ended {
+			a.mu.Unlock()
+			return false
+		}
 		if force || len(a.queue) == 0 || a.size+i.size() <= a.link.limits.LaneSize {
 			a.queue = append(a.queue, i)
 			a.size += i.size()
@@ -67,8 +72,6 @@ func (a *lane) put(i *item, force bool, done <-chan struct{}) bool {
 		select {
 		case <-room:
 		case <-done:
-			return false
-		case <-a.link.work.Done():
 			return false
 		}
 	}
@@ -245,7 +248,9 @@ func (a *lane) replace(batch, again []*item) {
 func (a *lane) abandon() {
 	a.mu.Lock()
 	left := a.queue
-	a.queue, a.size = nil, 0
+	a.queue, a.size, a.ended = nil, 0, true
+	close(a.room)
+	a.room = make(chan struct{})
 	a.mu.Unlock()
 	a.link.count.lost.Add(uint64(len(left)))
 	for _, it := range left {

@@ -25,6 +25,8 @@ type Platform struct {
 	down      map[string]int // function → status
 	provision func(api.ProvisionRequest) (api.ProvisionAnswer, int)
 	unknown   map[device.Ref]bool
+	directory []api.Advertisement
+	resolving func()
 
 	calls      map[string]int // "POST twin-ingest/batches" → how often
 	stored     []telemetry.Message
@@ -76,6 +78,20 @@ func (p *Platform) Unknown(ref device.Ref, unknown bool) {
 		p.unknown = make(map[device.Ref]bool)
 	}
 	p.unknown[ref] = unknown
+}
+
+// OnResolve lets f run before each answer of the credential mapper; it may block.
+func (p *Platform) OnResolve(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resolving = f
+}
+
+// Advertise puts functions into the service directory.
+func (p *Platform) Advertise(a ...api.Advertisement) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.directory = append(p.directory, a...)
 }
 
 // Stored are the messages stored, in order, of the twin ("" = all) and without presence.
@@ -198,7 +214,15 @@ func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "DELETE directory/services":
 		w.WriteHeader(http.StatusNoContent)
 	case "GET directory/services":
-		reply(w, api.Page[api.Advertisement]{})
+		p.mu.Lock()
+		page := api.Page[api.Advertisement]{}
+		for _, a := range p.directory {
+			if slices.Contains(a.Capabilities, r.URL.Query().Get("capability")) {
+				page.Items = append(page.Items, a)
+			}
+		}
+		p.mu.Unlock()
+		reply(w, page)
 	default:
 		problem(w, http.StatusNotFound)
 	}
@@ -270,6 +294,12 @@ func (p *Platform) leave(twins map[twin.ID]bool) {
 }
 
 func (p *Platform) serveResolve(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	wait := p.resolving
+	p.mu.Unlock()
+	if wait != nil {
+		wait()
+	}
 	serve(w, r, func(in api.Resolve) any {
 		p.mu.Lock()
 		defer p.mu.Unlock()
