@@ -108,6 +108,7 @@ func (f *function) sweep(ctx context.Context, name string, planned time.Time, ce
 func (f *function) forget(ctx context.Context, name string) error {
 	w, err := f.watched.Update(ctx, name, func(w *watched) error {
 		w.record(api.Swept{}, nil, f.p.Time())
+		w.Outcome = "absent"
 		return nil
 	})
 	if err != nil {

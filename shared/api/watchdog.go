@@ -14,7 +14,7 @@ type Swept struct {
 type SweepStatus struct {
 	Function string    `json:"function" bson:"_id"`
 	Planned  time.Time `json:"planned" bson:"planned"`                    // of the newest run
-	Outcome  string    `json:"outcome" bson:"outcome"`                    // ok or failed
+	Outcome  string    `json:"outcome" bson:"outcome"`                    // ok, failed, or absent: neither there nor advertised
 	Reason   string    `json:"reason,omitempty" bson:"reason,omitempty"`  // of the failure
 	Repaired int       `json:"repaired" bson:"repaired"`                  // by the newest run
 	Total    int64     `json:"total" bson:"total"`                        // repaired by all runs
