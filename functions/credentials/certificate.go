@@ -58,7 +58,7 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.Certificat
 	if !runPattern.MatchString(in.Run) {
 		return api.Certificate{}, api.Invalid("run must be 1 to 80 letters, digits, '.', '-' or '_'")
 	}
-	t, err := c.p.Twin(ctx, c.twins, access.Caller{Kind: access.Part, ID: c.p.Part}, access.Read, in.Twin)
+	t, err := c.p.Twin(ctx, c.twins, self, access.Read, in.Twin)
 	if err != nil {
 		return api.Certificate{}, err
 	}

@@ -93,8 +93,10 @@ func (c *credentials) checkClaim(ctx context.Context, caller access.Caller, in *
 	case len(in.Serials) > 64 || !printable(in.Serials) || badPattern != nil:
 		return api.Invalid("serials must be a pattern of at most 64 characters, like \"P-*\" or \"P-[0-9]?\"; \"\" stands for every serial")
 	}
-	if err := checkLocation(in.Location); err != nil {
-		return err
+	if in.Location != nil {
+		if err := in.Location.Validate(); err != nil {
+			return err
+		}
 	}
 	if !caller.Is(access.Maintainer, access.Configurator) && !slices.Contains(caller.Groups, in.Owner) {
 		return fmt.Errorf("%w: owner: you may make claims for your own groups only", access.ErrDenied)
@@ -125,22 +127,6 @@ func (c *credentials) checkGroup(ctx context.Context, id string) error {
 			return api.Invalid("owner: there is no group %q; make it first", id)
 		}
 	}
-}
-
-func checkLocation(l *twin.Location) error {
-	switch {
-	case l == nil:
-		return nil
-	case len(l.Region) > 64 || !printable(l.Region):
-		return api.Invalid("location.region must be at most 64 characters")
-	case len(l.Site) > 256 || !printable(l.Site):
-		return api.Invalid("location.site must be at most 256 characters")
-	case l.Latitude != nil && !(*l.Latitude >= -90 && *l.Latitude <= 90):
-		return api.Invalid("location.latitude must be degrees from -90 to 90")
-	case l.Longitude != nil && !(*l.Longitude >= -180 && *l.Longitude <= 180):
-		return api.Invalid("location.longitude must be degrees from -180 to 180")
-	}
-	return nil
 }
 
 // printable tells whether s is UTF-8 without control characters.

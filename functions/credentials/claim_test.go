@@ -163,7 +163,7 @@ func TestClaimsThatAreRefused(t *testing.T) {
 		"more than 100,000 uses":           {w.admin, with(func(c *api.NewClaim) { c.MaxUses = 100_001 }), twin.ErrInvalid, "maxUses"},
 		"uses below zero":                  {w.admin, with(func(c *api.NewClaim) { c.MaxUses = -1 }), twin.ErrInvalid, "maxUses"},
 		"a pattern that is none":           {w.admin, with(func(c *api.NewClaim) { c.Serials = "P-[" }), twin.ErrInvalid, "serials"},
-		"a latitude off the earth":         {w.admin, with(func(c *api.NewClaim) { c.Location = &twin.Location{Latitude: &lat} }), twin.ErrInvalid, "latitude"},
+		"a latitude off the earth":         {w.admin, with(func(c *api.NewClaim) { c.Location = &twin.Location{Latitude: &lat, Longitude: &lat} }), twin.ErrInvalid, "latitude"},
 		"an owner for a foreign group":     {owner, with(func(c *api.NewClaim) { c.Owner = "paint" }), access.ErrDenied, "own groups"},
 		"an owner for a type out of sight": {owner, good, twin.ErrInvalid, "pump"},
 		"a viewer":                         {viewer, good, access.ErrDenied, ""},

@@ -130,7 +130,7 @@ func (f *function) begin(ctx context.Context, id twin.TypeID, run string, req pr
 		return provision.Run{}, refusal(err.Error())
 	}
 	t, err := f.twins.Get(ctx, string(id))
-	if errors.Is(err, store.ErrNotFound) || err == nil && t.Kind != twin.Type {
+	if errors.Is(err, store.ErrNotFound) || err == nil && (t.Kind != twin.Type || !t.Deleted.IsZero()) {
 		return provision.Run{}, refusal(fmt.Sprintf("there is no type %s", id))
 	} else if err != nil {
 		return provision.Run{}, err

@@ -32,7 +32,7 @@ func (f *function) find(ctx context.Context, caller access.Caller, right access.
 	o := access.Object{Name: access.TwinName(r.Twin), Parents: []string{access.TwinName(r.Type)}, Owner: r.Owner}
 	if r.Twin != "" {
 		t, err := f.twins.Get(ctx, string(r.Twin))
-		if err == nil && t.Definition.Type == r.Type {
+		if err == nil && t.Deleted.IsZero() && t.Definition.Type == r.Type {
 			o = access.Twin(&t)
 		} else if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return r, err
