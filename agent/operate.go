@@ -93,7 +93,7 @@ func (a *Agent) send(ctx context.Context, s *session, own string, b *backoff) er
 			stalled.Reset(a.cfg.AnswerTimeout)
 			if b.reset(); !reporting {
 				reporting = true
-				a.tell(Reporting, "every "+a.cfg.Interval.String())
+				a.tell(Reporting, a.how())
 			}
 		}
 		for len(flying) < window {
@@ -121,6 +121,14 @@ func (a *Agent) send(ctx context.Context, s *session, own string, b *backoff) er
 			return ctx.Err()
 		}
 	}
+}
+
+// how tells how often the device measures, if that is the agent's to say.
+func (a *Agent) how() string {
+	if a.cfg.Source == nil {
+		return ""
+	}
+	return "every " + a.cfg.Interval.String()
 }
 
 // payload is what stands for msgs on the wire: one object, or an array of them.

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/castor-iot/castor/agent"
+	"github.com/castor-iot/castor/agent/internal/gatewaytest"
+)
+
+// The test binary is the program when it is told so: what is tested is the process, signals and exit code included.
+func TestMain(m *testing.M) {
+	if os.Getenv("CASTOR_AGENT_AS_PROGRAM") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// A process is a castor-agent under way.
+type process struct {
+	*exec.Cmd
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.Write(b)
+}
+
+func (p *process) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.out.String()
+}
+
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command(os.Args[0], args...)}
+	p.Env = append(os.Environ(), "CASTOR_AGENT_AS_PROGRAM=1")
+	p.Stdout, p.Stderr = p, p
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Process.Kill(); p.Wait() })
+	return p
+}
+
+func (p *process) reach(t *testing.T, phase agent.Phase) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(p.text(), string(phase)); {
+		if time.Now().After(end) {
+			t.Fatalf("%s was not reached:\n%s", phase, p.text())
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+// call runs a command in this process.
+func call(args ...string) (string, error) {
+	var out bytes.Buffer
+	c := command()
+	c.SetArgs(args)
+	c.SetOut(&out)
+	c.SetErr(io.Discard)
+	err := c.Execute()
+	return out.String(), err
+}
+
+func TestThisMachineComesInAndComesBack(t *testing.T) {
+	p := gatewaytest.New(t)
+	dir := filepath.Join(t.TempDir(), "agent")
+	claim := filepath.Join(t.TempDir(), "claim.json")
+	b, err := json.Marshal(p.Claim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(claim, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	first := start(t, "run", "--dir", dir, "--claim", claim, "--serial", "P-7", "--interval", "100ms")
+	first.reach(t, agent.Reporting)
+	if out, err := call("status", "--dir", dir); err != nil || !strings.Contains(out, "running      yes") || !strings.Contains(out, "p-7") {
+		t.Errorf("status says (%v):\n%s", err, out)
+	}
+	if _, err := call("run", "--dir", dir, "--serial", "P-7"); err == nil || !strings.Contains(err.Error(), "another agent is running") {
+		t.Errorf("a second agent in the directory: %v", err)
+	}
+	first.Process.Kill() // without a chance to tidy up
+	first.Wait()
+
+	os.Remove(claim)
+	second := start(t, "run", "--dir", dir, "--serial", "P-7", "--interval", "100ms")
+	second.reach(t, agent.Reporting)
+	second.Process.Signal(os.Interrupt)
+	if err := second.Wait(); err != nil {
+		t.Errorf("interrupted, it ended with %v:\n%s", err, second.text())
+	}
+	out, err := call("status", "--dir", dir, "-o", "json")
+	var st agent.Status
+	if err != nil || json.Unmarshal([]byte(out), &st) != nil || st.Running || !st.Provisioned || !st.Confirmed || st.Twin != "p-7" || !st.Expires.After(time.Now()) {
+		t.Errorf("status says (%v):\n%s", err, out)
+	}
+
+	data := p.Messages()[0].Data
+	for _, part := range []string{"cpu", "memory", "disk", "uptime"} {
+		if data[part] == nil {
+			t.Errorf("no %s was reported: %v", part, data)
+		}
+	}
+	if n := len(p.Requests()); n != 1 {
+		t.Errorf("asked %d times to be provisioned, want once", n)
+	}
+}
+
+func TestWhatIsWrongIsSaid(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "nothing")
+	for name, c := range map[string]struct {
+		args []string
+		says string
+	}{
+		"no device":            {[]string{"status", "--dir", empty}, "--claim FILE"},
+		"not provisioned":      {[]string{"run", "--dir", t.TempDir(), "--serial", "P-7"}, "--claim FILE"},
+		"claim file missing":   {[]string{"run", "--dir", t.TempDir(), "--serial", "P-7", "--claim", empty}, empty},
+		"interval too short":   {[]string{"run", "--dir", t.TempDir(), "--interval", "1ms"}, "--interval"},
+		"spool too small":      {[]string{"run", "--dir", t.TempDir(), "--spool", "0"}, "--spool"},
+		"serial impossible":    {[]string{"run", "--dir", t.TempDir(), "--serial", "*"}, "serial"},
+		"output form unknown":  {[]string{"status", "-o", "xml"}, "--output"},
+		"directory is a file":  {[]string{"run", "--dir", os.Args[0], "--serial", "P-7"}, os.Args[0]},
+		"something else given": {[]string{"run", "now"}, "now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if out, err := call(c.args...); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error is %v, want one with %q; output:\n%s", err, c.says, out)
+			}
+		})
+	}
+}
+
+func TestHelpHasExamples(t *testing.T) {
+	for _, name := range []string{"run", "status"} {
+		if out, err := call(name, "--help"); err != nil || !strings.Contains(out, "Examples:") {
+			t.Errorf("%s --help (%v):\n%s", name, err, out)
+		}
+	}
+}
