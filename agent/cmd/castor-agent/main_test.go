@@ -155,3 +155,45 @@ func TestHelpHasExamples(t *testing.T) {
 		}
 	}
 }
+
+// The platform stores nothing, the agent measures and is killed: what it had measured is there after a restart.
+func TestKilledWithABacklog(t *testing.T) {
+	p := gatewaytest.New(t)
+	p.Hold = true
+	dir := t.TempDir()
+	claim := filepath.Join(t.TempDir(), "claim.json")
+	b, _ := json.Marshal(p.Claim)
+	os.WriteFile(claim, b, 0o600)
+	args := []string{"run", "--dir", dir, "--claim", claim, "--serial", "P-7", "--interval", "100ms"}
+
+	first := start(t, args...)
+	first.reach(t, agent.Confirmed)
+	pending := 0
+	for end := time.Now().Add(20 * time.Second); pending < 5 && time.Now().Before(end); {
+		st, err := agent.ReadStatus(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pending = st.Spool.Pending
+		<-time.After(10 * time.Millisecond)
+	}
+	first.Process.Kill()
+	first.Wait()
+	if len(p.Messages()) != 0 || pending < 5 {
+		t.Fatalf("%d stored, %d pending; want none and 5", len(p.Messages()), pending)
+	}
+
+	p.Do(func() { p.Hold = false })
+	start(t, args...).reach(t, agent.Reporting)
+	epoch, last := p.Messages()[0].Order.Epoch, int64(0)
+	for _, m := range p.Messages() {
+		if m.Order.Epoch == epoch {
+			if last++; m.Order.Seq != last {
+				t.Fatalf("message %d of the first start is number %d", last, m.Order.Seq)
+			}
+		}
+	}
+	if last < int64(pending) {
+		t.Errorf("%d messages of the first start were stored, at least %d had been measured", last, pending)
+	}
+}
