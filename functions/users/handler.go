@@ -92,7 +92,7 @@ func (u *users) routes() faas.Routes {
 		"DELETE /users/{id}": faas.Op(u.p, maintainers, fresh(u, maintainers, u.deleteUser)),
 
 		"POST /groups":        faas.Op(u.p, maintainers, fresh(u, maintainers, u.createGroup)),
-		"GET /groups":         faas.Op(u.p, access.Only(access.Configurator).And("credentials", "twins"), fresh(u, access.Only(access.Configurator), u.listGroups)),
+		"GET /groups":         faas.Op(u.p, access.Only(access.Configurator), fresh(u, access.Only(access.Configurator), u.listGroups)),
 		"GET /groups/{id}":    faas.Op(u.p, access.Only(access.Configurator).And("*"), fresh(u, access.Only(access.Configurator), u.getGroup)),
 		"DELETE /groups/{id}": faas.Op(u.p, maintainers, fresh(u, maintainers, u.deleteGroup)),
 
