@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -128,6 +129,12 @@ type Grant struct {
 	Right   Right     `json:"right" bson:"right"`
 	By      string    `json:"by" bson:"by"` // who granted it
 	Created time.Time `json:"created" bson:"created"`
+
+	// Deleted is set on what is left of a grant until everybody was told that it is gone; it grants nothing.
+	Deleted time.Time `json:"-" bson:"deleted,omitempty"`
+
+	// Outbox holds the events of this document that are not published yet.
+	Outbox event.Outbox `json:"-" bson:"outbox"`
 }
 
 // A Decision says whether, and why.
@@ -158,7 +165,7 @@ func Decide(c Caller, right Right, o Object, grants []Grant) Decision {
 	}
 	subjects := c.Subjects()
 	for _, g := range grants {
-		if !slices.Contains(subjects, g.Subject) || right == Write && g.Right != Write {
+		if !g.Deleted.IsZero() || !slices.Contains(subjects, g.Subject) || right == Write && g.Right != Write {
 			continue
 		}
 		if g.Object == o.Name {
@@ -189,7 +196,7 @@ func Visible(c Caller, grants []Grant) Scope {
 	s := Scope{Groups: slices.Clone(c.Groups)}
 	subjects := c.Subjects()
 	for _, g := range grants {
-		if id, ok := strings.CutPrefix(g.Object, "twin:"); ok && slices.Contains(subjects, g.Subject) {
+		if id, ok := strings.CutPrefix(g.Object, "twin:"); ok && g.Deleted.IsZero() && slices.Contains(subjects, g.Subject) {
 			s.Twins = append(s.Twins, twin.ID(id))
 		}
 	}

@@ -29,6 +29,11 @@ func (c *Client) ListGrants(ctx context.Context, subject, object, cursor string)
 	return out, c.Call(ctx, "GET", "authorization", "/grants"+query("subject", subject, "object", object, "cursor", cursor), nil, &out)
 }
 
+// GetGrant returns a grant that is made to the caller or that the caller may take back.
+func (c *Client) GetGrant(ctx context.Context, id string) (out access.Grant, err error) {
+	return out, c.Call(ctx, "GET", "authorization", "/grants/"+id, nil, &out)
+}
+
 // DeleteGrant takes a grant back.
 func (c *Client) DeleteGrant(ctx context.Context, id string) error {
 	return c.Call(ctx, "DELETE", "authorization", "/grants/"+id, nil, nil)

@@ -5,11 +5,13 @@ package faas
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -142,7 +144,7 @@ func serve(ctx context.Context, mux *http.ServeMux, req handler.Request, g Guard
 	if path == "" {
 		path = "/"
 	}
-	c := &Call{Header: req.Header, Body: req.Body, ID: req.Header.Get("X-Call-Id")}
+	c := &Call{Header: req.Header, Body: req.Body, ID: callID(req.Header)}
 	ctx = api.WithCallID(ctx, c.ID)
 	var err error
 	defer func() {
@@ -188,6 +190,16 @@ func (r *refusal) Header() http.Header         { return r.header }
 func (r *refusal) WriteHeader(status int)      { r.status = status }
 func (r *refusal) Write(b []byte) (int, error) { return len(b), nil }
 
+var callIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// callID is the call's id as it came, or a new one: what goes into logs and documents is not any text a caller likes.
+func callID(h http.Header) string {
+	if id := h.Get("X-Call-Id"); callIDPattern.MatchString(id) {
+		return id
+	}
+	return rand.Text()
+}
+
 func notRouted(rec *refusal, g Guard, method, path, id string) handler.Response {
 	if rec.status == http.StatusMethodNotAllowed {
 		r := problemReply(&api.Problem{Title: "Method not allowed", Status: rec.status,
@@ -218,7 +230,8 @@ func run(ctx context.Context, g Guard, h Handler, c *Call, method, path string) 
 	if err != nil || h.quiet || method == http.MethodGet || method == http.MethodHead {
 		return reply, err
 	}
-	rec := access.Record{ID: fmt.Sprintf("%013x-%s", g.Time().UnixMilli(), c.ID), At: g.Time(), Caller: c.Caller.String(),
+	// The id sorts by time. The rest is random: one call goes through several functions, and its id is the caller's to choose.
+	rec := access.Record{ID: fmt.Sprintf("%013x-%s", g.Time().UnixMilli(), rand.Text()), At: g.Time(), Caller: c.Caller.String(),
 		Function: g.Name(), Method: method, Path: path, Status: reply.status(), CallID: c.ID}
 	if err := g.Audit(ctx, rec); err != nil {
 		g.Logger().Error("audit record not kept", "function", g.Name(), "callId", c.ID, "caller", rec.Caller, "method", method, "path", path, "error", err)

@@ -18,6 +18,8 @@ func OpenGrants(ctx context.Context, db *store.DB) (*store.Collection[access.Gra
 	return store.Open[access.Grant](ctx, db, store.Spec{Name: "grants", Schema: 1, Indexes: []store.Index{
 		{Name: "by-subject", Fields: []string{"subject", "object"}},
 		{Name: "by-object", Fields: []string{"object", "subject"}},
+		{Name: "by-deletion", Fields: []string{"deleted"}},
+		{Name: "by-outbox", Fields: []string{"outbox.since"}},
 	}})
 }
 

@@ -24,12 +24,12 @@ type grants struct {
 	bus *bus.Bus
 	now func() time.Time
 
-	once sync.Once
-	err  error
-	c    *store.Collection[access.Grant]
+	opening sync.Mutex
+	c       *store.Collection[access.Grant] // nil until opened
 
-	mu  sync.Mutex
-	has map[string]cachedGrants
+	mu      sync.Mutex
+	has     map[string]cachedGrants
+	forgets int // how often has was emptied: what was read before that is not kept
 }
 
 type cachedGrants struct {
@@ -37,36 +37,47 @@ type cachedGrants struct {
 	grants []access.Grant
 }
 
-func (g *grants) open(ctx context.Context) error {
-	g.once.Do(func() {
-		g.has = map[string]cachedGrants{}
-		if g.c, g.err = OpenGrants(context.WithoutCancel(ctx), g.db); g.err == nil {
-			_, g.err = g.bus.Watch([]event.Topic{event.GrantChanged}, func(event.Event) { g.forget() }, g.forget)
-		}
-	})
-	return g.err
+// open opens the collection at the first use, and tries again at the next one when that fails.
+func (g *grants) open(ctx context.Context) (*store.Collection[access.Grant], error) {
+	g.opening.Lock()
+	defer g.opening.Unlock()
+	if g.c != nil {
+		return g.c, nil
+	}
+	c, err := OpenGrants(ctx, g.db)
+	if err == nil {
+		_, err = g.bus.Watch([]event.Topic{event.GrantChanged}, func(event.Event) { g.forget() }, g.forget)
+	}
+	if err == nil {
+		g.c = c
+	}
+	return g.c, err
 }
 
 func (g *grants) forget() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	clear(g.has)
+	g.forgets++
 }
 
 func (g *grants) of(ctx context.Context, subjects []string) ([]access.Grant, error) {
-	if err := g.open(ctx); err != nil {
+	grants, err := g.open(ctx)
+	if err != nil {
 		return nil, err
 	}
 	key := strings.Join(subjects, "\x00")
 	now := g.now()
 	g.mu.Lock()
 	c, ok := g.has[key]
+	forgets := g.forgets
 	g.mu.Unlock()
-	if ok && now.Sub(c.at) < grantsFor {
+	if age := now.Sub(c.at); ok && age >= 0 && age < grantsFor {
 		return c.grants, nil
 	}
 	var all []access.Grant
-	err := g.c.Scan(ctx, store.Query{Index: "by-subject", Filter: store.In("subject", subjects...)}, func(x access.Grant) error {
+	filter := store.And(store.In("subject", subjects...), store.Exists("deleted", false))
+	err = grants.Scan(ctx, store.Query{Index: "by-subject", Filter: filter}, func(x access.Grant) error {
 		all = append(all, x)
 		return nil
 	})
@@ -75,8 +86,11 @@ func (g *grants) of(ctx context.Context, subjects []string) ([]access.Grant, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.has) >= maxCallers {
-		clear(g.has)
+	if g.forgets != forgets {
+		return all, nil // changed while it was read
+	}
+	if g.has == nil || len(g.has) >= maxCallers {
+		g.has = map[string]cachedGrants{}
 	}
 	g.has[key] = cachedGrants{now, all}
 	return all, nil

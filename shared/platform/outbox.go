@@ -2,6 +2,7 @@ package platform
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/castor-iot/castor/shared/event"
@@ -52,7 +53,7 @@ func (o Outbox[T]) Flush(ctx context.Context, docs ...T) error {
 			}
 			return nil
 		})
-		if err != nil {
+		if err != nil && !errors.Is(err, store.ErrNotFound) { // somebody else was faster, and the document is gone
 			return err
 		}
 	}
