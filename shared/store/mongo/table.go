@@ -119,7 +119,10 @@ func (t *table) Get(ctx context.Context, ids []string) ([]bson.Raw, error) {
 
 // byID reads the documents with these ids, or the fields of them.
 func (t *table) byID(ctx context.Context, ids []string, fields []string, conditions ...bson.D) (map[string]bson.Raw, error) {
-	filter := append(on("_id", "$in", ids), all(conditions)...)
+	filter := on("_id", "$in", ids)
+	if more := all(conditions); len(more) > 0 {
+		filter = append(filter, bson.E{Key: "$and", Value: bson.A{more}})
+	}
 	cursor, err := t.c.Find(ctx, filter, options.Find().SetProjection(projection(fields)).SetBatchSize(int32(len(ids)+1)))
 	if err != nil {
 		return nil, storeError(err)

@@ -121,8 +121,11 @@ func (p part) whole(w store.Walk) bson.D {
 	return all(append(slices.Clone(p.filter), translate(p.rest), translate(w.Rest)))
 }
 
-// keysAtOnce is how many documents walkKeys looks at between two questions.
-const keysAtOnce = 250
+// How many documents walkKeys looks at between two questions.
+const (
+	fewestKeys = 100
+	mostKeys   = 1000
+)
 
 // walkKeys walks the index alone, so that it knows how many documents it has met, and asks with their ids which of them
 // match. MongoDB has no limit on what a query may examine.
@@ -134,9 +137,11 @@ func (t *table) walkKeys(ctx context.Context, w store.Walk, p part, hits, misses
 	if !slices.Contains(fields, "_id") {
 		fields = append(fields, "_id")
 	}
-	most := w.Misses + 1 - *misses + w.Limit - *hits
+	want := w.Limit - *hits
+	most := w.Misses + 1 - *misses + want
+	atOnce := max(fewestKeys, min(2*want, mostKeys))
 	cursor, err := t.c.Find(ctx, all(append(slices.Clone(p.filter), translate(p.rest))), options.Find().
-		SetHint(hint(w)).SetSort(p.sort).SetProjection(projection(fields)).SetLimit(int64(most)).SetBatchSize(keysAtOnce))
+		SetHint(hint(w)).SetSort(p.sort).SetProjection(projection(fields)).SetLimit(int64(most)).SetBatchSize(int32(atOnce)))
 	if err != nil {
 		return nil, storeError(err)
 	}
@@ -166,7 +171,7 @@ func (t *table) walkKeys(ctx context.Context, w store.Walk, p part, hits, misses
 		return nil
 	}
 	err = each(ctx, cursor, func(key bson.Raw) error {
-		if keys = append(keys, key); len(keys) < keysAtOnce {
+		if keys = append(keys, key); len(keys) < atOnce {
 			return nil
 		}
 		return ask()

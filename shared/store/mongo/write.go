@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -24,18 +25,18 @@ const (
 )
 
 // newWriteID makes the id by which a write is recognized in the documents it has written.
-func newWriteID() int64 { return rand.Int64N(1<<63-1) + 1 }
+func newWriteID() int64 { return rand.Int64N(1 << 62) }
 
 // A bulk is a set of writes on their way. It is repeated after an error that leaves open what the server has done, which
 // does no harm: no write takes place when the document has its id.
 type bulk struct {
-	t         *table
-	id        int64
-	writes    []store.Write
-	errs      []error
-	open      []int // the writes that are not settled
-	repeated  bool  // whether an earlier attempt may have done some of them
-	collision int   // attempts to put in which others inserted the document first
+	t        *table
+	id       int64
+	writes   []store.Write
+	errs     []error
+	open     []int        // the writes that are not settled
+	repeated bool         // whether an earlier attempt may have done some of them
+	taken    map[int]bool // of open writes, by place, whether the _id is what was taken
 }
 
 func (t *table) Write(ctx context.Context, writes []store.Write) ([]error, error) {
@@ -52,6 +53,9 @@ func (t *table) Write(ctx context.Context, writes []store.Write) ([]error, error
 		if err != nil && (!ambiguous(err) || ctx.Err() != nil || attempt == attempts) {
 			return nil, storeError(err)
 		}
+		if attempt == attempts {
+			return b.errs, nil
+		}
 		if err != nil {
 			b.repeated = true
 		}
@@ -67,7 +71,7 @@ func (b *bulk) attempt(ctx context.Context) error {
 	models := make([]mongo.WriteModel, len(b.open))
 	expected := 0
 	for k, i := range b.open {
-		m, err := b.model(b.writes[i])
+		m, err := b.model(b.writes[i], b.id+int64(i))
 		if err != nil {
 			return err
 		}
@@ -82,8 +86,10 @@ func (b *bulk) attempt(ctx context.Context) error {
 		return err
 	}
 	failed := map[int]error{} // by place in writes
+	b.taken = map[int]bool{}
 	for _, e := range bad.WriteErrors {
 		i := b.open[e.Index]
+		b.taken[i] = strings.Contains(e.Message, "index: _id_ ")
 		failed[i] = storeError(e.WriteError)
 		if op := b.writes[i].Op; op == store.ReplaceDoc || op == store.DeleteDoc {
 			expected--
@@ -109,12 +115,12 @@ func (b *bulk) attempt(ctx context.Context) error {
 }
 
 // model is the command for one write.
-func (b *bulk) model(w store.Write) (mongo.WriteModel, error) {
+func (b *bulk) model(w store.Write, id int64) (mongo.WriteModel, error) {
 	byID := bson.D{{Key: "_id", Value: w.ID}}
 	if w.Op == store.DeleteDoc {
 		return mongo.NewDeleteOneModel().SetFilter(all([]bson.D{byID, translate(w.Guard)})), nil
 	}
-	doc, err := stamp(w.Doc, b.id)
+	doc, err := stamp(w.Doc, id)
 	switch {
 	case w.Op == store.InsertDoc:
 		return mongo.NewInsertOneModel().SetDocument(doc), err
@@ -140,7 +146,7 @@ func (b *bulk) settle(ctx context.Context, unsure []int) error {
 		w := b.writes[i]
 		doc := found[w.ID]
 		switch {
-		case doc != nil && hasWrite(doc, b.id):
+		case doc != nil && hasWrite(doc, b.id+int64(i)):
 			b.errs[i] = nil
 		case w.Op == store.DeleteDoc && doc == nil:
 			// Of several deletions at once it is not known which of them found nothing. Gone is what was wanted.
@@ -153,12 +159,9 @@ func (b *bulk) settle(ctx context.Context, unsure []int) error {
 			b.errs[i] = store.ErrConflict
 		case w.Op == store.PutDoc && doc != nil && !w.Guard.Match(doc):
 			b.errs[i] = store.ErrSchema
-		case w.Op == store.PutDoc && doc != nil && b.collision < attempts: // inserted by somebody else meanwhile
+		case w.Op == store.PutDoc && b.taken[i]: // somebody else has inserted it meanwhile, or deleted it since
 			b.open = append(b.open, i)
 		}
-	}
-	if len(b.open) > 0 {
-		b.collision++
 	}
 	return nil
 }

@@ -107,9 +107,9 @@ func testPaging(t *testing.T, db *store.DB) {
 				}
 			}
 			slices.SortFunc(want, test.order)
-			q := store.Query{Index: test.index, Filter: test.filter, Limit: 3210, Fields: []string{"kind"}}
+			q := store.Query{Index: test.index, Filter: test.filter, Limit: 3500, Fields: []string{"kind"}}
 			same(t, ids(pages(ctx, t, c, q)), ids(want))
-			if q.Limit = 97; len(want) < 1000 {
+			if q.Limit = 83; len(want) < 500 {
 				same(t, ids(pages(ctx, t, c, q)), ids(want))
 			}
 			slices.Reverse(want)
@@ -118,7 +118,7 @@ func testPaging(t *testing.T, db *store.DB) {
 					return cmp.Or(cmp.Compare(btoi(!slices.Contains(a.Tags, "u4")), btoi(!slices.Contains(b.Tags, "u4"))), cmp.Compare(b.Count, a.Count), byID(b, a))
 				})
 			}
-			q.Reverse, q.Limit = true, 4321
+			q.Reverse, q.Limit = true, 5500
 			same(t, ids(pages(ctx, t, c, q)), ids(want))
 			if n := must(c.Count(ctx, test.filter, test.index))(t); n != len(want) {
 				t.Errorf("count %d, want %d", n, len(want))
