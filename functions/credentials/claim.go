@@ -115,18 +115,11 @@ func (c *credentials) checkClaim(ctx context.Context, caller access.Caller, in *
 
 // checkGroup asks function users whether there is such a group.
 func (c *credentials) checkGroup(ctx context.Context, id string) error {
-	for cursor := ""; ; {
-		page, err := c.p.API.ListGroups(ctx, cursor)
-		if err != nil {
-			return err
-		}
-		if slices.ContainsFunc(page.Items, func(g api.Group) bool { return g.ID == id }) {
-			return nil
-		}
-		if cursor = page.Next; cursor == "" {
-			return api.Invalid("owner: there is no group %q; make it first", id)
-		}
+	_, err := c.p.API.GetGroup(ctx, id)
+	if errors.Is(err, api.ErrNotFound) {
+		return api.Invalid("owner: there is no group %q; make it first", id)
 	}
+	return err
 }
 
 // printable tells whether s is UTF-8 without control characters.

@@ -99,7 +99,7 @@ func (f *function) createTwin(ctx context.Context, r *provision.Run) (result, er
 			return result{}, err
 		}
 		t, err = f.p.API.CreateTwin(ctx, api.NewTwin{ID: r.Twin, Kind: twin.Instance, Definition: twin.Definition{
-			Type: r.Type, Owner: r.Owner, Location: r.Location}})
+			Type: r.Type, Owner: r.Owner, Location: r.Location, Phase: twin.Provisioning}})
 		if errors.Is(err, api.ErrExists) { // another instance of this function, or somebody else, was faster
 			t, err = f.p.API.GetTwin(ctx, r.Twin)
 		}

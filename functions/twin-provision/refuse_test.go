@@ -174,6 +174,7 @@ func TestARunThatIsTooLateIsWithdrawn(t *testing.T) {
 	if got, err := w.Part("twin-ingest", "").Resolve(w.ctx, []device.Ref{ref}); err != nil || len(got) != 0 {
 		t.Errorf("its reference still resolves: %+v, %v", got, err)
 	}
+	w.must(w.later(10 * time.Second)) // a twin's id is free again a few seconds after the twin is gone
 	again, _ := w.provision(w.request(claim, "P-1"))
 	if again.ID != a.Run || again.Round != 2 || again.Results.DeviceRef == string(ref) {
 		t.Errorf("the second try: run %s, round %d, reference %s", again.ID, again.Round, again.Results.DeviceRef)

@@ -19,6 +19,7 @@ import (
 	"github.com/castor-iot/castor/functions/gateways"
 	"github.com/castor-iot/castor/functions/identities"
 	twinprovision "github.com/castor-iot/castor/functions/twin-provision"
+	"github.com/castor-iot/castor/functions/twins"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/device"
@@ -30,7 +31,7 @@ import (
 
 // all are the functions that provisioning goes through.
 var all = functiontest.Functions{"twin-provision": twinprovision.New, "credentials": credentials.New, "gateways": gateways.New,
-	"configurations": configurations.New, "identities": identities.New, "twins": twinsNew}
+	"configurations": configurations.New, "identities": identities.New, "twins": twins.New}
 
 // world is the platform as far as provisioning goes, with a provisioning and an operational gateway, group press, and type
 // pump that has a configuration template.
