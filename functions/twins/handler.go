@@ -1,0 +1,120 @@
+// Package twins keeps the twins of all kinds (paper 4.2.7): devices, their types and their aggregates, as far as people and
+// the platform decide about them. What devices say is function twin-ingest's to write, their past twin-history's to read.
+package twins
+
+import (
+	"context"
+	"errors"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+	handler "github.com/openfaas/templates-sdk/go-http"
+)
+
+// Handle is the entry point OpenFaaS calls.
+func Handle(req handler.Request) (handler.Response, error) { return handle(req) }
+
+var handle = platform.Lazy("twins", New)
+
+// New returns the function running on p.
+func New(p *platform.Platform) faas.Func {
+	return platform.Ready(p, func(ctx context.Context) (faas.Routes, error) {
+		f, err := open(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		return faas.Routes{
+			"POST /twins":                  faas.Op(p, access.Only(access.Configurator, access.Owner).And("twin-provision"), f.create),
+			"GET /twins":                   faas.Op(p, access.Users(), f.list),
+			"GET /counts":                  faas.Op(p, access.Users().And("castor"), f.count),
+			"GET /twins/{id}":              faas.Op(p, access.Users().And("*"), f.get),
+			"PATCH /twins/{id}/definition": faas.Op(p, access.Users(), f.edit),
+			"POST /twins/{id}/phase":       faas.Op(p, access.Parts("twin-provision"), f.setPhase),
+			"DELETE /twins/{id}":           faas.Op(p, access.Only(access.Configurator, access.Owner).And("twin-provision"), f.delete),
+			"POST /sweep":                  faas.Op(p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
+		}, nil
+	})
+}
+
+// function is the function with what it has open.
+type function struct {
+	p       *platform.Platform
+	twins   *store.Collection[twin.Twin]
+	history *store.Collection[api.Record]        // only to remove what a deleted twin leaves
+	parked  *store.Collection[api.ParkedMessage] // likewise
+	outbox  platform.Outbox[twin.Twin]
+}
+
+func open(ctx context.Context, p *platform.Platform) (*function, error) {
+	f := &function{p: p}
+	var err error
+	if f.twins, err = platform.OpenTwins(ctx, p.DB); err != nil {
+		return nil, err
+	}
+	if f.history, err = platform.OpenHistory(ctx, p.DB); err != nil {
+		return nil, err
+	}
+	f.parked, err = platform.OpenParked(ctx, p.DB)
+	f.outbox = platform.Outbox[twin.Twin]{P: p, C: f.twins, Index: "by-outbox", Field: "outbox.since",
+		Of: func(t *twin.Twin) (string, *event.Outbox) { return string(t.ID), &t.Outbox }}
+	return f, err
+}
+
+// get returns a twin, with the version of its definition as the ETag.
+func (f *function) get(ctx context.Context, c *faas.Call, _ faas.None) (faas.Reply, error) {
+	t, err := f.p.Twin(ctx, f.twins, c.Caller, access.Read, twin.ID(c.Var("id")))
+	return faas.Versioned(t.Definition.Version, t), err
+}
+
+// change alters a twin that the caller may write, and tells of it. alter returns store.Unchanged to leave all as it is.
+func (f *function) change(ctx context.Context, c *faas.Call, topic event.Topic, alter func(*twin.Twin) error) (twin.Twin, error) {
+	id := twin.ID(c.Var("id"))
+	if id.Valid() != nil {
+		return twin.Twin{}, platform.NotFound("twin", string(id))
+	}
+	t, err := f.twins.Update(ctx, string(id), func(t *twin.Twin) error {
+		if !t.Deleted.IsZero() && topic != event.TwinDeleted {
+			return platform.NotFound("twin", string(id))
+		}
+		if err := f.p.May(ctx, c.Caller, access.Write, access.Twin(t), "twin"); err != nil {
+			return err
+		}
+		kind, phase := t.Kind, t.Definition.Phase
+		if err := alter(t); err != nil {
+			return err
+		}
+		if t.Outbox.Full() {
+			return errBusy
+		}
+		if topic == event.TwinChanged {
+			phase = t.Definition.Phase
+			t.Definition.Version++
+			t.Definition.Updated = f.p.Time()
+		}
+		t.Outbox.Add(string(t.ID), topic, string(t.ID), f.p.Time(), api.TwinChanged{Twin: t.ID, Kind: kind, Phase: phase, Part: "definition"})
+		return nil
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return t, platform.NotFound("twin", string(id))
+	}
+	if err != nil {
+		return t, err
+	}
+	f.flush(ctx, t)
+	return t, nil
+}
+
+// errBusy is met while the bus is away for long.
+var errBusy = errors.Join(api.ErrUnavailable, errors.New("too many changes of this twin are still to be told of; try again soon"))
+
+// flush tells others of the change at once; what it cannot is the sweep's.
+func (f *function) flush(ctx context.Context, t twin.Twin) {
+	if err := f.outbox.Flush(ctx, t); err != nil {
+		f.p.Log.Warn("events left for the sweep", "function", f.p.Part, "twin", t.ID, "error", err)
+	}
+}
