@@ -38,7 +38,7 @@ type Function struct {
 // All lists the functions by name.
 var All = []Function{
 	{Name: "alerts", New: alerts.New, Topics: "alarm.raised,alarm.cleared", Schedule: "@every 5s", Capabilities: "alarms,sweep"},
-	{Name: "authorization", New: authorization.New, Topics: "audit", Capabilities: "authorization,sweep"},
+	{Name: "authorization", New: authorization.New, Topics: "audit,twin.deleted", Capabilities: "authorization,sweep"},
 	{Name: "configurations", New: configurations.New, Capabilities: "configurations"},
 	{Name: "credentials", New: credentials.New, Capabilities: "credentials.resolve,certificates,claims,sweep"},
 	{Name: "directory", New: directory.New, Schedule: "@every 1m", Capabilities: "directory"},
