@@ -1,12 +1,14 @@
 package twinprovision_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/provision"
@@ -170,4 +172,89 @@ func (w *world) sweep() {
 			w.t.Fatalf("sweep of %s: %v", f, err)
 		}
 	}
+}
+
+// The same for a device that is refused when everything is made: whatever crashed, nothing is left of it.
+func TestACrashAtEveryWriteOfAWithdrawal(t *testing.T) {
+	for _, how := range functiontest.Ways {
+		t.Run(fmt.Sprintf("way %d", how), func(t *testing.T) {
+			t.Parallel()
+			w := start(t)
+			w.newType("boat", twin.Model{Template: "broken"})
+			_, err := w.admin.PutTemplate(w.ctx, api.Template{Name: "broken", Format: "text", Content: "{{.Parameters.nothing}}"})
+			w.must(err)
+			claim := w.claim(api.NewClaim{Type: "boat", MaxUses: 3})
+			for n, through := 0, false; !through; n++ {
+				if n > 500 {
+					t.Fatal("it never gets through without a crash")
+				}
+				w.admin = w.Admin()
+				d := &crashed{w: w, r: w.request(claim, fmt.Sprintf("B-%03d", n), func(r *api.ProvisionRequest) { r.Type = "boat" })}
+				w.identity(d.r.Serial)
+				c := w.Crash(n, how)
+				for name, build := range all {
+					c.Run(w.World, name, build)
+				}
+				_ = d.drive()
+				for name, build := range all {
+					w.Add(name, build)
+				}
+				through = c.Writes.Load() <= int64(n)
+				if d.withdrawn(n); t.Failed() {
+					t.FailNow()
+				}
+			}
+		})
+	}
+}
+
+// withdrawn lets the platform go on until the device is rejected, and looks for what is left of it.
+func (d *crashed) withdrawn(n int) {
+	w := d.w
+	w.t.Helper()
+	id := w.begun(d)
+	var ref device.Ref
+	for i := 0; ; i++ {
+		run := w.run(id)
+		if run.Results.DeviceRef != "" {
+			ref = device.Ref(run.Results.DeviceRef)
+		}
+		if run.Outcome == provision.Rejected {
+			break
+		}
+		if i > 20 {
+			w.t.Fatalf("crash %d: it does not end:\n%s", n, log(run))
+		}
+		_ = w.apply(string(ref))
+		w.must(w.later(16 * time.Second))
+	}
+	w.SetTime(w.Now().Add(16 * time.Second))
+	w.sweep()
+	w.nothingLeft(twin.ID(strings.ToLower(d.r.Serial)), d.r.Claim)
+	if ref == "" {
+		return
+	}
+	if m, err := w.Part("twin-ingest", "").Resolve(w.ctx, []device.Ref{ref}); err != nil || len(m) != 0 {
+		w.t.Errorf("crash %d: its reference resolves to %+v, %v", n, m, err)
+	}
+	b, err := w.Base.Bus.Bucket(w.ctx, api.BucketOf("op"))
+	w.must(err)
+	if _, err := b.Get(w.ctx, api.AdmissionKey(string(ref))); !errors.Is(err, bus.ErrNotFound) {
+		w.t.Errorf("crash %d: its gateway lets it in: %v", n, err)
+	}
+}
+
+// begun is the run of a device, which asks once more if the crash came before there was one.
+func (w *world) begun(d *crashed) string {
+	w.t.Helper()
+	for range 2 {
+		page, err := w.admin.ListRuns(w.ctx, "", "")
+		w.must(err)
+		if len(page.Items) > 0 && page.Items[0].Request.Serial == d.r.Serial {
+			return page.Items[0].ID
+		}
+		_ = d.drive()
+	}
+	w.t.Fatal("there is no run")
+	return ""
 }
