@@ -3,12 +3,14 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/castor-iot/castor/agent/device"
 	"github.com/castor-iot/castor/agent/internal/gatewaytest"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/twin"
 )
 
 // running is an agent whose Run is under way.
@@ -290,6 +293,18 @@ func TestRejectionEndsWithItsReason(t *testing.T) {
 	}
 }
 
+func TestStoppedBeforeItCouldConfirm(t *testing.T) {
+	p := gatewaytest.New(t)
+	p.DenyConfirm = 1
+	dir := t.TempDir()
+	a := start(t, p, dir, nil)
+	a.reach(agent.Connected)
+	eventually(t, func() bool { return len(p.Confirms()) == 1 })
+	a.stop()
+	b := start(t, p, dir, func(c *agent.Config) { c.Claim = nil })
+	b.reach(agent.Confirmed)
+}
+
 func TestConfirmsUntilAcknowledged(t *testing.T) {
 	p := gatewaytest.New(t)
 	p.DenyConfirm = 2
@@ -358,24 +373,46 @@ func TestOnlyTheAcknowledgementClears(t *testing.T) {
 func TestAcknowledgementOfWhatWasNotSentIsIgnored(t *testing.T) {
 	p := gatewaytest.New(t)
 	p.Hold = true
-	a := start(t, p, t.TempDir(), nil)
+	var ignored atomic.Int32
+	a := start(t, p, t.TempDir(), func(c *agent.Config) {
+		c.Log = slog.New(&counter{Handler: slog.DiscardHandler, message: "acknowledgement ignored", n: &ignored})
+	})
 	a.reach(agent.Confirmed)
-	a.measure(0, 1)
-	order, err := a.Measure(noon.Add(time.Second), map[string]any{"n": 1})
+	a.measure(0, 1999) // more than may be under way at once
+	measured, err := a.Measure(noon.Add(1999*time.Second), map[string]any{"n": 1999})
 	if err != nil {
 		t.Fatal(err)
 	}
-	far := order
-	far.Seq += 1000
-	p.Ack("dev-p-7", far)
-	far.Epoch++
-	p.Ack("dev-p-7", far)
+	beyond := twin.Order{Epoch: measured.Epoch, Seq: measured.Seq + 1}
+	for _, o := range []twin.Order{measured, beyond, {Epoch: measured.Epoch + 1, Seq: 1}} {
+		p.Ack("dev-p-7", o)
+	}
+	eventually(t, func() bool { return ignored.Load() == 3 })
+	if a.Pending() != 2000 {
+		t.Errorf("%d messages pending, want 2000", a.Pending())
+	}
 	p.Do(func() { p.Hold = false })
 	p.Kick("dev-p-7")
 	a.drain()
-	if got := numbers(t, p); !slices.Equal(got, upTo(2)) {
-		t.Errorf("stored %v", got)
+	if got := numbers(t, p); !slices.Equal(got, upTo(2000)) {
+		t.Errorf("stored %d values", len(got))
 	}
+}
+
+// A counter counts a message's log lines.
+type counter struct {
+	slog.Handler
+	message string
+	n       *atomic.Int32
+}
+
+func (c *counter) Enabled(context.Context, slog.Level) bool { return true }
+
+func (c *counter) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == c.message {
+		c.n.Add(1)
+	}
+	return nil
 }
 
 func TestKinds(t *testing.T) {
@@ -440,6 +477,19 @@ func TestGatewaysOfAnotherCAAreRefused(t *testing.T) {
 		}
 		if n := imposter.Sessions() + len(imposter.Messages()); n != 0 || b.Pending() != 1 {
 			t.Errorf("the imposter got %d messages and sessions; %d are pending", n, b.Pending())
+		}
+	})
+	t.Run("a bundle for another device", func(t *testing.T) {
+		q := gatewaytest.New(t)
+		q.Answer = func(req api.ProvisionRequest) *api.ProvisionAnswer {
+			answer := q.Accept(req)
+			answer.Bundle.Ref = "dev-p-8"
+			return answer
+		}
+		a := start(t, q, "", nil)
+		a.reach(agent.Waiting)
+		if d := a.detail(agent.Waiting); !strings.Contains(d, "not for dev-p-8") {
+			t.Errorf("waits because of %q", d)
 		}
 	})
 	t.Run("a bundle whose certificate another CA signed", func(t *testing.T) {

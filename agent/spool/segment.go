@@ -127,6 +127,9 @@ var create = func(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 }
 
+// fsync makes a file durable; tests watch it.
+var fsync = (*os.File).Sync
+
 // release deletes the segments in front that hold nothing pending. The one being written to stays.
 func (s *Spool) release() {
 	for len(s.segs) > 1 && !s.segs[0].last.After(s.floor) {
@@ -170,7 +173,7 @@ func (s *Spool) syncSoon() {
 
 func (s *Spool) sync() error {
 	s.dirty = false
-	err := s.file.Sync()
+	err := fsync(s.file)
 	if err != nil {
 		s.opt.Log.Error("spool cannot be synced", "error", err)
 	}

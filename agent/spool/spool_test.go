@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -143,6 +144,12 @@ func TestEpochGrowsWhateverHappens(t *testing.T) {
 		before func()
 	}{
 		{"first start", func() {}},
+		{"nothing pending and no clock", func() { clock = time.Time{} }},
+		{"no file at all", func() {
+			for _, f := range files(t, dir) {
+				os.Remove(f)
+			}
+		}},
 		{"clock set back", func() { clock = time.UnixMilli(5) }},
 		{"note lost", func() { os.Remove(filepath.Join(dir, epochFile)) }},
 		{"note damaged", func() { os.WriteFile(filepath.Join(dir, epochFile), []byte("\x00\x00"), 0o600) }},
@@ -158,6 +165,9 @@ func TestEpochGrowsWhateverHappens(t *testing.T) {
 		}
 		last = s.Epoch()
 		put(t, s, 0, 1)
+		if c.name == "first start" {
+			s.Ack(twin.Order{Epoch: last, Seq: 1})
+		}
 		s.Close()
 	}
 }
@@ -229,6 +239,9 @@ func TestCrashAtEveryByteOfTheLastMessage(t *testing.T) {
 			s := open(t, torn, 0)
 			if got := pending(s); !slices.Equal(got, span(0, n)) {
 				t.Fatalf("%s at byte %d: pending are %v", tail.name, cut, got)
+			}
+			if info, err := os.Stat(files(t, torn)[0]); err != nil || info.Size() != s.Stats().Bytes {
+				t.Fatalf("%s at byte %d: the file was not repaired: %v", tail.name, cut, err)
 			}
 			put(t, s, n, 2)
 			s.Close()
@@ -347,6 +360,9 @@ func TestFullDisk(t *testing.T) {
 			create = c.open
 			put(t, s, 10, 10)
 			want(t, s, span(0, 20))
+			if len(s.segs) != 1 {
+				t.Errorf("%d segments after 10 attempts, want the one from before", len(s.segs))
+			}
 			if got := s.Stats().Memory; got != 10 {
 				t.Errorf("%d held in memory, want 10", got)
 			}
@@ -390,6 +406,51 @@ func TestDirectoryRemovedWhileRunning(t *testing.T) {
 	put(t, s, 10, 50)       // into new segments
 	if got := pending(s); got[len(got)-1] != 59 || len(files(t, dir)) == 0 {
 		t.Errorf("pending are %v, segments %v", got, files(t, dir))
+	}
+}
+
+// Messages are synced at once when there was quiet, together when they come fast, and all of them in the end.
+func TestSync(t *testing.T) {
+	usual := fsync
+	t.Cleanup(func() { fsync = usual })
+	var mu sync.Mutex
+	var syncs int
+	var synced int64
+	fsync = func(f *os.File) error {
+		mu.Lock()
+		defer mu.Unlock()
+		syncs++
+		info, err := f.Stat()
+		synced = info.Size()
+		return errors.Join(err, usual(f))
+	}
+	state := func() (int, int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		return syncs, synced
+	}
+	s, err := Open(Options{Dir: t.TempDir(), SyncEvery: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	put(t, s, 0, 1)
+	if n, size := state(); n != 1 || size != s.Stats().Bytes {
+		t.Errorf("after one message %d syncs of %d bytes", n, size)
+	}
+	begin := time.Now()
+	put(t, s, 1, 500)
+	for end := time.Now().Add(10 * time.Second); ; {
+		if _, size := state(); size == s.Stats().Bytes {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the last messages were not synced within 10s")
+		}
+		<-time.After(time.Millisecond)
+	}
+	if n, _ := state(); n > 2+int(time.Since(begin)/(100*time.Millisecond)) {
+		t.Errorf("%d syncs in %v", n, time.Since(begin))
 	}
 }
 
