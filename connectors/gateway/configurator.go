@@ -21,8 +21,13 @@ func (g *Gateway) configure(ctx context.Context) {
 	changed := make(chan struct{}, 1)
 	w := watcher{g: g, changed: changed, told: make(map[string]bool)}
 	var telling sync.WaitGroup
-	defer telling.Wait()
 	telling.Go(func() { g.tell(ctx, changed) })
+	defer func() {
+		telling.Wait()
+		if _, err := g.admitted.save(); err != nil { // what was removed in the last moment must stay out after a restart
+			g.log.Error("gateway stops with changes that are not in its file", "error", err)
+		}
+	}()
 	for ctx.Err() == nil {
 		bucket, err := g.config.Bus.Bucket(ctx, api.BucketOf(g.config.ID))
 		if err == nil {

@@ -131,34 +131,6 @@ func TestAMappingIsAskedForAgainWhenItMayHaveChanged(t *testing.T) {
 	}
 }
 
-func TestAnswersOfTheMapperThatAnEventOvertookAreVoid(t *testing.T) {
-	w := linktest.NewWorld(t)
-	calling, hold := make(chan struct{}, 10), make(chan struct{})
-	w.Platform.OnResolve(func() { calling <- struct{}{}; <-hold })
-	l, _ := run(t, w, &far{}, nil)
-	opened := make(chan struct{})
-	go func() {
-		defer close(opened)
-		l.Open("s-1", "p-1", time.Now(), nil)
-	}()
-	<-calling
-	seen := make(chan struct{}, 1)
-	stop, err := w.Bus.Watch([]event.Topic{event.CredentialChanged}, func(event.Event) { seen <- struct{}{} }, func() {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
-	if err := w.Bus.Publish(t.Context(), event.New("c#1", event.CredentialChanged, "", time.Now(), api.CredentialChanged{Ref: "p-1"})); err != nil {
-		t.Fatal(err)
-	}
-	<-seen // the link's own watch is on the same connection, and came before
-	close(hold)
-	<-opened
-	if n := w.Platform.Calls(resolve); n != 2 {
-		t.Errorf("%d calls, want the first answer to be void and a second call", n)
-	}
-}
-
 func TestAFullLaneHoldsBackAndASessionThatEndsIsFreed(t *testing.T) {
 	w := linktest.NewWorld(t)
 	l, _ := run(t, w, &far{}, func(c *link.Config) { c.Limits = link.Limits{LaneSize: 4_000, Lanes: 1} })
