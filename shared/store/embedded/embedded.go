@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -66,7 +67,7 @@ func Open(dir string, opts ...Option) (*store.DB, error) {
 	db, err := openPebble(dir, lock, s)
 	if err != nil {
 		lock.Close()
-		return nil, fmt.Errorf("%w: %s: %w", store.ErrDamaged, dir, err)
+		return nil, fmt.Errorf("%w: %s: %s", store.ErrDamaged, dir, firstLine(err))
 	}
 	d := &driver{db: db, lock: lock, log: s.log, tables: map[string]*table{}}
 	if err := d.checkFormat(); err != nil {
@@ -84,6 +85,12 @@ func openPebble(dir string, lock *pebble.Lock, s settings) (db *pebble.DB, err e
 		MemTableSize:       memTableSize,
 		FormatMajorVersion: pebble.FormatWALSyncChunks,
 		Logger:             logger{s.log},
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { s.log.Error("embedded database", "err", firstLine(err)) },
+			DataCorruption: func(info pebble.DataCorruptionInfo) {
+				s.log.Error("embedded database is damaged", "file", info.Path, "err", firstLine(info.Details))
+			},
+		},
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -146,10 +153,16 @@ func storeError(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, pebble.ErrCorruption):
-		return fmt.Errorf("%w: %w", store.ErrDamaged, err)
+	case pebble.IsCorruptionError(err):
+		return fmt.Errorf("%w: %s", store.ErrDamaged, firstLine(err))
 	}
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+}
+
+// firstLine leaves out what Pebble adds for its own developers.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
 
 // logger passes on what Pebble reports.
