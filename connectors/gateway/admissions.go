@@ -41,12 +41,10 @@ type state struct {
 	Untold  []api.GatewayApplied `json:"untold,omitempty"`
 }
 
-// openAdmissions reads the file in dir. One that cannot be read is put aside: the bucket has the truth, and until it can be
+// openAdmissions reads the file. One that cannot be read is put aside: the bucket has the truth, and until it can be
 // reached nobody is let in.
-func openAdmissions(dir string, log *slog.Logger) (*admissions, error) {
-	a := &admissions{
-		file: filepath.Join(dir, "admissions.json"), known: make(map[string]admission), untold: make(map[string]api.GatewayApplied),
-	}
+func openAdmissions(file string, log *slog.Logger) (*admissions, error) {
+	a := &admissions{file: file, known: make(map[string]admission), untold: make(map[string]api.GatewayApplied)}
 	b, err := os.ReadFile(a.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return a, nil

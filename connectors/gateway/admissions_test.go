@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"log/slog"
+	"path/filepath"
 	"testing"
 
 	"github.com/castor-iot/castor/connectors/linktest"
@@ -11,7 +12,7 @@ import (
 
 func reopen(t *testing.T, dir string) *admissions {
 	t.Helper()
-	a, err := openAdmissions(dir, slog.New(slog.DiscardHandler))
+	a, err := openAdmissions(filepath.Join(dir, "gw-1.json"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -150,7 +150,7 @@ func TestWhatIsNoAdmissionLetsNobodyIn(t *testing.T) {
 
 func TestADamagedFileIsPutAsideAndTheBucketIsReadAnew(t *testing.T) {
 	w := linktest.NewWorld(t)
-	file := filepath.Join(w.Dir, "admissions.json")
+	file := filepath.Join(w.Dir, w.Gateway+".json")
 	if err := os.WriteFile(file, []byte(`{"seen":7,"cli`), 0o600); err != nil {
 		t.Fatal(err)
 	}

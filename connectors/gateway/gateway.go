@@ -12,6 +12,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,7 +66,7 @@ type Config struct {
 	// TLS is the server's side; for Operational it must require and verify client certificates.
 	TLS *tls.Config
 
-	// Dir is the directory that keeps the admissions for a restart while the bus is away. It is made if missing.
+	// Dir keeps the admissions for a restart while the bus is away, in a file named by the gateway's id. It is made if missing.
 	Dir string
 
 	Bus     *bus.Bus
@@ -90,11 +92,15 @@ type Gateway struct {
 	closing  atomic.Bool
 }
 
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
 // New opens the gateway's address and its admissions file. Nobody is served before Run.
 func New(c Config) (*Gateway, error) {
 	switch {
-	case c.ID == "" || c.Handler == nil || c.Bus == nil || c.Dir == "":
-		return nil, errors.New("gateway needs an id, a handler, a bus and a directory")
+	case !idPattern.MatchString(c.ID):
+		return nil, fmt.Errorf("gateway id %.80q must be 1 to 64 letters, digits, '-' or '_'", c.ID)
+	case c.Handler == nil || c.Bus == nil || c.Dir == "":
+		return nil, fmt.Errorf("gateway %s needs a handler, a bus and a directory", c.ID)
 	case c.Phase != Provisioning && c.Phase != Operational:
 		return nil, fmt.Errorf("gateway %s: phase %q must be %s or %s", c.ID, c.Phase, Provisioning, Operational)
 	case c.TLS == nil:
@@ -115,7 +121,7 @@ func New(c Config) (*Gateway, error) {
 	g := &Gateway{config: c, log: c.Log.With("gateway", c.ID), now: c.Now, listener: c.Listener, guard: newGuard(c.Limits)}
 	g.sessions = &sessions{byClient: make(map[string]*Session)}
 	var err error
-	if g.admitted, err = openAdmissions(c.Dir, g.log); err != nil {
+	if g.admitted, err = openAdmissions(filepath.Join(c.Dir, c.ID+".json"), g.log); err != nil {
 		return nil, fmt.Errorf("gateway %s: %w", c.ID, err)
 	}
 	if g.listener == nil {

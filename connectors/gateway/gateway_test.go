@@ -219,7 +219,8 @@ func TestNewSaysWhatIsMissing(t *testing.T) {
 		"phase":               func(c *gateway.Config) { c.Phase = "other" },
 		"TLS only":            func(c *gateway.Config) { c.TLS = nil },
 		"client certificates": func(c *gateway.Config) { c.TLS = w.CA.Server(t, false) },
-		"an id":               func(c *gateway.Config) { c.ID = "" },
+		"gateway id":          func(c *gateway.Config) { c.ID = "a/b" },
+		"a handler":           func(c *gateway.Config) { c.Handler = nil },
 		"unknown port":        func(c *gateway.Config) { c.Addr = "127.0.0.1:no" },
 	} {
 		c := good

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,7 @@ type Config struct {
 	// Gateway describes the IoT gateway whose devices come by this link. ID, Phase, Protocol and URL are needed.
 	Gateway api.Gateway
 
+	// API calls the functions. Without an HTTP client it gets one that keeps as many connections as the link has calls.
 	API      *api.Client
 	Bus      *bus.Bus
 	Protocol Protocol
@@ -121,6 +123,11 @@ func New(c Config) (*Link, error) {
 	l := &Link{config: c, limits: c.Limits.withDefaults(), log: c.Log.With("gateway", c.Gateway.ID), now: c.Now}
 	l.services = newServices(c.API)
 	routed := *c.API
+	if routed.HTTP == nil { // Go's default keeps two connections per host, and would make new ones for each batch
+		routed.HTTP = &http.Client{Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: l.limits.Lanes + l.limits.Requests + 4, IdleConnTimeout: time.Minute,
+		}}
+	}
 	routed.Route = l.services.route
 	l.api = &routed
 	l.mappings = newMappings(l)
@@ -165,6 +172,9 @@ func (l *Link) Run(ctx context.Context) error {
 	}
 	l.stop()
 	resolving.Wait()
+	if l.config.API.HTTP == nil {
+		l.api.HTTP.CloseIdleConnections()
+	}
 	return nil
 }
 

@@ -184,6 +184,21 @@ func TestAcknowledgementsComeInOrder(t *testing.T) {
 	linktest.Eventually(t, "the device is told", func() bool { return slices.Contains(f.told(), twin.Order{Epoch: 1, Seq: 2}) })
 }
 
+// A confirmation has no order: that nobody takes it says nothing of the messages around it.
+func TestAConfirmationThatNobodyTakesStopsNothing(t *testing.T) {
+	w, f := linktest.NewWorld(t), &far{}
+	w.Platform.Fail("twin-provision", http.StatusServiceUnavailable)
+	l, _ := run(t, w, f, func(c *link.Config) { c.Limits.Confirm = 100 * time.Millisecond })
+	s := l.Open("s-1", "p-1", time.Now(), nil)
+	var got acks
+	s.Confirm(got.of("confirm"))
+	publish(s, `{"epoch":1,"seq":1}`, got.of("message"))
+	linktest.Eventually(t, "the device is told of the message", func() bool { return slices.Contains(f.told(), twin.Order{Epoch: 1, Seq: 1}) })
+	if list := got.list(); !slices.Equal(list, []string{"confirm false", "message true"}) {
+		t.Errorf("acknowledged %v", list)
+	}
+}
+
 func TestOrdersAreAssignedWhereADeviceHasNone(t *testing.T) {
 	w, f := linktest.NewWorld(t), &far{}
 	l, _ := run(t, w, f, nil)

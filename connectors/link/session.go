@@ -30,7 +30,7 @@ type Session struct {
 	tickets []*ticket  // in the order of reception
 	stored  twin.Order // newest of the device's orders that is stored with all before it
 	news    bool       // the device is to be told of stored
-	hole    bool       // something was not stored: nothing after it may be told
+	hole    bool       // something with an order was not stored: nothing after it may be told
 }
 
 // A ticket is one packet of a device that waits to be acknowledged.
@@ -58,25 +58,26 @@ func (s *Session) resolve() (known, ok bool) {
 	}
 	s.mapping = m
 	if !s.announced {
-		s.announced = true
-		s.presence(true)
+		s.announced = s.presence(true, false)
 	}
 	return true, true
 }
 
-func (s *Session) presence(connected bool) {
+// presence sends that the device is there or gone. The latter is forced into the lane: there are never more of them than
+// of the former, which waited.
+func (s *Session) presence(connected, force bool) bool {
 	now := s.link.now().UTC().Truncate(time.Millisecond)
 	t := s.begin(1, nil, func(bool) {})
-	s.put(&item{ticket: t, message: telemetry.Message{
+	return s.put(&item{ticket: t, message: telemetry.Message{
 		Twin: s.mapping.Twin, Generation: s.mapping.Generation, Kind: telemetry.Presence, Received: now, Assigned: true,
 		Session: s.ID, Gateway: s.link.config.Gateway.ID, Samples: []telemetry.Sample{{Property: "connected", Value: connected}},
-	}}, true)
+	}}, force)
 }
 
 // Close ends the session and announces that the device is gone.
 func (s *Session) Close() {
 	if s.announced {
-		s.presence(false)
+		s.presence(false, true)
 	}
 }
 
@@ -137,15 +138,17 @@ func (s *Session) order(m *telemetry.Message) {
 	m.Order = twin.Order{Epoch: s.since.UnixMilli(), Seq: s.seq}
 }
 
-func (s *Session) put(it *item, force bool) {
+func (s *Session) put(it *item, force bool) bool {
 	key := string(it.message.Twin)
 	if key == "" {
 		key = string(s.Ref)
 	}
-	if !s.link.laneOf(key).put(it, force, s.done) {
-		s.link.count.lost.Add(1)
-		it.ticket.finish(false)
+	if s.link.laneOf(key).put(it, force, s.done) {
+		return true
 	}
+	s.link.count.lost.Add(1)
+	it.ticket.finish(false)
+	return false
 }
 
 // begin gives out a ticket for n messages; order is the newest that the device gave in them, nil if none.
@@ -168,10 +171,10 @@ func (t *ticket) finish(stored bool) {
 		first := s.tickets[0]
 		s.tickets[0] = nil
 		s.tickets = s.tickets[1:]
-		s.hole = s.hole || first.failed
-		if first.order != nil && !s.hole {
-			s.news = true
-			if first.order.After(s.stored) {
+		if first.order != nil {
+			s.hole = s.hole || first.failed
+			s.news = s.news || !s.hole
+			if !s.hole && first.order.After(s.stored) {
 				s.stored = *first.order
 			}
 		}

@@ -43,7 +43,7 @@ type Platform struct {
 func (p *Platform) Serve(t testing.TB) *api.Client {
 	s := httptest.NewServer(p)
 	t.Cleanup(s.Close)
-	return &api.Client{URL: s.URL, HTTP: s.Client()}
+	return &api.Client{URL: s.URL}
 }
 
 // OnIngest lets f answer batches: an outcome per message, or a status of 400 and above. nil stores everything. f may block.
@@ -134,7 +134,7 @@ func (p *Platform) Overlaps() int {
 	return p.overlaps
 }
 
-// Requests, Confirmed, Gateways and Advertised are what was asked of the other functions.
+// Requests are the provisioning requests that came.
 func (p *Platform) Requests() []api.ProvisionRequest {
 	p.mu.Lock()
 	defer p.mu.Unlock()
