@@ -1,9 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/telemetry"
@@ -79,9 +82,41 @@ func (c *Client) Aggregate(ctx context.Context, q HistoryQuery) (out Page[Bucket
 	return out, c.Call(ctx, "GET", "twin-history", "/twins/"+url.PathEscape(string(q.Twin))+q.values(""), nil, &out)
 }
 
-// HistoryCSV is History or Aggregate (when Step is set) as text/csv.
+// HistoryCSV is History or Aggregate (when Step is set) as text/csv: all pages of it, at most 64 MiB.
 func (c *Client) HistoryCSV(ctx context.Context, q HistoryQuery) ([]byte, error) {
-	var out Raw
-	err := c.Call(ctx, "GET", "twin-history", "/twins/"+url.PathEscape(string(q.Twin))+q.values("csv"), nil, &out)
-	return out.Body, err
+	var all []byte
+	for {
+		resp, err := c.Do(ctx, "GET", "twin-history", "/twins/"+url.PathEscape(string(q.Twin))+q.values("csv"), nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		page, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+		resp.Body.Close()
+		if err != nil {
+			return nil, fmt.Errorf("history of %s: %w: %w", q.Twin, ErrUnavailable, err)
+		}
+		if all != nil { // the header is there already
+			_, page, _ = bytes.Cut(page, []byte("\n"))
+		}
+		if all = append(all, page...); len(all) >= maxAnswer {
+			return nil, fmt.Errorf("history of %s: %w: more than %d bytes; ask for a shorter range", q.Twin, ErrTooLarge, maxAnswer)
+		}
+		if q.Cursor = nextOf(resp.Header.Get("Link")); q.Cursor == "" {
+			return all, nil
+		}
+	}
+}
+
+// nextOf is the cursor in a Link header (RFC 8288) that names a next page.
+func nextOf(link string) string {
+	target, ok := strings.CutSuffix(link, `>; rel="next"`)
+	if !ok {
+		return ""
+	}
+	_, values, _ := strings.Cut(target, "?")
+	v, err := url.ParseQuery(values)
+	if err != nil {
+		return ""
+	}
+	return v.Get("cursor")
 }
