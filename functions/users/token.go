@@ -65,7 +65,7 @@ func (u *users) exchange(ctx context.Context, c *faas.Call, in api.Exchange) (ap
 	case !partPattern.MatchString(in.Audience) || in.Audience == userAudience:
 		return api.Token{}, api.Invalid("audience %.80q must be the name of the one function to be called", in.Audience)
 	}
-	key, err := u.p.Secrets(platform.SecretParts)
+	key, err := u.p.Key(platform.SecretParts)
 	if err != nil {
 		return api.Token{}, err
 	}

@@ -58,6 +58,9 @@ type Caller struct {
 	For *Caller `json:"for,omitempty"`
 }
 
+// known tells whether the caller is anybody: the zero Caller is not.
+func (c Caller) known() bool { return c.Kind == User || c.Kind == Service || c.Kind == Part }
+
 // Is tells whether the caller is a user or service account with one of roles.
 func (c Caller) Is(roles ...Role) bool {
 	return (c.Kind == User || c.Kind == Service) && slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(c.Roles, r) })
@@ -153,6 +156,8 @@ func Decide(c Caller, right Right, o Object, grants []Grant) Decision {
 		c.For = nil
 	}
 	switch {
+	case !c.known():
+		return Decision{false, "nobody is signed in"}
 	case c.Kind == Part:
 		// Which operations a part may call is declared at each operation; there it acts on any object.
 		return Decision{true, "part " + c.ID + " of the platform is allowed this operation"}
@@ -190,7 +195,10 @@ func Visible(c Caller, grants []Grant) Scope {
 	if c.For != nil {
 		c = *c.For
 	}
-	if c.Kind == Part || c.Is(Maintainer) {
+	switch {
+	case !c.known():
+		return Scope{}
+	case c.Kind == Part, c.Is(Maintainer):
 		return Scope{All: true}
 	}
 	s := Scope{Groups: slices.Clone(c.Groups)}

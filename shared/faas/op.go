@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 	"time"
 
@@ -107,7 +108,7 @@ func JSON(body []byte, in any) error {
 	if err := d.Decode(in); err != nil {
 		var te *json.UnmarshalTypeError
 		if errors.As(err, &te) && te.Field != "" {
-			return api.Invalid("field %s must be a %s, not a %s", te.Field, te.Type, te.Value)
+			return api.Invalid("field %s must be %s, not %s", te.Field, wordFor(te.Type), te.Value)
 		}
 		return api.Invalid("the body is not the JSON expected here: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
@@ -115,6 +116,26 @@ func JSON(body []byte, in any) error {
 		return api.Invalid("there is something behind the JSON value")
 	}
 	return nil
+}
+
+// wordFor says in words what JSON a Go type is read from.
+func wordFor(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return wordFor(t.Elem())
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.Map, reflect.Struct:
+		return "an object"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	default:
+		return "a whole number within its bounds"
+	}
 }
 
 func tooLarge(limit int) error {

@@ -32,6 +32,18 @@ const (
 // ErrNoSecret tells that there is no secret of that name.
 var ErrNoSecret = errors.New("no such secret")
 
+// minKey is how many bytes a secret must have that keys are made of.
+const minKey = 16
+
+// Key is a secret that keys are made of. It returns an error for one that is too short to be random.
+func (p *Platform) Key(name string) ([]byte, error) {
+	key, err := p.Secrets(name)
+	if err == nil && len(key) < minKey {
+		return nil, fmt.Errorf("secret %s has %d bytes; it must have %d random ones or more", name, len(key), minKey)
+	}
+	return key, err
+}
+
 // PartSecret names the secret of a part.
 func PartSecret(part, gateway string) string {
 	if gateway != "" {
@@ -54,11 +66,14 @@ func SecretFiles(dir string) Secrets {
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("%w: %s in %s", ErrNoSecret, name, dir)
 		}
-		return bytes.TrimSpace(b), err
+		if b = bytes.TrimSpace(b); err == nil && len(b) == 0 {
+			return nil, fmt.Errorf("%w: %s in %s is empty", ErrNoSecret, name, dir)
+		}
+		return b, err
 	}
 }
 
-// Seal encrypts a secret that must be kept (AES-256-GCM under SecretSeal). what is bound into it: a value moved to another
+// Seal encrypts a secret that must be kept (AES-256-GCM under SecretSeal). what names the place; it is bound into it: a value moved to another
 // place does not open.
 func (p *Platform) Seal(what string, plain []byte) ([]byte, error) {
 	g, err := p.sealer()
@@ -87,7 +102,7 @@ func (p *Platform) Unseal(what string, sealed []byte) ([]byte, error) {
 }
 
 func (p *Platform) sealer() (cipher.AEAD, error) {
-	key, err := p.Secrets(SecretSeal)
+	key, err := p.Key(SecretSeal)
 	if err != nil {
 		return nil, err
 	}
