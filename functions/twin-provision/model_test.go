@@ -175,6 +175,25 @@ func TestWhoSeesARun(t *testing.T) {
 	}
 }
 
+// A twin that is given to another group takes its run with it.
+func TestAGivenTwinTakesItsRunAlong(t *testing.T) {
+	w := start(t)
+	w.identity("P-1")
+	run, _ := w.provision(w.request(w.claim(api.NewClaim{}), "P-1"))
+	before, after := w.User("olga", []access.Role{access.Owner}, "press"), w.User("otto", []access.Role{access.Owner}, "paint")
+	_, err := w.admin.UpdateTwin(w.ctx, "p-1", 0, map[string]any{"owner": "paint"})
+	w.must(err)
+	if page, err := before.ListRuns(w.ctx, "", ""); err != nil || len(page.Items) != 0 {
+		t.Errorf("the group that had it sees %+v, %v", page, err)
+	}
+	if _, err := before.GetRun(w.ctx, run.ID); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("the group that had it: %v", err)
+	}
+	if page, err := after.ListRuns(w.ctx, "p-1", ""); err != nil || len(page.Items) != 1 {
+		t.Errorf("the group that has it sees %+v, %v", page, err)
+	}
+}
+
 // Deleting a twin by hand ends all that provisioning has made for it, and its device may come in again.
 func TestADeletedTwinEndsItsRun(t *testing.T) {
 	w := start(t)

@@ -3,6 +3,7 @@ package twinprovision
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,7 +86,32 @@ func (f *function) listRuns(ctx context.Context, c *faas.Call, _ faas.None) (api
 	if err != nil {
 		return api.Page[provision.Run]{}, err
 	}
-	return f.pageOf(ctx, parts, limit, c.Query.Get("cursor"))
+	page, err := f.pageOf(ctx, parts, limit, c.Query.Get("cursor"))
+	if err != nil {
+		return page, err
+	}
+	page.Items, err = f.allowed(ctx, c, page.Items)
+	return page, err
+}
+
+// allowed leaves out the runs of twins that were given to others since.
+func (f *function) allowed(ctx context.Context, c *faas.Call, runs []provision.Run) ([]provision.Run, error) {
+	scope, err := f.p.Visible(ctx, c.Caller)
+	if err != nil || scope.All {
+		return runs, err
+	}
+	var ids []string
+	for _, r := range runs {
+		if r.Twin != "" {
+			ids = append(ids, string(r.Twin))
+		}
+	}
+	twins, err := f.twins.GetMany(ctx, ids)
+	others := map[twin.ID]bool{}
+	for i := range twins {
+		others[twins[i].ID] = twins[i].Deleted.IsZero() && !scope.Allows(access.Twin(&twins[i]))
+	}
+	return slices.DeleteFunc(runs, func(r provision.Run) bool { return others[r.Twin] }), err
 }
 
 // visible returns the queries that together find what the caller may see, and nothing else, each run once.
