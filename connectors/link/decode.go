@@ -2,6 +2,7 @@ package link
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,8 +25,8 @@ type envelope struct {
 
 // Decode makes platform messages of a payload of the wire contract: one object, or an array of them, in JSON or CBOR; logs
 // may be plain text. What cannot be decoded becomes a message of kind Undecoded, which of an array is that element alone.
-// Set are Kind, Time, Order, Assigned, Samples, Reason and, also where it was decoded, Raw. The last part of topic names
-// the app of a log.
+// Set are Kind, Time, Order (only marked as Assigned where the device gives none), Samples, Reason and, also where it was
+// decoded, Raw. The last part of topic names the app of a log.
 func Decode(kind telemetry.Kind, topic string, payload []byte) []telemetry.Message {
 	app := topic[strings.LastIndexByte(topic, '/')+1:]
 	if kind == telemetry.Log && utf8.Valid(payload) && !structured(payload) {
@@ -39,7 +40,9 @@ func Decode(kind telemetry.Kind, topic string, payload []byte) []telemetry.Messa
 	for i, raw := range elements {
 		m, err := decode(kind, app, raw, parse)
 		if err != nil {
+			order := m.Order // where it could be read: the device waits to hear of this number
 			m = undecoded(raw, err.Error())
+			m.Order = order
 		}
 		m.Raw = raw
 		messages[i] = m
@@ -57,7 +60,7 @@ func undecoded(raw []byte, reason string) telemetry.Message {
 	if len(reason) > 500 {
 		reason = strings.ToValidUTF8(reason[:500], "")
 	}
-	return telemetry.Message{Kind: telemetry.Undecoded, Raw: raw, Reason: reason, Assigned: true}
+	return telemetry.Message{Kind: telemetry.Undecoded, Raw: raw, Reason: reason, Order: twin.Order{Assigned: true}}
 }
 
 func line(app string, text []byte) telemetry.Message {
@@ -65,19 +68,17 @@ func line(app string, text []byte) telemetry.Message {
 	if err := telemetry.Normalise(samples); err != nil {
 		return undecoded(text, err.Error())
 	}
-	return telemetry.Message{Kind: telemetry.Log, Samples: samples, Raw: text, Assigned: true}
+	return telemetry.Message{Kind: telemetry.Log, Samples: samples, Raw: text, Order: twin.Order{Assigned: true}}
 }
 
 func decode(kind telemetry.Kind, app string, raw []byte, parse func([]byte) (envelope, error)) (telemetry.Message, error) {
 	e, err := parse(raw)
-	if err != nil {
-		return telemetry.Message{}, err
-	}
-	m := telemetry.Message{Kind: kind}
-	if m.Time, err = timeOf(e.time); err != nil {
+	order, bad := orderOf(e.epoch, e.seq)
+	m := telemetry.Message{Kind: kind, Order: order}
+	if err = cmp.Or(err, bad); err != nil {
 		return m, err
 	}
-	if m.Order, m.Assigned, err = orderOf(e.epoch, e.seq); err != nil {
+	if m.Time, err = timeOf(e.time); err != nil {
 		return m, err
 	}
 	switch kind {
@@ -94,7 +95,9 @@ func decode(kind telemetry.Kind, app string, raw []byte, parse func([]byte) (env
 			e.data["level"] = "info"
 		}
 	}
-	m.Samples, err = telemetry.Flatten(e.data)
+	if _, err = floats(e.data); err == nil {
+		m.Samples, err = telemetry.Flatten(e.data)
+	}
 	return m, err
 }
 
@@ -159,11 +162,7 @@ func fromJSON(raw []byte) (envelope, error) {
 	if err := d.Decode(&m); err != nil || m == nil {
 		return e, errors.New("the payload is not a JSON object")
 	}
-	if err := e.take(m); err != nil {
-		return e, err
-	}
-	_, err := floats(e.data)
-	return e, err
+	return e, e.take(m)
 }
 
 // floats makes float64 of what UseNumber left as text.
@@ -256,17 +255,17 @@ func timeOf(v any) (t time.Time, err error) {
 }
 
 // orderOf reads a device's order; one that lacks a part of it has none.
-func orderOf(epoch, seq any) (o twin.Order, assigned bool, err error) {
+func orderOf(epoch, seq any) (o twin.Order, err error) {
 	if epoch == nil || seq == nil {
-		return o, true, nil
+		return twin.Order{Assigned: true}, nil
 	}
 	var okEpoch, okSeq bool
 	o.Epoch, okEpoch = whole(epoch)
 	o.Seq, okSeq = whole(seq)
 	if !okEpoch || !okSeq || o.Epoch < 0 || o.Seq < 0 {
-		return twin.Order{}, true, errors.New("epoch and seq must be whole numbers from 0")
+		return twin.Order{Assigned: true}, errors.New("epoch and seq must be whole numbers from 0")
 	}
-	return o, false, nil
+	return o, nil
 }
 
 func whole(v any) (int64, bool) {

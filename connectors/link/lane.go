@@ -125,12 +125,13 @@ func (a *lane) take(ctx context.Context, limit int) []*item {
 // run works until ctx ends, or the lane drains and is empty.
 func (a *lane) run(ctx context.Context) {
 	defer a.abandon()
-	limit, tries, longest := a.link.limits.Batch, 0, a.link.limits.Backoff
+	limit, tries := a.link.limits.Batch, 0
 	for {
 		batch := a.take(ctx, limit)
 		if batch == nil {
 			return
 		}
+		longest := a.link.limits.Backoff
 		outcomes, err := a.call(ctx, batch)
 		switch {
 		case err == nil:
@@ -139,7 +140,7 @@ func (a *lane) run(ctx context.Context) {
 				continue
 			}
 			tries++ // everything is to be sent again; twin-ingest is there, and means soon
-			longest = min(time.Second, a.link.limits.Backoff)
+			longest = min(time.Second, longest)
 		case unreadable(err) && len(batch) > 1:
 			limit = len(batch) / 2 // until the message is found that twin-ingest will not read
 			continue
@@ -148,7 +149,6 @@ func (a *lane) run(ctx context.Context) {
 			continue
 		default:
 			tries++
-			longest = a.link.limits.Backoff
 			if tries == 1 || tries%10 == 0 {
 				a.link.log.Warn("messages wait, twin-ingest does not take them", "waiting", a.waiting(), "tries", tries, "error", err)
 			}

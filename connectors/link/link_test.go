@@ -214,14 +214,14 @@ func TestOrdersAreAssignedWhereADeviceHasNone(t *testing.T) {
 	linktest.Eventually(t, "all are stored", func() bool { return len(w.Platform.Stored("")) == 7 })
 	show := func(ref string) (out []string) {
 		for _, m := range w.Platform.Stored(twin.ID("twin-" + ref)) {
-			out = append(out, fmt.Sprint(m.Kind, " ", m.Order.Epoch, "/", m.Order.Seq, " ", m.Assigned))
+			out = append(out, fmt.Sprint(m.Kind, " ", m.Order.Epoch, "/", m.Order.Seq, " ", m.Order.Assigned))
 		}
 		return out
 	}
-	if got := show("p-1"); !slices.Equal(got, []string{"telemetry 1774087200000/1 true", "telemetry 1774087200000/2 true", "log 0/0 true", "telemetry 1774087200000/3 true"}) {
+	if got := show("p-1"); !slices.Equal(got, []string{"telemetry 1774087200000/2 true", "telemetry 1774087200000/3 true", "log 1774087200000/4 true", "telemetry 1774087200000/5 true"}) {
 		t.Errorf("a device without an order: %v", got)
 	}
-	if got := show("p-2"); !slices.Equal(got, []string{"log 0/0 true", "telemetry 4/7 false", "telemetry 4/7 true"}) {
+	if got := show("p-2"); !slices.Equal(got, []string{"log 1774087200000/2 true", "telemetry 4/7 false", "telemetry 1774087200000/3 true"}) {
 		t.Errorf("a device that forgets its order now and then: %v", got)
 	}
 	linktest.Eventually(t, "the device with an order is told", func() bool { return len(f.told()) > 0 })

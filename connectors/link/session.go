@@ -24,7 +24,6 @@ type Session struct {
 	mapping   api.Mapping // as last resolved
 	announced bool        // presence was sent
 	seq       int64       // last assigned
-	own       *twin.Order // last that the device gave; nil if none
 
 	mu      sync.Mutex
 	tickets []*ticket  // in the order of reception
@@ -69,7 +68,7 @@ func (s *Session) presence(connected, force bool) bool {
 	now := s.link.now().UTC().Truncate(time.Millisecond)
 	t := s.begin(1, nil, func(bool) {})
 	return s.put(&item{ticket: t, message: telemetry.Message{
-		Twin: s.mapping.Twin, Generation: s.mapping.Generation, Kind: telemetry.Presence, Received: now, Assigned: true,
+		Twin: s.mapping.Twin, Generation: s.mapping.Generation, Kind: telemetry.Presence, Received: now, Order: s.next(),
 		Session: s.ID, Gateway: s.link.config.Gateway.ID, Samples: []telemetry.Sample{{Property: "connected", Value: connected}},
 	}}, force)
 }
@@ -99,8 +98,9 @@ func (s *Session) Publish(kind telemetry.Kind, topic string, payload []byte, rec
 	var newest *twin.Order
 	for i := range messages {
 		m := &messages[i]
-		s.order(m)
-		if !m.Assigned && (newest == nil || m.Order.After(*newest)) {
+		if m.Order.Assigned {
+			m.Order = s.next()
+		} else if newest == nil || m.Order.After(*newest) {
 			newest = &m.Order
 		}
 		m.Received, m.Session, m.Gateway, m.Topic = received, s.ID, s.link.config.Gateway.ID, topic
@@ -118,24 +118,10 @@ func (s *Session) Publish(kind telemetry.Kind, topic string, payload []byte, rec
 	}
 }
 
-// order assigns an order to what has none. A device that has shown its own gets that one again, because one of ours would
-// be newer than all to come; and only what can change the current state needs one.
-func (s *Session) order(m *telemetry.Message) {
-	if !m.Assigned {
-		s.own = &m.Order
-		return
-	}
-	switch m.Kind {
-	case telemetry.Telemetry, telemetry.State, telemetry.Event:
-	default:
-		return
-	}
-	if s.own != nil {
-		m.Order = *s.own
-		return
-	}
+// next is the order of a message whose device gives none.
+func (s *Session) next() twin.Order {
 	s.seq++
-	m.Order = twin.Order{Epoch: s.since.UnixMilli(), Seq: s.seq}
+	return twin.Order{Epoch: s.since.UnixMilli(), Seq: s.seq, Assigned: true}
 }
 
 func (s *Session) put(it *item, force bool) bool {

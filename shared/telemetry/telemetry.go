@@ -35,10 +35,8 @@ type Message struct {
 	Time     time.Time `json:"time,omitzero"`
 	Received time.Time `json:"received"`
 
-	// Order is the device's. Where a device has none, its connector gives one per session and sets Assigned: such an order
-	// is good for the current state only, and a message that is sent again gets another (history goes by its content).
-	Order    twin.Order `json:"order"`
-	Assigned bool       `json:"assigned,omitempty"`
+	// Order is the device's, or the connector's if Order.Assigned.
+	Order twin.Order `json:"order"`
 
 	// Session is the id of the connection it came by, Gateway that of the gateway.
 	Session string `json:"session,omitempty"`
