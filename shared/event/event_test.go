@@ -1,119 +1,86 @@
 package event
 
 import (
-	"encoding/json"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 )
 
-var noon = time.Date(2026, 3, 21, 12, 0, 0, 123456789, time.FixedZone("CET", 3600))
+var noon = time.Date(2026, 3, 21, 12, 0, 0, 0, time.UTC)
 
-func TestEvent(t *testing.T) {
-	e := New("pump-7#0", AlarmRaised, "pump-7", noon, map[string]int{"n": 1})
-	if e.At.Location() != time.UTC || e.At.Nanosecond() != 123000000 {
-		t.Errorf("made at %v, want UTC cut to milliseconds", e.At)
-	}
-	b, err := json.Marshal(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var back Event
-	var data map[string]int
-	if err := json.Unmarshal(b, &back); err != nil || back.ID != e.ID || !back.At.Equal(e.At) {
-		t.Errorf("%+v, %v", back, err)
-	}
-	if err := back.Decode(&data); err != nil || data["n"] != 1 {
-		t.Errorf("%v, %v", data, err)
-	}
-	if err := back.Decode(&struct{ N string }{}); err == nil {
-		t.Error("data of another shape is taken")
-	}
-	defer func() {
-		if recover() == nil {
-			t.Error("data that cannot be JSON is taken")
-		}
-	}()
-	New("x", AlarmRaised, "", noon, func() {})
-}
-
-func ids(o Outbox) (s []string) {
-	for _, e := range o.Pending {
-		s = append(s, e.ID[strings.IndexByte(e.ID, ':')+1:])
-	}
-	return s
-}
-
-// A number must never be used again: consumers drop what they have seen.
-func TestOutboxNumbersOnlyGrow(t *testing.T) {
+func TestNumbersAreNeverUsedTwice(t *testing.T) {
 	var o Outbox
 	seen := map[string]bool{}
-	for i := range 10 {
-		o.Add("pump-7", TwinChanged, "pump-7", noon, i)
-		o.Coalesce("pump-7", TwinChanged, "pump-7", noon, "same")
-		for _, id := range ids(o)[len(o.Pending)-1:] {
-			if seen[id] {
-				t.Fatalf("id %s again", id)
-			}
-			seen[id] = true
-		}
+	for i := range 20 {
 		if i%3 == 0 {
+			o.Coalesce("d", TwinChanged, "d", noon, "live")
+		} else {
+			o.Add("d", AlarmRaised, "d", noon, i)
+		}
+		for _, e := range o.Pending[len(o.Pending)-1:] {
+			if seen[e.ID] {
+				t.Fatalf("%s is used twice", e.ID)
+			}
+			seen[e.ID] = true
+		}
+		if i%4 == 0 {
 			o.Clear(o.Pending)
 		}
 	}
-	if o.Next != 20 {
-		t.Errorf("the next number is %d, want 20", o.Next)
-	}
 }
 
-func TestOutboxClear(t *testing.T) {
+func TestCoalesceKeepsTheNewestOfWhatSaysTheSame(t *testing.T) {
 	var o Outbox
-	o.Add("p", TwinChanged, "p", noon, 1)
-	o.Add("p", TwinChanged, "p", noon.Add(time.Second), 2)
-	published := append([]Event(nil), o.Pending...)
-	o.Add("p", TwinChanged, "p", noon.Add(2*time.Second), 3) // comes while the others are published
-	o.Clear(published)
-	if got := fmt.Sprint(ids(o)); got != "[p#2]" || !o.Since.Equal(o.Pending[0].At) {
-		t.Errorf("left are %s since %v", got, o.Since)
+	o.Coalesce("d", TwinChanged, "d", noon, "live")
+	o.Add("d", AlarmRaised, "d", noon.Add(time.Second), 1)
+	o.Coalesce("d", TwinChanged, "d", noon.Add(2*time.Second), "definition")
+	before := o.Pending[0] // being published
+	for i := range 100 {
+		o.Coalesce("d", TwinChanged, "d", noon.Add(time.Duration(3+i)*time.Second), "live")
 	}
-	o.Clear(published) // by the sweep, at the same time
-	if len(o.Pending) != 1 {
-		t.Error("clearing twice takes what is not published")
+	if len(o.Pending) != 3 || o.Full() || !o.Since.Equal(noon) {
+		t.Errorf("%d are pending since %s, want 3 since noon", len(o.Pending), o.Since)
+	}
+	o.Clear([]Event{before})
+	if len(o.Pending) != 3 {
+		t.Error("what was published before the last change stands for that change too")
+	}
+	o.Clear(o.Pending[:1])
+	if len(o.Pending) != 2 || !o.Since.Equal(o.Pending[0].At) {
+		t.Errorf("after clearing one: %+v", o)
 	}
 	o.Clear(o.Pending)
-	if len(o.Pending) != 0 || !o.Since.IsZero() {
-		t.Errorf("empty it is %+v; the sweep would find it for ever", o)
+	if len(o.Pending) != 0 || !o.Since.IsZero() || o.Next == 0 {
+		t.Errorf("after clearing all: %+v", o)
 	}
 }
 
-func TestOutboxCoalesce(t *testing.T) {
-	var o Outbox
-	o.Add("p", AlarmRaised, "p", noon, "alarm")
-	for i := range 200 {
-		o.Coalesce("p", TwinChanged, "p", noon.Add(time.Duration(i)*time.Second), "live")
-	}
-	o.Coalesce("p", TwinChanged, "p", noon, "definition")
-	if got := fmt.Sprint(ids(o)); got != "[p#0 p#200 p#201]" {
-		t.Errorf("pending are %s", got)
-	}
-	if !o.Since.Equal(o.Pending[0].At) {
-		t.Errorf("since %v; the oldest is of %v", o.Since, o.Pending[0].At)
-	}
-	if o.Full() {
-		t.Error("what repeats fills the outbox")
-	}
-}
-
-func TestOutboxFull(t *testing.T) {
+func TestFull(t *testing.T) {
 	var o Outbox
 	for i := range MaxPending {
 		if o.Full() {
 			t.Fatalf("full with %d", i)
 		}
-		o.Add("p", TwinChanged, "p", noon, i)
+		o.Add("d", Topic(fmt.Sprint("t", i)), "", noon, nil)
 	}
 	if !o.Full() {
-		t.Errorf("not full with %d", len(o.Pending))
+		t.Error("it is never full")
 	}
+}
+
+func TestAnEventCarriesItsData(t *testing.T) {
+	e := New("d#1", Audit, "d", time.Date(2026, 1, 1, 1, 0, 0, 1_999_999, time.FixedZone("", 3600)), map[string]int{"a": 1})
+	var got map[string]int
+	if err := e.Decode(&got); err != nil || got["a"] != 1 || e.At.Nanosecond() != 1_000_000 || e.At.Location() != time.UTC {
+		t.Errorf("%+v %v, %v", e, got, err)
+	}
+	if err := e.Decode(new(string)); err == nil {
+		t.Error("it was read as text")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a channel became JSON")
+		}
+	}()
+	New("d#2", Audit, "d", noon, make(chan int))
 }
