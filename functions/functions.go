@@ -37,7 +37,7 @@ type Function struct {
 
 // All lists the functions by name.
 var All = []Function{
-	{Name: "alerts", New: alerts.New, Topics: "alarm.raised,alarm.cleared", Schedule: "@every 5s", Capabilities: "alarms,sweep"},
+	{Name: "alerts", New: alerts.New, Topics: "alarm.raised,alarm.cleared,twin.deleted", Schedule: "@every 2s", Capabilities: "alarms,sweep"},
 	{Name: "authorization", New: authorization.New, Topics: "audit,twin.deleted", Capabilities: "authorization,sweep"},
 	{Name: "configurations", New: configurations.New, Capabilities: "configurations"},
 	{Name: "credentials", New: credentials.New, Topics: "twin.deleted", Capabilities: "credentials.resolve,certificates,claims,sweep"},
@@ -46,7 +46,7 @@ var All = []Function{
 	{Name: "identities", New: identities.New, Capabilities: "identities"},
 	{Name: "twin-history", New: twinhistory.New, Capabilities: "history"},
 	{Name: "twin-ingest", New: twiningest.New, Capabilities: "ingest,sweep"},
-	{Name: "twin-monitor", New: twinmonitor.New, Schedule: "@every 5s", Capabilities: "rules,sweep"},
+	{Name: "twin-monitor", New: twinmonitor.New, Topics: "twin.deleted", Schedule: "@every 5s", Capabilities: "rules,sweep"},
 	{Name: "twin-provision", New: twinprovision.New, Topics: "gateway.applied,twin.deleted", Schedule: "@every 2s", Capabilities: "provision,sweep"},
 	{Name: "twin-watchdog", New: twinwatchdog.New, Schedule: "@every 10s", Capabilities: "watchdog"},
 	{Name: "twins", New: twins.New, Capabilities: "twins,sweep"},

@@ -65,7 +65,7 @@ func runUp(cmd *cobra.Command, flags up.Config) error {
 	}
 	ctx := cmd.Context()
 	t := newTerminal(cmd.OutOrStdout())
-	config.Tell = t.phase
+	config.Tell, config.Version = t.phase, version
 	begin := time.Now()
 	t.title("Castor " + version)
 	c, err := up.Start(ctx, config)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type World struct {
 	Admin  *api.Client
 
 	password string
+	ahead    atomic.Int64 // how far the platform's clock is ahead, in nanoseconds
 	mu       sync.Mutex
 	owners   map[string]bool
 }
@@ -42,7 +44,7 @@ func NewWorld(t *testing.T, options ...Option) *World {
 	t.Helper()
 	w := &World{T: t, owners: map[string]bool{}}
 	w.Config = up.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0", Provisioning: freePort(t), Operational: freePort(t), NoAgent: true,
-		Log: slog.NewJSONHandler(logFile(t), nil)}
+		Log: slog.NewJSONHandler(logFile(t), nil), Now: w.Now}
 	for _, o := range options {
 		o(&w.Config)
 	}
@@ -70,6 +72,12 @@ func (w *World) start() {
 	w.URL, w.HTTP = w.Castor.URL, w.Castor.HTTP()
 	w.Admin = w.Login("admin", w.password)
 }
+
+// Now is the platform's clock.
+func (w *World) Now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
+
+// Later has the platform's clock go ahead.
+func (w *World) Later(d time.Duration) { w.ahead.Add(int64(d)) }
 
 // Restart stops the platform and starts it again on the same data.
 func (w *World) Restart() {

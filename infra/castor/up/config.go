@@ -55,6 +55,9 @@ type Config struct {
 	// Region is where the two gateways are, in the operator's words.
 	Region string `yaml:"region,omitempty"`
 
+	// Version is the program's, as it was built.
+	Version string `yaml:"-"`
+
 	// Now and Log are for tests; nil = the machine's clock, and a file in Dir.
 	Now func() time.Time `yaml:"-"`
 	Log slog.Handler     `yaml:"-"`

@@ -40,7 +40,7 @@ func (c *Castor) Counts(ctx context.Context) (n Counts, err error) {
 	}
 	n = Counts{Instances: twins.Instances, Online: twins.Online, Provisioning: twins.Phases[twin.Provisioning], Alarms: len(alarms.Items)}
 	for _, g := range c.gateways {
-		s := g.connector.Stats()
+		_, s := g.connector.Stats()
 		n.Messages += int64(s.Stored)
 		n.Parked += int64(s.Parked)
 	}

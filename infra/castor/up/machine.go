@@ -39,22 +39,23 @@ func (m *machine) stop() {
 
 // startMachine sets up what this machine needs to come in, on the first start, and starts its agent.
 func (c *Castor) startMachine(serving context.Context) error {
-	facts, err := host.Identify(serving)
+	serial, err := host.Serial(serving)
 	if err != nil {
 		return err
 	}
+	who := device.Identity{Serial: serial, MAC: host.MAC(), Model: host.Model(), Type: string(hostType)}
 	claim := c.dir.sub("agent", "claim.json")
 	if _, err := os.Stat(claim); errors.Is(err, os.ErrNotExist) && c.Password != "" {
 		ctx, cancel := context.WithTimeout(serving, 30*time.Second)
 		defer cancel()
 		begin := time.Now()
-		if err := c.prepare(ctx, claim, facts); err != nil {
+		if err := c.prepare(ctx, claim, who); err != nil {
 			return err
 		}
-		c.config.Tell(Phase{Name: "first device", Detail: fmt.Sprintf("type %s, serial %s and a claim for it are made", hostType, facts.Serial), Took: time.Since(begin)})
+		c.config.Tell(Phase{Name: "first device", Detail: fmt.Sprintf("type %s, serial %s and a claim for it are made", hostType, who.Serial), Took: time.Since(begin)})
 	}
-	a, err := agent.New(agent.Config{Dir: c.dir.sub("agent"), Claim: agent.ClaimAt(claim), Serial: facts.Serial, MAC: facts.MAC, Model: facts.Model,
-		Facts: facts.Facts, Source: host.Source(), Interval: c.config.Interval, Log: c.base.Log, Now: c.config.Now,
+	a, err := agent.New(agent.Config{Dir: c.dir.sub("agent"), Claim: agent.ClaimAt(claim), Serial: who.Serial, MAC: who.MAC, Model: who.Model,
+		Facts: host.Facts(serving, c.config.Version), Source: host.New().Measure, Interval: c.config.Interval, Log: c.base.Log, Now: c.config.Now,
 		Progress: func(p agent.Progress) { c.config.Tell(Phase{Name: "this machine", Detail: describe(p)}) }})
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func describe(p agent.Progress) string {
 
 // prepare makes, as the first administrator would, what this machine's claim stands on. Each step may have been done by a
 // start that was interrupted.
-func (c *Castor) prepare(ctx context.Context, claimFile string, facts host.Facts) error {
+func (c *Castor) prepare(ctx context.Context, claimFile string, who device.Identity) error {
 	anyone := &api.Client{URL: c.base.Gateway, HTTP: c.base.HTTP}
 	token, err := anyone.Login(ctx, api.Login{Name: "admin", Password: c.Password})
 	if err != nil {
@@ -110,11 +111,11 @@ func (c *Castor) prepare(ctx context.Context, claimFile string, facts host.Facts
 			return err
 		}
 	}
-	_, err = admin.CreateIdentity(ctx, device.Identity{Serial: facts.Serial, MAC: facts.MAC, Model: facts.Model, Type: string(hostType)})
+	_, err = admin.CreateIdentity(ctx, who)
 	if err = made(err); err != nil {
 		return err
 	}
-	claim, err := admin.CreateClaim(ctx, api.NewClaim{Type: hostType, Owner: hostGroup, Serials: facts.Serial,
+	claim, err := admin.CreateClaim(ctx, api.NewClaim{Type: hostType, Owner: hostGroup, Serials: who.Serial,
 		Location: &twin.Location{Region: c.config.Region, Site: "this machine"}})
 	if err != nil {
 		return err

@@ -100,6 +100,9 @@ func (c *Castor) Stop() error {
 		g.stop()
 	}
 	c.stopServing()
+	if c.base.HTTP != nil {
+		c.base.HTTP.CloseIdleConnections() // the server waits 5 s for connections that were opened and not used yet
+	}
 	c.running.Wait()
 	var errs []error
 	for i := len(c.closers) - 1; i >= 0; i-- {

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/twin"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) claimCommand() *cobra.Command {
+	columns := []column[device.Claim]{
+		{"id", func(c device.Claim) string { return c.ID }},
+		{"type", func(c device.Claim) string { return string(c.Type) }},
+		{"owner", func(c device.Claim) string { return c.Owner }},
+		{"serials", func(c device.Claim) string { return c.Serials }},
+		{"used", func(c device.Claim) string { return fmt.Sprintf("%d of %d", c.Used, c.MaxUses) }},
+		{"expires", func(c device.Claim) string { return a.ago(c.Expires) }},
+		{"state", func(c device.Claim) string {
+			switch {
+			case c.Revoked:
+				return "revoked"
+			case !a.now().Before(c.Expires):
+				return "expired"
+			case c.Used >= c.MaxUses:
+				return "used up"
+			}
+			return "good"
+		}},
+		{"by", func(c device.Claim) string { return c.By }},
+	}
+	claims := func(ctx context.Context, c *api.Client, cursor string) (api.Page[device.Claim], error) {
+		return c.ListClaims(ctx, cursor)
+	}
+	complete := ids(a, claims, func(c device.Claim) string { return c.ID })
+	return noun("claim", "Claims: what lets devices ask to be provisioned",
+		list(a, "List claims", "  castor claim list", columns, claims),
+		get(a, "Show a claim, without its token", "  castor claim get claim-1f0c", complete, func(ctx context.Context, c *api.Client, id string) (device.Claim, error) {
+			return c.GetClaim(ctx, id)
+		}, nil),
+		a.createClaim(),
+		remove(a, "claim", "Revoke claims; devices that are connected with them are cut off", "  castor claim delete claim-1f0c", complete,
+			func(ctx context.Context, c *api.Client, id string) error { return c.RevokeClaim(ctx, id) }))
+}
+
+func (a *app) createClaim() *cobra.Command {
+	var in api.NewClaim
+	var expires, out, region, site string
+	c := &cobra.Command{Use: "create TYPE", Short: "Make a claim for devices of a type", Args: cobra.ExactArgs(1), ValidArgsFunction: first(twinIDs(a, twin.Type)),
+		Long: "Make a claim for devices of a type. The claim file holds the token, which is shown this once; give it to the device: castor-agent --claim FILE.",
+		Example: `  castor claim create pump --owner press --file claim.json
+  castor claim create pump --owner press --serials 'P-*' --uses 100 --expires 720h --file claim.json`,
+		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			in.Type = twin.TypeID(args[0])
+			if expires != "" {
+				if err := in.Expires.UnmarshalText([]byte(expires)); err != nil {
+					return fmt.Errorf("--expires: %w", err)
+				}
+			}
+			if region != "" || site != "" {
+				in.Location = &twin.Location{Region: region, Site: site}
+			}
+			claim, err := c.CreateClaim(ctx, in)
+			if err != nil {
+				return err
+			}
+			b, err := json.MarshalIndent(claim, "", "  ")
+			if err != nil {
+				return err
+			}
+			if out == "" {
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", b)
+				return err
+			}
+			// The token is nowhere else: a file that cannot be written must not cost it.
+			if err := os.WriteFile(out, append(b, '\n'), 0o600); err != nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s\n", b)
+				return fmt.Errorf("the claim was made, and is shown above, but not written: %w", err)
+			}
+			done(cmd, "claim %s created, in file %s; it is good for %d devices until %s", claim.Claim.ID, out, claim.Claim.MaxUses, claim.Claim.Expires.Local().Format("2006-01-02 15:04"))
+			return nil
+		})}
+	f := c.Flags()
+	f.StringVar(&in.Owner, "owner", "", "group that the devices will belong to")
+	f.StringVar(&in.Serials, "serials", "", "pattern that serials must match, like 'P-*' (default any)")
+	f.StringVar(&expires, "expires", "", "how long it is good, like 720h (default 24h)")
+	f.Int64Var(&in.MaxUses, "uses", 1, "how many devices it may bring in")
+	f.StringVar(&region, "region", "", "region the devices are in, by which their gateway is chosen")
+	f.StringVar(&site, "site", "", "where they are, for people")
+	f.StringVarP(&out, "file", "f", "", "file to write the claim to (default the standard output)")
+	check(c.MarkFlagRequired("owner"))
+	check(c.RegisterFlagCompletionFunc("owner", groupIDs(a)))
+	return c
+}

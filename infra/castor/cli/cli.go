@@ -1,0 +1,115 @@
+// Package cli is the commands by which people and scripts work with a platform: `castor login`, `castor twin list` and so on.
+// It stands on shared/api alone, so whatever it does any program can do. It starts no platform; package up does.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/spf13/cobra"
+)
+
+// app is what all commands share: the flags that each has, and the world around them.
+type app struct {
+	url, ca, output string
+
+	dir func() (string, error) // where the session is kept
+	now func() time.Time
+}
+
+// Commands returns the commands, to be added to the root.
+func Commands() []*cobra.Command {
+	a := &app{now: time.Now, dir: func() (string, error) {
+		dir, err := os.UserConfigDir()
+		return filepath.Join(dir, "castor"), err
+	}}
+	return a.commands()
+}
+
+func (a *app) commands() []*cobra.Command {
+	all := []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.typeCommand(), a.identityCommand(), a.claimCommand(), a.twinCommand(),
+		a.historyCommand(), a.ruleCommand(), a.alarmCommand(), a.routeCommand(), a.userCommand(), a.groupCommand(), a.grantCommand(),
+		a.modelCommand(), a.runCommand(), a.templateCommand(), a.gatewayCommand()}
+	for _, c := range all {
+		f := c.PersistentFlags()
+		f.StringVar(&a.url, "url", "", "the platform's gateway (default: where you signed in last, else "+defaultURL+")")
+		f.StringVar(&a.ca, "ca", "", "file with the CA certificate that signed the gateway's, PEM (default: as when you signed in)")
+	}
+	return all
+}
+
+const defaultURL = "http://127.0.0.1:8080"
+
+// noun makes the command of a noun, which only holds its verbs.
+func noun(use, short string, verbs ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, Example: verbs[0].Example,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c.AddCommand(verbs...)
+	return c
+}
+
+// run makes what a command does of do, which gets a client that is signed in. Its errors become one line that says what to do.
+func (a *app) run(do func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := a.client()
+		if err == nil {
+			err = do(cmd.Context(), c, cmd, args)
+		}
+		return a.explain(err)
+	}
+}
+
+// explain says an error with its remedy.
+func (a *app) explain(err error) error {
+	var op *net.OpError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted")
+	case errors.Is(err, access.ErrUnauthenticated):
+		return fmt.Errorf("you are not signed in (%w); run: castor login", err)
+	case errors.As(err, &op) && op.Op == "dial":
+		return fmt.Errorf("no platform answers at %s (%v); start one with: castor up, or name it with --url", a.url, op.Err)
+	case errors.Is(err, api.ErrStale):
+		return fmt.Errorf("%w; run the command again", err)
+	}
+	return err
+}
+
+// done prints what was done, for people; -o json and the like print the thing itself.
+func done(cmd *cobra.Command, format string, args ...any) {
+	fmt.Fprintf(cmd.OutOrStdout(), format+"\n", args...)
+}
+
+// hint prints what is no part of the result, where it does not get into a pipe.
+func hint(cmd *cobra.Command, format string, args ...any) {
+	fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...)
+}
+
+// readFile reads a file, or the standard input for "-".
+func readFile(cmd *cobra.Command, name string) ([]byte, error) {
+	const most = 16 << 20
+	in := cmd.InOrStdin()
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, most+1))
+	if err == nil && len(b) > most {
+		err = fmt.Errorf("%s has more than %d MiB", name, most>>20)
+	}
+	return b, err
+}

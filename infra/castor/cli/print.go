@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+)
+
+// The forms of output.
+const (
+	asTable = "table"
+	asJSON  = "json"
+	asYAML  = "yaml"
+	asCSV   = "csv"
+)
+
+// outputFlag lets a command print in one of the forms, the first by default.
+func (a *app) outputFlag(c *cobra.Command, forms ...string) {
+	c.Flags().StringVarP(&a.output, "output", "o", "", "form of the output: "+strings.Join(forms, ", ")+" (default "+forms[0]+")")
+	check(c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(asCompletions(forms), cobra.ShellCompDirectiveNoFileComp)))
+	was := c.PreRunE
+	c.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if a.output == "" {
+			a.output = forms[0]
+		}
+		for _, f := range forms {
+			if a.output == f {
+				if was != nil {
+					return was(cmd, args)
+				}
+				return nil
+			}
+		}
+		return fmt.Errorf("--output %q must be one of: %s", a.output, strings.Join(forms, ", "))
+	}
+}
+
+// check panics on what only a mistake in this package can bring about.
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// A column of a table of Ts.
+type column[T any] struct {
+	name string
+	of   func(T) string
+}
+
+// printAll prints a list in the form asked for.
+func printAll[T any](a *app, w io.Writer, items []T, columns []column[T]) error {
+	switch a.output {
+	case asJSON, asYAML:
+		if items == nil {
+			items = []T{}
+		}
+		return printOne(a, w, items)
+	case asCSV:
+		out := csv.NewWriter(w)
+		for _, row := range rows(items, columns, func(s string) string { return s }) {
+			if err := out.Write(row); err != nil {
+				return err
+			}
+		}
+		out.Flush()
+		return out.Error()
+	}
+	out := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for i, row := range rows(items, columns, plain) {
+		if i == 0 {
+			for j := range row {
+				row[j] = strings.ToUpper(row[j])
+			}
+		}
+		fmt.Fprintln(out, strings.TrimRight(strings.Join(row, "\t"), "\t"))
+	}
+	return out.Flush()
+}
+
+func rows[T any](items []T, columns []column[T], cell func(string) string) [][]string {
+	head := make([]string, len(columns))
+	for i, c := range columns {
+		head[i] = c.name
+	}
+	all := [][]string{head}
+	for _, item := range items {
+		row := make([]string, len(columns))
+		for i, c := range columns {
+			row[i] = cell(c.of(item))
+		}
+		all = append(all, row)
+	}
+	return all
+}
+
+// plain keeps text that devices and people chose from moving the cursor or breaking the table.
+func plain(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// printOne prints one thing as JSON or YAML, with the field names of the API.
+func printOne(a *app, w io.Writer, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	if a.output == asJSON {
+		_, err = fmt.Fprintf(w, "%s\n", b)
+		return err
+	}
+	var n yaml.Node // JSON is YAML, and a node keeps the order of fields
+	if err := yaml.Unmarshal(b, &n); err != nil {
+		return err
+	}
+	block(&n)
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := enc.Encode(&n); err != nil {
+		return err
+	}
+	_, err = w.Write(out.Bytes())
+	return err
+}
+
+// block writes collections one item a line, and quotes only what needs it.
+func block(n *yaml.Node) {
+	n.Style = 0
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && strings.Contains(n.Value, "\n") {
+		n.Style = yaml.LiteralStyle
+	}
+	for _, c := range n.Content {
+		block(c)
+	}
+}
+
+// ago says a time as people do: "3s ago", "in 2h"; in CSV it is RFC 3339.
+func (a *app) ago(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	if a.output == asCSV {
+		return t.UTC().Format(time.RFC3339Nano)
+	}
+	d := a.now().Sub(t)
+	if d < 0 {
+		return "in " + span(-d)
+	}
+	return span(d) + " ago"
+}
+
+func span(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return strconv.Itoa(int(d.Seconds())) + "s"
+	case d < time.Hour:
+		return strconv.Itoa(int(d.Minutes())) + "m"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d.Hours())) + "h"
+	}
+	return strconv.Itoa(int(d.Hours()/24)) + "d"
+}
+
+// value is a reading's value, without the noise of floating point.
+func value(v any) string {
+	if f, ok := v.(float64); ok {
+		return strconv.FormatFloat(f, 'g', 10, 64)
+	}
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func join[T ~string](all []T) string {
+	s := make([]string, len(all))
+	for i, x := range all {
+		s[i] = string(x)
+	}
+	return strings.Join(s, ", ")
+}
+
+func asCompletions(words []string) []cobra.Completion {
+	return append([]cobra.Completion(nil), words...)
+}

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/twin"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) modelCommand() *cobra.Command {
+	models := func(ctx context.Context, c *api.Client, cursor string) (api.Page[provision.Model], error) {
+		return c.ListModels(ctx, cursor)
+	}
+	complete := ids(a, models, func(m provision.Model) string { return m.ID })
+	return noun("model", "Provisioning models: by which steps devices come in",
+		list(a, "List provisioning models", "  castor model list", []column[provision.Model]{
+			{"id", func(m provision.Model) string { return m.ID }},
+			{"version", func(m provision.Model) string { return fmt.Sprint(m.Version) }},
+			{"type", func(m provision.Model) string { return string(m.Type) }},
+			{"states", func(m provision.Model) string { return fmt.Sprint(len(m.States)) }},
+			{"note", func(m provision.Model) string { return m.Note }},
+			{"changed", func(m provision.Model) string { return a.ago(m.Updated) }},
+		}, models),
+		get(a, "Show a provisioning model", "  castor model get automatic > mine.yaml", complete, func(ctx context.Context, c *api.Client, id string) (provision.Model, error) {
+			return c.GetModel(ctx, id)
+		}, nil),
+		apply(a, "model", "Make provisioning models, or new versions of them", "  castor model apply -f mine.yaml", func(ctx context.Context, c *api.Client, m provision.Model) (string, string, error) {
+			if m.ID == "" {
+				return "", "", errors.New("id is missing")
+			}
+			out, err := c.PutModel(ctx, m)
+			return m.ID, fmt.Sprintf("is version %d", out.Version), err
+		}))
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var id string
+	runs := func(ctx context.Context, c *api.Client, cursor string) (api.Page[provision.Run], error) {
+		return c.ListRuns(ctx, twin.ID(id), cursor)
+	}
+	ls := list(a, "List provisioning runs, newest first", "  castor run list --twin pump-7", []column[provision.Run]{
+		{"id", func(r provision.Run) string { return r.ID }},
+		{"twin", func(r provision.Run) string { return string(r.Twin) }},
+		{"serial", func(r provision.Run) string { return r.Request.Serial }},
+		{"type", func(r provision.Run) string { return string(r.Type) }},
+		{"state", func(r provision.Run) string { return r.State }},
+		{"outcome", func(r provision.Run) string { return string(r.Outcome) }},
+		{"reason", func(r provision.Run) string { return r.Reason }},
+		{"begun", func(r provision.Run) string { return a.ago(r.Created) }},
+	}, runs)
+	ls.Flags().StringVar(&id, "twin", "", "only those of this twin")
+	check(ls.RegisterFlagCompletionFunc("twin", twinIDs(a, twin.Instance)))
+	return noun("run", "Provisioning runs: how devices came in, step by step", ls,
+		get(a, "Show a run with its log", "  castor run get run-1f0c", ids(a, runs, func(r provision.Run) string { return r.ID }),
+			func(ctx context.Context, c *api.Client, id string) (provision.Run, error) { return c.GetRun(ctx, id) }, a.describeRun))
+}
+
+// describeRun is a run for people.
+func (a *app) describeRun(_ context.Context, _ *api.Client, w io.Writer, r provision.Run) error {
+	err := printFacts(w, []fact{{"id", r.ID}, {"twin", string(r.Twin)}, {"serial", r.Request.Serial}, {"type", string(r.Type)}, {"owner", r.Owner},
+		{"model", fmt.Sprintf("%s, version %d", r.Model.ID, r.Model.Version)}, {"state", r.State}, {"outcome", string(r.Outcome)}, {"reason", r.Reason},
+		{"gateway", r.Results.Gateway}})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	return printAll(a, w, r.Steps, []column[provision.Step]{
+		{"at", func(s provision.Step) string { return stamp(s.At) }},
+		{"state", func(s provision.Step) string { return s.State }},
+		{"action", func(s provision.Step) string { return string(s.Action) }},
+		{"actor", func(s provision.Step) string { return s.Actor }},
+		{"outcome", func(s provision.Step) string { return s.Outcome }},
+		{"reason", func(s provision.Step) string { return s.Reason }},
+	})
+}
+
+func (a *app) templateCommand() *cobra.Command {
+	templates := func(ctx context.Context, c *api.Client, cursor string) (api.Page[api.Template], error) {
+		return c.ListTemplates(ctx, cursor)
+	}
+	complete := ids(a, templates, func(t api.Template) string { return t.Name })
+	return noun("template", "Configuration templates, filled in for each twin",
+		list(a, "List templates", "  castor template list", []column[api.Template]{
+			{"name", func(t api.Template) string { return t.Name }},
+			{"version", func(t api.Template) string { return fmt.Sprint(t.Version) }},
+			{"format", func(t api.Template) string { return t.Format }},
+			{"note", func(t api.Template) string { return t.Note }},
+			{"changed", func(t api.Template) string { return a.ago(t.Updated) }},
+		}, templates),
+		get(a, "Show a template", "  castor template get pump-config", complete, func(ctx context.Context, c *api.Client, name string) (api.Template, error) {
+			return c.GetTemplate(ctx, name)
+		}, nil),
+		apply(a, "template", "Make templates, or new versions of them", `  castor template apply -f pump-config.yaml
+
+  # pump-config.yaml
+  name: pump-config
+  format: json
+  content: |
+    {"id": "{{.Twin.ID}}", "interval": "{{.Parameters.interval}}"}
+  parameters: {interval: 10s}`, func(ctx context.Context, c *api.Client, t api.Template) (string, string, error) {
+			if t.Name == "" {
+				return "", "", errors.New("name is missing")
+			}
+			out, err := c.PutTemplate(ctx, t)
+			return t.Name, fmt.Sprintf("is version %d", out.Version), err
+		}), a.renderCommand(complete))
+}
+
+func (a *app) renderCommand(complete cobra.CompletionFunc) *cobra.Command {
+	var parameters map[string]string
+	c := &cobra.Command{Use: "render NAME TWIN", Short: "Show a template filled in for a twin", Args: cobra.ExactArgs(2),
+		Example: "  castor template render pump-config pump-7 --parameter interval=5s",
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) == 1 {
+				return twinIDs(a, twin.Instance)(cmd, args, begun)
+			}
+			return first(complete)(cmd, args, begun)
+		},
+		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			conf, err := c.RenderTemplate(ctx, args[0], api.Render{Twin: twin.ID(args[1]), Parameters: parameters})
+			if err != nil {
+				return err
+			}
+			done(cmd, "%s", conf.Content)
+			return nil
+		})}
+	c.Flags().StringToStringVar(&parameters, "parameter", nil, "value for the template, NAME=VALUE; may be repeated")
+	return c
+}
+
+func (a *app) gatewayCommand() *cobra.Command {
+	var phase string
+	ls := list(a, "List gateways", "  castor gateway list --phase operational", []column[api.Gateway]{
+		{"id", func(g api.Gateway) string { return g.ID }},
+		{"phase", func(g api.Gateway) string { return g.Phase }},
+		{"protocol", func(g api.Gateway) string { return g.Protocol }},
+		{"url", func(g api.Gateway) string { return g.URL }},
+		{"region", func(g api.Gateway) string { return g.Region }},
+		{"devices", func(g api.Gateway) string { return fmt.Sprintf("%d of %d", g.Devices, g.Capacity) }},
+		{"seen", func(g api.Gateway) string { return a.ago(g.Seen) }},
+	}, func(ctx context.Context, c *api.Client, _ string) (api.Page[api.Gateway], error) {
+		return c.ListGateways(ctx, phase)
+	})
+	ls.Flags().StringVar(&phase, "phase", "", "only provisioning or operational ones")
+	return noun("gateway", "IoT gateways: where devices come in", ls)
+}

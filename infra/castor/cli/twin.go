@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/twin"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func (a *app) twinColumns() []column[twin.Twin] {
+	return []column[twin.Twin]{
+		{"id", func(t twin.Twin) string { return string(t.ID) }},
+		{"name", func(t twin.Twin) string { return t.Definition.Name }},
+		{"kind", func(t twin.Twin) string { return string(t.Kind) }},
+		{"type", func(t twin.Twin) string { return string(t.Definition.Type) }},
+		{"owner", func(t twin.Twin) string { return t.Definition.Owner }},
+		{"phase", func(t twin.Twin) string { return string(t.Definition.Phase) }},
+		{"presence", presence},
+		{"seen", func(t twin.Twin) string { return a.ago(t.Live.Presence.LastSeen) }},
+		{"alarms", func(t twin.Twin) string { return alarms(&t) }},
+	}
+}
+
+func presence(t twin.Twin) string {
+	switch p := t.Live.Presence; {
+	case t.Kind != twin.Instance:
+		return ""
+	case p.Offline:
+		return "offline"
+	case p.Connected:
+		return "online"
+	case p.LastSeen.IsZero():
+		return "never seen"
+	}
+	return "disconnected"
+}
+
+// alarms names the rules whose alarms are raised.
+func alarms(t *twin.Twin) string {
+	var names []string
+	for _, s := range t.Live.Rules {
+		if s.Active {
+			names = append(names, s.Rule)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func twinIDs(a *app, kind twin.Kind) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return ids(a, func(ctx context.Context, c *api.Client, cursor string) (api.Page[twin.Twin], error) {
+			return c.ListTwins(ctx, api.TwinQuery{Kind: kind, Prefix: begun, Cursor: cursor})
+		}, func(t twin.Twin) string { return string(t.ID) })(cmd, args, begun)
+	}
+}
+
+func (a *app) twinCommand() *cobra.Command {
+	var q api.TwinQuery
+	ls := list(a, "List twins", `  castor twin list
+  castor twin list --type pump --online false
+  castor twin list --all -o json`, a.twinColumns(), func(ctx context.Context, c *api.Client, cursor string) (api.Page[twin.Twin], error) {
+		q := q
+		q.Cursor = cursor
+		return c.ListTwins(ctx, q)
+	})
+	f := ls.Flags()
+	f.StringVar((*string)(&q.Kind), "kind", "", "only instances, types or aggregates: instance, type, aggregate")
+	f.StringVar((*string)(&q.Type), "type", "", "only instances of this type")
+	f.StringVar((*string)(&q.Aggregate), "aggregate", "", "only parts of this aggregate")
+	f.StringVar(&q.Owner, "owner", "", "only those of this group")
+	f.StringVar((*string)(&q.Phase), "phase", "", "only those in this phase: onboarding, provisioning, operational, suspended, retired")
+	f.StringVar(&q.Tag, "tag", "", "only those with this tag")
+	f.StringVar(&q.Prefix, "prefix", "", "only those whose id begins so")
+	f.StringVar(&q.Online, "online", "", "only those that are online (true) or not (false)")
+	check(ls.RegisterFlagCompletionFunc("type", twinIDs(a, twin.Type)))
+	check(ls.RegisterFlagCompletionFunc("aggregate", twinIDs(a, twin.Aggregate)))
+	return noun("twin", "Twins: what devices are, say and do", ls,
+		get(a, "Show a twin", `  castor twin get pump-7
+  castor twin get pump-7 -o json`, twinIDs(a, ""), getTwin, a.describeTwin),
+		apply(a, "twin", "Make twins, or change what is defined of them", `  castor twin apply -f line-2.yaml
+
+  # line-2.yaml
+  id: line-2
+  kind: aggregate
+  definition: {name: "Line 2", owner: press}`, putTwin),
+		a.removeTwin("twin", twinIDs(a, "")), a.countCommand())
+}
+
+func getTwin(ctx context.Context, c *api.Client, id string) (twin.Twin, error) {
+	return c.GetTwin(ctx, twin.ID(id))
+}
+
+// putTwin makes a twin, or brings the definition of the one there is to what the file says. What the file does not name
+// stays.
+func putTwin(ctx context.Context, c *api.Client, v api.NewTwin) (id, outcome string, err error) {
+	id = string(v.ID)
+	old, err := c.GetTwin(ctx, v.ID)
+	if errors.Is(err, api.ErrNotFound) {
+		if v.Kind == "" {
+			return id, "", errors.New("kind is missing: instance, type or aggregate")
+		}
+		_, err = c.CreateTwin(ctx, v)
+		return id, "created", err
+	}
+	if err != nil {
+		return id, "", err
+	}
+	if v.Kind != "" && v.Kind != old.Kind {
+		return id, "", fmt.Errorf("%s is of kind %s already; kinds cannot be changed", id, old.Kind)
+	}
+	patch, err := patchOf(v.Definition, "version", "updated", "phase", "configuration")
+	if err != nil {
+		return id, "", err
+	}
+	now, err := c.UpdateTwin(ctx, v.ID, old.Definition.Version, patch)
+	if err == nil && now.Definition.Version == old.Definition.Version {
+		return id, "unchanged", nil
+	}
+	return id, "changed", err
+}
+
+func (a *app) removeTwin(what string, complete cobra.CompletionFunc) *cobra.Command {
+	var sure bool
+	c := remove(a, what, "Delete, for ever, with history and all", "  castor "+what+" delete pump-7", complete,
+		func(ctx context.Context, c *api.Client, id string) error { return c.DeleteTwin(ctx, twin.ID(id)) })
+	c.Flags().BoolVarP(&sure, "yes", "y", false, "do not ask")
+	c.PreRunE = func(cmd *cobra.Command, args []string) error {
+		in, ok := cmd.InOrStdin().(*os.File)
+		if sure || !ok || !term.IsTerminal(int(in.Fd())) {
+			return nil
+		}
+		hint(cmd, "This deletes %s with all history. Type yes to go on:", strings.Join(args, ", "))
+		var answer string
+		if _, err := fmt.Fscanln(in, &answer); err != nil || answer != "yes" {
+			return errors.New("nothing was deleted")
+		}
+		return nil
+	}
+	return c
+}
+
+// countCommand shows how many twins there are.
+func (a *app) countCommand() *cobra.Command {
+	c := &cobra.Command{Use: "count", Short: "Count the twins you may see", Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		Example: "  castor twin count",
+		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, _ []string) error {
+			n, err := c.CountTwins(ctx)
+			if err != nil {
+				return err
+			}
+			return printDone(a, cmd, n, "%d instances (%d online), %d types, %d aggregates", n.Instances, n.Online, n.Types, n.Aggregates)
+		})}
+	a.outputFlag(c, asTable, asYAML, asJSON)
+	return c
+}

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/twin"
+	"github.com/spf13/cobra"
+)
+
+var propertyColumns = []column[twin.Property]{
+	{"property", func(p twin.Property) string { return p.Name }},
+	{"type", func(p twin.Property) string {
+		if p.Type == "" {
+			return "number"
+		}
+		return p.Type
+	}},
+	{"unit", func(p twin.Property) string { return p.Unit }},
+	{"min", func(p twin.Property) string { return bound(p.Min) }},
+	{"max", func(p twin.Property) string { return bound(p.Max) }},
+	{"note", func(p twin.Property) string { return p.Note }},
+}
+
+func bound(f *float64) string {
+	if f == nil {
+		return ""
+	}
+	return value(*f)
+}
+
+func (a *app) typeCommand() *cobra.Command {
+	columns := []column[twin.Twin]{
+		{"id", func(t twin.Twin) string { return string(t.ID) }},
+		{"name", func(t twin.Twin) string { return t.Definition.Name }},
+		{"owner", func(t twin.Twin) string { return t.Definition.Owner }},
+		{"properties", func(t twin.Twin) string { return fmt.Sprint(len(model(t).Properties)) }},
+		{"provisioning", func(t twin.Twin) string { return model(t).Provisioning }},
+		{"template", func(t twin.Twin) string { return model(t).Template }},
+		{"offline after", func(t twin.Twin) string {
+			if d := model(t).OfflineAfter; d > 0 {
+				return d.String()
+			}
+			return ""
+		}},
+		{"changed", func(t twin.Twin) string { return a.ago(t.Definition.Updated) }},
+	}
+	types := func(ctx context.Context, c *api.Client, cursor string) (api.Page[twin.Twin], error) {
+		return c.ListTwins(ctx, api.TwinQuery{Kind: twin.Type, Cursor: cursor})
+	}
+	return noun("type", "Types of devices, which own and provision their instances",
+		list(a, "List types", "  castor type list", columns, types),
+		get(a, "Show a type", "  castor type get pump -o yaml", twinIDs(a, twin.Type), getTwin, a.describeTwin),
+		a.createType(),
+		apply(a, "type", "Make types, or change them", `  castor type apply -f pump.yaml
+
+  # pump.yaml
+  id: pump
+  definition:
+    name: Pump
+    model:
+      offlineAfter: 2m
+      properties:
+        - {name: rpm, unit: "{rev}/min", min: 0, max: 9000}`, func(ctx context.Context, c *api.Client, v api.NewTwin) (string, string, error) {
+			if v.Kind == "" {
+				v.Kind = twin.Type
+			}
+			if v.Kind != twin.Type {
+				return string(v.ID), "", fmt.Errorf("kind %s is not for this command; use: castor twin apply", v.Kind)
+			}
+			if v.Definition.Model == nil {
+				v.Definition.Model = &twin.Model{}
+			}
+			return putTwin(ctx, c, v)
+		}),
+		a.removeTwin("type", twinIDs(a, twin.Type)))
+}
+
+func model(t twin.Twin) *twin.Model {
+	if t.Definition.Model == nil {
+		return &twin.Model{}
+	}
+	return t.Definition.Model
+}
+
+func (a *app) createType() *cobra.Command {
+	var d twin.Definition
+	m := &twin.Model{}
+	var properties []string
+	var offlineAfter string
+	c := &cobra.Command{Use: "create ID", Short: "Make a type", Args: cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		Example: `  castor type create pump --name Pump --property rpm --property temp=Cel --offline-after 2m`,
+		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			for _, p := range properties {
+				name, unit, _ := strings.Cut(p, "=")
+				if name == "" {
+					return errors.New("--property must be NAME or NAME=UNIT")
+				}
+				m.Properties = append(m.Properties, twin.Property{Name: name, Unit: unit})
+			}
+			if offlineAfter != "" {
+				if err := m.OfflineAfter.UnmarshalText([]byte(offlineAfter)); err != nil {
+					return fmt.Errorf("--offline-after: %w", err)
+				}
+			}
+			d.Model = m
+			t, err := c.CreateTwin(ctx, api.NewTwin{ID: twin.ID(args[0]), Kind: twin.Type, Definition: d})
+			if err != nil {
+				return err
+			}
+			return printDone(a, cmd, t, "type %s created", t.ID)
+		})}
+	f := c.Flags()
+	f.StringVar(&d.Name, "name", "", "name for people")
+	f.StringVar(&d.Owner, "owner", "", "group that the type belongs to")
+	f.StringArrayVar(&properties, "property", nil, "property that instances report, NAME or NAME=UNIT (UCUM); may be repeated")
+	f.StringVar(&m.Template, "template", "", "configuration template")
+	f.StringVar(&m.Provisioning, "provisioning", "", "provisioning model (default automatic)")
+	f.StringVar(&offlineAfter, "offline-after", "", "silence after which an instance is offline, like 2m")
+	f.StringVar(&m.OfflineSeverity, "offline-severity", "", "severity of the alarm of an offline instance: info, warning, critical (default no alarm)")
+	a.outputFlag(c, asTable, asYAML, asJSON)
+	return c
+}
+
+// patchOf is a JSON Merge Patch that sets what v holds, without the fields that are the platform's.
+func patchOf(v any, without ...string) (map[string]any, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var m map[string]any
+	if err := json.Unmarshal(b, &m); err != nil {
+		return nil, err
+	}
+	for _, name := range without {
+		delete(m, name)
+	}
+	return m, nil
+}
