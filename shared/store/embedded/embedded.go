@@ -26,6 +26,9 @@ import (
 const (
 	cacheSize    = 64 << 20 // bytes of blocks kept in memory
 	memTableSize = 32 << 20 // bytes written before they are sorted into a file
+
+	blockSize      = 16 << 10  // bytes of documents compressed together
+	indexBlockSize = 256 << 10 // so large that a file has one index
 )
 
 // An Option changes how a directory is opened.
@@ -94,6 +97,8 @@ func openPebble(dir string, lock *pebble.Lock, s settings) (db *pebble.DB, err e
 	}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		o.Levels[i].BlockSize = blockSize
+		o.Levels[i].IndexBlockSize = indexBlockSize
 	}
 	if s.noCompression {
 		o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })

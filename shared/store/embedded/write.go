@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -36,7 +37,7 @@ func (t *table) Write(ctx context.Context, writes []store.Write) ([]error, error
 	defer t.mu.RUnlock()
 
 	c := commit{t: t, batch: t.d.db.NewBatch()}
-	defer c.batch.Close()
+	defer c.close()
 	if len(writes) > 1 {
 		c.docs, c.owners = make(map[string]bson.Raw, len(writes)), map[string]string{}
 	}
@@ -58,6 +59,10 @@ func (t *table) Write(ctx context.Context, writes []store.Write) ([]error, error
 	}
 	errs := make([]error, len(writes))
 	t.lock(&locks)
+	if err := c.read(writes); err != nil {
+		t.unlock(&locks)
+		return nil, err
+	}
 	for i, w := range writes {
 		if errs[i] = c.add(w); errors.Is(errs[i], store.ErrDamaged) || errors.Is(errs[i], store.ErrUnavailable) {
 			t.unlock(&locks)
@@ -81,10 +86,33 @@ func (t *table) Write(ctx context.Context, writes []store.Write) ([]error, error
 type commit struct {
 	t      *table
 	batch  *pebble.Batch
-	docs   map[string]bson.Raw // documents as this commit leaves them, nil for deleted; itself nil for a single write
+	docs   map[string]bson.Raw // documents as this commit leaves them, nil for none; itself nil for a single write
 	owners map[string]string   // unique keys as this commit leaves them, "" for free
+	iter   *pebble.Iterator    // over what was there before, once it is needed
 	was    entries
 	is     entries
+}
+
+// read looks up the documents of many writes in the order of their keys, which is the fastest.
+func (c *commit) read(writes []store.Write) error {
+	if c.docs == nil {
+		return nil
+	}
+	ids := make([]string, len(writes))
+	for i, w := range writes {
+		ids[i] = w.ID
+	}
+	slices.Sort(ids)
+	key := slices.Clone(c.t.prefix)
+	for _, id := range ids {
+		key = append(key[:len(c.t.prefix)], id...)
+		doc, err := c.get(key)
+		if err != nil {
+			return err
+		}
+		c.docs[id] = doc
+	}
+	return nil
 }
 
 // add adds one write, or says why it cannot be.
@@ -160,7 +188,34 @@ func (c *commit) doc(id string) (bson.Raw, error) {
 	if doc, ok := c.docs[id]; ok {
 		return doc, nil
 	}
-	return c.t.d.get(c.t.d.db, c.t.docKey(id))
+	return c.get(c.t.docKey(id))
+}
+
+// get returns a copy of the value at key as it was before the commit, nil if there was none. Many keys are looked up with
+// one iterator, which unlike Get asks the Bloom filters of the lowest level: most keys of an insert are in no file.
+func (c *commit) get(key []byte) ([]byte, error) {
+	if c.docs == nil {
+		return c.t.d.get(c.t.d.db, key)
+	}
+	if c.iter == nil {
+		iter, err := c.t.d.db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+		if err != nil {
+			return nil, storeError(err)
+		}
+		c.iter = iter
+	}
+	if c.iter.SeekPrefixGE(key) && string(c.iter.Key()) == string(key) {
+		v, err := c.iter.ValueAndErr()
+		return slices.Clone(v), storeError(err)
+	}
+	return nil, storeError(c.iter.Error())
+}
+
+func (c *commit) close() {
+	if c.iter != nil {
+		c.iter.Close()
+	}
+	c.batch.Close()
 }
 
 func (c *commit) own(x *index, key []byte, id string) {
@@ -177,7 +232,7 @@ func (c *commit) checkUnique(id string) error {
 		}
 		owner, ok := c.owners[string(c.is.key(i))]
 		if !ok {
-			b, err := c.t.d.get(c.t.d.db, c.is.key(i))
+			b, err := c.get(c.is.key(i))
 			if err != nil {
 				return err
 			}
