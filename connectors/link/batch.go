@@ -1,0 +1,78 @@
+package link
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/castor-iot/castor/shared/telemetry"
+)
+
+// call sends one batch.
+func (a *lane) call(ctx context.Context, batch []*item) ([]telemetry.Outcome, error) {
+	l := a.link
+	b := telemetry.Batch{Gateway: l.config.Gateway.ID, Messages: make([]telemetry.Message, len(batch))}
+	for i, it := range batch {
+		b.Messages[i] = it.message
+	}
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, l.limits.Timeout)
+	defer cancel()
+	result, err := l.api.Ingest(ctx, b)
+	if err == nil && len(result.Outcomes) != len(batch) {
+		err = fmt.Errorf("%d outcomes for %d messages", len(result.Outcomes), len(batch))
+	}
+	l.log.Debug("batch", "messages", len(batch), "took", time.Since(started), "error", err)
+	if err == nil {
+		l.count.batches.Add(1)
+	}
+	return result.Outcomes, err
+}
+
+// settle takes what is done out of the lane and acknowledges it; what is to be sent again stays in front, in its order. It
+// tells whether anything was done.
+func (a *lane) settle(batch []*item, outcomes []telemetry.Outcome) (progress bool) {
+	c := &a.link.count
+	var again []*item
+	for i, it := range batch {
+		switch outcomes[i] {
+		case telemetry.Stored:
+			c.stored.Add(1)
+		case telemetry.Parked:
+			c.parked.Add(1)
+		case telemetry.Refused:
+			c.refused.Add(1)
+		default:
+			c.retried.Add(1)
+			again = append(again, it)
+		}
+	}
+	a.replace(batch, again)
+	touched := make(map[*Session]bool)
+	for i, it := range batch {
+		switch outcomes[i] {
+		case telemetry.Stored, telemetry.Parked, telemetry.Refused:
+			it.ticket.finish(true)
+			touched[it.ticket.session] = true
+		}
+	}
+	for s := range touched {
+		s.tell()
+	}
+	return len(again) < len(batch)
+}
+
+// park makes raw bytes of a message that twin-ingest will not read. One that it will not even park is given up, without
+// being acknowledged.
+func (a *lane) park(it *item, err error) {
+	if it.message.Kind != telemetry.Undecoded {
+		a.link.log.Error("twin-ingest cannot read a message, parking it", "twin", it.message.Twin, "kind", it.message.Kind, "error", err)
+		m := &it.message
+		m.Kind, m.Samples, m.Raw, m.Reason = telemetry.Undecoded, nil, it.payload, fmt.Sprintf("refused by twin-ingest: %.400v", err)
+		return
+	}
+	a.link.log.Error("twin-ingest cannot park a message, it is not acknowledged", "twin", it.message.Twin, "error", err)
+	a.link.count.lost.Add(1)
+	a.replace([]*item{it}, nil)
+	it.ticket.finish(false)
+}
