@@ -57,7 +57,7 @@ func about(x api.Alarm) string {
 func (a *app) acknowledge(complete cobra.CompletionFunc) *cobra.Command {
 	var note string
 	c := &cobra.Command{Use: "acknowledge ID…", Aliases: []string{"ack"}, Short: "Take alarms on", Args: cobra.MinimumNArgs(1), ValidArgsFunction: complete,
-		Example: `  castor alarm ack pump-7:hot:3 --note "on my way"`,
+		Example: `  castor alarm acknowledge pump-7:hot:3 --note "on my way"`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			for _, id := range args {
 				x, err := c.AcknowledgeAlarm(ctx, id, note)

@@ -132,8 +132,8 @@ func TestFromTypeToAlarm(t *testing.T) {
 	p.does([]string{"type", "apply", "-f", "-"}, "id: pump\ndefinition: {name: Big pump}\n", "type pump unchanged")
 	p.does(words("type list"), "", "pump", "Big pump", "2m")
 
-	p.does([]string{"identity", "import", "-f", p.file("devices.csv", "serial,model,type\nP-7,XR,pump\nP-8,XR,pump\n")}, "", "2 created, 0 there already, 0 lines with faults")
-	p.fails([]string{"identity", "import", "-f", p.file("devices.csv", "serial\nP-7\n*bad*\n")}, "1 lines were not taken")
+	p.does([]string{"identity", "import", "-f", p.file("devices.csv", "serial,model,type\nP-7,XR,pump\nP-8,XR,pump\n")}, "", "2 created, 0 there already, 0 with faults")
+	p.fails([]string{"identity", "import", "-f", p.file("devices.csv", "serial,model,type\nP-7,XR,pump\n*bad*,,\n")}, "not taken: 1")
 	p.does(words("identity get p-7 -o json"), "", `"serial": "P-7"`)
 	claim := filepath.Join(t.TempDir(), "claim.json")
 	p.does([]string{"claim", "create", "pump", "--owner", "press", "--serials", "P-*", "--uses", "2", "--file", claim}, "", "good for 2 devices")
@@ -348,7 +348,7 @@ func TestCompletion(t *testing.T) {
 	p.does(words("type create press"), "")
 	p.does([]string{"rule", "create", "pump", "temp > 80", "--id", "hot"}, "")
 	for args, want := range map[string]string{"twin get pu": "pump", "twin get p": "press pump", "rule delete ": "hot", "rule create pr": "press", "twin list --type p": "press pump",
-		"user create x --role own": "owner", "twin list -o j": "json", "type get pump ": ""} {
+		"twin list -o ": "table json yaml csv", "type get pump ": ""} {
 		last := args[strings.LastIndex(args, " ")+1:]
 		out, _, err := p.castor("", append(append([]string{cobra.ShellCompRequestCmd}, words(strings.TrimSuffix(args, last))...), last)...)
 		if err != nil {

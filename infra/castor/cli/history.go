@@ -42,6 +42,7 @@ func (a *app) historyCommand() *cobra.Command {
 				}
 				return a.steps(ctx, c, cmd.OutOrStdout(), q)
 			}
+			q.Agg = ""
 			return a.records(ctx, c, cmd, q, all)
 		}),
 	}

@@ -82,14 +82,14 @@ func (a *app) importIdentities() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := printDone(a, cmd, res, "%d created, %d there already, %d lines with faults", res.Created, res.Unchanged, len(res.Faults)); err != nil {
+			if err := printDone(a, cmd, res, "%d created, %d there already, %d with faults", res.Created, res.Unchanged, len(res.Faults)); err != nil {
 				return err
 			}
 			for _, f := range res.Faults {
 				hint(cmd, "line %d: %s", f.Line, plain(f.Reason))
 			}
 			if len(res.Faults) > 0 {
-				return fmt.Errorf("%d lines were not taken; correct them and import the file again", len(res.Faults))
+				return fmt.Errorf("lines not taken: %d; correct them and import the file again", len(res.Faults))
 			}
 			return nil
 		})}

@@ -142,11 +142,17 @@ func printOne(a *app, w io.Writer, v any) error {
 	return err
 }
 
-// block writes collections one item a line, and quotes only what needs it.
+// block writes collections one item a line, and quotes only what needs it: that is also what older YAML takes for a bool.
 func block(n *yaml.Node) {
 	n.Style = 0
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && strings.Contains(n.Value, "\n") {
-		n.Style = yaml.LiteralStyle
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" {
+		switch strings.ToLower(n.Value) {
+		case "y", "n", "yes", "no", "on", "off":
+			n.Style = yaml.DoubleQuotedStyle
+		}
+		if strings.Contains(n.Value, "\n") {
+			n.Style = yaml.LiteralStyle
+		}
 	}
 	for _, c := range n.Content {
 		block(c)
