@@ -30,7 +30,7 @@ func New(p *platform.Platform) faas.Func {
 		}
 		return faas.Routes{
 			"POST /twins":                  faas.Op(p, access.Only(access.Configurator, access.Owner).And("twin-provision"), f.create),
-			"GET /twins":                   faas.Op(p, access.Users(), f.list),
+			"GET /twins":                   faas.Op(p, access.Users().And("identities"), f.list),
 			"GET /counts":                  faas.Op(p, access.Users().And("castor"), f.count),
 			"GET /twins/{id}":              faas.Op(p, access.Users().And("*"), f.get),
 			"PATCH /twins/{id}/definition": faas.Op(p, access.Users(), f.edit),
