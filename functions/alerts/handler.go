@@ -30,7 +30,7 @@ func New(p *platform.Platform) faas.Func {
 		}
 		routers := access.Only(access.Owner, access.Configurator)
 		return faas.Routes{
-			"GET /alarms":                   faas.Op(p, access.Users(), f.listAlarms),
+			"GET /alarms":                   faas.Op(p, access.Users().And("castor"), f.listAlarms),
 			"GET /alarms/{id}":              faas.Op(p, access.Users(), f.getAlarm),
 			"POST /alarms/{id}/acknowledge": faas.Op(p, access.Users(), f.acknowledgeAlarm),
 			"GET /alarms/{id}/deliveries":   faas.Op(p, access.Users(), f.listDeliveries),

@@ -56,11 +56,7 @@ func (f *function) call(ctx context.Context, d *delivery, r *route) error {
 	req.Header.Set(api.HeaderSignature, sign(secret, now, d.Body))
 	resp, err := f.dialler().Do(req)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err // without the URL, which may hold a key
-		}
-		return err
+		return told(err)
 	}
 	defer resp.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(resp.Body, 4096))
@@ -71,6 +67,19 @@ func (f *function) call(ctx context.Context, d *delivery, r *route) error {
 		return fmt.Errorf("the receiver answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	return nil
+}
+
+// told is what of a failure the route's owner may read: not the URL, which may hold a key, nor which server resolves names.
+func told(err error) error {
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return fmt.Errorf("the name %s cannot be resolved", dns.Name)
+	}
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
 
 // sign is the value of api.HeaderSignature. The time in it lets receivers refuse what somebody recorded and sends again.

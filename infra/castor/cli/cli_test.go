@@ -181,6 +181,10 @@ definition: {name: Pump seven, type: pump, owner: press, aggregates: [line-2], l
 	p.does(words("user me"), "", "ada at", "groups press")
 
 	p.login("admin")
+	for _, kind := range []string{"type get pump", "twin get pump-7", "rule get hot"} { // what is shown can be applied
+		noun := words(kind)[0]
+		p.does(words(noun+" apply -f -"), p.does(words(kind+" -o yaml"), ""), "unchanged")
+	}
 	p.does(words("rule set hot --enabled=false"), "", "rule hot changed")
 	p.does([]string{"rule", "apply", "-f", "-"}, `{"id": "hot", "target": "pump", "condition": "temp > 95"}`, "rule hot changed")
 	p.does(words("rule delete hot"), "", "rule hot deleted")

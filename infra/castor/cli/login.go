@@ -31,6 +31,7 @@ func (a *app) loginCommand() *cobra.Command {
 			return a.explain(a.login(cmd, name, fromStdin))
 		},
 	}
+	c.Flags().StringVar(&name, "user", "", "the user, if not named as an argument")
 	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from the standard input")
 	return c
 }

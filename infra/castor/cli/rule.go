@@ -44,8 +44,18 @@ func (a *app) ruleCommand() *cobra.Command {
 			func(ctx context.Context, c *api.Client, id string) error { return c.DeleteRule(ctx, id) }))
 }
 
+// A ruleFile describes a rule. What `castor rule get` prints is one too: what only the platform says is read and ignored.
+type ruleFile struct {
+	api.NewRule
+	Version any `json:"version,omitempty"`
+	By      any `json:"by,omitempty"`
+	Created any `json:"created,omitempty"`
+	Updated any `json:"updated,omitempty"`
+}
+
 // putRule makes a rule, or changes the one of its id.
-func putRule(ctx context.Context, c *api.Client, v api.NewRule) (id, outcome string, err error) {
+func putRule(ctx context.Context, c *api.Client, file ruleFile) (id, outcome string, err error) {
+	v := file.NewRule
 	if v.ID == "" {
 		return "", "", errors.New("id is missing: by it the rule is found when the file is applied again")
 	}

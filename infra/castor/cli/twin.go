@@ -96,9 +96,17 @@ func getTwin(ctx context.Context, c *api.Client, id string) (twin.Twin, error) {
 	return c.GetTwin(ctx, twin.ID(id))
 }
 
+// A twinFile describes a twin. What `castor twin get` prints is one too: what only the platform says is read and ignored.
+type twinFile struct {
+	api.NewTwin
+	Live    any `json:"live,omitempty"`
+	Created any `json:"created,omitempty"`
+}
+
 // putTwin makes a twin, or brings the definition of the one there is to what the file says. What the file does not name
 // stays.
-func putTwin(ctx context.Context, c *api.Client, v api.NewTwin) (id, outcome string, err error) {
+func putTwin(ctx context.Context, c *api.Client, file twinFile) (id, outcome string, err error) {
+	v := file.NewTwin
 	id = string(v.ID)
 	old, err := c.GetTwin(ctx, v.ID)
 	if errors.Is(err, api.ErrNotFound) {
@@ -117,6 +125,9 @@ func putTwin(ctx context.Context, c *api.Client, v api.NewTwin) (id, outcome str
 	patch, err := patchOf(v.Definition, "version", "updated", "phase", "configuration")
 	if err != nil {
 		return id, "", err
+	}
+	if v.Definition.Type == old.Definition.Type {
+		delete(patch, "type") // it is for ever
 	}
 	now, err := c.UpdateTwin(ctx, v.ID, old.Definition.Version, patch)
 	if err == nil && now.Definition.Version == old.Definition.Version {

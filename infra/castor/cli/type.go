@@ -65,7 +65,7 @@ func (a *app) typeCommand() *cobra.Command {
     model:
       offlineAfter: 2m
       properties:
-        - {name: rpm, unit: "{rev}/min", min: 0, max: 9000}`, func(ctx context.Context, c *api.Client, v api.NewTwin) (string, string, error) {
+        - {name: rpm, unit: "{rev}/min", min: 0, max: 9000}`, func(ctx context.Context, c *api.Client, v twinFile) (string, string, error) {
 			if v.Kind == "" {
 				v.Kind = twin.Type
 			}
