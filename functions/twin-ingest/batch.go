@@ -62,7 +62,7 @@ func (f *function) ingest(ctx context.Context, c *faas.Call, in telemetry.Batch)
 func (b *batch) tidy(m *telemetry.Message, gateway string) {
 	m.Gateway = gateway
 	m.Time, m.Received = cut(m.Time), cut(m.Received)
-	if m.Received.IsZero() || m.Received.After(b.now.Add(telemetry.Ahead)) {
+	if m.Received.Before(born) || m.Received.After(b.now.Add(telemetry.Ahead)) {
 		m.Received = b.now
 	}
 	m.Topic, m.Reason = clip(m.Topic, maxTopic), clip(m.Reason, maxReason)

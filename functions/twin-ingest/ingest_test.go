@@ -2,9 +2,12 @@ package twiningest_test
 
 import (
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -360,6 +363,46 @@ func withGeneration(m telemetry.Message, g int64) telemetry.Message {
 func infinity() float64 {
 	big := 1e308
 	return big * 10
+}
+
+// Whatever a device says about the time, and however much text it reports, its twin can be written and read.
+func TestDevicesThatExaggerate(t *testing.T) {
+	w := newWorld(t, twin.Model{}, "pump-1")
+	for i, at := range []time.Time{time.UnixMilli(1 << 60), time.UnixMilli(-1 << 60), time.Date(9999, 12, 31, 23, 59, 59, 1e9-1, time.UTC), time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC)} {
+		m := measured("pump-1", i+1, fmt.Sprint("t", i), 1)
+		m.Time = at
+		// Such times cannot be written as text, which is what the client sends; CBOR numbers can say them.
+		if _, err := json.Marshal(at); err != nil {
+			continue
+		}
+		w.stored(m)
+	}
+	raw, err := hex.DecodeString("a2" + "6767617465776179" + "6467772d31" + "686d65737361676573" + "81" + "a4" + // {gateway: "gw-1", messages: [{
+		"647477696e" + "6670756d702d31" + "646b696e64" + "6974656c656d65747279" + "6474696d65" + "c11b000000e8d4a51000" + // twin, kind, time: 1(10^12)
+		"6773616d706c6573" + "81" + "a2" + "6170" + "6466617221" + "6176" + "01") // samples: [{p: "far!", v: 1}]
+	must(t, err)
+	must(t, w.connector.Call(context.Background(), "POST", "twin-ingest", "/batches", api.Raw{ContentType: "application/cbor", Body: raw}, nil))
+	long := strings.Repeat("é", telemetry.MaxText/2)
+	for i := range 5 {
+		m := measured("pump-1", 10+i, "x", 1)
+		m.Samples = nil
+		for k := range telemetry.MaxSamples {
+			m.Samples = append(m.Samples, telemetry.Sample{Property: fmt.Sprintf("text-%d-%d", i, k), Value: long})
+		}
+		w.stored(m)
+	}
+	live := w.twin("pump-1").Live
+	if _, err := json.Marshal(live); err != nil {
+		t.Errorf("the twin cannot be told: %v", err)
+	}
+	if len(live.Reported) != twin.MaxProperties {
+		t.Errorf("%d properties, want %d", len(live.Reported), twin.MaxProperties)
+	}
+	for _, r := range w.records("pump-1") {
+		if _, err := json.Marshal(r); err != nil {
+			t.Errorf("a record cannot be told: %v", err)
+		}
+	}
 }
 
 func TestWhoMayIngest(t *testing.T) {

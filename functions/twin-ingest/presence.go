@@ -65,8 +65,10 @@ func (s *subject) silence() {
 		p.Offline = offline
 		if offline {
 			s.happened(at, "offline")
-		} else {
+		} else if t.Definition.Phase == twin.Operational {
 			s.happened(p.LastSeen, "online")
+		} else {
+			s.changed, s.news = true, true
 		}
 	}
 	severity := monitor.Severity(s.model.OfflineSeverity)

@@ -96,10 +96,22 @@ func outOfRange(p *twin.Property, value any) bool {
 	return p != nil && ok && (p.Min != nil && v < *p.Min || p.Max != nil && v > *p.Max)
 }
 
-// cut brings a time to what every store keeps.
+// born is before anything was received, first and final are the times that RFC 3339 can write.
+var (
+	born  = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	first = time.Date(1, 1, 1, 0, 0, 0, int(time.Millisecond), time.UTC)
+	final = time.Date(9999, 12, 31, 23, 59, 59, 999*int(time.Millisecond), time.UTC)
+)
+
+// cut brings a time to what every store keeps and every answer can say.
 func cut(t time.Time) time.Time {
-	if t.IsZero() {
+	switch {
+	case t.IsZero():
 		return time.Time{}
+	case t.Before(first):
+		return first
+	case t.After(final):
+		return final
 	}
 	return t.UTC().Truncate(time.Millisecond)
 }

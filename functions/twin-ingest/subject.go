@@ -11,6 +11,9 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
+// maxWatching bounds the rules that watch one twin, so that what they remember and raise fits into its document.
+const maxWatching = 1000
+
 // A subject is one twin that is being changed, and the messages that change it.
 type subject struct {
 	id  twin.ID
@@ -69,9 +72,10 @@ func (s *subject) know(known map[twin.ID]entry) {
 	if d.Phase == twin.Retired {
 		return
 	}
+	rules := 0
 	for _, id := range append([]twin.ID{s.id, d.Type}, d.Aggregates...) {
-		if e := known[id]; len(e.rules) > 0 {
-			s.watch = append(s.watch, e)
+		if e := known[id]; len(e.rules) > 0 && rules+len(e.rules) <= maxWatching {
+			s.watch, rules = append(s.watch, e), rules+len(e.rules)
 		}
 	}
 }

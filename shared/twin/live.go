@@ -158,8 +158,12 @@ type Occurrence struct {
 // MaxRecent bounds Live.Recent.
 const MaxRecent = 16
 
-// MaxProperties bounds how many properties a twin can report.
-const MaxProperties = 1000
+// Bounds on what a twin holds of what its device reports: how many properties, and how many bytes of a text. Of a longer
+// text it holds the beginning; history has all of it.
+const (
+	MaxProperties = 1000
+	MaxText       = 1024
+)
 
 // Reading returns the newest reading of property.
 func (l *Live) Reading(property string) (Reading, bool) {
@@ -174,6 +178,9 @@ func (l *Live) Reading(property string) (Reading, bool) {
 // after the one held changes nothing, because devices send again what was not acknowledged. So does a reading of a new
 // property when the twin already reports MaxProperties, or when it is older than a removal. A nil value removes the property.
 func (l *Live) Report(r Reading) (changed bool) {
+	if text, ok := r.Value.(string); ok {
+		r.Value = clip(text, MaxText)
+	}
 	i, held := l.find(r.Property)
 	switch {
 	case held && !r.after(l.Reported[i]):
@@ -231,11 +238,16 @@ const maxWhat = 200
 
 // Happened notes an occurrence, forgetting the oldest beyond MaxRecent.
 func (l *Live) Happened(at time.Time, what string) {
-	if len(what) > maxWhat {
-		what = strings.ToValidUTF8(what[:maxWhat], "")
-	}
-	l.Recent = append(l.Recent, Occurrence{At: at, What: what})
+	l.Recent = append(l.Recent, Occurrence{At: at, What: clip(what, maxWhat)})
 	if n := len(l.Recent) - MaxRecent; n > 0 {
 		l.Recent = slices.Delete(l.Recent, 0, n)
 	}
+}
+
+// clip cuts text to n bytes, at a character's end.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
 }
