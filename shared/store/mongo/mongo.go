@@ -140,6 +140,10 @@ func ambiguous(err error) bool {
 	if selection := (topology.ServerSelectionError{}); errors.As(err, &selection) {
 		return true
 	}
+	var pool interface{ Retryable() bool } // the driver gave up a connection because of another operation's error
+	if errors.As(err, &pool) && pool.Retryable() {
+		return true
+	}
 	var bulk mongo.BulkWriteException
 	if errors.As(err, &bulk) && bulk.WriteConcernError != nil {
 		return true

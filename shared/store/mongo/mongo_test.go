@@ -10,6 +10,7 @@ import (
 )
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	var lacking []storetest.Feature
 	if mongotest.Find(t).StandIn {
 		lacking = []storetest.Feature{storetest.Explain, storetest.CompoundUnique, storetest.NestedLists, storetest.EdgeNumbers}

@@ -100,21 +100,30 @@ func direction(descending bool) int32 {
 func (t *table) Get(ctx context.Context, ids []string) ([]bson.Raw, error) {
 	docs := make([]bson.Raw, len(ids))
 	if len(ids) == 1 {
-		doc, err := t.c.FindOne(ctx, bson.D{{Key: "_id", Value: ids[0]}}).Raw()
-		if errors.Is(err, mongo.ErrNoDocuments) {
-			err = nil
-		}
+		doc, err := t.one(ctx, ids[0])
 		docs[0] = doc
 		return docs, storeError(err)
 	}
 	found, err := t.byID(ctx, ids, nil)
 	if err != nil {
-		return nil, err
+		return nil, storeError(err)
 	}
 	for i, id := range ids {
 		docs[i] = found[id]
 	}
 	return docs, nil
+}
+
+// one reads the document with this id, nil if there is none.
+func (t *table) one(ctx context.Context, id string) (doc bson.Raw, err error) {
+	err = retry(ctx, func() error {
+		doc, err = t.c.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
+		if errors.Is(err, mongo.ErrNoDocuments) {
+			return nil
+		}
+		return err
+	})
+	return doc, err
 }
 
 // byID reads the documents with these ids, or the fields of them.
@@ -123,14 +132,16 @@ func (t *table) byID(ctx context.Context, ids []string, fields []string, conditi
 	if more := all(conditions); len(more) > 0 {
 		filter = append(filter, bson.E{Key: "$and", Value: bson.A{more}})
 	}
-	cursor, err := t.c.Find(ctx, filter, options.Find().SetProjection(projection(fields)).SetBatchSize(int32(len(ids)+1)))
-	if err != nil {
-		return nil, storeError(err)
-	}
 	found := make(map[string]bson.Raw, len(ids))
-	err = each(ctx, cursor, func(doc bson.Raw) error {
-		found[store.IDOf(doc)] = doc
-		return nil
+	err := retry(ctx, func() error {
+		cursor, err := t.c.Find(ctx, filter, options.Find().SetProjection(projection(fields)).SetBatchSize(int32(len(ids)+1)))
+		if err != nil {
+			return err
+		}
+		return each(ctx, cursor, func(doc bson.Raw) error {
+			found[store.IDOf(doc)] = doc
+			return nil
+		})
 	})
 	return found, err
 }
@@ -143,5 +154,5 @@ func each(ctx context.Context, cursor *mongo.Cursor, do func(bson.Raw) error) er
 			return err
 		}
 	}
-	return storeError(cursor.Err())
+	return cursor.Err()
 }

@@ -91,13 +91,13 @@ func (t *table) Walk(ctx context.Context, w store.Walk, do func(store.Hit) error
 		}
 		if w.Misses == 0 || w.Rest.Op() == store.OpAll {
 			if err := t.walkPart(ctx, w, p, w.Limit-hits, take); err != nil {
-				return nil, err
+				return nil, storeError(err)
 			}
 			continue
 		}
 		mark, err := t.walkKeys(ctx, w, p, &hits, &misses, take)
 		if mark != nil || err != nil {
-			return mark, err
+			return mark, storeError(err)
 		}
 	}
 	return nil, nil
@@ -111,7 +111,7 @@ func (t *table) walkPart(ctx context.Context, w store.Walk, p part, limit int, d
 	}
 	cursor, err := t.c.Find(ctx, p.whole(w), o)
 	if err != nil {
-		return storeError(err)
+		return err
 	}
 	return each(ctx, cursor, do)
 }
@@ -143,7 +143,7 @@ func (t *table) walkKeys(ctx context.Context, w store.Walk, p part, hits, misses
 	cursor, err := t.c.Find(ctx, all(append(slices.Clone(p.filter), translate(p.rest))), options.Find().
 		SetHint(hint(w)).SetSort(p.sort).SetProjection(projection(fields)).SetLimit(int64(most)).SetBatchSize(int32(atOnce)))
 	if err != nil {
-		return nil, storeError(err)
+		return nil, err
 	}
 	var keys []bson.Raw
 	ask := func() error {
@@ -215,7 +215,7 @@ func (t *table) Count(ctx context.Context, w store.Walk, field string) (map[stri
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, storeError(err)
 		}
 	}
 	return groups, nil

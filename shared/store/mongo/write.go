@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ const (
 	// lastWrites is how many write ids a document keeps. A write whose answer was lost is found again unless so many
 	// others came after it.
 	lastWrites = 8
-	attempts   = 5 // to get an answer to a write
+	attempts   = 5 // to get an answer
 	firstPause = 50 * time.Millisecond
 )
 
@@ -44,26 +43,20 @@ func (t *table) Write(ctx context.Context, writes []store.Write) ([]error, error
 	for i := range writes {
 		b.open = append(b.open, i)
 	}
-	pause := firstPause
-	for attempt := 1; ; attempt++ {
-		err := b.attempt(ctx)
-		if err == nil && len(b.open) == 0 {
-			return b.errs, nil
-		}
-		if err != nil && (!ambiguous(err) || ctx.Err() != nil || attempt == attempts) {
-			return nil, storeError(err)
-		}
-		if attempt == attempts {
-			return b.errs, nil
-		}
+	for range attempts { // until those are settled that others came in the way of
+		err := retry(ctx, func() error {
+			err := b.attempt(ctx)
+			b.repeated = b.repeated || err != nil
+			return err
+		})
 		if err != nil {
-			b.repeated = true
-		}
-		if err := wait(ctx, pause/2+rand.N(pause)); err != nil {
 			return nil, storeError(err)
 		}
-		pause *= 2
+		if len(b.open) == 0 {
+			break
+		}
 	}
+	return b.errs, nil
 }
 
 // attempt sends the writes that are not settled and settles those about which the answer, or the documents, tell.
@@ -180,30 +173,25 @@ func (t *table) Apply(ctx context.Context, id string, guard store.Filter, add []
 			{Key: "$each", Value: bson.A{write}}, {Key: "$slice", Value: -lastWrites},
 		}}}},
 	}
-	pause := firstPause
-	for attempt := 1; ; attempt++ {
-		doc, err := t.c.FindOneAndUpdate(ctx, filter, update, options.FindOneAndUpdate().SetReturnDocument(options.After)).Raw()
+	var doc bson.Raw
+	err := retry(ctx, func() (err error) {
+		doc, err = t.c.FindOneAndUpdate(ctx, filter, update, options.FindOneAndUpdate().SetReturnDocument(options.After)).Raw()
 		if errors.Is(err, mongo.ErrNoDocuments) {
 			doc, err = t.applied(ctx, id, write)
 		}
-		if err == nil || !ambiguous(err) || ctx.Err() != nil || attempt == attempts {
-			return doc, storeError(err)
-		}
-		if err := wait(ctx, pause/2+rand.N(pause)); err != nil {
-			return nil, storeError(err)
-		}
-		pause *= 2
-	}
+		return err
+	})
+	return doc, storeError(err)
 }
 
 // applied tells why nothing matched: an earlier attempt has done it, the guard does not match, or there is no document.
 func (t *table) applied(ctx context.Context, id string, write int64) (bson.Raw, error) {
-	doc, err := t.c.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
+	doc, err := t.one(ctx, id)
 	switch {
-	case errors.Is(err, mongo.ErrNoDocuments):
-		return nil, store.ErrNotFound
 	case err != nil:
 		return nil, err
+	case doc == nil:
+		return nil, store.ErrNotFound
 	case hasWrite(doc, write):
 		return doc, nil
 	}
@@ -249,13 +237,19 @@ func hasWrite(doc bson.Raw, id int64) bool {
 	return !through
 }
 
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return fmt.Errorf("the answer to a write was lost: %w", ctx.Err())
-	case <-t.C:
-		return nil
+// retry repeats do, after a random pause, while it returns errors that leave open what the server has done.
+func retry(ctx context.Context, do func() error) error {
+	for pause, attempt := firstPause, 1; ; pause, attempt = 2*pause, attempt+1 {
+		err := do()
+		if err == nil || !ambiguous(err) || ctx.Err() != nil || attempt == attempts {
+			return err
+		}
+		timer := time.NewTimer(pause/2 + rand.N(pause))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		case <-timer.C:
+		}
 	}
 }

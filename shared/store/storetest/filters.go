@@ -137,12 +137,9 @@ func testFilters(t *testing.T, db *store.DB) {
 		})
 	}
 	groups := must(c.GroupCount(ctx, store.Not(store.In("_id", "list", "none", "nested", "gap", "doc", "bytes")), "", "v"))(t)
-	if got, want := fmt.Sprint(groups), "map[:2 2026-05-04T12:00:00Z:1 5:4 5.5:1 9007199254740993:1 false:1 five:1 true:1]"; got != want {
-		// the empty text counts with null and missing
-		want = "map[:3 2026-05-04T12:00:00Z:1 5:4 5.5:1 9007199254740993:1 false:1 five:1 true:1]"
-		if got != want {
-			t.Errorf("groups %s, want %s", got, want)
-		}
+	// the empty text counts with null and missing
+	if got, want := fmt.Sprint(groups), "map[:3 2026-05-04T12:00:00Z:1 5:4 5.5:1 9007199254740993:1 false:1 five:1 true:1]"; got != want {
+		t.Errorf("groups %s, want %s", got, want)
 	}
 	_, err := c.GroupCount(ctx, store.Filter{}, "", "v")
 	wantErr(t, "grouping by lists", err, store.ErrInvalid)
