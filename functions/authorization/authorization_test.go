@@ -157,7 +157,7 @@ func TestEventsThatAreNone(t *testing.T) {
 	bad := event.New("x", event.Audit, "", now, map[string]any{"id": 7})
 	empty := event.New("y", event.Audit, "", now, map[string]any{})
 	good := event.New("z", event.Audit, "", now, access.Record{ID: "z", At: now, Caller: "user:ada"})
-	other := event.New("o", event.AlarmRaised, "", now, nil)
+	other := event.New("o", event.AlarmRaised, "", now, "of another topic")
 	if err := w.Event("authorization", bad, empty, other, good); err != nil {
 		t.Fatal(err)
 	}

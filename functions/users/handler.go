@@ -61,6 +61,7 @@ func open(ctx context.Context, p *platform.Platform) (*users, error) {
 	}
 	if u.sessions, err = store.Open[session](ctx, p.DB, store.Spec{Name: "sessions", Schema: 1, Indexes: []store.Index{
 		{Name: "by-expiry", Fields: []string{"expires"}},
+		{Name: "by-user", Fields: []string{"user", "used"}},
 	}}); err != nil {
 		return nil, err
 	}

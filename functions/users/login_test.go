@@ -13,8 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/castor-iot/castor/functions/users"
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 	"github.com/castor-iot/castor/tests/functiontest"
 )
@@ -65,11 +67,14 @@ func TestLoginTellsNothing(t *testing.T) {
 			}
 		}
 	}
-	known := slices.Min(took["known"])
+	fastest := time.Hour
+	for _, all := range took {
+		fastest = min(fastest, slices.Min(all))
+	}
 	for kind, all := range took {
-		// The hash takes tens of milliseconds; leaving it out takes none.
-		if d := slices.Min(all); d < known/2 || d > known*2 {
-			t.Errorf("a %s user takes %v, a known one %v", kind, d, known)
+		// The hash takes tens of milliseconds; leaving it out for one kind would make that a hundred times faster.
+		if d := slices.Min(all); d > 5*fastest {
+			t.Errorf("a %s user takes %v, another one %v", kind, d, fastest)
 		}
 	}
 }
@@ -245,6 +250,27 @@ func TestRefresh(t *testing.T) {
 		w, c, tok := start(t)
 		w.SetTime(w.Now().Add(30*24*time.Hour + time.Second))
 		over(t, c, tok.Refresh)
+	})
+	t.Run("the oldest ends when there are too many", func(t *testing.T) {
+		w, c, tok := start(t)
+		sessions := collection[users.StoredSession](t, w, "sessions", sessionIndexes...)
+		now := w.Now().UTC().Truncate(time.Millisecond)
+		for i := range 120 {
+			used := now.Add(time.Duration(i-500) * time.Second)
+			if err := sessions.Insert(ctx, users.StoredSession{ID: fmt.Sprint(i), User: "ada", Used: used, Expires: now.Add(time.Hour)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Login("ada", functiontest.Password)
+		if n, err := sessions.Count(ctx, store.Filter{}, ""); err != nil || n != 101 { // one is the administrator's
+			t.Errorf("%d sessions, %v", n, err)
+		}
+		if _, err := sessions.Get(ctx, "0"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("the oldest: %v", err)
+		}
+		if _, err := c.Refresh(ctx, tok.Refresh); err != nil {
+			t.Errorf("a young one: %v", err)
+		}
 	})
 	t.Run("rubbish is refused", func(t *testing.T) {
 		_, c, tok := start(t)

@@ -19,6 +19,9 @@ import (
 // sessionLife is how long a session lives after its last use.
 const sessionLife = 30 * 24 * time.Hour
 
+// maxSessions is how many sessions a user may have; signing in once more ends the one that was not used for longest.
+const maxSessions = 100
+
 // A session is what a refresh token belongs to: "<id>.<secret>". Each use changes the secret; an old one that is shown again
 // was copied by somebody, so it ends the session for both.
 type session struct {
@@ -42,6 +45,14 @@ func (u *users) begin(ctx context.Context, v user) (api.Token, error) {
 	secret := random(32)
 	s := session{ID: base64.RawURLEncoding.EncodeToString(random(16)), User: v.ID, Epoch: v.Epoch, Hash: sum(secret), Began: now, Used: now, Expires: now.Add(sessionLife)}
 	if err := u.sessions.Insert(ctx, s); err != nil {
+		return api.Token{}, err
+	}
+	own := store.Eq("user", v.ID)
+	n, err := u.sessions.Count(ctx, own, "by-user")
+	if err == nil && n > maxSessions {
+		_, err = u.sessions.DeleteRange(ctx, store.Query{Index: "by-user", Filter: own, Limit: n - maxSessions})
+	}
+	if err != nil {
 		return api.Token{}, err
 	}
 	return u.tokenOf(ctx, v, s.ID, secret)

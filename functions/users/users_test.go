@@ -215,6 +215,9 @@ func TestGroups(t *testing.T) {
 		t.Errorf("a second one: %v", err)
 	}
 	w.User("ada", []access.Role{access.Owner}, "press-shop")
+	if g, err := w.Part("credentials", "").GetGroup(ctx, "press-shop"); err != nil || g.Name != "Press shop" {
+		t.Errorf("%+v, %v", g, err)
+	}
 	if err := admin.DeleteGroup(ctx, "press-shop"); !errors.Is(err, api.ErrConflict) || !strings.Contains(err.Error(), "users") {
 		t.Errorf("deleting it with a member: %v", err)
 	}
@@ -349,8 +352,8 @@ func TestStoreHoldsNoSecret(t *testing.T) {
 	}
 	_, refresh, _ := strings.Cut(tok.Refresh, ".")
 	holds(t, collection[users.StoredUser](t, w, "users", userIndexes...), functiontest.Password)
-	holds(t, collection[users.StoredAccount](t, w, "accounts"), acc.Secret)
-	holds(t, collection[users.StoredSession](t, w, "sessions"), refresh)
+	holds(t, collection[users.StoredAccount](t, w, "accounts", store.Index{Name: "by-group", Fields: []string{"groups"}}), acc.Secret)
+	holds(t, collection[users.StoredSession](t, w, "sessions", sessionIndexes...), refresh)
 }
 
 // holds fails the test if a document holds the secret, as text or as the bytes it stands for.
@@ -371,7 +374,10 @@ func holds[T any](t *testing.T, c *store.Collection[T], secret string) {
 	}
 }
 
-var userIndexes = []store.Index{{Name: "by-role", Fields: []string{"roles"}}, {Name: "by-group", Fields: []string{"groups"}}}
+var (
+	userIndexes    = []store.Index{{Name: "by-role", Fields: []string{"roles"}}, {Name: "by-group", Fields: []string{"groups"}}}
+	sessionIndexes = []store.Index{{Name: "by-expiry", Fields: []string{"expires"}}, {Name: "by-user", Fields: []string{"user", "used"}}}
+)
 
 func collection[T any](t *testing.T, w *functiontest.World, name string, indexes ...store.Index) *store.Collection[T] {
 	t.Helper()
