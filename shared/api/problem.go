@@ -75,7 +75,8 @@ var table = []struct {
 func ProblemOf(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
-		return &Problem{Title: p.Title, Status: p.Status, Detail: err.Error()}
+		// Its own words, not those of who passed it on: they must not tell what is hidden from what is missing.
+		return &Problem{Title: p.Title, Status: p.Status, Detail: p.Detail}
 	}
 	for _, e := range table {
 		if errors.Is(err, e.err) {

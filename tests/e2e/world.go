@@ -48,12 +48,15 @@ func NewWorld(t *testing.T, options ...Option) *World {
 	for _, o := range options {
 		o(&w.Config)
 	}
-	w.start()
 	t.Cleanup(func() {
+		if w.Castor == nil {
+			return
+		}
 		if err := w.Castor.Stop(); err != nil {
 			t.Errorf("stop: %v", err)
 		}
 	})
+	w.start()
 	return w
 }
 
@@ -210,7 +213,7 @@ func (w *World) Runs(id twin.ID) []string {
 // History is everything that history has of a property of a twin, oldest first.
 func (w *World) History(id twin.ID, property string) (all []api.Record) {
 	w.Helper()
-	q := api.HistoryQuery{Twin: id, Property: property, From: time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), To: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC), Limit: 10_000}
+	q := api.HistoryQuery{Twin: id, Property: property, From: time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC), To: time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC), Limit: 10_000}
 	for {
 		p, err := w.Admin.History(w.Context(), q)
 		w.must(err, "history")

@@ -16,6 +16,7 @@ import (
 	"github.com/castor-iot/castor/infra/local"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/artifact"
+	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/pki"
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store/embedded"
@@ -171,7 +172,7 @@ func (c *Castor) startBus(ctx, _ context.Context) (string, error) {
 		return "", inUse(err, "nats", c.config.NATS)
 	}
 	c.onClose(func() error { nats.Close(); return nil })
-	if c.base.Bus, err = nats.Connect(ctx); err != nil {
+	if c.base.Bus, err = nats.Connect(ctx, bus.Logger(c.base.Log)); err != nil {
 		return "", err
 	}
 	c.onClose(c.base.Bus.Close)
