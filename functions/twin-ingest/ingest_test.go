@@ -50,16 +50,19 @@ func newWorld(t testing.TB, model twin.Model, ids ...twin.ID) *world {
 	if w.rules, err = platform.OpenRules(ctx, db); err != nil {
 		t.Fatal(err)
 	}
-	all := []twin.Twin{{ID: "pump", Kind: twin.Type, Definition: twin.Definition{Version: 1, Model: &model}}}
-	for _, id := range ids {
-		all = append(all, twin.Twin{ID: id, Kind: twin.Instance, Created: noon, Definition: twin.Definition{Version: 1, Type: "pump", Owner: "plant",
-			Phase: twin.Operational, Location: &twin.Location{Site: "hall 3"}}})
-	}
-	if _, err := w.twins.InsertMany(ctx, all); err != nil {
-		t.Fatal(err)
-	}
+	must(t, w.twins.Insert(ctx, twin.Twin{ID: "pump", Kind: twin.Type, Definition: twin.Definition{Version: 1, Model: &model}}))
+	w.add(ids...)
 	w.connector = w.Part("connector", "gw-1")
 	return w
+}
+
+// add makes twins of the type.
+func (w *world) add(ids ...twin.ID) {
+	w.t.Helper()
+	for _, id := range ids {
+		must(w.t, w.twins.Insert(context.Background(), twin.Twin{ID: id, Kind: twin.Instance, Created: noon, Definition: twin.Definition{Version: 1, Type: "pump",
+			Owner: "plant", Phase: twin.Operational, Location: &twin.Location{Site: "hall 3"}}}))
+	}
 }
 
 // say sends messages and returns what became of them.
@@ -229,29 +232,29 @@ func TestLateMessagesEnterHistoryAndLeaveStateAlone(t *testing.T) {
 
 // A reading dated 2099 or 1970 is kept and flagged, found where it arrived, and freezes nothing.
 func TestWrongClocks(t *testing.T) {
+	w := newWorld(t, twin.Model{})
 	for name, c := range map[string]struct {
 		year int
 		flag twin.Flag
-	}{"ahead": {2099, twin.ClockAhead}, "never set": {1970, twin.ClockUnset}, "before the epoch": {1901, twin.ClockUnset}} {
+	}{"ahead": {2099, twin.ClockAhead}, "never-set": {1970, twin.ClockUnset}, "before-the-epoch": {1901, twin.ClockUnset}} {
 		for _, assigned := range []bool{false, true} {
-			t.Run(fmt.Sprint(name, assigned), func(t *testing.T) {
-				w := newWorld(t, twin.Model{}, "pump-1")
-				wrong, right := measured("pump-1", 1, "rpm", 1), measured("pump-1", 2, "rpm", 2)
-				wrong.Time = time.Date(c.year, 1, 1, 0, 0, 0, 0, time.UTC)
-				wrong.Order.Assigned, right.Order.Assigned = assigned, assigned
-				w.stored(wrong)
-				if r, _ := w.live("pump-1").Reading("rpm"); r.Flag != c.flag || !r.At.Equal(wrong.Time) {
-					t.Errorf("reading is %+v, want flag %s", r, c.flag)
-				}
-				w.stored(right)
-				if got := w.value("pump-1", "rpm"); got != 2.0 {
-					t.Errorf("rpm is frozen at %v", got)
-				}
-				got := w.records("pump-1")
-				if len(got) != 2 || got[0].Flag != c.flag || !got[0].At.Equal(wrong.Time) || got[1].Flag != "" {
-					t.Errorf("history is %+v", got)
-				}
-			})
+			id := twin.ID(fmt.Sprintf("%s-%t", name, assigned))
+			w.add(id)
+			wrong, right := measured(id, 1, "rpm", 1), measured(id, 2, "rpm", 2)
+			wrong.Time = time.Date(c.year, 1, 1, 0, 0, 0, 0, time.UTC)
+			wrong.Order.Assigned, right.Order.Assigned = assigned, assigned
+			w.stored(wrong)
+			if r, _ := w.live(id).Reading("rpm"); r.Flag != c.flag || !r.At.Equal(wrong.Time) {
+				t.Errorf("%s: reading is %+v, want flag %s", id, r, c.flag)
+			}
+			w.stored(right)
+			if got := w.value(id, "rpm"); got != 2.0 {
+				t.Errorf("%s: rpm is frozen at %v", id, got)
+			}
+			got := w.records(id)
+			if len(got) != 2 || got[0].Flag != c.flag || !got[0].At.Equal(wrong.Time) || got[1].Flag != "" {
+				t.Errorf("%s: history is %+v", id, got)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package twiningest_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ func connection(id twin.ID, s int, session string, connected bool) telemetry.Mes
 
 func TestSessions(t *testing.T) {
 	on, off := true, false
+	w, n := newWorld(t, twin.Model{}), 0
 	type step struct {
 		session   string
 		connected bool
@@ -40,25 +42,25 @@ func TestSessions(t *testing.T) {
 		"the same beginning twice":                 {[]step{{"s1", on}, {"s1", on}}, on, "s1"},
 		"the end of a session nobody has heard of": {[]step{{"s1", off}}, off, "s1"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			for _, together := range []bool{true, false} {
-				w := newWorld(t, twin.Model{}, "pump-1")
-				var all []telemetry.Message
-				for i, s := range c.steps {
-					all = append(all, connection("pump-1", i, s.session, s.connected))
-				}
-				if together {
-					w.stored(all...)
-				} else {
-					for _, m := range all {
-						w.stored(m)
-					}
-				}
-				if p := w.twin("pump-1").Live.Presence; p.Connected != c.want || p.Session != c.session {
-					t.Errorf("presence is %+v, want connected %t in session %s", p, c.want, c.session)
+		for _, together := range []bool{true, false} {
+			n++
+			id := twin.ID(fmt.Sprint("pump-", n))
+			w.add(id)
+			var all []telemetry.Message
+			for i, s := range c.steps {
+				all = append(all, connection(id, i, s.session, s.connected))
+			}
+			if together {
+				w.stored(all...)
+			} else {
+				for _, m := range all {
+					w.stored(m)
 				}
 			}
-		})
+			if p := w.twin(id).Live.Presence; p.Connected != c.want || p.Session != c.session {
+				t.Errorf("%s, in one batch %t: presence is %+v, want connected %t in session %s", name, together, p, c.want, c.session)
+			}
+		}
 	}
 }
 
