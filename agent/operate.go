@@ -52,18 +52,21 @@ func (a *Agent) serve(ctx context.Context, b *backoff) error {
 	}
 	a.tell(Connected, "to "+bundle.Gateway)
 	if !a.id.confirmed {
-		if err := s.wait(ctx, s.publish(own+"provision/confirm", []byte("{}"))); err != nil {
+		t, err := s.publish(ctx, own+"provision/confirm", []byte("{}"))
+		if err == nil {
+			err = s.wait(ctx, t)
+		}
+		if err != nil {
 			return fmt.Errorf("confirming: %w", err)
 		}
-		if err := a.confirmed(); err != nil {
-			return err
-		}
+		a.confirmed()
 	}
 	a.once.Do(func() { close(a.operational) })
 	return a.send(ctx, s, own, b)
 }
 
-func (a *Agent) confirmed() error {
+// confirmed notes that the platform has taken the confirmation.
+func (a *Agent) confirmed() {
 	a.mu.Lock()
 	a.id.confirmed = true
 	err := a.id.keep(&a.vault)
@@ -72,7 +75,6 @@ func (a *Agent) confirmed() error {
 		a.cfg.Log.Error("confirmation not noted", "error", err)
 	}
 	a.tell(Confirmed, "")
-	return nil
 }
 
 // send publishes what is pending, oldest first, and then what comes, with at most window publications that are not
@@ -106,7 +108,9 @@ func (a *Agent) send(ctx context.Context, s *session, own string, b *backoff) er
 			}
 			last := msgs[len(msgs)-1].Order
 			a.publishing(last)
-			s.publish(own+msgs[0].Topic, payload(msgs))
+			if _, err := s.publish(ctx, own+msgs[0].Topic, payload(msgs)); err != nil {
+				return err
+			}
 			flying = append(flying, last)
 		}
 		select {

@@ -97,7 +97,9 @@ func (a *Agent) claim(ctx context.Context, c api.ClaimFile, client string) error
 	}
 	topic := "castor/provision/" + string(c.Claim.Type) + "/request"
 	a.tell(Claiming, fmt.Sprintf("asking as %s with claim %s at %s", a.cfg.Serial, c.Claim.ID, c.Gateway))
-	s.publish(topic, ask)
+	if _, err := s.publish(ctx, topic, ask); err != nil {
+		return err
+	}
 	again := a.cfg.Retry.start()
 	pending, told := false, false // whether the newest request was answered; whether a person knows
 	timer := time.NewTimer(a.cfg.AnswerTimeout)
@@ -122,7 +124,9 @@ func (a *Agent) claim(ctx context.Context, c api.ClaimFile, client string) error
 				return fmt.Errorf("asking to be provisioned: %w", errAnswer)
 			}
 			// The answer comes by itself; asking again is for the case that it got lost.
-			s.publish(topic, ask)
+			if _, err := s.publish(ctx, topic, ask); err != nil {
+				return err
+			}
 			pending = false
 			timer.Reset(a.cfg.AnswerTimeout)
 		case <-s.lost:

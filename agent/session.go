@@ -122,8 +122,13 @@ func (s *session) wait(ctx context.Context, t mqtt.Token) error {
 // subscribe returns when the gateway has taken the subscription. handle is called for one message at a time and must not
 // block.
 func (s *session) subscribe(ctx context.Context, topic string, handle func(topic string, payload []byte)) error {
-	t := s.client.Subscribe(topic, 1, func(_ mqtt.Client, m mqtt.Message) { handle(m.Topic(), m.Payload()) })
-	if err := s.wait(ctx, t); err != nil {
+	t, err := s.hand(ctx, func() mqtt.Token {
+		return s.client.Subscribe(topic, 1, func(_ mqtt.Client, m mqtt.Message) { handle(m.Topic(), m.Payload()) })
+	})
+	if err == nil {
+		err = s.wait(ctx, t)
+	}
+	if err != nil {
 		return fmt.Errorf("subscribing: %w", err)
 	}
 	if granted := t.(*mqtt.SubscribeToken).Result()[topic]; granted > 2 {
@@ -132,10 +137,25 @@ func (s *session) subscribe(ctx context.Context, topic string, handle func(topic
 	return nil
 }
 
-// publish hands a message to the connection, QoS 1. It blocks while the connection takes nothing, at most for the
-// timeout.
-func (s *session) publish(topic string, payload []byte) mqtt.Token {
-	return s.client.Publish(topic, 1, false, payload)
+// publish hands a message to the connection, QoS 1; messages go in the order of the calls. It waits while the connection
+// takes nothing.
+func (s *session) publish(ctx context.Context, topic string, payload []byte) (mqtt.Token, error) {
+	return s.hand(ctx, func() mqtt.Token { return s.client.Publish(topic, 1, false, payload) })
+}
+
+// hand hands a packet to the client, which goes on waiting, for its write timeout, on a connection that breaks meanwhile;
+// this does not.
+func (s *session) hand(ctx context.Context, f func() mqtt.Token) (mqtt.Token, error) {
+	taken := make(chan mqtt.Token, 1)
+	go func() { taken <- f() }()
+	select {
+	case t := <-taken:
+		return t, nil
+	case <-s.lost:
+		return nil, s.why
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // close says goodbye and closes the connection.

@@ -26,7 +26,12 @@ func TestFleet(t *testing.T) {
 	p := gatewaytest.New(t)
 	cfgs := make([]device.Config, devices)
 	for i := range cfgs {
-		cfgs[i] = device.Config{Claim: p.Claim, Serial: fmt.Sprintf("P-%d", i)}
+		serial := fmt.Sprintf("P-%d", i)
+		cfgs[i] = device.Config{Claim: p.Claim, Serial: serial, Progress: func(p agent.Progress) {
+			if p.Phase == agent.Waiting && strings.Contains(p.Detail, "no answer in time") {
+				t.Errorf("%s did not notice at once that its link was cut: %s", serial, p.Detail)
+			}
+		}}
 	}
 	fleet, err := device.StartAll(within(t, 60*time.Second), cfgs, 0, nil)
 	if err != nil {

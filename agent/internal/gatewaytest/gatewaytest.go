@@ -18,7 +18,6 @@ import (
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -63,11 +62,12 @@ type Platform struct {
 	messages     []Message
 	publications int
 	sessions     int
+	connected    map[device.Ref]*mochi.Client
 }
 
 // New starts a platform that is closed with the test.
 func New(t testing.TB) *Platform {
-	p := &Platform{CA: NewCA(t)}
+	p := &Platform{CA: NewCA(t), connected: map[device.Ref]*mochi.Client{}}
 	cert := p.CA.Server(t)
 	var address string
 	p.provisioning, address = p.serve(t, &tls.Config{Certificates: []tls.Certificate{cert}}, &claims{p: p})
@@ -88,14 +88,50 @@ func (p *Platform) serve(t testing.TB, secure *tls.Config, hook mochi.Hook) (*mo
 	if err := s.AddHook(hook, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.AddListener(listeners.NewNet("tls", tls.NewListener(l, secure))); err != nil {
-		t.Fatal(err)
-	}
 	if err := s.Serve(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	stop := accept(s, tls.NewListener(l, secure))
+	t.Cleanup(func() {
+		stop()
+		s.Close()
+	})
 	return s, l.Addr().String()
+}
+
+// accept does what the broker's own listeners do, which are not used because a connection that comes while they are closed
+// is a data race. stop returns when all connections have ended.
+func accept(s *mochi.Server, l net.Listener) (stop func()) {
+	var serving sync.WaitGroup
+	var mu sync.Mutex
+	conns := map[net.Conn]bool{}
+	serving.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			conns[c] = true
+			mu.Unlock()
+			serving.Go(func() {
+				s.EstablishConnection("tls", c)
+				c.Close()
+				mu.Lock()
+				delete(conns, c)
+				mu.Unlock()
+			})
+		}
+	})
+	return func() {
+		l.Close()
+		mu.Lock()
+		for c := range conns {
+			c.Close()
+		}
+		mu.Unlock()
+		serving.Wait()
+	}
 }
 
 // Gateway is the operational gateway's address.
@@ -145,15 +181,36 @@ func (p *Platform) Sessions() int {
 
 // Kick breaks a device's connection.
 func (p *Platform) Kick(ref device.Ref) {
-	if cl, ok := p.operational.Clients.Get(string(ref)); ok {
+	p.mu.Lock()
+	cl := p.connected[ref]
+	p.mu.Unlock()
+	if cl != nil {
 		cl.Stop(errors.New("kicked"))
 	}
 }
 
 // Ack sends an acknowledgement.
 func (p *Platform) Ack(ref device.Ref, o twin.Order) {
+	p.mu.Lock()
+	cl := p.connected[ref]
+	p.mu.Unlock()
+	if cl != nil {
+		ack(cl, o)
+	}
+}
+
+// ack writes to the device's own connection. The broker's Publish would look it up by its id, where a former connection
+// of the device that ends late may have deleted it.
+func ack(cl *mochi.Client, o twin.Order) {
+	topic := "castor/" + cl.ID + "/ack"
+	if _, ok := cl.State.Subscriptions.Get(topic); !ok {
+		return
+	}
 	b, _ := json.Marshal(o)
-	p.operational.Publish("castor/"+string(ref)+"/ack", b, false, 1)
+	cl.WritePacket(packets.Packet{
+		ProtocolVersion: cl.Properties.ProtocolVersion, TopicName: topic, Payload: b,
+		FixedHeader: packets.FixedHeader{Type: packets.Publish},
+	})
 }
 
 // Accept is the usual answer: a certificate for the request's key, in the name of its serial.
@@ -226,7 +283,13 @@ type devices struct {
 
 func (*devices) ID() string { return "devices" }
 func (*devices) Provides(b byte) bool {
-	return bytes.IndexByte([]byte{mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnPublish}, b) >= 0
+	return bytes.IndexByte([]byte{mochi.OnConnectAuthenticate, mochi.OnSessionEstablished, mochi.OnACLCheck, mochi.OnPublish}, b) >= 0
+}
+
+func (h *devices) OnSessionEstablished(cl *mochi.Client, _ packets.Packet) {
+	h.p.mu.Lock()
+	defer h.p.mu.Unlock()
+	h.p.connected[device.Ref(cl.ID)] = cl
 }
 
 func (h *devices) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
@@ -270,8 +333,7 @@ func (h *devices) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet
 	}
 	p.publications++
 	if !p.Mute {
-		b, _ := json.Marshal(msgs[len(msgs)-1].Order)
-		p.operational.Publish("castor/"+cl.ID+"/ack", b, false, 1)
+		ack(cl, msgs[len(msgs)-1].Order)
 	}
 	return pk, packets.CodeSuccessIgnore
 }
