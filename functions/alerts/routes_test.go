@@ -23,6 +23,10 @@ func TestRoutesChooseAlarms(t *testing.T) {
 	paint.Owner = "paint"
 	over := critical
 	over.Raised = false
+	w := newWorld(t)
+	for _, id := range []twin.ID{"pump-1", "pump-2", "pump"} {
+		w.twin(id, "press")
+	}
 	for name, c := range map[string]struct {
 		route api.Route
 		of    monitor.Transition
@@ -40,14 +44,17 @@ func TestRoutesChooseAlarms(t *testing.T) {
 		"the end, if they do not":         {api.Route{}, over, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			for _, id := range []twin.ID{"pump-1", "pump-2", "pump"} {
-				w.twin(id, "press")
-			}
 			c.route.Email = []string{"ada@example.com"}
-			w.route(c.route)
+			r := w.route(c.route)
+			c.of.Alarm = "of:" + r.ID
 			w.hand(transition(c.of))
-			if n := len(w.deliveries("x")); n != c.want {
+			n := 0
+			for _, d := range w.deliveries(c.of.Alarm) {
+				if d.Route == r.ID {
+					n++
+				}
+			}
+			if n != c.want {
 				t.Errorf("%d deliveries, want %d", n, c.want)
 			}
 		})

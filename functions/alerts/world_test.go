@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/functions/alerts"
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/monitor"
 	"github.com/castor-iot/castor/shared/platform"
@@ -34,6 +35,17 @@ type world struct {
 	t     *testing.T
 	twins *store.Collection[twin.Twin]
 	mail  *mailbox
+
+	admin *api.Client
+	since time.Time // of the administrator's sign-in
+}
+
+// Admin is the administrator, who signs in anew when some time has passed: signing in is made to be slow.
+func (w *world) Admin() *api.Client {
+	if d := w.Now().Sub(w.since); w.admin == nil || d < 0 || d > time.Minute {
+		w.admin, w.since = w.World.Admin(), w.Now()
+	}
+	return w.admin
 }
 
 // instances are the names under which alerts runs.

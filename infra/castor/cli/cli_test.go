@@ -344,6 +344,21 @@ func TestSessionIsRenewed(t *testing.T) {
 	}
 }
 
+func TestQuantity(t *testing.T) {
+	for _, c := range []struct {
+		v    any
+		unit string
+		want string
+	}{
+		{0.25, "%", "0.25 %"}, {270553174016.0, "By", "252.0 GiB"}, {2048.0, "By/s", "2.0 KiB/s"}, {12.0, "By", "12 By"}, {1e300, "", "1e+300"},
+		{1e14, "", "100000000000000"}, {1e-9, "m", "1e-09 m"}, {true, "", "true"}, {"on", "By", "on By"}, {1e30, "By", "888178419700125.2 PiB"}, {2048.0, "kBy", "2048 kBy"}, {nil, "", ""},
+	} {
+		if got := quantity(c.v, c.unit); got != c.want {
+			t.Errorf("quantity(%v, %q) = %q, want %q", c.v, c.unit, got, c.want)
+		}
+	}
+}
+
 // Ids are completed with what the caller may see.
 func TestCompletion(t *testing.T) {
 	p := newPerson(t)

@@ -102,7 +102,7 @@ func units(ctx context.Context, c *api.Client, t twin.TypeID) map[string]string 
 func (a *app) readingColumns(unit map[string]string) []column[twin.Reading] {
 	return []column[twin.Reading]{
 		{"property", func(r twin.Reading) string { return r.Property }},
-		{"value", func(r twin.Reading) string { return strings.TrimSpace(value(r.Value) + " " + unit[r.Property]) }},
+		{"value", func(r twin.Reading) string { return quantity(r.Value, unit[r.Property]) }},
 		{"measured", func(r twin.Reading) string { return a.ago(r.At) }},
 		{"doubt", func(r twin.Reading) string { return string(r.Flag) }},
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -186,15 +187,40 @@ func span(d time.Duration) string {
 	return strconv.Itoa(int(d.Hours()/24)) + "d"
 }
 
-// value is a reading's value, without the noise of floating point.
+// value is a reading's value: numbers are written out, as far as that can be read.
 func value(v any) string {
 	if f, ok := v.(float64); ok {
-		return strconv.FormatFloat(f, 'g', 10, 64)
+		if abs := math.Abs(f); abs >= 1e15 || abs != 0 && abs < 1e-6 {
+			return strconv.FormatFloat(f, 'g', -1, 64)
+		}
+		return strconv.FormatFloat(f, 'f', -1, 64)
 	}
 	if v == nil {
 		return ""
 	}
 	return fmt.Sprint(v)
+}
+
+// quantity is a value with its unit (UCUM); bytes are written as people read them.
+func quantity(v any, unit string) string {
+	f, ok := v.(float64)
+	prefix, rest, _ := strings.Cut(unit, "By")
+	if !ok || prefix != "" || !strings.Contains(unit, "By") || math.Abs(f) < 1024 {
+		return strings.TrimSpace(value(v) + " " + unit)
+	}
+	i := -1
+	for ; math.Abs(f) >= 1024 && i < 4; i++ {
+		f /= 1024
+	}
+	return strconv.FormatFloat(f, 'f', 1, 64) + " " + string("KMGTP"[i]) + "iB" + rest
+}
+
+// short keeps what may be long from breaking a table; other forms have it whole.
+func (a *app) short(s string) string {
+	if r := []rune(s); a.output == asTable && len(r) > 60 {
+		return string(r[:59]) + "…"
+	}
+	return s
 }
 
 func yes(b bool) string {

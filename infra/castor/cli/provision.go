@@ -23,7 +23,7 @@ func (a *app) modelCommand() *cobra.Command {
 			{"version", func(m provision.Model) string { return fmt.Sprint(m.Version) }},
 			{"type", func(m provision.Model) string { return string(m.Type) }},
 			{"states", func(m provision.Model) string { return fmt.Sprint(len(m.States)) }},
-			{"note", func(m provision.Model) string { return m.Note }},
+			{"note", func(m provision.Model) string { return a.short(m.Note) }},
 			{"changed", func(m provision.Model) string { return a.ago(m.Updated) }},
 		}, models),
 		get(a, "Show a provisioning model", "  castor model get automatic > mine.yaml", complete, func(ctx context.Context, c *api.Client, id string) (provision.Model, error) {
@@ -50,7 +50,7 @@ func (a *app) runCommand() *cobra.Command {
 		{"type", func(r provision.Run) string { return string(r.Type) }},
 		{"state", func(r provision.Run) string { return r.State }},
 		{"outcome", func(r provision.Run) string { return string(r.Outcome) }},
-		{"reason", func(r provision.Run) string { return r.Reason }},
+		{"reason", func(r provision.Run) string { return a.short(r.Reason) }},
 		{"begun", func(r provision.Run) string { return a.ago(r.Created) }},
 	}, runs)
 	ls.Flags().StringVar(&id, "twin", "", "only those of this twin")
@@ -89,7 +89,7 @@ func (a *app) templateCommand() *cobra.Command {
 			{"name", func(t api.Template) string { return t.Name }},
 			{"version", func(t api.Template) string { return fmt.Sprint(t.Version) }},
 			{"format", func(t api.Template) string { return t.Format }},
-			{"note", func(t api.Template) string { return t.Note }},
+			{"note", func(t api.Template) string { return a.short(t.Note) }},
 			{"changed", func(t api.Template) string { return a.ago(t.Updated) }},
 		}, templates),
 		get(a, "Show a template", "  castor template get pump-config", complete, func(ctx context.Context, c *api.Client, name string) (api.Template, error) {
