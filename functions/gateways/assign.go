@@ -27,6 +27,10 @@ type place struct {
 	// Counted is set while the device counts among its gateway's.
 	Counted bool `bson:"counted,omitempty"`
 
+	// Left is a gateway that the device has left for another and that may still count it; LeftCounted tells that it did.
+	Left        string `bson:"left,omitempty"`
+	LeftCounted bool   `bson:"leftCounted,omitempty"`
+
 	// AppliedRevision is the newest revision that the gateway has written back.
 	AppliedRevision uint64 `bson:"appliedRevision,omitempty"`
 
@@ -76,7 +80,10 @@ func (g *gateways) assign(ctx context.Context, call *faas.Call, in api.Assign) (
 		v.Updated, v.PendingSince = now, now
 		return nil
 	})
-	if err != nil || v.PendingSince.IsZero() {
+	if err != nil || v.Applied {
+		return v.Assignment, err
+	}
+	if v, err = g.unstick(ctx, v); err != nil || v.PendingSince.IsZero() {
 		return v.Assignment, err
 	}
 	v, err = g.settle(ctx, v)
@@ -86,27 +93,34 @@ func (g *gateways) assign(ctx context.Context, call *faas.Call, in api.Assign) (
 // settle does what is still to be done of a place: find a gateway with room, be counted there, be in its bucket. Every step
 // may be repeated, by any instance.
 func (g *gateways) settle(ctx context.Context, v place) (place, error) {
+	var err error
+	if v, err = g.leaveOld(ctx, v); err != nil {
+		return v, err
+	}
 	for !v.Counted {
-		var err error
 		if v, err = g.take(ctx, v); err != nil {
 			return v, err
 		}
 	}
-	revision, err := g.put(ctx, v.Gateway, api.Admission{Client: string(v.Ref), Phase: operational, Fingerprint: v.Fingerprint})
+	at := v.Gateway
+	revision, err := g.put(ctx, at, api.Admission{Client: string(v.Ref), Phase: operational, Fingerprint: v.Fingerprint})
 	if err != nil {
 		return v, err
 	}
 	v, err = g.places.Update(ctx, string(v.Ref), func(v *place) error {
-		if v.Removed {
-			return errGone
+		switch {
+		case v.Removed:
+			return errRemoved
+		case v.Gateway != at:
+			return errMoved
 		}
 		v.Revision = max(v.Revision, revision)
 		v.applied()
 		v.PendingSince, v.Updated = time.Time{}, g.p.Time()
 		return nil
 	})
-	if errors.Is(err, errGone) { // it was removed meanwhile: what was written must go again
-		return v, errors.Join(fmt.Errorf("%w: the device's place was taken away meanwhile", api.ErrConflict), g.drop(ctx, v.Gateway, string(v.Ref)))
+	if errors.Is(err, errRemoved) || errors.Is(err, errMoved) { // what was written must go again
+		err = errors.Join(err, g.drop(ctx, at, string(v.Ref)))
 	}
 	return v, err
 }
@@ -125,7 +139,7 @@ func (g *gateways) take(ctx context.Context, v place) (place, error) {
 		}
 		v, err = g.places.Update(ctx, ref, func(v *place) error {
 			if v.Removed {
-				return fmt.Errorf("%w: the device's place was taken away meanwhile", api.ErrConflict)
+				return errRemoved
 			}
 			if v.Gateway == "" {
 				v.Gateway, v.URL, v.Reason = best.ID, best.URL, reason
@@ -143,8 +157,8 @@ func (g *gateways) take(ctx context.Context, v place) (place, error) {
 		case err != nil:
 			return err
 		case now.Removed:
-			return fmt.Errorf("%w: the device's place was taken away meanwhile", api.ErrConflict)
-		case now.Counted, slices.Contains(w.Counting, ref):
+			return errRemoved
+		case now.Gateway != w.ID, now.Counted, slices.Contains(w.Counting, ref):
 			return store.Unchanged
 		case w.Devices >= w.Capacity:
 			return full
@@ -153,9 +167,10 @@ func (g *gateways) take(ctx context.Context, v place) (place, error) {
 		w.Counting = append(w.Counting, ref)
 		return nil
 	})
+	at := v.Gateway
 	if errors.Is(err, full) {
 		return g.places.Update(ctx, ref, func(v *place) error {
-			if !v.Counted && !v.Removed {
+			if v.Gateway == at && !v.Counted && !v.Removed {
 				v.Gateway, v.URL, v.Reason = "", "", ""
 			}
 			return nil
@@ -165,7 +180,7 @@ func (g *gateways) take(ctx context.Context, v place) (place, error) {
 		return v, err
 	}
 	v, err = g.places.Update(ctx, ref, func(v *place) error {
-		if v.Removed || v.Counted {
+		if v.Removed || v.Counted || v.Gateway != at {
 			return store.Unchanged
 		}
 		v.Counted = true
@@ -174,12 +189,20 @@ func (g *gateways) take(ctx context.Context, v place) (place, error) {
 	if err != nil {
 		return v, err
 	}
-	if v.Removed {
-		err := g.discount(ctx, v.Gateway, ref)
-		return v, errors.Join(fmt.Errorf("%w: the device's place was taken away meanwhile", api.ErrConflict), err)
+	switch {
+	case v.Removed:
+		return v, errors.Join(errRemoved, g.discount(ctx, at, ref))
+	case v.Gateway != at: // another instance goes on elsewhere
+		return v, errors.Join(g.discount(ctx, at, ref), g.unlist(ctx, at, ref, leaving))
 	}
-	return v, g.unlist(ctx, v.Gateway, ref, counting)
+	return v, g.unlist(ctx, at, ref, counting)
 }
+
+// The place was taken away, or given elsewhere, while it was being made.
+var (
+	errRemoved = fmt.Errorf("%w: the device's place was taken away meanwhile", api.ErrConflict)
+	errMoved   = fmt.Errorf("%w: the device gets a place elsewhere", api.ErrUnavailable)
+)
 
 // The lists of a gateway.
 func counting(w *gateway) *[]string { return &w.Counting }

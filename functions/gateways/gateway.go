@@ -3,7 +3,6 @@ package gateways
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -168,8 +167,6 @@ func choose(all []gateway, protocol, region string, now time.Time) (best gateway
 	}
 	return best, reason, nil
 }
-
-var errGone = errors.New("gone")
 
 func encode(a api.Admission) []byte {
 	b, err := json.Marshal(a)

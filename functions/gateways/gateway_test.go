@@ -45,7 +45,7 @@ func (w *world) gateway(g api.Gateway) api.Gateway {
 
 func (w *world) list() map[string]api.Gateway {
 	w.t.Helper()
-	page, err := w.Admin().ListGateways(context.Background(), "")
+	page, err := w.Part("twin-watchdog", "").ListGateways(context.Background(), "")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -245,6 +245,100 @@ func TestTheSweepFinishesWhatWasCutOff(t *testing.T) {
 	err = w.Part("credentials", "").AdmitClaim(ctx, api.Admission{Client: "claim-1", Phase: "provisioning", Verifier: fingerprint(7)})
 	if !errors.Is(err, api.ErrConflict) {
 		t.Errorf("a dismissed claim is admitted again: %v", err)
+	}
+}
+
+// A gateway that dies before it has let a device in loses it to another; one that has let it in keeps it.
+func TestADeviceLeavesADeadGateway(t *testing.T) {
+	w := start(t)
+	ctx := context.Background()
+	w.gateway(api.Gateway{ID: "op-1", Phase: "operational"})
+	if a, err := w.provision.AssignGateway(ctx, assign(1, "")); err != nil || a.Gateway != "op-1" {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	kept, err := w.provision.AssignGateway(ctx, assign(2, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.applied("op-1", "dev-2", kept.Revision)
+	w.SetTime(time.Now().Add(2 * time.Minute))
+	if _, err := w.provision.AssignGateway(ctx, assign(1, "")); !errors.Is(err, api.ErrUnavailable) {
+		t.Errorf("there is no other gateway: %v", err)
+	}
+	w.gateway(api.Gateway{ID: "op-2", Phase: "operational"})
+	for range 2 {
+		if a, err := w.provision.AssignGateway(ctx, assign(1, "")); err != nil || a.Gateway != "op-2" || a.Revision == 0 || a.Applied {
+			t.Errorf("%+v, %v", a, err)
+		}
+		if a, err := w.provision.AssignGateway(ctx, assign(2, "")); err != nil || a.Gateway != "op-1" || !a.Applied {
+			t.Errorf("%+v, %v", a, err)
+		}
+	}
+	before, _ := w.admitted("op-1", "dev-1")
+	after, _ := w.admitted("op-2", "dev-1")
+	if before != nil || after == nil {
+		t.Errorf("the dead gateway is told %v, the other %v", before, after)
+	}
+	if got := w.list(); got["op-1"].Devices != 1 || got["op-2"].Devices != 1 {
+		t.Errorf("they count %d and %d", got["op-1"].Devices, got["op-2"].Devices)
+	}
+	if err := w.provision.RemoveAssignment(ctx, "dev-1"); err != nil || w.list()["op-2"].Devices != 0 {
+		t.Errorf("removed, %d are left: %v", w.list()["op-2"].Devices, err)
+	}
+}
+
+// Half of a move, of an assignment or of a removal is done: at whatever write it crashed, the counts are right in the end.
+func TestACrashAtEveryWrite(t *testing.T) {
+	for _, how := range functiontest.Ways {
+		w := start(t)
+		ctx := context.Background()
+		for n, through := 0, false; !through; n++ {
+			if n > 200 {
+				t.Fatal("it never gets through without a crash")
+			}
+			dead, alive := api.Gateway{ID: fmt.Sprintf("dead-%d", n), Phase: "operational"}, api.Gateway{ID: fmt.Sprintf("alive-%d", n), Phase: "operational"}
+			w.gateway(dead)
+			c := w.Crash(n, how)
+			c.Run(w.World, "gateways", gateways.New)
+			_, err := w.provision.AssignGateway(ctx, assign(n, ""))
+			w.SetTime(w.Now().Add(2 * time.Minute))
+			if err == nil {
+				w.Add("gateways", gateways.New)
+				w.gateway(alive)
+				c.Run(w.World, "gateways", gateways.New)
+				if _, err = w.provision.AssignGateway(ctx, assign(n, "")); err == nil {
+					err = w.provision.RemoveAssignment(ctx, device.Ref(fmt.Sprintf("dev-%d", n)))
+				}
+			}
+			through = err == nil && c.Writes.Load() <= int64(n)
+			w.Add("gateways", gateways.New)
+			w.gateway(alive)
+			a, err := w.provision.AssignGateway(ctx, assign(n, ""))
+			if err != nil && !errors.Is(err, api.ErrConflict) {
+				t.Fatalf("way %d, crash %d: %v", how, n, err)
+			}
+			check := func(when string, want int64) {
+				t.Helper()
+				w.SetTime(w.Now().Add(20 * time.Second))
+				if _, err := w.Part("twin-watchdog", "").Sweep(ctx, "gateways"); err != nil {
+					t.Fatalf("way %d, crash %d: %v", how, n, err)
+				}
+				if got := w.list(); got[dead.ID].Devices != 0 || got[alive.ID].Devices != want {
+					t.Fatalf("way %d, crash %d, %s: the dead gateway counts %d and the other %d, want 0 and %d", how, n, when, got[dead.ID].Devices, got[alive.ID].Devices, want)
+				}
+			}
+			if err == nil {
+				if a.Gateway != alive.ID {
+					t.Fatalf("way %d, crash %d: it is at %s", how, n, a.Gateway)
+				}
+				check("assigned", 1)
+			}
+			if err := w.provision.RemoveAssignment(ctx, device.Ref(fmt.Sprintf("dev-%d", n))); err != nil {
+				t.Fatal(err)
+			}
+			check("removed", 0)
+			w.SetTime(w.Now().Add(2 * time.Minute)) // so that the next device finds its own gateways only
+		}
 	}
 }
 

@@ -37,6 +37,10 @@ func (g *gateways) remove(ctx context.Context, ref string) error {
 // leave finishes a removal.
 func (g *gateways) leave(ctx context.Context, v place) error {
 	ref := string(v.Ref)
+	v, err := g.leaveOld(ctx, v)
+	if err != nil {
+		return err
+	}
 	if v.Gateway != "" {
 		if err := g.drop(ctx, v.Gateway, ref); err != nil {
 			return err
@@ -54,6 +58,52 @@ func (g *gateways) leave(ctx context.Context, v place) error {
 	return g.unlist(ctx, v.Gateway, ref, leaving)
 }
 
+// unstick takes a device that its gateway has not let in yet from a gateway that is not heard of any more, so that it gets
+// another.
+func (g *gateways) unstick(ctx context.Context, v place) (place, error) {
+	if v.Gateway == "" || v.Left != "" {
+		return v, nil
+	}
+	w, err := g.gateways.Get(ctx, v.Gateway)
+	if err != nil || w.healthy(g.p.Time()) {
+		return v, err
+	}
+	return g.places.Update(ctx, string(v.Ref), func(v *place) error {
+		if v.Removed || v.Gateway != w.ID || v.Applied || v.Left != "" {
+			return store.Unchanged
+		}
+		v.Left, v.LeftCounted = v.Gateway, v.Counted
+		v.Gateway, v.URL, v.Reason, v.Counted, v.Revision, v.AppliedRevision = "", "", "", false, 0, 0
+		v.PendingSince = g.p.Time()
+		return nil
+	})
+}
+
+// leaveOld takes the device from the gateway that it has left for another.
+func (g *gateways) leaveOld(ctx context.Context, v place) (place, error) {
+	if v.Left == "" {
+		return v, nil
+	}
+	ref, old := string(v.Ref), v.Left
+	if err := g.drop(ctx, old, ref); err != nil {
+		return v, err
+	}
+	if err := g.discount(ctx, old, ref); err != nil {
+		return v, err
+	}
+	v, err := g.places.Update(ctx, ref, func(v *place) error {
+		if v.Left != old {
+			return store.Unchanged
+		}
+		v.Left, v.LeftCounted = "", false
+		return nil
+	})
+	if err != nil {
+		return v, err
+	}
+	return v, g.unlist(ctx, old, ref, leaving)
+}
+
 // discount makes the gateway count the device no more, once.
 func (g *gateways) discount(ctx context.Context, id, ref string) error {
 	_, err := g.gateways.Update(ctx, id, func(w *gateway) error {
@@ -62,7 +112,8 @@ func (g *gateways) discount(ctx context.Context, id, ref string) error {
 			return err
 		}
 		at := slices.Index(w.Counting, ref)
-		if slices.Contains(w.Leaving, ref) || !now.Counted && at < 0 {
+		counted := now.Counted && now.Gateway == id || now.LeftCounted && now.Left == id
+		if slices.Contains(w.Leaving, ref) || at < 0 && !counted {
 			return store.Unchanged
 		}
 		if at >= 0 {

@@ -123,14 +123,15 @@ func (g *gateways) tidy(ctx context.Context) error {
 		for _, ref := range w.Counting {
 			switch v, err := g.places.Get(ctx, ref); {
 			case err != nil:
-			case v.Removed:
+			case v.Left == w.ID:
+			case v.Removed, v.Gateway != w.ID:
 				faults = append(faults, g.discount(ctx, w.ID, ref))
 			case v.Counted:
 				faults = append(faults, g.unlist(ctx, w.ID, ref, counting))
 			}
 		}
 		for _, ref := range w.Leaving {
-			if v, err := g.places.Get(ctx, ref); err == nil && !v.Counted {
+			if v, err := g.places.Get(ctx, ref); err == nil && !(v.Counted && v.Gateway == w.ID) && v.Left != w.ID {
 				faults = append(faults, g.unlist(ctx, w.ID, ref, leaving))
 			}
 		}
