@@ -13,9 +13,11 @@ import (
 const (
 	tickBucket = "CASTOR_TICKS"
 
-	// tickTime bounds one tick with all its tries. A replica that has claimed a tick and says nothing for longer is taken
-	// for dead.
-	tickTime = 2 * time.Minute
+	tickTime = 2 * time.Minute // of one tick with all its tries
+
+	// claimTime is how long a claim lasts. It is renewed while the tick is under way; a replica that says nothing for longer
+	// is taken for dead.
+	claimTime = 4 * time.Second
 
 	maxSleep    = 10 * time.Second // clocks are set
 	skew        = time.Minute      // between replicas' clocks
@@ -79,12 +81,14 @@ func (c *Connector) tickOnce(ctx context.Context, ticks *bus.Bucket, w wish, s s
 	if !due {
 		return s.next(now).Sub(now), nil
 	}
-	claimed := tick{Schedule: w.schedule, Planned: planned, Until: now.Add(tickTime)}
+	claimed := tick{Schedule: w.schedule, Planned: planned, Until: now.Add(claimTime)}
 	revision, err := c.claim(ctx, ticks, w, claimed, entry.Revision)
 	if revision == 0 || err != nil {
 		return 0, err
 	}
-	claimed.Done = c.fire(ctx, w, s, planned)
+	fired := make(chan bool, 1)
+	go func() { fired <- c.fire(ctx, w, s, planned) }()
+	revision = c.renewUntil(ctx, ticks, w, &claimed, revision, fired)
 	if !claimed.Done {
 		claimed.Until = c.Now().UTC() // we are stopping: another replica shall have it now
 	}
@@ -92,6 +96,24 @@ func (c *Connector) tickOnce(ctx context.Context, ticks *bus.Bucket, w wish, s s
 	defer cancel()
 	_, err = c.claim(settled, ticks, w, claimed, revision)
 	return 0, err
+}
+
+// renewUntil renews a claim until the tick was fired, notes whether it is done and returns the revision that the claim has then.
+func (c *Connector) renewUntil(ctx context.Context, ticks *bus.Bucket, w wish, t *tick, revision uint64, fired <-chan bool) uint64 {
+	renew := time.NewTicker(claimTime / 4)
+	defer renew.Stop()
+	for {
+		select {
+		case t.Done = <-fired:
+			return revision
+		case <-renew.C:
+			t.Until = c.Now().UTC().Add(claimTime)
+			// A renewal that fails leaves the revision: if somebody has taken the tick over, what is written last is not ours.
+			if r, err := c.claim(ctx, ticks, w, *t, revision); err == nil && r != 0 {
+				revision = r
+			}
+		}
+	}
 }
 
 // claim writes t if the function's tick is still that of revision (0: there is none); else it returns 0.

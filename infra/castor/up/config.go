@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -90,7 +91,8 @@ func (c *Config) ReadFile(dir string) error {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("the configuration %s is damaged: %w; mend it or move it away to start with the defaults", path, err)
+		why := strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " ")
+		return fmt.Errorf("the configuration %s is damaged: %s; mend it or move it away to start with the defaults", path, why)
 	}
 	return nil
 }
