@@ -55,13 +55,22 @@ func (f *function) advance(ctx context.Context, id string) (provision.Run, error
 	if err != nil {
 		return r, err
 	}
-	if r.Outcome == provision.Rejected {
-		f.send(ctx, &r, answer(&r))
-	}
 	if err := f.outbox.Flush(ctx, r); err != nil {
 		f.p.Log.Warn("steps not published yet", "run", id, "error", err)
 	}
 	return r, nil
+}
+
+// goOn is advance for when the device does not wait for an answer: it is sent the reason if its run was rejected, and hears
+// it when it asks again if it is not there.
+func (f *function) goOn(ctx context.Context, id string) (provision.Run, error) {
+	r, err := f.advance(ctx, id)
+	if err == nil && r.Outcome == provision.Rejected {
+		if err := f.send(ctx, &r, answer(&r)); err != nil {
+			f.p.Log.Info("rejection not brought to the device", "run", id, "error", err)
+		}
+	}
+	return r, err
 }
 
 // change alters a run by compare-and-swap; what it logs is put into the outbox with it.

@@ -73,7 +73,7 @@ func (f *function) resetRun(ctx context.Context, c *faas.Call, in api.Reset) (pr
 	}); err != nil {
 		return r, err
 	}
-	return f.advance(ctx, r.ID)
+	return f.goOn(ctx, r.ID)
 }
 
 // listRuns pages through the runs the caller may see, newest first; with twin, through that twin's.

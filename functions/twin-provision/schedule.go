@@ -69,7 +69,7 @@ func (f *function) takeUp(ctx context.Context, id string) error {
 	if err != nil || !mine {
 		return err
 	}
-	_, err = f.advance(ctx, id)
+	_, err = f.goOn(ctx, id)
 	return err
 }
 

@@ -69,7 +69,7 @@ func (f *function) trigger(ctx context.Context, ref, gateway string, t provision
 		return err
 	}
 	// The trigger is stored: should this fail, the schedule takes the run on.
-	if _, err := f.advance(ctx, id); err != nil {
+	if _, err := f.goOn(ctx, id); err != nil {
 		f.p.Log.Warn("run not taken on yet", "run", id, "error", err)
 	}
 	return nil
@@ -99,7 +99,7 @@ func (f *function) twinDeleted(ctx context.Context, d api.TwinChanged) error {
 		if err != nil {
 			return err
 		}
-		if _, err := f.advance(ctx, old.ID); err != nil {
+		if _, err := f.goOn(ctx, old.ID); err != nil {
 			f.p.Log.Warn("run not taken on yet", "run", old.ID, "error", err)
 		}
 	}

@@ -73,7 +73,7 @@ type Request struct {
 	MAC     string            `json:"mac,omitempty" bson:"mac,omitempty"`
 	Model   string            `json:"model,omitempty" bson:"model,omitempty"`
 	Facts   map[string]string `json:"facts,omitempty" bson:"facts,omitempty"`
-	CSR     string            `json:"csr" bson:"csr"`                             // PEM
+	CSR     string            `json:"-" bson:"csr"`                               // PEM
 	Key     string            `json:"key" bson:"key"`                             // SHA-256 of the CSR's public key, hexadecimal: who asks again must have the same
 	Gateway string            `json:"gateway,omitempty" bson:"gateway,omitempty"` // the provisioning gateway and client the answer goes to
 	Client  string            `json:"client,omitempty" bson:"client,omitempty"`
