@@ -29,7 +29,7 @@ const (
 )
 
 // maxWaiting is how many sign-ins may wait for their turn; more are told to come again.
-const maxWaiting = 64
+const maxWaiting = 32
 
 // A hasher hashes passwords, few at a time, so that a flood of sign-ins takes neither all memory nor all processors.
 type hasher struct {

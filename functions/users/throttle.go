@@ -12,7 +12,7 @@ import (
 
 // Failed sign-ins that are borne: a burst, then one per interval. Successful ones do not count.
 const (
-	nameBurst, nameEvery     = 20, 5 * time.Second
+	nameBurst, nameEvery     = 10, 5 * time.Second
 	clientBurst, clientEvery = 100, time.Second
 )
 
