@@ -50,6 +50,7 @@ func (f *function) edit(ctx context.Context, c *faas.Call, body []byte) (faas.Re
 			return faas.Reply{}, api.Invalid("definition.%s %s", field, why)
 		}
 	}
+	silence := false // whether instances count as offline at other times now
 	t, err := f.change(ctx, c, event.TwinChanged, func(t *twin.Twin) error {
 		d := &t.Definition
 		if err := c.Match(d.Version); err != nil {
@@ -78,8 +79,12 @@ func (f *function) edit(ctx context.Context, c *faas.Call, body []byte) (faas.Re
 		if t.Kind == twin.Instance {
 			t.Live.Due = f.p.Time() // other rules may watch it now: twin-ingest is to look
 		}
+		silence = t.Kind == twin.Type && (was.Model == nil || was.Model.OfflineAfter != now.Model.OfflineAfter || was.Model.OfflineSeverity != now.Model.OfflineSeverity)
 		return f.checkAggregates(ctx, c.Caller, t, was.Aggregates)
 	})
+	if err == nil && silence {
+		f.remind(ctx, t.ID)
+	}
 	return faas.Versioned(t.Definition.Version, t), err
 }
 

@@ -255,6 +255,27 @@ func TestWhoMayDoWhat(t *testing.T) {
 
 func errOf[T any](_ T, err error) error { return err }
 
+// A type that begins to care about silence has its silent instances looked at, and no others.
+func TestInstancesAreRemindedOfTheirType(t *testing.T) {
+	w := newWorld(t)
+	w.make("pump", "valve", "p-1 pump plant", "p-2 pump plant", "v-1 valve plant")
+	due := func(id string) time.Time {
+		x, err := w.twins.Get(ctx, id)
+		must(t, err)
+		return x.Live.Due
+	}
+	_, err := w.admin.UpdateTwin(ctx, "pump", 0, map[string]any{"name": "Pump"})
+	must(t, err)
+	if !due("p-1").IsZero() {
+		t.Error("a new name had instances looked at")
+	}
+	_, err = w.admin.UpdateTwin(ctx, "pump", 0, map[string]any{"model": map[string]any{"offlineAfter": "1m"}})
+	must(t, err)
+	if due("p-1").IsZero() || due("p-2").IsZero() || !due("v-1").IsZero() {
+		t.Errorf("due are %s, %s, %s; want the pumps only", due("p-1"), due("p-2"), due("v-1"))
+	}
+}
+
 func TestPhases(t *testing.T) {
 	w := newWorld(t)
 	w.make("pump", "p-1 pump plant")
