@@ -190,6 +190,9 @@ func TestListsShowWhatTheCallerMaySee(t *testing.T) {
 			}
 		})
 	}
+	if page, err := gil.ListAlarms(ctx, api.AlarmQuery{}); err != nil || len(page.Items) != 5 || page.Next != "" {
+		t.Errorf("two grants that reach the same alarms show %d of 5, next %q, %v", len(page.Items), page.Next, err)
+	}
 	for _, id := range []string{"b", ":sweep.x:1", "e"} {
 		_, hidden := ada.GetAlarm(ctx, id)
 		if !errors.Is(hidden, api.ErrNotFound) || hidden.Error() != fmt.Sprintf("there is no alarm %q", id) {

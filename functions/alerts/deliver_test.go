@@ -461,6 +461,19 @@ func TestSweepTellsWhatACrashLeft(t *testing.T) {
 	}
 }
 
+// An event that comes again tells nobody who was not to be told when it came first.
+func TestRouteMadeSince(t *testing.T) {
+	w := newWorld(t)
+	raised := alarm("pump-1:hot:1", true, start)
+	w.hand(raised)
+	w.route(api.Route{Email: []string{"ada@example.com"}, Cleared: true})
+	w.hand(raised)
+	w.run()
+	if n := len(w.mail.letters()); n != 0 {
+		t.Errorf("%d letters about an alarm older than the route, want none", n)
+	}
+}
+
 // A lease whose holder died ends, and another instance sends.
 func TestLeaseEnds(t *testing.T) {
 	w := newWorld(t)

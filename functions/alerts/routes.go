@@ -69,7 +69,7 @@ func (f *function) createRoute(ctx context.Context, c *faas.Call, in api.Route) 
 	}
 	if in.Twin != "" {
 		if _, err := f.p.Twin(ctx, f.twins, c.Caller, access.Read, in.Twin); err != nil {
-			return faas.Reply{}, fmt.Errorf("twin: %w", err)
+			return faas.Reply{}, err
 		}
 	}
 	r := route{Route: in, Of: ownersName(in.Owner)}

@@ -32,6 +32,14 @@ func TestMailGoesPlainToThisMachineOnly(t *testing.T) {
 	}
 }
 
+func TestLineIsOneLine(t *testing.T) {
+	for in, want := range map[string]string{"pump 7": "pump 7", "a\r\nBcc: b": "a  Bcc: b", "a\u2028b\u0085c\x00d": "a b c d", "a\xffb": "a\uFFFDb", "abcdefghijkl": "abcdefghi…"} {
+		if got := line(in, 10); got != want {
+			t.Errorf("line(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestBackoffGrowsToItsBound(t *testing.T) {
 	for attempts, want := range map[int]time.Duration{1: 5 * time.Second, 2: 10 * time.Second, 5: 80 * time.Second, 9: 15 * time.Minute, 1000: 15 * time.Minute} {
 		for range 100 {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,6 +130,30 @@ func TestDurationEndsWithoutAMessage(t *testing.T) {
 	}
 	if got := raised(); len(got) != 1 || !w.active("pump-1", "hot") {
 		t.Errorf("%d events tell that the alarm was raised, want 1", len(got))
+	}
+}
+
+// A run that is fired twice, also by two connectors at once, hands the twins over once; the next one hands over what is left.
+func TestATickFiredTwiceHandsOverOnce(t *testing.T) {
+	w := newWorld(t)
+	var ticks atomic.Int64
+	w.Add("twin-ingest", func(*platform.Platform) faas.Func {
+		return func(handler.Request) (handler.Response, error) {
+			ticks.Add(1)
+			return handler.Response{StatusCode: http.StatusServiceUnavailable}, nil
+		}
+	})
+	w.put(twin.Twin{ID: "due", Kind: twin.Instance, Live: twin.Live{Due: w.Now()}})
+	for want := range int64(3) {
+		var g sync.WaitGroup
+		for range 4 {
+			g.Go(func() { _ = w.Tick("twin-monitor", w.Now()) }) // who hands over is told that twin-ingest is away
+		}
+		g.Wait()
+		if got := ticks.Load(); got != want+1 {
+			t.Fatalf("after %d planned times the twin was handed over %d times", want+1, got)
+		}
+		w.pass(5 * time.Second)
 	}
 }
 
@@ -393,7 +419,7 @@ func TestHostileRulesAreRefused(t *testing.T) {
 		"an id that is a path":          {"POST", "/rules", `{"id":"../x","target":"pump","condition":"cpu > 1"}`, "id"},
 		"the platform's id":             {"POST", "/rules", `{"id":"offline","target":"pump","condition":"cpu > 1"}`, "offline"},
 		"a target that is not there":    {"POST", "/rules", `{"target":"nope","condition":"cpu > 1"}`, "nope"},
-		"a target that is no id":        {"POST", "/rules", `{"target":"a/b c","condition":"cpu > 1"}`, "target"},
+		"a target that is no id":        {"POST", "/rules", `{"target":"a/b c","condition":"cpu > 1"}`, "no twin"},
 		"a deep patch":                  {"PATCH", "/rules/hot", deep, ""},
 		"a patch that is a list":        {"PATCH", "/rules/hot", `[1]`, ""},
 		"a patch that is null":          {"PATCH", "/rules/hot", `null`, "object"},

@@ -34,7 +34,7 @@ func (f *function) createRule(ctx context.Context, c *faas.Call, in api.NewRule)
 		return faas.Reply{}, err
 	}
 	if _, err := f.p.Twin(ctx, f.twins, c.Caller, access.Write, in.Target); err != nil {
-		return faas.Reply{}, fmt.Errorf("target: %w", err)
+		return faas.Reply{}, err
 	}
 	n, err := f.rules.Count(ctx, store.Eq("target", in.Target), "by-target")
 	if err != nil {
