@@ -46,13 +46,14 @@ func TestListsShowWhatTheCallerMaySee(t *testing.T) {
 	}
 	want = append(want, "line-1", "valve")
 	slices.Sort(want)
-	ada, eve := w.User("ada", []access.Role{access.Owner}, "plant"), w.User("eve", []access.Role{access.Owner}, "nothing")
+	w.User("ada", []access.Role{access.Owner}, "plant")
+	eve := w.User("eve", []access.Role{access.Owner}, "nothing")
 	w.grant("user:ada", "twin:valve", access.Read)
 	w.grant("group:plant", "twin:line-1", access.Read)
 	for _, id := range []string{"d-02", "d-03", "gone"} {
 		w.grant("user:ada", "twin:"+id, access.Read)
 	}
-	ada = w.Login("ada", functiontest.Password)
+	ada := w.Login("ada", functiontest.Password)
 	w.SetTime(w.Now().Add(6e9)) // the cache of grants ends
 	for _, limit := range []int{1, 3, 7, 100} {
 		if got := all(t, ada, api.TwinQuery{Limit: limit}); !slices.Equal(got, want) {
