@@ -13,14 +13,13 @@ import (
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/twin"
-	"github.com/castor-iot/castor/tests/functiontest"
 )
 
 // The whole platform dies at every single write of a provisioning, in each way there is, and another instance goes on: the
 // device ends operational with one certificate, one place, one use of the claim and one twin, and every bundle it was handed
 // is the same.
 func TestACrashAtEveryWrite(t *testing.T) {
-	for _, how := range functiontest.Ways {
+	for _, how := range ways {
 		t.Run(fmt.Sprintf("way %d", how), func(t *testing.T) {
 			t.Parallel()
 			w := start(t)
@@ -183,7 +182,7 @@ func (w *world) sweep() {
 
 // The same for a device that is refused when everything is made: whatever crashed, nothing is left of it.
 func TestACrashAtEveryWriteOfAWithdrawal(t *testing.T) {
-	for _, how := range functiontest.Ways {
+	for _, how := range ways {
 		t.Run(fmt.Sprintf("way %d", how), func(t *testing.T) {
 			t.Parallel()
 			w := start(t)
