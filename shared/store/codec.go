@@ -1,11 +1,9 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"reflect"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -38,8 +36,9 @@ func encode(v any, revision int64, schema int, s *shape, old bson.Raw) (id strin
 	if err != nil {
 		return "", nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	idValue, ok := lookup(plain, keyID)
-	if id, ok = idValue.StringValueOK(); !ok {
+	idValue, _ := lookup(plain, keyID)
+	id, ok := idValue.StringValueOK()
+	if !ok {
 		return "", nil, fmt.Errorf("%w: _id is not a string", ErrInvalid)
 	}
 	if err := checkID(id); err != nil {
@@ -108,9 +107,7 @@ func int64Value(n int64) bson.RawValue {
 }
 
 func decode(doc bson.Raw, v any) error {
-	d := bson.NewDecoder(bson.NewDocumentReader(bytes.NewReader(doc)))
-	d.SetRegistry(registry)
-	if err := d.Decode(v); err != nil {
+	if err := (bson.RawValue{Type: bson.TypeEmbeddedDocument, Value: doc}).UnmarshalWithRegistry(registry, v); err != nil {
 		return fmt.Errorf("%w: stored document does not fit %T: %w", ErrInvalid, v, err)
 	}
 	return nil
@@ -129,80 +126,4 @@ func checkID(id string) error {
 		return fmt.Errorf("%w: _id must be 1 to %d bytes of UTF-8 text", ErrInvalid, MaxID)
 	}
 	return nil
-}
-
-// A projection is a tree of the keys to keep; a nil projection keeps everything.
-type projection map[string]projection
-
-func newProjection(paths []string) projection {
-	if len(paths) == 0 {
-		return nil
-	}
-	root := projection{}
-	for _, path := range append([]string{keyID}, paths...) {
-		root.add(path)
-	}
-	return root
-}
-
-func (p projection) apply(doc bson.Raw) bson.Raw {
-	if p == nil {
-		return doc
-	}
-	return finish(p.appendTo(make([]byte, 4, len(doc)), doc), 0)
-}
-
-func (p projection) appendTo(dst, doc []byte) []byte {
-	eachElement(doc, func(key []byte, v bson.RawValue) bool {
-		inner, ok := p[string(key)]
-		if !ok {
-			return true
-		}
-		head := append(append(append(dst, byte(v.Type)), key...), 0)
-		switch {
-		case inner == nil:
-			dst = append(head, v.Value...)
-		case v.Type == bson.TypeEmbeddedDocument:
-			from := len(head)
-			dst = finish(inner.appendTo(append(head, 0, 0, 0, 0), v.Value), from)
-		case v.Type == bson.TypeArray:
-			from := len(head)
-			dst = finish(inner.appendArray(append(head, 0, 0, 0, 0), v.Value), from)
-		}
-		return true
-	})
-	return dst
-}
-
-func (p projection) appendArray(dst, array []byte) []byte {
-	n := 0
-	eachElement(array, func(_ []byte, v bson.RawValue) bool {
-		if v.Type == bson.TypeEmbeddedDocument {
-			dst = append(dst, byte(v.Type))
-			dst = append(fmt.Append(dst, n), 0)
-			from := len(dst)
-			dst = finish(p.appendTo(append(dst, 0, 0, 0, 0), v.Value), from)
-			n++
-		}
-		return true
-	})
-	return dst
-}
-
-func (p projection) add(path string) {
-	for {
-		name, rest, deeper := strings.Cut(path, ".")
-		inner, ok := p[name]
-		switch {
-		case ok && inner == nil: // all of it is kept already
-			return
-		case !deeper:
-			p[name] = nil
-			return
-		case !ok:
-			inner = projection{}
-			p[name] = inner
-		}
-		p, path = inner, rest
-	}
 }
