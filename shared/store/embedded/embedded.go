@@ -24,7 +24,9 @@ import (
 )
 
 const (
-	cacheSize    = 64 << 20 // bytes of blocks kept in memory
+	// cacheSize is how many bytes of blocks are kept in memory. What is written but not yet in a file counts too, up to
+	// twice memTableSize, so it must be a good deal more than that.
+	cacheSize    = 128 << 20
 	memTableSize = 32 << 20 // bytes written before they are sorted into a file
 
 	blockSize      = 16 << 10  // bytes of documents compressed together

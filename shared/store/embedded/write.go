@@ -34,7 +34,11 @@ func (t *table) Write(ctx context.Context, writes []store.Write) ([]error, error
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 
-	c := commit{t: t, batch: t.d.db.NewBatch()}
+	size := 0
+	for _, w := range writes {
+		size += len(w.Doc) + 2*len(w.ID) + 64
+	}
+	c := commit{t: t, batch: t.d.db.NewBatchWithSize(size)}
 	defer c.close()
 	if len(writes) > 1 {
 		c.docs, c.owners = make(map[string]bson.Raw, len(writes)), map[string]string{}
