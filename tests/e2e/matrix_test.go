@@ -42,10 +42,9 @@ func TestNobodySeesWhatIsNotTheirs(t *testing.T) {
 
 // A person is one row of the matrix.
 type person struct {
-	name   string
-	role   string // as x-castor-roles has it; "" = nobody, "part" = a part of the platform that no operation names
-	token  string
-	public bool
+	name  string
+	role  string // as x-castor-roles has it; "" = nobody, "part" = a part of the platform that no operation names
+	token string
 }
 
 type operation struct {
