@@ -74,7 +74,7 @@ func (t *terminal) ready(c *up.Castor, took time.Duration) {
 	t.line("  devices         %s  (provisioning %s)", c.Operational, c.Provisioning)
 	if c.Password != "" {
 		t.line("\n  first administrator: user %s, password %s", t.bold("admin"), t.bold(c.Password))
-		t.line("  It is shown this once. Try:  castor login --url %s --user admin", c.URL)
+		t.line("  It is shown this once. Try:  castor login admin --url %s%s", c.URL, c.LoginFlags())
 		if err := c.Shown(); err != nil {
 			t.line("  ! the password's file could not be removed: %v", err)
 		}
@@ -85,7 +85,7 @@ func (t *terminal) ready(c *up.Castor, took time.Duration) {
 // counts shows the live line.
 func (t *terminal) counts(c up.Counts) {
 	parts := []string{
-		fmt.Sprintf("%s %d devices, %d online", t.now().Format("15:04:05"), c.Instances, c.Online),
+		fmt.Sprintf("%s %s, %d online", t.now().Format("15:04:05"), count(c.Instances, "device"), c.Online),
 		fmt.Sprintf("%d messages stored", c.Messages),
 		fmt.Sprintf("%.1f/s", c.Rate),
 	}
@@ -95,8 +95,15 @@ func (t *terminal) counts(c up.Counts) {
 	if c.Parked > 0 {
 		parts = append(parts, fmt.Sprintf("%d parked", c.Parked))
 	}
-	parts = append(parts, fmt.Sprintf("%d alarms open", c.Alarms))
+	parts = append(parts, count(c.Alarms, "alarm")+" open")
 	t.live("  " + strings.Join(parts, " · "))
+}
+
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 func (t *terminal) live(s string) {

@@ -20,8 +20,11 @@ import (
 )
 
 const (
-	maxBody      = 32 << 20  // of one request
-	maxAllBodies = 256 << 20 // of all requests under way
+	maxBody   = 32 << 20  // of one request
+	smallBody = 64 << 10  // of the beginning of a body, which is counted by itself
+	maxSmall  = 64 << 20  // of the beginnings of all requests under way
+	maxLarge  = 256 << 20 // of what follows them
+	roomStep  = 16 << 10  // in which room is taken while a body comes; smallBody is a multiple
 )
 
 // A Function is what the gateway serves at /function/<Name>.
@@ -72,7 +75,8 @@ type instance struct {
 type gateway struct {
 	Config
 	functions map[string]*instance
-	bodies    *semaphore.Weighted
+	small     *semaphore.Weighted
+	large     *semaphore.Weighted
 	auth      *authenticator
 	started   time.Time
 }
@@ -94,7 +98,8 @@ func New(c Config) http.Handler {
 	g := &gateway{
 		Config:    c,
 		functions: make(map[string]*instance, len(c.Functions)),
-		bodies:    semaphore.NewWeighted(maxAllBodies),
+		small:     semaphore.NewWeighted(maxSmall),
+		large:     semaphore.NewWeighted(maxLarge),
 		auth:      newAuthenticator(c.Authenticate, c.Now),
 		started:   c.Now().UTC().Truncate(time.Millisecond),
 	}

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+
+	"golang.org/x/sync/semaphore"
 )
 
 const headerCallID = "X-Call-Id"
@@ -75,32 +77,59 @@ func scheme(r *http.Request) string {
 }
 
 // body reads the whole body of a request, within the bounds of one and of all. It answers itself when it returns false.
-// release must be called when the body is not needed any more.
+// release must be called when the body is not needed any more. A body counts as it comes, not as it was announced: who
+// opens requests and sends nothing takes no room from others.
 func (g *gateway) body(w http.ResponseWriter, r *http.Request) (data []byte, release func(), ok bool) {
-	weight := r.ContentLength
-	if weight > maxBody {
+	if r.ContentLength > maxBody {
 		problem(w, http.StatusRequestEntityTooLarge, "a body may have 32 MiB at most")
 		return nil, nil, false
 	}
-	if weight < 0 {
-		weight = maxBody // nobody knows yet
-	}
-	if !g.bodies.TryAcquire(weight) {
-		w.Header().Set("Retry-After", "1")
-		problem(w, http.StatusServiceUnavailable, "too many large requests at once")
-		return nil, nil, false
-	}
-	release = func() { g.bodies.Release(weight) }
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	in := &counted{reader: http.MaxBytesReader(w, r.Body, maxBody), small: g.small, large: g.large}
+	data, err := io.ReadAll(in)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
-		return data, release, true
+		return data, in.release, true
+	case errors.Is(err, errNoRoom):
+		w.Header().Set("Retry-After", "1")
+		problem(w, http.StatusServiceUnavailable, "too many large requests at once")
 	case errors.As(err, &tooLarge):
 		problem(w, http.StatusRequestEntityTooLarge, "a body may have 32 MiB at most")
 	default:
 		problem(w, http.StatusBadRequest, "the body ends early or comes too slowly")
 	}
-	release()
+	in.release()
 	return nil, nil, false
+}
+
+var errNoRoom = errors.New("no room for more of the body")
+
+// counted takes room for a body while it is read: for its beginning from one pool and for the rest from another, so that
+// large bodies cannot keep small ones out.
+type counted struct {
+	reader       io.Reader
+	small, large *semaphore.Weighted
+
+	read, inSmall, inLarge int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.reader.Read(p)
+	c.read += int64(n)
+	for c.read > c.inSmall+c.inLarge {
+		pool, in := c.small, &c.inSmall
+		if c.inSmall >= smallBody {
+			pool, in = c.large, &c.inLarge
+		}
+		if !pool.TryAcquire(roomStep) {
+			return n, errNoRoom
+		}
+		*in += roomStep
+	}
+	return n, err
+}
+
+func (c *counted) release() {
+	c.small.Release(c.inSmall)
+	c.large.Release(c.inLarge)
 }

@@ -57,7 +57,34 @@ func (a *app) runCommand() *cobra.Command {
 	check(ls.RegisterFlagCompletionFunc("twin", twinIDs(a, twin.Instance)))
 	return noun("run", "Provisioning runs: how devices came in, step by step", ls,
 		get(a, "Show a run with its log", "  castor run get run-1f0c", ids(a, runs, func(r provision.Run) string { return r.ID }),
-			func(ctx context.Context, c *api.Client, id string) (provision.Run, error) { return c.GetRun(ctx, id) }, a.describeRun))
+			func(ctx context.Context, c *api.Client, id string) (provision.Run, error) { return c.GetRun(ctx, id) }, a.describeRun),
+		a.rejectionsCommand(), a.resetCommand(ids(a, runs, func(r provision.Run) string { return r.ID })))
+}
+
+func (a *app) rejectionsCommand() *cobra.Command {
+	c := list(a, "List requests that were refused before they became a run, newest first", "  castor run rejections", []column[api.Rejection]{
+		{"at", func(r api.Rejection) string { return a.ago(r.At) }},
+		{"claim", func(r api.Rejection) string { return r.Request.Claim }},
+		{"type", func(r api.Rejection) string { return string(r.Request.Type) }},
+		{"serial", func(r api.Rejection) string { return r.Request.Serial }},
+		{"reason", func(r api.Rejection) string { return r.Reason }},
+	}, func(ctx context.Context, c *api.Client, cursor string) (api.Page[api.Rejection], error) {
+		return c.ListRejections(ctx, cursor)
+	})
+	c.Use, c.Aliases = "rejections", nil
+	return c
+}
+
+func (a *app) resetCommand(complete cobra.CompletionFunc) *cobra.Command {
+	return &cobra.Command{Use: "reset RUN REASON", Short: "Let the device of a run come in anew, also with another key; its twin and history stay",
+		Example: `  castor run reset run-1f0c "new main board"`, Args: cobra.ExactArgs(2), ValidArgsFunction: first(complete),
+		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			r, err := c.ResetRun(ctx, args[0], args[1])
+			if err == nil {
+				done(cmd, "run %s is %s: the device may ask again", r.ID, r.State)
+			}
+			return err
+		})}
 }
 
 // describeRun is a run for people.
@@ -101,7 +128,7 @@ func (a *app) templateCommand() *cobra.Command {
   name: pump-config
   format: json
   content: |
-    {"id": "{{.Twin.ID}}", "interval": "{{.Parameters.interval}}"}
+    {"id": "{{.Twin.id}}", "interval": "{{.Parameters.interval}}"}
   parameters: {interval: 10s}`, func(ctx context.Context, c *api.Client, t api.Template) (string, string, error) {
 			if t.Name == "" {
 				return "", "", errors.New("name is missing")

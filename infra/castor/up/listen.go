@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"syscall"
+
+	"github.com/castor-iot/castor/shared/platform"
 )
 
 // listen opens an address; a taken port is one clear sentence that names the setting.
@@ -77,4 +79,12 @@ func (c *Castor) serverName(config *tls.Config) string {
 		return cert.IPAddresses[0].String()
 	}
 	return c.config.Hosts[0]
+}
+
+// LoginFlags are what `castor login` needs besides the URL: the CA, where the platform's own certificate is served.
+func (c *Castor) LoginFlags() string {
+	if c.config.TLS && c.config.Certificate == "" {
+		return " --ca " + c.dir.sub(keysDir, platform.SecretCACert)
+	}
+	return ""
 }
