@@ -17,6 +17,9 @@ import (
 	"github.com/castor-iot/castor/infra/castor/up"
 )
 
+// programDir holds the built program; "" while there is none.
+var programDir string
+
 // program builds the castor program, once per test binary.
 var program = sync.OnceValues(func() (string, error) {
 	_, here, _, _ := runtime.Caller(0)
@@ -25,6 +28,7 @@ var program = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	programDir = dir
 	file := filepath.Join(dir, "castor")
 	cmd := exec.Command("go", "build", "-o", file, "./infra/castor")
 	cmd.Dir = root

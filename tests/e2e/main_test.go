@@ -1,0 +1,21 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/castor-iot/castor/tests/contract"
+)
+
+// TestMain says, when all stories were told, which operations of openapi.yaml none of them has used, and removes the program.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if doc, err := contract.Load(); err == nil && testing.Verbose() {
+		fmt.Fprintln(os.Stderr, "operations that no story has used:", doc.Unseen())
+	}
+	if programDir != "" {
+		os.RemoveAll(programDir)
+	}
+	os.Exit(code)
+}
