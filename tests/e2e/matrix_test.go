@@ -82,7 +82,7 @@ func newMatrix(w *World) *matrix {
 	claims, err := ours.ListClaims(w.Context(), "")
 	w.must(err, "claims")
 	m.things = map[string]string{"twin": string(pump.Twin()), "rule": rule.ID, "alarm": w.Alarms(pump.Twin())[0].ID, "route": route.ID,
-		"run": w.Runs(pump.Twin())[0], "ref": string(pump.Ref()), "identity": string(pump.Twin())}
+		"run": w.Runs(pump.Twin())[0], "assignment": string(pump.Ref()), "identity": string(pump.Twin())}
 	m.words = []string{"secret-7", "SECRET-7", "secret-route", "secret@ours", "ours-owner", string(pump.Ref())}
 	for _, c := range claims.Items {
 		m.things["claim"] = c.ID
@@ -142,6 +142,12 @@ func (m *matrix) check(t *testing.T, op operation, who person) {
 		t.Errorf("%s gets %d, want 403", who.name, status)
 	case named && (status == http.StatusUnauthorized || status >= 500) && !public:
 		t.Errorf("%s gets %d: %s", who.name, status, nothing)
+	}
+	// Own objects are there for their owner.
+	if own, ok := m.things[op.object]; ok && named && op.method == http.MethodGet && strings.Contains(op.path, "{") && (who.name == "ours-owner" || who.role == string(access.Maintainer)) {
+		if s, answer := m.call(op, who, own); s != http.StatusOK {
+			t.Errorf("%s gets %d for the own %s: %s", who.name, s, op.object, answer)
+		}
 	}
 	if !named || who.name == "ours-owner" || who.role == string(access.Maintainer) || who.role == "part" || public {
 		return
