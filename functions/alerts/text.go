@@ -49,7 +49,7 @@ func text(a *api.Alarm, raised bool) string {
 			row("Lasted", "%s", twin.Duration(d.Round(time.Second)))
 		}
 	}
-	if where := place(a.Location); where != "" {
+	if where := a.Location.String(); where != "" {
 		row("Where", "%s", where)
 	}
 	if len(a.Before) > 0 {
@@ -82,22 +82,6 @@ func twinOf(a *api.Alarm) string {
 		s += ", type " + string(a.Type)
 	}
 	return s
-}
-
-func place(l *twin.Location) string {
-	if l == nil {
-		return ""
-	}
-	var parts []string
-	for _, s := range []string{l.Site, l.Region} {
-		if s != "" {
-			parts = append(parts, s)
-		}
-	}
-	if l.Latitude != nil && l.Longitude != nil {
-		parts = append(parts, fmt.Sprintf("%.5f, %.5f", *l.Latitude, *l.Longitude))
-	}
-	return strings.Join(parts, "; ")
 }
 
 // line is s on one line of at most n characters: names come from devices and people, and must not be able to add a header.

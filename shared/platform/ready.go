@@ -17,36 +17,51 @@ const openFor = 20 * time.Second
 // Ready makes a function of routes, which opens the function's collections and returns its routes. It is called at once;
 // when it fails, calls are answered 503 and routes is tried again, at most once a second.
 func Ready(p *Platform, routes func(ctx context.Context) (faas.Routes, error)) faas.Func {
-	var mu sync.Mutex
-	var f faas.Func
-	var failed error
-	var at time.Time
-	open := func() (faas.Func, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if f != nil || failed != nil && time.Since(at) < time.Second {
-			return f, failed
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), openFor)
-		defer cancel()
-		var r faas.Routes
-		r, failed = routes(ctx)
-		at = time.Now()
-		if failed != nil {
-			p.Log.Error("function not ready", "function", p.Part, "error", failed)
-			return nil, failed
-		}
-		f = r.Func()
-		return f, nil
-	}
-	open()
-	return func(req handler.Request) (handler.Response, error) {
-		f, err := open()
+	o := opener{part: p.Part, open: func(ctx context.Context) (faas.Func, error) {
+		r, err := routes(ctx)
 		if err != nil {
-			return unavailable(p.Part, req), nil
+			return nil, err
 		}
-		return f(req)
+		return r.Func(), nil
+	}, failed: func(err error) { p.Log.Error("function not ready", "function", p.Part, "error", err) }}
+	_, _ = o.get() // an error was told; the next call tries again
+	return o.call
+}
+
+// An opener keeps a function that has to be opened first, and opens it again while that fails, at most once a second.
+type opener struct {
+	part   string
+	open   func(context.Context) (faas.Func, error)
+	failed func(error)
+
+	mu  sync.Mutex
+	f   faas.Func
+	err error
+	at  time.Time
+}
+
+func (o *opener) get() (faas.Func, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.f != nil || o.err != nil && time.Since(o.at) < time.Second {
+		return o.f, o.err
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), openFor)
+	defer cancel()
+	o.f, o.err = o.open(ctx)
+	o.at = time.Now()
+	if o.err != nil {
+		o.failed(o.err)
+	}
+	return o.f, o.err
+}
+
+func (o *opener) call(req handler.Request) (handler.Response, error) {
+	f, err := o.get()
+	if err != nil {
+		return unavailable(o.part, req), nil
+	}
+	return f(req)
 }
 
 // unavailable is the answer of a function that could not open its stores.

@@ -1,6 +1,8 @@
 package twin
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/event"
@@ -67,6 +69,23 @@ type Location struct {
 	// Latitude and Longitude are degrees in WGS 84; nil if not known.
 	Latitude  *float64 `json:"latitude,omitempty" bson:"latitude,omitempty"`
 	Longitude *float64 `json:"longitude,omitempty" bson:"longitude,omitempty"`
+}
+
+// String is the location for people: "hall 3, line 2; eu-west; 48.10000, 11.50000". A nil location is "".
+func (l *Location) String() string {
+	if l == nil {
+		return ""
+	}
+	var parts []string
+	for _, s := range []string{l.Site, l.Region} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	if l.Latitude != nil && l.Longitude != nil {
+		parts = append(parts, fmt.Sprintf("%.5f, %.5f", *l.Latitude, *l.Longitude))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // A Configuration is a template of the configuration directory, populated for one twin.

@@ -79,7 +79,7 @@ func (a *app) describeAlarm(ctx context.Context, c *api.Client, w io.Writer, x a
 		facts = append(facts, fact{"value", x.Property + " = " + value(x.Value)})
 	}
 	facts = append(facts, fact{"raised", a.ago(x.RaisedAt)}, fact{"cleared", a.ago(x.ClearedAt)},
-		fact{"taken on", strings.TrimSpace(x.AcknowledgedBy + " " + a.ago(x.AcknowledgedAt))}, fact{"note", x.Note}, fact{"location", location(x.Location)})
+		fact{"taken on", strings.TrimSpace(x.AcknowledgedBy + " " + a.ago(x.AcknowledgedAt))}, fact{"note", x.Note}, fact{"location", x.Location.String()})
 	if err := printFacts(w, facts); err != nil {
 		return err
 	}

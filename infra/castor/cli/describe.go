@@ -33,7 +33,7 @@ func (a *app) describeTwin(ctx context.Context, c *api.Client, w io.Writer, t tw
 		kind += " of type " + string(d.Type)
 	}
 	facts := []fact{{"id", string(t.ID)}, {"name", d.Name}, {"kind", kind}, {"owner", d.Owner}, {"phase", string(d.Phase)},
-		{"aggregates", join(d.Aggregates)}, {"tags", strings.Join(d.Tags, ", ")}, {"location", location(d.Location)}}
+		{"aggregates", join(d.Aggregates)}, {"tags", strings.Join(d.Tags, ", ")}, {"location", d.Location.String()}}
 	if p := t.Live.Presence; t.Kind == twin.Instance {
 		s := presence(t)
 		if !p.LastSeen.IsZero() {
@@ -65,22 +65,6 @@ func (a *app) describeTwin(ctx context.Context, c *api.Client, w io.Writer, t tw
 			{"what happened", func(o twin.Occurrence) string { return o.What }}})
 	}
 	return nil
-}
-
-func location(l *twin.Location) string {
-	if l == nil {
-		return ""
-	}
-	var parts []string
-	for _, s := range []string{l.Site, l.Region} {
-		if s != "" {
-			parts = append(parts, s)
-		}
-	}
-	if l.Latitude != nil && l.Longitude != nil {
-		parts = append(parts, fmt.Sprintf("%g, %g", *l.Latitude, *l.Longitude))
-	}
-	return strings.Join(parts, "; ")
 }
 
 // units are those that the type declares, as far as the caller may see the type.
