@@ -72,6 +72,12 @@ func (d *dataDir) makeSecrets(now time.Time) error {
 		rand.Read(b) // never fails since Go 1.24
 		return []byte(base64.RawURLEncoding.EncodeToString(b))
 	}
+	if d.new {
+		// The bus is started when all secrets are there: it has data, so this is not a platform's first start.
+		if _, err := os.Stat(d.sub("nats")); err == nil {
+			return fmt.Errorf("secret %s is missing in %s, of a platform that is not new: put it back from your backup", platform.SecretParts, d.sub(keysDir))
+		}
+	}
 	haveCert, haveKey := d.has(platform.SecretCACert), d.has(platform.SecretCAKey)
 	switch {
 	case haveCert && haveKey:

@@ -37,6 +37,14 @@ func reachable(host string) string {
 	return host
 }
 
+// loopback tells whether only this machine reaches the address. Anybody who reaches the user gateway can name a callback;
+// where that is anybody on a network, a callback must not lead into it.
+func loopback(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 // userTLS is the user gateway's configuration; nil = plain HTTP.
 func (c *Castor) userTLS() (*tls.Config, error) {
 	if !c.config.TLS {
