@@ -22,6 +22,9 @@ type terminal struct {
 	mu    sync.Mutex
 	shown string
 	last  time.Time
+
+	ready_ bool     // what must be known is on the screen
+	early  []string // lines of the first device that came before that
 }
 
 func newTerminal(out io.Writer) *terminal {
@@ -64,7 +67,16 @@ func (t *terminal) phase(p up.Phase) {
 	if p.Took > 0 {
 		took = fmt.Sprintf("  %d ms", p.Took.Milliseconds())
 	}
-	t.line("  %s %-13s %s%s", mark, p.Name, p.Detail, took)
+	text := fmt.Sprintf("  %s %-13s %s%s", mark, p.Name, p.Detail, took)
+	t.mu.Lock()
+	hold := p.Name == up.ThisMachine && !t.ready_
+	if hold {
+		t.early = append(t.early, text)
+	}
+	t.mu.Unlock()
+	if !hold {
+		t.line("%s", text)
+	}
 }
 
 // ready prints what somebody needs to know now. The password is shown once: after that only its hash is there.
@@ -80,6 +92,13 @@ func (t *terminal) ready(c *up.Castor, took time.Duration) {
 		}
 	}
 	t.line("\n  Ctrl-C stops.\n")
+	t.mu.Lock()
+	early := t.early
+	t.ready_, t.early = true, nil
+	t.mu.Unlock()
+	for _, text := range early {
+		t.line("%s", text)
+	}
 }
 
 // counts shows the live line.

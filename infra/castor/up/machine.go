@@ -24,6 +24,9 @@ const (
 	hostTemplate = "host-agent"
 )
 
+// ThisMachine names the phases of this machine on its way in; they go on when Start has returned.
+const ThisMachine = "this machine"
+
 // A machine is the agent that makes this machine a device, as on any other machine: it has a claim file and the gateways'
 // addresses, nothing else of this process.
 type machine struct {
@@ -56,7 +59,7 @@ func (c *Castor) startMachine(serving context.Context) error {
 	}
 	a, err := agent.New(agent.Config{Dir: c.dir.sub("agent"), Claim: agent.ClaimAt(claim), Serial: who.Serial, MAC: who.MAC, Model: who.Model,
 		Facts: host.Facts(serving, c.config.Version), Source: host.New().Measure, Interval: c.config.Interval, Log: c.base.Log, Now: c.config.Now,
-		Progress: func(p agent.Progress) { c.config.Tell(Phase{Name: "this machine", Detail: describe(p)}) }})
+		Progress: func(p agent.Progress) { c.config.Tell(Phase{Name: ThisMachine, Detail: describe(p)}) }})
 	if err != nil {
 		return err
 	}
@@ -66,7 +69,7 @@ func (c *Castor) startMachine(serving context.Context) error {
 	go func() {
 		defer close(m.done)
 		if err := errors.Join(a.Run(ctx), a.Close()); err != nil {
-			c.config.Tell(Phase{Name: "this machine", Err: err, Detail: err.Error()})
+			c.config.Tell(Phase{Name: ThisMachine, Err: err, Detail: err.Error()})
 		}
 	}()
 	return nil
