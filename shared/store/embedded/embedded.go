@@ -69,6 +69,10 @@ func Open(dir string, opts ...Option) (*store.DB, error) {
 		}
 		return nil, fmt.Errorf("%w: %s", store.ErrInUse, dir)
 	}
+	if err := writable(dir, s.fs); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
 	db, err := openPebble(dir, lock, s)
 	if err != nil {
 		lock.Close()
@@ -80,6 +84,16 @@ func Open(dir string, opts ...Option) (*store.DB, error) {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return store.New(d), nil
+}
+
+// writable tells whether files can be made in dir. Pebble tries again for ever where it cannot make one.
+func writable(dir string, files vfs.FS) error {
+	probe := files.PathJoin(dir, "probe.tmp")
+	f, err := files.Create(probe, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), files.Remove(probe))
 }
 
 func openPebble(dir string, lock *pebble.Lock, s settings) (db *pebble.DB, err error) {
