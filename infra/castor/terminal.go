@@ -15,21 +15,21 @@ import (
 // A terminal shows what the platform is doing: lines that stay and, on a real terminal, one live line below them. Where the
 // output is a file or a pipe, the live line is printed when it has changed, at most every 30 seconds.
 type terminal struct {
-	out   io.Writer
-	live_ bool
-	now   func() time.Time
+	out io.Writer
+	tty bool
+	now func() time.Time
 
 	mu    sync.Mutex
 	shown string
 	last  time.Time
 
-	ready_ bool     // what must be known is on the screen
-	early  []string // lines of the first device that came before that
+	known bool     // what must be known is on the screen
+	early []string // lines of the first device that came before that
 }
 
 func newTerminal(out io.Writer) *terminal {
 	f, ok := out.(*os.File)
-	return &terminal{out: out, live_: ok && term.IsTerminal(int(f.Fd())), now: time.Now}
+	return &terminal{out: out, tty: ok && term.IsTerminal(int(f.Fd())), now: time.Now}
 }
 
 // line prints a line that stays.
@@ -38,19 +38,19 @@ func (t *terminal) line(format string, a ...any) {
 	defer t.mu.Unlock()
 	t.erase()
 	fmt.Fprintf(t.out, format+"\n", a...)
-	if t.live_ {
+	if t.tty {
 		fmt.Fprint(t.out, t.shown)
 	}
 }
 
 func (t *terminal) erase() {
-	if t.live_ && t.shown != "" {
+	if t.tty && t.shown != "" {
 		fmt.Fprint(t.out, "\r\x1b[K")
 	}
 }
 
 func (t *terminal) bold(s string) string {
-	if t.live_ {
+	if t.tty {
 		return "\x1b[1m" + s + "\x1b[0m"
 	}
 	return s
@@ -69,7 +69,7 @@ func (t *terminal) phase(p up.Phase) {
 	}
 	text := fmt.Sprintf("  %s %-13s %s%s", mark, p.Name, p.Detail, took)
 	t.mu.Lock()
-	hold := p.Name == up.ThisMachine && !t.ready_
+	hold := p.Name == up.ThisMachine && !t.known
 	if hold {
 		t.early = append(t.early, text)
 	}
@@ -94,7 +94,7 @@ func (t *terminal) ready(c *up.Castor, took time.Duration) {
 	t.line("\n  Ctrl-C stops.\n")
 	t.mu.Lock()
 	early := t.early
-	t.ready_, t.early = true, nil
+	t.known, t.early = true, nil
 	t.mu.Unlock()
 	for _, text := range early {
 		t.line("%s", text)
@@ -128,7 +128,7 @@ func count(n int, of string) string {
 func (t *terminal) live(s string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.live_ {
+	if t.tty {
 		t.erase()
 		t.shown = s
 		fmt.Fprint(t.out, s)
