@@ -76,6 +76,9 @@ func TestAStartThatCannotBe(t *testing.T) {
 		"an unknown setting":        {[]string{"--data", unknown}, "colour"},
 		"an address that is none":   {[]string{"--data", t.TempDir(), "--listen", "nowhere"}, "listen"},
 		"a key without certificate": {[]string{"--data", t.TempDir(), "--key", "x.pem"}, "certificate"},
+		"mail without a scheme":     {[]string{"--data", t.TempDir(), "--smtp", "mail.example:25"}, "smtp"},
+		"a MongoDB that is none": {[]string{"--data", t.TempDir(), "--listen", "127.0.0.1:0", "--provisioning", "127.0.0.1:0", "--operational", "127.0.0.1:0",
+			"--mongo", "mongodb://ada:hush@127.0.0.1:1"}, "no MongoDB answers at 127.0.0.1:1: start it, or leave --mongo out"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(file, append([]string{"up", "--no-agent"}, c.args...)...)

@@ -2,13 +2,17 @@ package up
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/mail"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -91,11 +95,15 @@ func (c *Config) ReadFile(dir string) error {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		why := strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " ")
+		why := strings.Join(strings.Fields(strings.TrimPrefix(strings.TrimPrefix(err.Error(), "yaml: "), "unmarshal errors:")), " ")
+		why = unknownField.ReplaceAllString(why, `there is no setting "$1"`)
 		return fmt.Errorf("the configuration %s is damaged: %s; mend it or move it away to start with the defaults", path, why)
 	}
 	return nil
 }
+
+// unknownField is how the decoder says that a setting is none, in words about Go.
+var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
 
 // complete fills in defaults and returns an error, naming the setting, for what cannot be.
 func (c *Config) complete() error {
@@ -127,6 +135,9 @@ func (c *Config) complete() error {
 	if c.Certificate != "" {
 		c.TLS = true
 	}
+	if err := c.checkMail(); err != nil {
+		return err
+	}
 	if c.Interval == 0 {
 		c.Interval = 5 * time.Second
 	}
@@ -138,6 +149,29 @@ func (c *Config) complete() error {
 	}
 	if c.Tell == nil {
 		c.Tell = func(Phase) {}
+	}
+	return nil
+}
+
+// checkMail refuses what alarms could not be sent with: nobody would hear of it but by an e-mail that does not come. What was
+// given is not repeated, because a password may be in it.
+func (c *Config) checkMail() error {
+	if c.SMTP == "" && c.From == "" {
+		return nil
+	}
+	const like = "give both, like --smtp smtp://user@mail.example.com:587 (or smtps://) --from castor@example.com"
+	if c.SMTP == "" || c.From == "" {
+		return errors.New("smtp and from go together: " + like)
+	}
+	u, err := url.Parse(c.SMTP)
+	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || !isPort(cmp.Or(u.Port(), "0")) {
+		return errors.New("smtp: it must begin with smtp:// or smtps:// and name a mail server: " + like)
+	}
+	if _, set := u.User.Password(); set {
+		return errors.New("smtp: the password does not go into the address, but into the file secrets/castor-smtp of the data directory")
+	}
+	if _, err := mail.ParseAddress(c.From); err != nil {
+		return fmt.Errorf("from: %q is not an e-mail address: %s", c.From, like)
 	}
 	return nil
 }

@@ -186,6 +186,9 @@ func (c *Castor) openStore(ctx, _ context.Context) (string, error) {
 	var err error
 	if c.config.MongoURL != "" {
 		c.base.DB, err = mongo.Open(ctx, c.config.MongoURL)
+		if errors.Is(err, mongo.ErrNoAnswer) {
+			err = fmt.Errorf("%w: start it, or leave --mongo out", err)
+		}
 	} else {
 		c.base.DB, err = embedded.Open(c.dir.sub("store"))
 	}

@@ -273,3 +273,11 @@ func TestURL(t *testing.T) {
 		}
 	}
 }
+
+// Who starts the platform reads one line: where nobody answers, without what the driver knows and without the password.
+func TestNoServer(t *testing.T) {
+	_, err := mongo.Open(t.Context(), "mongodb://ada:hush@127.0.0.1:1,127.0.0.1:2/x?serverSelectionTimeoutMS=200")
+	if want := "store is unavailable: no MongoDB answers at 127.0.0.1:1, 127.0.0.1:2"; !errors.Is(err, store.ErrUnavailable) || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

@@ -26,11 +26,14 @@ import (
 // DefaultDatabase is the database of a URL that names none.
 const DefaultDatabase = "castor"
 
+// ErrNoAnswer is the store.ErrUnavailable of Open where no server is at the URL; the hosts are named, never who signs in.
+var ErrNoAnswer = fmt.Errorf("%w: no MongoDB answers", store.ErrUnavailable)
+
 // selectionLimit is how long an operation waits for a server that is not there.
 const selectionLimit = 5 * time.Second
 
 // Open connects to the MongoDB at a URL such as mongodb://user:password@host:27017/castor, whose path names the database.
-// It returns store.ErrUnavailable when no server answers, and store.ErrInvalid when the URL is none.
+// It returns ErrNoAnswer when no server answers, and store.ErrInvalid when the URL is none.
 func Open(ctx context.Context, at string) (*store.DB, error) {
 	name, err := databaseName(at)
 	if err != nil {
@@ -38,12 +41,13 @@ func Open(ctx context.Context, at string) (*store.DB, error) {
 	}
 	journal := true
 	concern := &writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journal}
-	client, err := mongo.Connect(options.Client().
+	opts := options.Client().
 		SetServerSelectionTimeout(selectionLimit).
 		ApplyURI(at).
 		SetWriteConcern(concern).
 		SetReadPreference(readpref.Primary()).
-		SetAppName("castor"))
+		SetAppName("castor")
+	client, err := mongo.Connect(opts)
 	if err != nil {
 		return nil, fmt.Errorf("%w: MongoDB URL: %w", store.ErrInvalid, err)
 	}
@@ -52,7 +56,12 @@ func Open(ctx context.Context, at string) (*store.DB, error) {
 		Version string `bson:"version"`
 	}
 	if err := d.db.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&info); err != nil {
-		return nil, errors.Join(storeError(err), d.Close())
+		d.Close() // nothing was begun; why it does not answer is what matters
+		if selection := (topology.ServerSelectionError{}); errors.As(err, &selection) {
+			// The driver's words are a dump of what it knows of the servers.
+			return nil, fmt.Errorf("%w at %s", ErrNoAnswer, strings.Join(opts.Hosts, ", "))
+		}
+		return nil, storeError(err)
 	}
 	d.name = "mongodb " + info.Version
 	return store.New(d), nil
