@@ -94,7 +94,7 @@ func sign(secret []byte, now time.Time, body []byte) string {
 // dialler is a client that does not let a webhook be a way into the platform's own network. The address is checked when it
 // is dialled, after the name was resolved, so a name that changes its address gains nothing.
 func (f *function) dialler() *http.Client {
-	d := &net.Dialer{Timeout: attemptFor}
+	d := &net.Dialer{Timeout: attemptFor, Control: refuseLinkLocal}
 	if !f.p.AllowPrivateWebhooks {
 		d.Control = refusePrivate
 	}
@@ -104,6 +104,15 @@ func (f *function) dialler() *http.Client {
 		Transport: &http.Transport{DialContext: d.DialContext, DisableKeepAlives: true, TLSHandshakeTimeout: attemptFor,
 			MaxResponseHeaderBytes: 64 << 10},
 	}
+}
+
+// refuseLinkLocal holds for every platform: clouds answer with machines' secrets at such addresses.
+func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err == nil && at.Addr().Unmap().IsLinkLocalUnicast() {
+		return errors.New("the webhook leads to a link-local address, which no platform calls")
+	}
+	return err
 }
 
 func refusePrivate(_, address string, _ syscall.RawConn) error {

@@ -436,3 +436,20 @@ func TestWhoMayIngest(t *testing.T) {
 		t.Errorf("tick of a bad id: %v", err)
 	}
 }
+
+// A device that came with numbers from the future, or that has taken another's place, counts from its own beginning once it
+// was enrolled anew.
+func TestAnewEnrolledDeviceCountsAnew(t *testing.T) {
+	w := newWorld(t, twin.Model{}, "pump-1")
+	far := withGeneration(measured("pump-1", 1, "rpm", 1.0), 1)
+	far.Order.Epoch = 1 << 60
+	w.stored(far)
+	w.stored(withGeneration(measured("pump-1", 2, "rpm", 2.0), 1))
+	if got := w.value("pump-1", "rpm"); got != 1.0 {
+		t.Fatalf("within one enrolment an older number moves the state to %v", got)
+	}
+	w.stored(withGeneration(measured("pump-1", 3, "rpm", 3.0), 2))
+	if got := w.value("pump-1", "rpm"); got != 3.0 {
+		t.Errorf("after the new enrolment the twin reports %v, want 3", got)
+	}
+}

@@ -114,6 +114,9 @@ func (s *subject) alarm(c monitor.Change, st *twin.RuleState, r *monitor.Rule, v
 		tr.Title, tr.Severity, tr.Property = r.Title(), r.Severity, r.Condition.Property
 	}
 	tr.Value = value
+	if st.Title = ""; c == monitor.Raise {
+		st.Title = tr.Title
+	}
 	s.tell(c, tr)
 }
 

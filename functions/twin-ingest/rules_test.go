@@ -116,6 +116,29 @@ func TestRulesThatChange(t *testing.T) {
 	}
 }
 
+// People read of the end what they read of the beginning, also when the rule is gone.
+func TestTheEndKeepsTheTitle(t *testing.T) {
+	w := newWorld(t, twin.Model{}, "pump-1")
+	w.rule("rule-1", "pump", "temp > 80", func(r *monitor.Rule) { r.Name = "too hot" })
+	events := w.Collect(event.AlarmRaised, event.AlarmCleared)
+	w.stored(measured("pump-1", 1, "temp", 90))
+	must(t, w.rules.Delete(context.Background(), "rule-1"))
+	w.pass(6 * time.Second)
+	w.tick("pump-1")
+	functiontest.Eventually(t, "both transitions", func() bool { return len(events()) == 2 })
+	for _, e := range events() {
+		var tr monitor.Transition
+		must(t, e.Decode(&tr))
+		if tr.Title != "too hot" {
+			t.Errorf("raised %v is titled %q", tr.Raised, tr.Title)
+		}
+	}
+	recent := w.twin("pump-1").Live.Recent
+	if last := recent[len(recent)-1].What; last != "alarm cleared: too hot" {
+		t.Errorf("the last that happened is %q", last)
+	}
+}
+
 // A rule.changed event empties the cache at once; the clock stands still here.
 func TestChangedRulesCountAtOnce(t *testing.T) {
 	w := newWorld(t, twin.Model{}, "pump-1")

@@ -86,6 +86,7 @@ func (s *subject) take(m *telemetry.Message, fresh bool) {
 	live := &s.doc.Value.Live
 	if m.Generation > live.Generation {
 		live.Generation, s.changed = m.Generation, true
+		live.Recount()
 	}
 	if m.Kind == telemetry.Presence {
 		s.presence(m)

@@ -62,7 +62,10 @@ func (t *terminal) title(s string) { t.line("\n%s\n", t.bold(s)) }
 func (t *terminal) phase(p up.Phase) {
 	mark, took := "✓", ""
 	if p.Err != nil {
-		mark, p.Detail = "✗", "could not start"
+		mark = "✗"
+		if p.Detail == "" {
+			p.Detail = "could not start"
+		}
 	}
 	if p.Took > 0 {
 		took = fmt.Sprintf("  %d ms", p.Took.Milliseconds())

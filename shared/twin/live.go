@@ -145,6 +145,9 @@ type RuleState struct {
 	Active  bool  `json:"active" bson:"active"`
 	Episode int64 `json:"episode" bson:"episode"`
 
+	// Title is the raised alarm's, for its end when the rule is gone by then; "" if none is raised.
+	Title string `json:"title,omitempty" bson:"title,omitempty"`
+
 	// Due is when the condition will have held long enough; the zero time if it does not hold or the alarm is raised.
 	Due time.Time `json:"due,omitzero" bson:"due,omitempty"`
 }
@@ -201,6 +204,15 @@ func (l *Live) Report(r Reading) (changed bool) {
 	}
 	l.Reported = slices.Insert(l.Reported, i, r)
 	return true
+}
+
+// Recount forgets the orders held, so that the next message counts as newer whatever its number: a device that was enrolled
+// anew, or took another's place, counts from its own beginning. Values and history stay.
+func (l *Live) Recount() {
+	l.Last, l.Removed = Order{}, Order{}
+	for i := range l.Reported {
+		l.Reported[i].Order = Order{}
+	}
 }
 
 func (l *Live) find(property string) (int, bool) {

@@ -53,6 +53,10 @@ type Config struct {
 	SMTP string `yaml:"smtp,omitempty"`
 	From string `yaml:"from,omitempty"`
 
+	// PrivateWebhooks lets webhooks go to private addresses although the user gateway is reached from the network. Where it
+	// is not (a loopback address), they may.
+	PrivateWebhooks bool `yaml:"privateWebhooks,omitempty"`
+
 	// Interval is how often this machine's own agent measures; 0 = 5 s. NoAgent leaves this machine out.
 	Interval time.Duration `yaml:"interval,omitempty"`
 	NoAgent  bool          `yaml:"noAgent,omitempty"`

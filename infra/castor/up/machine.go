@@ -57,7 +57,7 @@ func (c *Castor) startMachine(serving context.Context) error {
 		}
 		c.config.Tell(Phase{Name: "first device", Detail: fmt.Sprintf("type %s, serial %s and a claim for it are made", hostType, who.Serial), Took: time.Since(begin)})
 	}
-	a, err := agent.New(agent.Config{Dir: c.dir.sub("agent"), Claim: agent.ClaimAt(claim), Serial: who.Serial, MAC: who.MAC, Model: who.Model,
+	a, err := agent.New(agent.Config{Dir: c.dir.sub("agent"), Claim: claimAt(claim), Serial: who.Serial, MAC: who.MAC, Model: who.Model,
 		Facts: host.Facts(serving, c.config.Version), Source: host.New().Measure, Interval: c.config.Interval, Log: c.base.Log, Now: c.config.Now,
 		Progress: func(p agent.Progress) { c.config.Tell(Phase{Name: ThisMachine, Detail: describe(p)}) }})
 	if err != nil {
@@ -73,6 +73,17 @@ func (c *Castor) startMachine(serving context.Context) error {
 		}
 	}()
 	return nil
+}
+
+// claimAt is the claim file that the first start made, with what to do when it has gone.
+func claimAt(file string) agent.ClaimSource {
+	return func(ctx context.Context) (api.ClaimFile, error) {
+		claim, err := agent.ClaimAt(file)(ctx)
+		if errors.Is(err, os.ErrNotExist) {
+			return claim, fmt.Errorf("this machine has lost its certificate and its claim: let it come in anew with `castor run reset RUN \"lost its key\"` (castor run list names the run) and `castor claim create %s --owner %s --file %s`, then start again", hostType, hostGroup, file)
+		}
+		return claim, err
+	}
 }
 
 func describe(p agent.Progress) string {

@@ -159,14 +159,14 @@ func (c *Castor) openData(_, _ context.Context) (string, error) {
 		sink = slog.NewJSONHandler(file, nil)
 	}
 	c.base = platform.Base{Secrets: secrets, Now: c.config.Now, Log: slog.New(slog.NewMultiHandler(sink, c.logs)),
-		Mail: platform.Mail{URL: c.config.SMTP, From: c.config.From}, AllowPrivateWebhooks: true}
+		Mail: platform.Mail{URL: c.config.SMTP, From: c.config.From}, AllowPrivateWebhooks: c.config.PrivateWebhooks || loopback(c.config.Listen)}
 	if c.dir.new {
 		return "new platform in " + c.dir.path, nil
 	}
 	return c.dir.path, nil
 }
 
-func (c *Castor) startBus(ctx, _ context.Context) (string, error) {
+func (c *Castor) startBus(ctx, serving context.Context) (string, error) {
 	nats, err := local.StartNATS(local.NATSConfig{Dir: c.dir.sub("nats"), Listen: c.config.NATS, Log: c.base.Log})
 	if err != nil {
 		return "", inUse(err, "nats", c.config.NATS)
@@ -176,6 +176,7 @@ func (c *Castor) startBus(ctx, _ context.Context) (string, error) {
 		return "", err
 	}
 	c.onClose(c.base.Bus.Close)
+	c.run(serving, "the bus", c.watchBus)
 	if c.config.NATS != "" {
 		return "NATS JetStream at " + nats.URL(), nil
 	}
