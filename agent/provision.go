@@ -56,7 +56,7 @@ func (a *Agent) provision(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if refused(err) {
-			err = fmt.Errorf("%w: claim %s may be expired, revoked or used up", err, claim.Claim.ID)
+			err = fmt.Errorf("%w: claim %s may be expired, revoked or used up; ask for a new claim: castor claim create %s", err, claim.Claim.ID, claim.Claim.Type)
 		}
 		a.tell(Waiting, err.Error())
 		if !sleep(ctx, b.next()) {

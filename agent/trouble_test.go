@@ -229,7 +229,7 @@ func TestWhatKeepsItFromStarting(t *testing.T) {
 		claim.Token = "guess"
 		a := start(t, p, "", func(c *agent.Config) { c.Claim = agent.Claim(claim) })
 		a.reach(agent.Waiting)
-		if d := a.detail(agent.Waiting); !strings.Contains(d, "claim-1 may be expired, revoked or used up") {
+		if d := a.detail(agent.Waiting); !strings.Contains(d, "claim-1 may be expired, revoked or used up; ask for a new claim: castor claim create") {
 			t.Errorf("waits because of %q", d)
 		}
 	})

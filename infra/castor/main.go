@@ -34,6 +34,7 @@ func main() {
 	}
 	root.AddCommand(upCommand())
 	root.AddCommand(cli.Commands()...)
+	cli.Usage(root)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "castor:", err)
 		os.Exit(1)

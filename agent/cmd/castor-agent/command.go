@@ -83,7 +83,11 @@ cannot be reached is kept on disk and sent later, in order.`,
 		cfg := agent.Config{
 			Dir: *dir, Serial: serial, Model: model, MAC: mac, Facts: host.Facts(ctx, version),
 			Source: host.New().Measure, Interval: interval, SpoolBytes: spool << 20,
-			Progress: func(p agent.Progress) { printPhase(c.OutOrStdout(), p) },
+			Progress: func(p agent.Progress) {
+				if p.Phase != agent.Failed { // which is Run's error too, and that main prints
+					printPhase(c.OutOrStdout(), p)
+				}
+			},
 		}
 		if claim != "" {
 			cfg.Claim = agent.ClaimAt(claim)

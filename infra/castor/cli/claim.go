@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -49,17 +50,15 @@ func (a *app) claimCommand() *cobra.Command {
 
 func (a *app) createClaim() *cobra.Command {
 	var in api.NewClaim
-	var expires, out, region, site string
+	var out, region, site string
 	c := &cobra.Command{Use: "create TYPE", Short: "Make a claim for devices of a type", Args: cobra.ExactArgs(1), ValidArgsFunction: first(twinIDs(a, twin.Type)),
-		Long: "Make a claim for devices of a type. The claim file holds the token, which is shown this once; give it to the device: castor-agent --claim FILE.",
+		Long: "Make a claim for devices of a type. The claim file holds the token, which is shown this once; give it to the device: castor-agent run --claim FILE.",
 		Example: `  castor claim create pump --owner press --file claim.json
-  castor claim create pump --owner press --serials 'P-*' --uses 100 --expires 720h --file claim.json`,
+  castor claim create pump --owner press --serials 'P-*' --uses 100 --expires 30d --file claim.json`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			in.Type = twin.TypeID(args[0])
-			if expires != "" {
-				if err := in.Expires.UnmarshalText([]byte(expires)); err != nil {
-					return fmt.Errorf("--expires: %w", err)
-				}
+			if in.MaxUses < 1 {
+				return errors.New("--uses must be 1 or more: so many devices the claim brings in")
 			}
 			if region != "" || site != "" {
 				in.Location = &twin.Location{Region: region, Site: site}
@@ -87,7 +86,7 @@ func (a *app) createClaim() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&in.Owner, "owner", "", "group that the devices will belong to")
 	f.StringVar(&in.Serials, "serials", "", "pattern that serials must match, like 'P-*' (default any)")
-	f.StringVar(&expires, "expires", "", "how long it is good, like 720h (default 24h)")
+	durationVar(f, &in.Expires, "expires", "how long it is good, like 12h or 7d (default 24h)")
 	f.Int64Var(&in.MaxUses, "uses", 1, "how many devices it may bring in")
 	f.StringVar(&region, "region", "", "region the devices are in, by which their gateway is chosen")
 	f.StringVar(&site, "site", "", "where they are, for people")

@@ -4,12 +4,15 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/access"
@@ -51,7 +54,7 @@ const defaultURL = "http://127.0.0.1:8080"
 // noun makes the command of a noun, which only holds its verbs.
 func noun(use, short string, verbs ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, Example: verbs[0].Example,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+		RunE: help}
 	c.AddCommand(verbs...)
 	return c
 }
@@ -70,13 +73,22 @@ func (a *app) run(do func(ctx context.Context, c *api.Client, cmd *cobra.Command
 // explain says an error with its remedy.
 func (a *app) explain(err error) error {
 	var op *net.OpError
+	var unknownCA x509.UnknownAuthorityError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted")
+	case errors.Is(err, errOver):
+		return fmt.Errorf("your session at %s is over; run: castor login --url %s", a.url, a.url)
 	case errors.Is(err, access.ErrUnauthenticated):
-		return fmt.Errorf("you are not signed in (%w); run: castor login", err)
+		return fmt.Errorf("you are not signed in at %s; run: castor login --url %s", a.url, a.url)
+	case errors.As(err, &unknownCA):
+		return fmt.Errorf("the certificate of %s is signed by nobody this machine knows; give the CA with --ca DATA/keys/castor-ca, where DATA is castor up's data directory", a.url)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("the platform at %s speaks HTTP; run: castor login --url http://%s", a.url, strings.TrimPrefix(a.url, "https://"))
+	case strings.Contains(err.Error(), "HTTP request to an HTTPS server"): // net/http's answer, which is plain text
+		return fmt.Errorf("the platform at %s speaks HTTPS now; run: castor login --url https://%s --ca DATA/keys/castor-ca, where DATA is castor up's data directory", a.url, strings.TrimPrefix(a.url, "http://"))
 	case errors.As(err, &op) && op.Op == "dial":
 		return fmt.Errorf("no platform answers at %s (%v); start one with: castor up, or name it with --url", a.url, op.Err)
 	case errors.Is(err, api.ErrStale):

@@ -5,6 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -48,6 +52,7 @@ func (p *person) castor(typed string, args ...string) (out, hints string, err er
 	a := &app{now: p.Now, dir: func() (string, error) { return p.dir, nil }}
 	root := &cobra.Command{Use: "castor", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(a.commands()...)
+	Usage(root)
 	var o, h bytes.Buffer
 	root.SetOut(&o)
 	root.SetErr(&h)
@@ -278,7 +283,15 @@ func TestForms(t *testing.T) {
 
 func TestMistakesAreExplained(t *testing.T) {
 	p := newPerson(t)
-	p.fails([]string{"twin", "list", "--url", p.URL}, "not signed in", "castor login")
+	p.fails([]string{"twin", "list", "--url", p.URL}, "you are not signed in at "+p.URL+"; run: castor login --url "+p.URL)
+	p.fails(words("twin list --url 127.0.0.1:1"), "no platform answers at http://127.0.0.1:1")
+	p.fails(words("twin list --url ftp://x"), "--url", "must be like http://127.0.0.1:8080")
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer secure.Close()
+	p.fails([]string{"twin", "list", "--url", secure.URL}, "--ca DATA/keys/castor-ca")
+	p.fails([]string{"twin", "list", "--url", strings.Replace(secure.URL, "https", "http", 1)}, "speaks HTTPS now", "castor login --url "+secure.URL)
+	p.fails([]string{"twin", "list", "--url", strings.Replace(p.URL, "http", "https", 1)}, "speaks HTTP;", "castor login --url "+p.URL)
 	p.fails(words("twin list --url http://127.0.0.1:1"), "no platform answers at http://127.0.0.1:1", "castor up")
 	if _, _, err := p.castor("wrong\n", "login", "admin", "--url", p.URL, "--password-stdin"); err == nil || !strings.Contains(err.Error(), "not right") || strings.Contains(err.Error(), "castor login") {
 		t.Errorf("a wrong password: %v", err)
@@ -291,7 +304,19 @@ func TestMistakesAreExplained(t *testing.T) {
 	p.fails(words("rule set x"), "nothing is to be changed")
 	p.fails(words("user set x"), "nothing is to be changed")
 	p.fails(words("alarm get x"), `no alarm "x"`)
-	p.fails(words("twin get"), "arg")
+	for typed, want := range map[string]string{
+		"twin get":                              "; usage: castor twin get ID [flags]; see: castor twin get --help",
+		"twin list --colour red":                "unknown flag: --colour; usage: castor twin list",
+		"twin list x":                           `"x" is too much`,
+		"claim create pump":                     `"owner" not set; usage: castor claim create TYPE`,
+		"twin gett":                             `has no command "gett"; did you mean: castor twin get`,
+		"twni":                                  "did you mean: castor twin",
+		"claim create pump --owner a --uses 0":  "--uses must be 1 or more",
+		"history pump-7 temp --agg max":         "--agg needs --step",
+		"claim create p --owner a --expires 1y": "90m or 7d",
+	} {
+		p.fails(words(typed), want)
+	}
 	p.fails(words("twin apply -f /nothing/there"), "/nothing/there")
 	for name, c := range map[string]struct{ args, typed, want string }{
 		"an unknown field":        {"rule apply -f -", "id: a\ntarget: pump\ncolour: red\n", "colour"},
@@ -338,7 +363,8 @@ func TestSessionIsRenewed(t *testing.T) {
 		t.Errorf("the session was not kept anew: %v", err)
 	}
 	p.does(words("logout"), "", "Signed out")
-	p.fails([]string{"user", "me", "--url", p.URL}, "castor login")
+	p.fails(words("user me"), "not signed in at "+p.URL)
+	p.fails(words("logout"), "not signed in at "+p.URL)
 	if _, err := os.Stat(name + ".lock"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the lock is still there: %v", err)
 	}

@@ -42,6 +42,9 @@ func (a *app) historyCommand() *cobra.Command {
 				}
 				return a.steps(ctx, c, cmd.OutOrStdout(), q)
 			}
+			if cmd.Flags().Changed("agg") {
+				return errors.New("--agg needs --step: castor history TWIN PROPERTY --step 1m --agg " + q.Agg)
+			}
 			q.Agg = ""
 			return a.records(ctx, c, cmd, q, all)
 		}),
@@ -49,10 +52,10 @@ func (a *app) historyCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&from, "from", "1h", "beginning: so long ago (90m, 7d), a date or an RFC 3339 time")
 	f.StringVar(&to, "to", "", "end, which is not included; as --from (default now)")
-	f.DurationVar(&q.Step, "step", 0, "length of the steps in which values are put together, like 1m (default none: as it was)")
+	durationVar(f, &q.Step, "step", "length of the steps in which values are put together, like 1m or 1d (default none: as it was)")
 	f.StringVar(&q.Agg, "agg", "avg", "with --step: min, max, avg, last, count, sum, p50, p95 …; several by comma")
 	f.StringVar(&q.Kind, "kind", "", "log, presence, event or all (default measured values)")
-	f.IntVar(&q.Limit, "limit", 1000, "how many messages to show at most")
+	f.IntVar(&q.Limit, "limit", 1000, "how many messages to show at most; one may have several values")
 	f.BoolVar(&all, "all", false, "show all messages, however many there are")
 	f.BoolVar(&q.Reverse, "reverse", false, "newest first")
 	a.outputFlag(c, asTable, asCSV, asJSON, asYAML)
@@ -77,13 +80,7 @@ func (a *app) when(flag, s string) (time.Time, error) {
 	if s == "" || s == "now" {
 		return time.Time{}, nil
 	}
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		var n int
-		if _, err := fmt.Sscanf(days+" ", "%d ", &n); err == nil && n >= 0 && fmt.Sprint(n) == days {
-			return a.now().AddDate(0, 0, -n), nil
-		}
-	}
-	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+	if d, err := parseDuration(s); err == nil {
 		return a.now().Add(-d), nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {

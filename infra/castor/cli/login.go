@@ -112,17 +112,14 @@ func (a *app) logoutCommand() *cobra.Command {
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, _ []string) error {
 			return a.change(ctx, func(all *sessions) error {
 				s := all.Sessions[a.url]
-				if s == nil {
+				if s == nil || s.Refresh == "" {
 					return fmt.Errorf("you are not signed in at %s", a.url)
 				}
 				c.Authorize = nil
 				if err := c.Logout(ctx, s.Refresh); err != nil {
 					return err
 				}
-				delete(all.Sessions, a.url)
-				if all.Current == a.url {
-					all.Current = ""
-				}
+				all.Sessions[a.url] = &session{URL: s.URL, CA: s.CA} // where to sign in next
 				done(cmd, "Signed out at %s.", a.url)
 				return nil
 			})

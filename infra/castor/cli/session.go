@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,10 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 )
 
-// A session is one sign-in at one platform.
+// errOver tells that the session cannot be renewed any more.
+var errOver = errors.New("the session is over")
+
+// A session is one sign-in at one platform. Without tokens it only keeps where the platform is.
 type session struct {
 	URL     string    `json:"url"`
 	CA      string    `json:"ca,omitempty"` // PEM
@@ -138,7 +142,9 @@ func (a *app) client() (*api.Client, error) {
 	if a.url == "" {
 		a.url = defaultURL
 	}
-	a.url = strings.TrimSuffix(a.url, "/")
+	if a.url, err = checkURL(a.url); err != nil {
+		return nil, err
+	}
 	s := all.Sessions[a.url]
 	pem := ""
 	if s != nil {
@@ -149,7 +155,7 @@ func (a *app) client() (*api.Client, error) {
 		return nil, err
 	}
 	c := &api.Client{URL: a.url, HTTP: h}
-	if s != nil {
+	if s != nil && s.Refresh != "" {
 		c.Authorize = func(ctx context.Context, _ string) (string, error) {
 			if a.now().After(s.Expires.Add(-30 * time.Second)) {
 				if err := a.renew(ctx, s); err != nil {
@@ -162,6 +168,18 @@ func (a *app) client() (*api.Client, error) {
 	return c, nil
 }
 
+// checkURL is a gateway's URL in the form by which its session is found. Without a scheme it is http.
+func checkURL(s string) (string, error) {
+	if !strings.Contains(s, "://") {
+		s = "http://" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", fmt.Errorf("--url %q must be like %s or https://castor.example", s, defaultURL)
+	}
+	return strings.TrimRight(s, "/"), nil
+}
+
 // renew exchanges the refresh token, which is good once only: another castor may have done so a moment ago.
 func (a *app) renew(ctx context.Context, s *session) error {
 	return a.change(ctx, func(all *sessions) error {
@@ -171,13 +189,16 @@ func (a *app) renew(ctx context.Context, s *session) error {
 		if a.now().Before(s.Expires.Add(-30 * time.Second)) {
 			return nil
 		}
+		if s.Refresh == "" { // signed out meanwhile
+			return access.ErrUnauthenticated
+		}
 		h, err := a.http(s.CA)
 		if err != nil {
 			return err
 		}
 		t, err := (&api.Client{URL: s.URL, HTTP: h}).Refresh(ctx, s.Refresh)
 		if errors.Is(err, access.ErrUnauthenticated) {
-			return fmt.Errorf("%w: your session at %s is over", access.ErrUnauthenticated, s.URL)
+			return errOver
 		}
 		if err != nil {
 			return err

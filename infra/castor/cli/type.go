@@ -91,7 +91,6 @@ func (a *app) createType() *cobra.Command {
 	var d twin.Definition
 	m := &twin.Model{}
 	var properties []string
-	var offlineAfter string
 	c := &cobra.Command{Use: "create ID", Short: "Make a type", Args: cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
 		Example: `  castor type create pump --name Pump --property rpm --property temp=Cel --offline-after 2m`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
@@ -101,11 +100,6 @@ func (a *app) createType() *cobra.Command {
 					return errors.New("--property must be NAME or NAME=UNIT")
 				}
 				m.Properties = append(m.Properties, twin.Property{Name: name, Unit: unit})
-			}
-			if offlineAfter != "" {
-				if err := m.OfflineAfter.UnmarshalText([]byte(offlineAfter)); err != nil {
-					return fmt.Errorf("--offline-after: %w", err)
-				}
 			}
 			d.Model = m
 			t, err := c.CreateTwin(ctx, api.NewTwin{ID: twin.ID(args[0]), Kind: twin.Type, Definition: d})
@@ -120,7 +114,7 @@ func (a *app) createType() *cobra.Command {
 	f.StringArrayVar(&properties, "property", nil, "property that instances report, NAME or NAME=UNIT (UCUM); may be repeated")
 	f.StringVar(&m.Template, "template", "", "configuration template")
 	f.StringVar(&m.Provisioning, "provisioning", "", "provisioning model (default automatic)")
-	f.StringVar(&offlineAfter, "offline-after", "", "silence after which an instance is offline, like 2m")
+	durationVar(f, &m.OfflineAfter, "offline-after", "silence after which an instance is offline, like 2m")
 	f.StringVar(&m.OfflineSeverity, "offline-severity", "", "severity of the alarm of an offline instance: info, warning, critical (default no alarm)")
 	a.outputFlag(c, asTable, asYAML, asJSON)
 	return c
