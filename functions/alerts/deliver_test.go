@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -68,9 +69,14 @@ func (rc *receiver) got() []call {
 	return append([]call(nil), rc.calls...)
 }
 
-// route makes a route as the administrator.
+// route makes a route as the administrator, and its owner if there is none.
 func (w *world) route(r api.Route) api.Route {
 	w.t.Helper()
+	if r.Owner != "" {
+		if _, err := w.Admin().CreateGroup(ctx, api.Group{ID: r.Owner}); err != nil && !errors.Is(err, api.ErrExists) {
+			w.t.Fatal(err)
+		}
+	}
 	out, err := w.Admin().CreateRoute(ctx, r)
 	if err != nil {
 		w.t.Fatal(err)

@@ -17,11 +17,12 @@ import (
 )
 
 // mail sends d as an e-mail. The same delivery has the same Message-ID at every attempt, so that mail systems can tell that
-// they have it already.
+// they have it already. Only what is the receiver's fails for good: a sender or server that is set wrongly gets mended, and
+// what could not be sent until then goes out.
 func (f *function) mail(ctx context.Context, d *delivery) error {
 	m, err := message(d, f.p.Mail.From)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errForGood, err)
+		return err
 	}
 	c, err := f.mailer()
 	if err != nil {
@@ -29,21 +30,24 @@ func (f *function) mail(ctx context.Context, d *delivery) error {
 	}
 	err = c.DialAndSendWithContext(ctx, m)
 	var se *mail.SendError
-	if errors.As(err, &se) && !se.IsTemp() && se.ErrorCode() >= 550 && se.ErrorCode() < 560 {
+	if errors.As(err, &se) && se.Reason != mail.ErrSMTPMailFrom && !se.IsTemp() && se.ErrorCode() >= 550 && se.ErrorCode() < 560 {
 		return fmt.Errorf("%w: %w", errForGood, err)
 	}
 	return err
 }
 
+// mailRemedy is what whoever runs the platform does to have it send mail.
+const mailRemedy = "start it with castor up --smtp smtp://user@mail.example.com:587 --from castor@example.com, or set CASTOR_SMTP_URL and CASTOR_SMTP_FROM"
+
 func message(d *delivery, from string) (*mail.Msg, error) {
 	sender, err := netmail.ParseAddress(from)
 	if err != nil {
-		return nil, fmt.Errorf("the sender CASTOR_SMTP_FROM %q is not an address: %w", from, err)
+		return nil, fmt.Errorf("the platform's sender %q is not an address: %s", from, mailRemedy)
 	}
 	m := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	m.FromMailAddress(sender)
 	if err := m.To(d.To); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errForGood, err)
 	}
 	_, domain, _ := strings.Cut(sender.Address, "@")
 	m.SetMessageIDWithValue(fmt.Sprintf("%x@%s", sha256.Sum256([]byte(d.ID)), domain))
@@ -59,7 +63,7 @@ func message(d *delivery, from string) (*mail.Msg, error) {
 func (f *function) mailer() (*mail.Client, error) {
 	u, err := url.Parse(f.p.Mail.URL)
 	if err != nil || u.Hostname() == "" || u.Scheme != "smtp" && u.Scheme != "smtps" {
-		return nil, errors.New("the mail server CASTOR_SMTP_URL must be like smtp://user@mail.example.com:587")
+		return nil, errors.New("the platform's mail server is not like smtp://… or smtps://…: " + mailRemedy)
 	}
 	opts := []mail.Option{mail.WithTimeout(attemptFor), mail.WithTLSPolicy(policyFor(u.Hostname())), mail.WithPort(587)}
 	if u.Scheme == "smtps" {

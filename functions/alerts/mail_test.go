@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/castor-iot/castor/functions/alerts"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/monitor"
 	"github.com/castor-iot/castor/shared/platform"
@@ -148,5 +149,36 @@ func TestRefusedAddress(t *testing.T) {
 	w.run()
 	if n := len(w.mail.letters()); n != 2 {
 		t.Errorf("%d letters, want 2", n)
+	}
+}
+
+// What the platform's people set wrongly fails in passing: once it is mended, what waited goes out.
+func TestMailThatIsSetWrongly(t *testing.T) {
+	for name, wrong := range map[string]platform.Mail{
+		"a server without scheme": {URL: "mail.example:25", From: "castor@example.com"},
+		"a sender that is none":   {URL: "smtp://127.0.0.1:1", From: "castor"},
+		"no server at all":        {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			good := w.Base.Mail
+			w.route(api.Route{Email: []string{"ada@example.com"}})
+			w.Base.Mail = wrong
+			w.Add("alerts", alerts.New)
+			w.hand(alarm("pump-1:hot:1", true, start))
+			w.run()
+			for _, d := range w.deliveries("pump-1:hot:1") {
+				if d.State != "pending" || d.Attempts != 1 || !strings.Contains(d.Reason, "castor up --smtp") {
+					t.Errorf("the delivery is %+v", d)
+				}
+			}
+			w.Base.Mail = good
+			w.Add("alerts", alerts.New)
+			w.pass(time.Minute)
+			w.run()
+			if n := len(w.mail.letters()); n != 1 {
+				t.Errorf("%d letters after it was mended, want 1", n)
+			}
+		})
 	}
 }

@@ -67,6 +67,15 @@ func (f *function) createRoute(ctx context.Context, c *faas.Call, in api.Route) 
 		}
 		return faas.Reply{}, fmt.Errorf("%w: owner: %q is not one of your groups", access.ErrDenied, in.Owner)
 	}
+	if in.Owner != "" && !slices.Contains(c.Caller.Groups, in.Owner) {
+		_, err := f.p.API.GetGroup(ctx, in.Owner)
+		if errors.Is(err, api.ErrNotFound) {
+			err = api.Invalid("owner: there is no group %q; make it first", in.Owner)
+		}
+		if err != nil {
+			return faas.Reply{}, err
+		}
+	}
 	if in.Twin != "" {
 		if _, err := f.p.Twin(ctx, f.twins, c.Caller, access.Read, in.Twin); err != nil {
 			return faas.Reply{}, err
@@ -123,8 +132,8 @@ func (f *function) valid(r api.Route) error {
 		return f.validWebhook(r.Webhook)
 	case len(r.Email) > maxEmails:
 		return api.Invalid("email may have %d addresses; make another route for more", maxEmails)
-	case f.p.Mail.URL == "":
-		return fmt.Errorf("%w: email: this platform sends no mail yet; its maintainer must set CASTOR_SMTP_URL", api.ErrConflict)
+	case f.p.Mail.URL == "" || f.p.Mail.From == "":
+		return fmt.Errorf("%w: email: this platform sends no mail yet; %s", api.ErrConflict, mailRemedy)
 	}
 	for i, e := range r.Email {
 		a, err := mail.ParseAddress(e)

@@ -3,6 +3,7 @@ package alerts_test
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,8 +143,17 @@ func TestSecretIsShownOnceAndSealed(t *testing.T) {
 
 func TestMailNeedsAServer(t *testing.T) {
 	w := newWorld(t, func(b *platform.Base) { b.Mail = platform.Mail{} })
-	if _, err := w.Admin().CreateRoute(ctx, api.Route{Email: []string{"ada@example.com"}}); !errors.Is(err, api.ErrConflict) {
-		t.Errorf("an e-mail route without a mail server: %v, want ErrConflict", err)
+	_, err := w.Admin().CreateRoute(ctx, api.Route{Email: []string{"ada@example.com"}})
+	if !errors.Is(err, api.ErrConflict) || !strings.Contains(err.Error(), "castor up --smtp") || !strings.Contains(err.Error(), "CASTOR_SMTP_FROM") {
+		t.Errorf("an e-mail route without a mail server: %v, want ErrConflict with the remedy", err)
+	}
+}
+
+func TestARouteOfAGroupThatIsNone(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.Admin().CreateRoute(ctx, api.Route{Owner: "pres", Webhook: "https://example.com/hook"})
+	if !errors.Is(err, twin.ErrInvalid) || !strings.Contains(err.Error(), `owner: there is no group "pres"; make it first`) {
+		t.Errorf("a route of no group: %v, want ErrInvalid with the remedy", err)
 	}
 }
 
