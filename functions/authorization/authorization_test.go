@@ -100,6 +100,7 @@ func TestAudit(t *testing.T) {
 	w := start(t)
 	published := w.Collect(event.Audit)
 	ada := w.User("ada", []access.Role{access.Owner}, "press-shop") // group, user and two sign-ins are writes
+	people(t, w, "user:vic")
 	if _, err := ada.CreateGrant(ctx, grant("user:vic", "twin:pump-7", access.Read)); err != nil {
 		t.Fatal(err)
 	}
@@ -179,6 +180,7 @@ func TestGrantsEndWithTheirTwin(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	w.SetTime(now)
 	admin := w.Admin()
+	people(t, w, "user:u0", "user:u1", "user:u2", "user:new")
 	for i := range 3 {
 		if _, err := admin.CreateGrant(ctx, grant(fmt.Sprintf("user:u%d", i), "twin:pump-7", access.Read)); err != nil {
 			t.Fatal(err)

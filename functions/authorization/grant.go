@@ -27,6 +27,9 @@ func (a *authorization) createGrant(ctx context.Context, c *faas.Call, in access
 	if err := a.mayGrant(ctx, c.Caller, in.Object); err != nil {
 		return faas.Reply{}, err
 	}
+	if err := a.known(ctx, in.Subject); err != nil {
+		return faas.Reply{}, err
+	}
 	id, made := idOf(in), false
 	g, err := a.grants.Upsert(ctx, id, func(g *access.Grant, exists bool) error {
 		if made = !exists || !g.Deleted.IsZero(); !made {
@@ -61,6 +64,26 @@ func (a *authorization) mayGrant(ctx context.Context, c access.Caller, object st
 		return fmt.Errorf("%w: only a maintainer grants services", access.ErrDenied)
 	}
 	return nil
+}
+
+// known asks function users whether there is such a subject: a grant to a name that was mistyped would look made and let
+// nobody in, or later somebody else.
+func (a *authorization) known(ctx context.Context, subject string) (err error) {
+	kind, id, _ := strings.Cut(subject, ":")
+	what := kind
+	switch kind {
+	case "user":
+		_, err = a.p.API.GetUser(ctx, id)
+	case "group":
+		_, err = a.p.API.GetGroup(ctx, id)
+	default:
+		what = "service account"
+		_, err = a.p.API.GetAccount(ctx, id)
+	}
+	if errors.Is(err, api.ErrNotFound) {
+		return api.Invalid("subject: there is no %s %q; make it first", what, id)
+	}
+	return err
 }
 
 func (a *authorization) getGrant(ctx context.Context, c *faas.Call, _ faas.None) (access.Grant, error) {

@@ -41,6 +41,43 @@ func grant(subject, object string, right access.Right) access.Grant {
 	return access.Grant{Subject: subject, Object: object, Right: right}
 }
 
+// people makes subjects that can be granted something.
+func people(t *testing.T, w *functiontest.World, subjects ...string) {
+	t.Helper()
+	for _, s := range subjects {
+		var err error
+		switch kind, id, _ := strings.Cut(s, ":"); kind {
+		case "user":
+			w.User(id, []access.Role{access.Viewer})
+		case "group":
+			_, err = w.Admin().CreateGroup(context.Background(), api.Group{ID: id})
+		default:
+			_, err = w.Admin().CreateAccount(context.Background(), api.Account{ID: id})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A name that was mistyped must not look as if somebody were let in now.
+func TestGrantsToNobody(t *testing.T) {
+	ctx := context.Background()
+	w := start(t)
+	ada := w.User("ada", []access.Role{access.Owner}, "press-shop")
+	for subject, says := range map[string]string{
+		"user:adda": `subject: there is no user "adda"; make it first`, "group:nope": `subject: there is no group "nope"; make it first`,
+		"service:x": `subject: there is no service account "x"; make it first`,
+	} {
+		if _, err := ada.CreateGrant(ctx, grant(subject, "twin:pump-7", access.Read)); !errors.Is(err, twin.ErrInvalid) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want ErrInvalid with %q", subject, err, says)
+		}
+	}
+	if _, err := ada.CreateGrant(ctx, grant("user:adda", "twin:valve-1", access.Read)); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("who may not grant learns whether there is such a user: %v", err)
+	}
+}
+
 func allowed(t *testing.T, c *api.Client, subject, object string, right access.Right) bool {
 	t.Helper()
 	d, err := c.Check(context.Background(), api.Check{Subject: subject, Object: object, Right: right})
@@ -111,6 +148,7 @@ func TestParentsGrant(t *testing.T) {
 	ctx := context.Background()
 	w := start(t)
 	admin := w.Admin()
+	people(t, w, "group:night-shift")
 	for name, object := range map[string]string{"type": "twin:pump", "aggregate": "twin:line-2"} {
 		user := "of-" + name
 		c := w.User(user, []access.Role{access.Viewer})
@@ -136,6 +174,7 @@ func TestWhoMayGrant(t *testing.T) {
 	w := start(t)
 	ada := w.User("ada", []access.Role{access.Owner}, "press-shop")
 	carl, vic := w.User("carl", []access.Role{access.Configurator}), w.User("vic", []access.Role{access.Viewer}, "press-shop")
+	people(t, w, "user:x", "group:x", "service:erp")
 	for name, c := range map[string]struct {
 		client *api.Client
 		g      access.Grant
@@ -172,6 +211,7 @@ func TestListShowsNothingForeign(t *testing.T) {
 	w := start(t)
 	admin := w.Admin()
 	ada, vic := w.User("ada", []access.Role{access.Owner}, "press-shop"), w.User("vic", []access.Role{access.Viewer}, "night-shift")
+	people(t, w, "user:eve")
 	var made []access.Grant
 	for _, g := range []access.Grant{grant("user:vic", "twin:pump-7", access.Read), grant("group:night-shift", "twin:valve-1", access.Read), grant("user:eve", "twin:valve-1", access.Read), grant("user:eve", "twin:pump-7", access.Read)} {
 		g, err := admin.CreateGrant(ctx, g)
@@ -240,6 +280,7 @@ func TestCrashes(t *testing.T) {
 		}
 		return len(ids)
 	}
+	people(t, w, "user:vic")
 	survived := false
 	for n := 0; !survived; n++ {
 		if n > 20 {
