@@ -253,7 +253,38 @@ func permit(ctx context.Context, g Guard, allow access.Allow, c access.Caller, m
 	if c.Kind == access.Service && len(allow.Roles) == len(access.Roles) && g.MayCall(ctx, c, right) {
 		return nil
 	}
-	return fmt.Errorf("%w: this is not for %s", access.ErrDenied, c)
+	return denied(allow, c)
+}
+
+// denied tells a person which roles would do and which the person has; whom to ask follows from that.
+func denied(allow access.Allow, c access.Caller) error {
+	if c.Kind == access.Part || len(allow.Roles) == 0 {
+		return fmt.Errorf("%w: this is not for %s", access.ErrDenied, c)
+	}
+	roles := []string{string(access.Maintainer) + "s"} // may whatever any user may
+	for _, r := range allow.Roles {
+		if r != access.Maintainer {
+			roles = append(roles, string(r)+"s")
+		}
+	}
+	has := "has no role"
+	if len(c.Roles) > 0 {
+		names := make([]string, len(c.Roles))
+		for i, r := range c.Roles {
+			names[i] = string(r)
+		}
+		has = "is " + listed(names)
+	}
+	return fmt.Errorf("%w: this is for %s; %s %s", access.ErrDenied, listed(roles), c, has)
+}
+
+// listed is "a", "a and b" or "a, b and c".
+func listed(names []string) string {
+	n := len(names) - 1
+	if n <= 0 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:n], ", ") + " and " + names[n]
 }
 
 func log(ctx context.Context, g Guard, c *Call, method, path string, status int, took time.Duration, err error) {

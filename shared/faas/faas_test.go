@@ -142,7 +142,7 @@ func TestAnswers(t *testing.T) {
 		"not signed in":                   {"GET", "/users", "", nil, 401, "login"},
 		"a bad token":                     {"GET", "/users", "", []string{"Authorization", "Bearer x"}, 401, "token"},
 		"a bad token where none is asked": {"POST", "/things", `{"name":"a"}`, []string{"Authorization", "Bearer x"}, 200, "a"},
-		"not this role":                   {"PUT", "/things/x", `{}`, []string{"Authorization", bearer(t, w.User("vic", []access.Role{access.Viewer}))}, 403, "not for user:vic"},
+		"not this role":                   {"PUT", "/things/x", `{}`, []string{"Authorization", bearer(t, w.User("vic", []access.Role{access.Viewer}))}, 403, "this is for maintainers and owners; user:vic is viewer"},
 		"no body":                         {"POST", "/things", "", nil, 400, "empty"},
 		"an unknown field":                {"POST", "/things", `{"nmae":"a"}`, nil, 400, "nmae"},
 		"a hidden field":                  {"POST", "/things", `{"Own":"a"}`, nil, 400, "Own"},

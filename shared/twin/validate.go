@@ -158,6 +158,11 @@ func (p *Property) validate() error {
 	if err := text("model.properties: name", p.Name, maxName); err != nil {
 		return err
 	}
+	if strings.ContainsFunc(p.Name, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("<>=!", r)
+	}) {
+		return bad("model.properties", "name %.128q must have no white space and none of \"<>=!\", else no rule could name it: write it like cpu.percent", p.Name)
+	}
 	if err := text(field("unit"), p.Unit, 32); err != nil {
 		return err
 	}
