@@ -44,8 +44,14 @@ func (a *app) claimCommand() *cobra.Command {
 			return c.GetClaim(ctx, id)
 		}, nil),
 		a.createClaim(),
-		remove(a, "claim", "Revoke claims; devices that are connected with them are cut off", "  castor claim delete claim-1f0c", complete,
-			func(ctx context.Context, c *api.Client, id string) error { return c.RevokeClaim(ctx, id) }))
+		a.revokeClaims(complete))
+}
+
+func (a *app) revokeClaims(complete cobra.CompletionFunc) *cobra.Command {
+	c := removeAs(a, "claim", "revoked", "Revoke claims; devices that are connected with them are cut off", "  castor claim revoke claim-1f0c", complete,
+		func(ctx context.Context, c *api.Client, id string) error { return c.RevokeClaim(ctx, id) })
+	c.Use, c.Aliases = "revoke ID…", []string{"delete", "rm"}
+	return c
 }
 
 func (a *app) createClaim() *cobra.Command {
@@ -67,6 +73,9 @@ func (a *app) createClaim() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if out == "" && a.output == asYAML {
+				return printOne(a, cmd.OutOrStdout(), claim)
+			}
 			b, err := json.MarshalIndent(claim, "", "  ")
 			if err != nil {
 				return err
@@ -80,8 +89,8 @@ func (a *app) createClaim() *cobra.Command {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s\n", b)
 				return fmt.Errorf("the claim was made, and is shown above, but not written: %w", err)
 			}
-			done(cmd, "claim %s created, in file %s; it is good for %d devices until %s", claim.Claim.ID, out, claim.Claim.MaxUses, claim.Claim.Expires.Local().Format("2006-01-02 15:04"))
-			return nil
+			return printDone(a, cmd, claim.Claim, "claim %s created, in file %s; it is good for %s until %s", claim.Claim.ID, out, count(claim.Claim.MaxUses, "device"),
+				claim.Claim.Expires.Local().Format("2006-01-02 15:04"))
 		})}
 	f := c.Flags()
 	f.StringVar(&in.Owner, "owner", "", "group that the devices will belong to")
@@ -91,6 +100,7 @@ func (a *app) createClaim() *cobra.Command {
 	f.StringVar(&region, "region", "", "region the devices are in, by which their gateway is chosen")
 	f.StringVar(&site, "site", "", "where they are, for people")
 	f.StringVarP(&out, "file", "f", "", "file to write the claim to (default the standard output)")
+	a.outputFlag(c, asTable, asYAML, asJSON)
 	check(c.MarkFlagRequired("owner"))
 	check(c.RegisterFlagCompletionFunc("owner", groupIDs(a)))
 	return c

@@ -138,7 +138,8 @@ func TestFromTypeToAlarm(t *testing.T) {
 	p.does(words("type list"), "", "pump", "Big pump", "2m")
 
 	p.does([]string{"identity", "import", "-f", p.file("devices.csv", "serial,model,type\nP-7,XR,pump\nP-8,XR,pump\n")}, "", "2 created, 0 there already, 0 with faults")
-	p.fails([]string{"identity", "import", "-f", p.file("devices.csv", "serial,model,type\nP-7,XR,pump\n*bad*,,\n")}, "not taken: 1")
+	p.does([]string{"identity", "import", p.file("devices.csv", "serial,model,type\nP-7,XR,pump\n")}, "", "0 created, 1 there already")
+	p.fails([]string{"identity", "import", p.file("devices.csv", "serial,model,type\nP-7,XR,pump\n*bad*,,\n")}, "not taken: 1")
 	p.does(words("identity get p-7 -o json"), "", `"serial": "P-7"`)
 	claim := filepath.Join(t.TempDir(), "claim.json")
 	p.does([]string{"claim", "create", "pump", "--owner", "press", "--serials", "P-*", "--uses", "2", "--file", claim}, "", "good for 2 devices")
@@ -154,7 +155,10 @@ func TestFromTypeToAlarm(t *testing.T) {
 		t.Errorf("others may read the claim file: %v, %v", i.Mode(), err)
 	}
 	p.does(words("claim list"), "", made.Claim.ID, "0 of 2", "good", "in 24h")
-	p.does([]string{"claim", "delete", made.Claim.ID}, "", "deleted")
+	p.does([]string{"claim", "delete", made.Claim.ID, "-o", "json"}, "", `"outcome": "revoked"`)
+	p.does([]string{"claim", "revoke", made.Claim.ID}, "", "claim "+made.Claim.ID+" revoked")
+	p.does(words("claim create pump --owner press --expires 7d -o yaml"), "", "token: ")
+	p.does([]string{"claim", "create", "pump", "--owner", "press", "-o", "json", "--file", claim}, "", `"maxUses": 1`)
 	p.does(words("claim list"), "", "revoked")
 
 	p.does([]string{"twin", "apply", "-f", "-"}, `
@@ -192,7 +196,10 @@ definition: {name: Pump seven, type: pump, owner: press, aggregates: [line-2], l
 	}
 	p.does(words("rule set hot --enabled=false"), "", "rule hot changed")
 	p.does([]string{"rule", "apply", "-f", "-"}, `{"id": "hot", "target": "pump", "condition": "temp > 95"}`, "rule hot changed")
-	p.does(words("rule delete hot"), "", "rule hot deleted")
+	p.does([]string{"rule", "apply", "-o", "json", p.file("hot.json", `{"id": "hot", "target": "pump", "condition": "temp > 96"}`)}, "", `"outcome": "changed"`)
+	p.does(words("rule delete hot -o json"), "", `"kind": "rule"`, `"id": "hot"`, `"outcome": "deleted"`)
+	p.does(words("twin list --type pmup"), "", "no type pmup")
+	p.does(words("twin count"), "", "1 instance (1 online), 1 type, 1 aggregate")
 	p.does(words("twin delete pump-7 --yes"), "", "twin pump-7 deleted")
 	p.fails(words("twin get pump-7"), "pump-7")
 }
@@ -230,6 +237,10 @@ func TestHistory(t *testing.T) {
 	if out := p.does(words("history pump-7 note"), ""); strings.Contains(out, "\x1b") {
 		t.Error("what a device says moves the cursor")
 	}
+	p.does(words("history pump-7 temp --from 2026-03-20T10:00:00Z --to 2026-03-21T09:00:00Z"), "", "Nothing from 2026-03-20T10:00:00Z to 2026-03-21T09:00:00Z", "the newest record is of 2026-03-21T10:01:40Z, try: --from 2026-03-21")
+	p.does(words("history pump-7 tmep"), "", "pump-7 reports no tmep; it reports: note, temp")
+	p.does(words("history pump-7 tmep --step 1m"), "", "pump-7 reports no tmep; it reports: note, temp")
+	p.does(words("history pump-7 --kind log"), "", "there are no such records of pump-7 at all")
 	p.fails(words("history pump-7 --step 1m"), "--step needs a property")
 	p.fails(words("history pump-7 temp --from yesterday"), "--from", "yesterday", "90m")
 	p.fails(words("history pump-7 temp --step 1m --agg mean"), "mean")

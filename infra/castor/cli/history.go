@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -40,7 +39,7 @@ func (a *app) historyCommand() *cobra.Command {
 				if q.Property == "" {
 					return errors.New("--step needs a property: castor history TWIN PROPERTY --step 1m")
 				}
-				return a.steps(ctx, c, cmd.OutOrStdout(), q)
+				return a.steps(ctx, c, cmd, q)
 			}
 			if cmd.Flags().Changed("agg") {
 				return errors.New("--agg needs --step: castor history TWIN PROPERTY --step 1m --agg " + q.Agg)
@@ -118,6 +117,7 @@ func (a *app) records(ctx context.Context, c *api.Client, cmd *cobra.Command, q 
 		return errors.New("--limit must be 1 or more")
 	}
 	var points []point
+	n, asked := 0, q
 	out := csv.NewWriter(cmd.OutOrStdout())
 	if a.output == asCSV {
 		if err := out.Write([]string{"at", "property", "value", "flag"}); err != nil {
@@ -134,15 +134,15 @@ func (a *app) records(ctx context.Context, c *api.Client, cmd *cobra.Command, q 
 		}
 		for _, r := range page.Items {
 			for _, s := range r.Samples {
+				if q.Property != "" && s.Property != q.Property {
+					continue
+				}
+				n++
 				p := point{r.At, s.Property, s.Value, r.Flag, r.Received, r.Order}
-				switch {
-				case q.Property != "" && s.Property != q.Property:
-				case a.output == asCSV:
-					if err := out.Write([]string{stamp(p.At), p.Property, value(p.Value), string(p.Flag)}); err != nil {
-						return err
-					}
-				default:
+				if a.output != asCSV {
 					points = append(points, p)
+				} else if err := out.Write([]string{stamp(p.At), p.Property, value(p.Value), string(p.Flag)}); err != nil {
+					return err
 				}
 			}
 		}
@@ -159,6 +159,9 @@ func (a *app) records(ctx context.Context, c *api.Client, cmd *cobra.Command, q 
 	} else if err := printAll(a, cmd.OutOrStdout(), points, pointColumns); err != nil {
 		return err
 	}
+	if n == 0 {
+		a.whyNothing(ctx, c, cmd, asked)
+	}
 	if q.Cursor != "" {
 		hint(cmd, "There is more; use --all, or a higher --limit.")
 	}
@@ -166,7 +169,7 @@ func (a *app) records(ctx context.Context, c *api.Client, cmd *cobra.Command, q 
 }
 
 // steps prints one property's values put together.
-func (a *app) steps(ctx context.Context, c *api.Client, w io.Writer, q api.HistoryQuery) error {
+func (a *app) steps(ctx context.Context, c *api.Client, cmd *cobra.Command, q api.HistoryQuery) error {
 	q.Limit = 0
 	var all []api.Bucket
 	for {
@@ -190,5 +193,11 @@ func (a *app) steps(ctx context.Context, c *api.Client, w io.Writer, q api.Histo
 		}})
 	}
 	columns = append(columns, column[api.Bucket]{"values", func(b api.Bucket) string { return fmt.Sprint(b.Count) }})
-	return printAll(a, w, all, columns)
+	if err := printAll(a, cmd.OutOrStdout(), all, columns); err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		a.whyNothing(ctx, c, cmd, q)
+	}
+	return nil
 }

@@ -66,7 +66,7 @@ func (a *app) createIdentity() *cobra.Command {
 
 func (a *app) importIdentities() *cobra.Command {
 	var file, format string
-	c := &cobra.Command{Use: "import -f FILE", Short: "Make many identities known, from CSV or NDJSON", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "import -f FILE", Short: "Make many identities known, from CSV or NDJSON",
 		Long:    "Make many identities known, from CSV with a header line (serial,mac,model,type,…) or NDJSON. Faulty lines are told of and left out; importing a file again changes nothing.",
 		Example: "  castor identity import -f devices.csv\n  jq -c '.[]' devices.json | castor identity import -f -",
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, _ []string) error {
@@ -93,10 +93,9 @@ func (a *app) importIdentities() *cobra.Command {
 			}
 			return nil
 		})}
-	c.Flags().StringVarP(&file, "file", "f", "", "file, - for the standard input")
 	c.Flags().StringVar(&format, "format", "", "csv or ndjson (default by the file's name, else by its beginning)")
-	check(c.MarkFlagRequired("file"))
 	a.outputFlag(c, asTable, asYAML, asJSON)
+	fileFlag(c, &file, "file, - for the standard input")
 	return c
 }
 

@@ -76,15 +76,17 @@ func (a *app) rejectionsCommand() *cobra.Command {
 }
 
 func (a *app) resetCommand(complete cobra.CompletionFunc) *cobra.Command {
-	return &cobra.Command{Use: "reset RUN REASON", Short: "Let the device of a run come in anew, also with another key; its twin and history stay",
+	c := &cobra.Command{Use: "reset RUN REASON", Short: "Let the device of a run come in anew, also with another key; its twin and history stay",
 		Example: `  castor run reset run-1f0c "new main board"`, Args: cobra.ExactArgs(2), ValidArgsFunction: first(complete),
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			r, err := c.ResetRun(ctx, args[0], args[1])
-			if err == nil {
-				done(cmd, "run %s is %s: the device may ask again", r.ID, r.State)
+			if err != nil {
+				return err
 			}
-			return err
+			return printDone(a, cmd, r, "run %s is %s: the device may ask again", r.ID, r.State)
 		})}
+	a.outputFlag(c, asTable, asYAML, asJSON)
+	return c
 }
 
 // describeRun is a run for people.
@@ -153,9 +155,9 @@ func (a *app) renderCommand(complete cobra.CompletionFunc) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			done(cmd, "%s", conf.Content)
-			return nil
+			return printDone(a, cmd, conf, "%s", conf.Content)
 		})}
+	a.outputFlag(c, asTable, asYAML, asJSON)
 	c.Flags().StringToStringVar(&parameters, "parameter", nil, "value for the template, NAME=VALUE; may be repeated")
 	return c
 }

@@ -31,7 +31,7 @@ device is acknowledged as stored. A type that is not there yet is made with the 
 		Args: cobra.ExactArgs(1),
 		RunE: a.run(func(ctx context.Context, client *api.Client, cmd *cobra.Command, args []string) error {
 			c.API, c.Type = client, twin.TypeID(typeID)
-			return playFile(ctx, cmd, c, args[0])
+			return a.playFile(ctx, cmd, c, args[0])
 		}),
 	}
 	f := cmd.Flags()
@@ -41,11 +41,22 @@ device is acknowledged as stored. A type that is not there yet is made with the 
 	f.BoolVar(&c.Shift, "now", false, "move the recording so that it ends now")
 	f.StringVar(&c.Owner, "owner", "operators", "group the devices will belong to")
 	f.StringVar(&c.Prefix, "serial", "", "prefix of the serials (default made up, so that each replay has devices of its own)")
+	a.outputFlag(cmd, asTable, asYAML, asJSON)
 	check(cmd.MarkFlagRequired("type"))
 	return cmd
 }
 
-func playFile(ctx context.Context, cmd *cobra.Command, c replay.Config, name string) error {
+// replayed is what a replay did, for programs.
+type replayed struct {
+	Rows     int           `json:"rows"`
+	Devices  int           `json:"devices"`
+	Messages int           `json:"messages"` // all stored
+	Took     twin.Duration `json:"took"`
+	From     time.Time     `json:"from"` // where the first device's history begins
+	Twins    []twin.ID     `json:"twins"`
+}
+
+func (a *app) playFile(ctx context.Context, cmd *cobra.Command, c replay.Config, name string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
@@ -83,7 +94,10 @@ func playFile(ctx context.Context, cmd *cobra.Command, c replay.Config, name str
 	if err != nil {
 		return err
 	}
-	done(cmd, "%d rows through %d devices: %d messages stored in %s (%.0f/s)", len(c.Rows), r.Devices, r.Messages,
+	if a.output != asTable {
+		return printOne(a, cmd.OutOrStdout(), replayed{len(c.Rows), r.Devices, r.Messages, twin.Duration(r.Took), earliest(c), r.Twins})
+	}
+	done(cmd, "%s through %s: %s stored in %s (%.0f/s)", count(len(c.Rows), "row"), count(r.Devices, "device"), count(r.Messages, "message"),
 		r.Took.Round(time.Millisecond), float64(r.Messages)/r.Took.Seconds())
 	done(cmd, "the first device is twin %s; its history begins at %s", r.Twins[0], earliest(c).Format(time.RFC3339))
 	return nil

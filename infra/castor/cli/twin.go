@@ -62,12 +62,19 @@ func twinIDs(a *app, kind twin.Kind) cobra.CompletionFunc {
 
 func (a *app) twinCommand() *cobra.Command {
 	var q api.TwinQuery
-	ls := list(a, "List twins", `  castor twin list
+	var ls *cobra.Command
+	ls = list(a, "List twins", `  castor twin list
   castor twin list --type pump --online false
   castor twin list --all -o json`, a.twinColumns(), func(ctx context.Context, c *api.Client, cursor string) (api.Page[twin.Twin], error) {
 		q := q
 		q.Cursor = cursor
-		return c.ListTwins(ctx, q)
+		p, err := c.ListTwins(ctx, q)
+		if err == nil && cursor == "" && len(p.Items) == 0 && q.Type != "" {
+			if _, err := c.GetTwin(ctx, q.Type); errors.Is(err, api.ErrNotFound) {
+				hint(ls, "There is no type %s that you may see; see: castor type list", q.Type)
+			}
+		}
+		return p, err
 	})
 	f := ls.Flags()
 	f.StringVar((*string)(&q.Kind), "kind", "", "only instances, types or aggregates: instance, type, aggregate")
@@ -165,15 +172,20 @@ func (a *app) removeTwin(what string, complete cobra.CompletionFunc) *cobra.Comm
 	var sure bool
 	c := remove(a, what, "Delete, for ever, with history and all", "  castor "+what+" delete pump-7", complete,
 		func(ctx context.Context, c *api.Client, id string) error { return c.DeleteTwin(ctx, twin.ID(id)) })
-	c.Flags().BoolVarP(&sure, "yes", "y", false, "do not ask")
+	c.Flags().BoolVarP(&sure, "yes", "y", false, "do not ask (where there is no terminal nobody is asked)")
+	was := c.PreRunE
 	c.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := was(cmd, args); err != nil {
+			return err
+		}
 		in, ok := cmd.InOrStdin().(*os.File)
-		if sure || !ok || !term.IsTerminal(int(in.Fd())) {
+		if sure || !ok || !term.IsTerminal(int(in.Fd())) { // scripts are not asked
 			return nil
 		}
-		hint(cmd, "This deletes %s with all history. Type yes to go on:", strings.Join(args, ", "))
+		fmt.Fprintf(cmd.ErrOrStderr(), "Delete %s with all history, for ever? [y/N] ", strings.Join(args, ", "))
 		var answer string
-		if _, err := fmt.Fscanln(in, &answer); err != nil || answer != "yes" {
+		_, err := fmt.Fscanln(in, &answer)
+		if answer = strings.ToLower(answer); err != nil || answer != "y" && answer != "yes" {
 			return errors.New("nothing was deleted")
 		}
 		return nil
@@ -190,7 +202,7 @@ func (a *app) countCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printDone(a, cmd, n, "%d instances (%d online), %d types, %d aggregates", n.Instances, n.Online, n.Types, n.Aggregates)
+			return printDone(a, cmd, n, "%s (%d online), %s, %s", count(n.Instances, "instance"), n.Online, count(n.Types, "type"), count(n.Aggregates, "aggregate"))
 		})}
 	a.outputFlag(c, asTable, asYAML, asJSON)
 	return c

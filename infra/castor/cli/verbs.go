@@ -122,22 +122,30 @@ func get[T any](a *app, short, example string, complete cobra.CompletionFunc, on
 
 // remove makes the verb that deletes things.
 func remove(a *app, what, short, example string, complete cobra.CompletionFunc, del func(ctx context.Context, c *api.Client, id string) error) *cobra.Command {
-	return &cobra.Command{Use: "delete ID…", Aliases: []string{"rm"}, Short: short, Example: example, Args: cobra.MinimumNArgs(1), ValidArgsFunction: complete,
+	return removeAs(a, what, "deleted", short, example, complete, del)
+}
+
+// removeAs is remove where what becomes of things has another name.
+func removeAs(a *app, what, became, short, example string, complete cobra.CompletionFunc, del func(ctx context.Context, c *api.Client, id string) error) *cobra.Command {
+	c := &cobra.Command{Use: "delete ID…", Aliases: []string{"rm"}, Short: short, Example: example, Args: cobra.MinimumNArgs(1), ValidArgsFunction: complete,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			out := outcomes{a: a, cmd: cmd}
 			for _, id := range args {
 				if err := del(ctx, c, id); err != nil {
-					return err
+					return out.end(err)
 				}
-				done(cmd, "%s %s deleted", what, id)
+				out.add(what, id, became)
 			}
-			return nil
+			return out.end(nil)
 		})}
+	a.outputFlag(c, asTable, asYAML, asJSON)
+	return c
 }
 
 // apply makes the verb that makes or changes what a file describes. put tells the thing's id and what became of it.
 func apply[T any](a *app, what, short, example string, put func(ctx context.Context, c *api.Client, v T) (id, outcome string, err error)) *cobra.Command {
 	var file string
-	c := &cobra.Command{Use: "apply -f FILE", Short: short, Example: example, Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "apply -f FILE", Short: short, Example: example,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, _ []string) error {
 			b, err := readFile(cmd, file)
 			if err != nil {
@@ -147,17 +155,18 @@ func apply[T any](a *app, what, short, example string, put func(ctx context.Cont
 			if err != nil {
 				return fmt.Errorf("%s: %w", file, err)
 			}
+			out := outcomes{a: a, cmd: cmd}
 			for i, v := range all {
-				id, outcome, err := put(ctx, c, v)
+				id, became, err := put(ctx, c, v)
 				if err != nil {
-					return fmt.Errorf("%s, document %d: %w", file, i+1, err)
+					return out.end(fmt.Errorf("%s, document %d: %w", file, i+1, err))
 				}
-				done(cmd, "%s %s %s", what, id, outcome)
+				out.add(what, id, became)
 			}
-			return nil
+			return out.end(nil)
 		})}
-	c.Flags().StringVarP(&file, "file", "f", "", "file with YAML or JSON, - for the standard input; several documents are separated by ---")
-	check(c.MarkFlagRequired("file"))
+	a.outputFlag(c, asTable, asYAML, asJSON)
+	fileFlag(c, &file, "file with YAML or JSON, - for the standard input; several documents are separated by ---")
 	return c
 }
 
