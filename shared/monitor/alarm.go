@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -37,11 +38,11 @@ type Transition struct {
 }
 
 // NewTransition is the beginning (raised) or the end of the alarm that rule state s of twin t stands for, with t's context.
-// What the rule says of it is the caller's to add; of a rule that is gone nothing is known but its id.
+// What the rule says of it is the caller's to add; of a rule that is gone its id is known, and the title it raised the alarm with.
 func NewTransition(t *twin.Twin, s *twin.RuleState, raised bool, at time.Time) Transition {
 	d := &t.Definition
 	return Transition{Alarm: AlarmID(t.ID, s.Rule, s.Episode), Raised: raised, Twin: t.ID, Name: d.Name, Type: d.Type, Owner: d.Owner,
-		Aggregates: d.Aggregates, Rule: s.Rule, Title: s.Rule, Severity: Warning, At: at, Location: d.Location, Before: slices.Clone(t.Live.Recent)}
+		Aggregates: d.Aggregates, Rule: s.Rule, Title: cmp.Or(s.Title, s.Rule), Severity: Warning, At: at, Location: d.Location, Before: slices.Clone(t.Live.Recent)}
 }
 
 // AlarmID is the id of the alarm of one episode.
