@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"mime"
 	"slices"
+	"strings"
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
@@ -63,7 +64,7 @@ func (i *identities) imports(ctx context.Context, c *faas.Call, body []byte) (ou
 // normalise returns the lines that can be kept, each identity once.
 func (i *identities) normalise(lines []line, out *api.ImportResult) (good []line) {
 	now := i.p.Time()
-	first := map[string]int{} // "id:…", "serial:…", "mac:…" → index in good
+	first := map[string]int{} // "serial:…", "id:…", "mac:…" → index in good
 	for _, l := range lines {
 		if l.fault == nil {
 			l.fault = l.Normalise()
@@ -73,7 +74,7 @@ func (i *identities) normalise(lines []line, out *api.ImportResult) (good []line
 			continue
 		}
 		l.Created = now
-		keys := []string{"id:" + string(l.ID), "serial:" + l.Serial}
+		keys := []string{"serial:" + l.Serial, "id:" + string(l.ID)} // an id is most often the serial's: people know the latter
 		if l.MAC != "" {
 			keys = append(keys, "mac:"+l.MAC)
 		}
@@ -83,7 +84,7 @@ func (i *identities) normalise(lines []line, out *api.ImportResult) (good []line
 			out.Unchanged++
 		case at >= 0:
 			out.Faults = append(out.Faults, api.ImportFault{Line: l.number,
-				Reason: fmt.Sprintf("it has the %s of line %d, with other data", keys[at], good[first[keys[at]]].number)})
+				Reason: fmt.Sprintf("the same %s as line %d, with other data", kindOf(keys[at]), good[first[keys[at]]].number)})
 		default:
 			for _, k := range keys {
 				first[k] = len(good)
@@ -92,6 +93,12 @@ func (i *identities) normalise(lines []line, out *api.ImportResult) (good []line
 		}
 	}
 	return good
+}
+
+// kindOf is "serial", "id" or "mac", as people call what a key is of.
+func kindOf(key string) string {
+	kind, _, _ := strings.Cut(key, ":")
+	return kind
 }
 
 // keep writes one batch.

@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -195,7 +196,7 @@ func checkText(field, s string) error {
 func checkRoles(roles []access.Role) ([]access.Role, error) {
 	for _, r := range roles {
 		if !slices.Contains(access.Roles, r) {
-			return nil, api.Invalid("roles: %.40q is none; there are %v", string(r), access.Roles)
+			return nil, api.Invalid("roles: there is no role %.40q; there are %s", string(r), strings.Trim(strings.ReplaceAll(fmt.Sprint(access.Roles), " ", ", "), "[]"))
 		}
 	}
 	out := append([]access.Role{}, roles...)

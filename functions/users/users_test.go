@@ -305,7 +305,7 @@ func TestHostileInput(t *testing.T) {
 		"a long name":                {"POST", "/users", `{"id":"eve","name":"` + long + `","password":"a good password"}`, "name"},
 		"bad e-mail":                 {"POST", "/users", `{"id":"eve","email":"Eve <eve@example.org>","password":"a good password"}`, "email"},
 		"a header in the e-mail":     {"POST", "/users", `{"id":"eve","email":"eve@example.org\r\nBcc: a@b.c","password":"a good password"}`, "email"},
-		"an unknown role":            {"POST", "/users", `{"id":"eve","roles":["root"],"password":"a good password"}`, "roles"},
+		"an unknown role":            {"POST", "/users", `{"id":"eve","roles":["root"],"password":"a good password"}`, `roles: there is no role "root"; there are maintainer, configurator, owner, developer, viewer`},
 		"an unknown group":           {"POST", "/users", `{"id":"eve","groups":["nobodys"],"password":"a good password"}`, "groups"},
 		"thousands of groups":        {"POST", "/users", `{"id":"eve","groups":` + many + `,"password":"a good password"}`, "groups"},
 		"no password":                {"POST", "/users", `{"id":"eve"}`, "password"},
