@@ -59,15 +59,17 @@ func (a *app) acknowledge(complete cobra.CompletionFunc) *cobra.Command {
 	c := &cobra.Command{Use: "acknowledge ID…", Aliases: []string{"ack"}, Short: "Take alarms on", Args: cobra.MinimumNArgs(1), ValidArgsFunction: complete,
 		Example: `  castor alarm acknowledge pump-7:hot:3 --note "on my way"`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			out := outcomes{a: a, cmd: cmd}
 			for _, id := range args {
 				x, err := c.AcknowledgeAlarm(ctx, id, note)
 				if err != nil {
-					return err
+					return out.end(err)
 				}
-				done(cmd, "alarm %s taken on by %s", x.ID, x.AcknowledgedBy)
+				out.add("alarm", x.ID, "taken on by "+x.AcknowledgedBy)
 			}
-			return nil
+			return out.end(nil)
 		})}
+	a.outputFlag(c, asTable, asYAML, asJSON)
 	c.Flags().StringVar(&note, "note", "", "what you are doing about it")
 	return c
 }

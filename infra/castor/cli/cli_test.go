@@ -321,6 +321,7 @@ func TestMistakesAreExplained(t *testing.T) {
 		"twin list x":                           `"x" is too much`,
 		"claim create pump":                     `"owner" not set; usage: castor claim create TYPE`,
 		"twin gett":                             `has no command "gett"; did you mean: castor twin get`,
+		"twin gett --type pump":                 "did you mean: castor twin get",
 		"twni":                                  "did you mean: castor twin",
 		"claim create pump --owner a --uses 0":  "--uses must be 1 or more",
 		"history pump-7 temp --agg max":         "--agg needs --step",
@@ -330,15 +331,17 @@ func TestMistakesAreExplained(t *testing.T) {
 	}
 	p.fails(words("twin apply -f /nothing/there"), "/nothing/there")
 	for name, c := range map[string]struct{ args, typed, want string }{
-		"an unknown field":        {"rule apply -f -", "id: a\ntarget: pump\ncolour: red\n", "colour"},
-		"a wrong type":            {"rule apply -f -", "id: a\ntarget: [1]\n", "target"},
-		"the second document":     {"rule apply -f -", "id: a\ntarget: pump\ncondition: a > 1\n---\nid: b\nx: 1\n", "document 2"},
-		"no document":             {"rule apply -f -", "", "nothing in it"},
-		"not YAML":                {"twin apply -f -", "{{{", "yaml"},
-		"a rule without an id":    {"rule apply -f -", "target: pump\ncondition: a > 1\n", "id is missing"},
-		"a twin without a kind":   {"twin apply -f -", "id: x\n", "kind is missing"},
-		"a type that is none":     {"type apply -f -", "id: x\nkind: instance\n", "castor twin apply"},
-		"a template with no name": {"template apply -f -", "format: json\n", "name is missing"},
+		"an unknown field":         {"rule apply -f -", "id: a\ntarget: pump\ncolour: red\n", "colour"},
+		"a wrong type":             {"rule apply -f -", "id: a\ntarget: [1]\n", "target"},
+		"the second document":      {"rule apply -f -", "id: a\ntarget: pump\ncondition: a > 1\n---\nid: b\nx: 1\n", "document 2"},
+		"no document":              {"rule apply -f -", "", "nothing in it"},
+		"not YAML":                 {"twin apply -f -", "{{{", "yaml"},
+		"a rule without an id":     {"rule apply -f -", "target: pump\ncondition: a > 1\n", "id is missing"},
+		"a twin without a kind":    {"twin apply -f -", "id: x\n", "kind is missing"},
+		"a type that is none":      {"type apply -f -", "id: x\nkind: instance\n", "castor twin apply"},
+		"a file that is not named": {"rule apply", "", "the file is missing: castor rule apply FILE"},
+		"a file named twice":       {"rule apply a -f b", "", "once"},
+		"a template with no name":  {"template apply -f -", "format: json\n", "name is missing"},
 	} {
 		if _, _, err := p.castor(c.typed, words(c.args)...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want it to name %q", name, err, c.want)

@@ -10,7 +10,12 @@ import (
 // Usage has a command and all below it end what they say of a mistake in typing (arguments, flags, names of commands) with
 // how it is typed right.
 func Usage(c *cobra.Command) {
-	c.SetFlagErrorFunc(usage)
+	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if given := cmd.Flags().Args(); cmd.HasSubCommands() && len(given) > 0 { // the flag is of a verb there is not
+			return unknown(cmd, given[0])
+		}
+		return usage(cmd, err)
+	})
 	if !c.HasParent() && !c.Runnable() {
 		c.Args, c.RunE = cobra.NoArgs, help
 	}
@@ -47,9 +52,6 @@ func help(c *cobra.Command, _ []string) error { return c.Help() }
 
 // usage is err with how the command is typed right.
 func usage(cmd *cobra.Command, err error) error {
-	if err == nil {
-		return nil
-	}
 	return fmt.Errorf("%w; usage: %s; see: %s --help", err, cmd.UseLine(), cmd.CommandPath())
 }
 
