@@ -25,6 +25,7 @@ const (
 	CredentialChanged Topic = "credential.changed" // api.CredentialChanged: empties caches of device reference → twin
 	GatewayApplied    Topic = "gateway.applied"    // api.GatewayApplied: a gateway has taken over a change of its devices
 	ProvisionStep     Topic = "provision.step"     // api.ProvisionStep: a run went on
+	Health            Topic = "health"             // nothing: shows that the bus takes events
 	Audit             Topic = "audit"              // access.Record: who changed what
 )
 

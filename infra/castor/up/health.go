@@ -2,27 +2,22 @@ package up
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
+	"github.com/castor-iot/castor/shared/event"
 	"github.com/shirou/gopsutil/v4/disk"
 )
 
 const (
-	healthBucket = "CASTOR_HEALTH"
-	healthEvery  = 5 * time.Second
-	healthTries  = 3
-	enoughDisk   = 64 << 20 // bytes
+	healthEvery = 10 * time.Second
+	healthTries = 2
+	enoughDisk  = 64 << 20 // bytes
 )
 
-// watchBus writes to the bus now and then. A disk that was full can leave JetStream refusing writes after there is room
+// watchBus publishes an event now and then that nobody takes. A disk that was full can leave JetStream refusing writes after there is room
 // again; only a new start mends that, so it ends the platform with a reason. While the disk is full it says so.
 func (c *Castor) watchBus(ctx context.Context) error {
-	bucket, err := c.base.Bus.Bucket(ctx, healthBucket)
-	if err != nil {
-		return err
-	}
 	tick := time.NewTicker(healthEvery)
 	defer tick.Stop()
 	for failures, told := 0, false; ; {
@@ -32,7 +27,8 @@ func (c *Castor) watchBus(ctx context.Context) error {
 		case <-tick.C:
 		}
 		writing, cancel := context.WithTimeout(ctx, healthEvery)
-		_, err := bucket.Put(writing, "written", []byte(c.config.Now().UTC().Format(time.RFC3339)))
+		now := time.Now()
+		err := c.base.Bus.Publish(writing, event.New("health#"+now.UTC().Format(time.RFC3339Nano), event.Health, "", now, nil))
 		cancel()
 		usage, diskErr := disk.UsageWithContext(ctx, c.dir.path)
 		full := diskErr == nil && usage.Free < enoughDisk
@@ -49,7 +45,7 @@ func (c *Castor) watchBus(ctx context.Context) error {
 			failures++
 		}
 		if failures >= healthTries {
-			return errors.Join(errors.New("the bus does not take writes though the disk has room: start the platform again"), err)
+			return fmt.Errorf("the bus does not take writes though the disk has room: start the platform again (%w)", err)
 		}
 	}
 }
