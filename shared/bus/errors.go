@@ -24,6 +24,7 @@ var (
 
 // JetStream's numbers of errors that the client does not name.
 const (
+	codeNoRoom            jetstream.ErrorCode = 10047
 	codeStoreFailed       jetstream.ErrorCode = 10077
 	codeMessageTooLarge   jetstream.ErrorCode = 10054
 	codeWrongLastSequence jetstream.ErrorCode = 10071
@@ -52,6 +53,8 @@ func (b *Bus) cause(err error) error {
 		return fmt.Errorf("%w: %w", ErrTooLarge, err)
 	case api.ErrorCode == codeStoreFailed && api.Description == "maximum bytes exceeded":
 		return fmt.Errorf("%w: %w", ErrFull, err)
+	case api.ErrorCode == codeNoRoom:
+		return fmt.Errorf("%w: its disk has too little room for the streams, which need about 4 GiB free: %w", ErrFull, err)
 	case api.Code >= 500:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
