@@ -90,15 +90,33 @@ func (l *Lease) Release(ctx context.Context) error {
 	l.release.Do(func() {
 		l.stop()
 		<-l.done
-		err = l.bucket.kv.Delete(ctx, l.key, jetstream.LastRevision(l.revision))
-		if errors.Is(l.bucket.bus.cause(err), ErrConflict) || errors.Is(err, jetstream.ErrKeyExists) {
-			err = nil // somebody else has it, or it is gone
-		}
+		err = l.remove(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("release lease %q: %w", l.key, l.bucket.bus.cause(err))
 	}
 	return nil
+}
+
+// remove deletes the lease if it is still ours. A renewal that was broken off may have been stored all the same: then the
+// value is ours under a later revision.
+func (l *Lease) remove(ctx context.Context) error {
+	for {
+		err := l.bucket.kv.Delete(ctx, l.key, jetstream.LastRevision(l.revision))
+		if !errors.Is(l.bucket.bus.cause(err), ErrConflict) && !errors.Is(err, jetstream.ErrKeyExists) {
+			return err
+		}
+		e, err := l.bucket.kv.Get(ctx, l.key)
+		switch {
+		case errors.Is(err, jetstream.ErrKeyNotFound):
+			return nil
+		case err != nil:
+			return err
+		case string(e.Value()) != string(l.value) || e.Revision() == l.revision:
+			return nil // somebody else has it
+		}
+		l.revision = e.Revision()
+	}
 }
 
 // hold renews the lease until ctx ends, somebody else has it, or it was not renewed since renewed + ttl. The server counts

@@ -124,3 +124,19 @@ func TestALeaseOfLessThanASecondIsRefused(t *testing.T) {
 		t.Errorf("got %v, want ErrInvalid", err)
 	}
 }
+
+// A release that breaks a renewal off leaves nothing held, whichever of the two the server sees last.
+func TestAReleaseDuringARenewalFreesTheLease(t *testing.T) {
+	w := newWorld(t)
+	b := w.connect()
+	for i := range 40 {
+		held, err := b.Lease(t.Context(), "gateway/op-1", "a", time.Second)
+		if err != nil {
+			t.Fatalf("round %d: the lease was released and is %v", i, err)
+		}
+		<-time.After(250*time.Millisecond + time.Duration(i*20)*time.Microsecond) // renewals come every quarter of a second
+		if err := held.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
