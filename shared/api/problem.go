@@ -44,6 +44,9 @@ func (p *Problem) Error() string {
 
 // Is tells whether p stands for target, by the one table of errors.
 func (p *Problem) Is(target error) bool {
+	if target == ErrUnavailable && (p.Status == http.StatusBadGateway || p.Status == http.StatusGatewayTimeout) {
+		return true // a gateway's words for it
+	}
 	for _, e := range table {
 		if e.err == target {
 			return e.status == p.Status

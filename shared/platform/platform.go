@@ -69,11 +69,11 @@ func New(b Base, part, gateway string) *Platform {
 		b.Log = slog.Default()
 	}
 	p := &Platform{Base: b, Part: part}
-	plain := &api.Client{URL: b.Gateway, HTTP: b.HTTP}
+	plain := &api.Client{URL: b.Gateway, HTTP: b.HTTP, Retry: true}
 	p.tokens = &tokens{api: plain, secrets: b.Secrets, part: part, gateway: gateway, now: p.Time}
 	p.keys = &keys{fetch: plain.Keys, now: p.Time}
 	p.grants = &grants{db: b.DB, bus: b.Bus, now: p.Time}
-	p.API = &api.Client{URL: b.Gateway, HTTP: b.HTTP, Authorize: p.tokens.authorize}
+	p.API = &api.Client{URL: b.Gateway, HTTP: b.HTTP, Authorize: p.tokens.authorize, Retry: true}
 	return p
 }
 
