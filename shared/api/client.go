@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/fxamacker/cbor/v2"
 )
 
@@ -52,19 +53,6 @@ func OnBehalf(ctx context.Context, token string) context.Context {
 		return ctx
 	}
 	return context.WithValue(ctx, onBehalfKey{}, token)
-}
-
-type callIDKey struct{}
-
-// WithCallID makes calls with ctx carry id as their X-Call-Id, so that one call can be followed through the functions.
-func WithCallID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, callIDKey{}, id)
-}
-
-// CallID returns what WithCallID set, "" if nothing.
-func CallID(ctx context.Context) string {
-	id, _ := ctx.Value(callIDKey{}).(string)
-	return id
 }
 
 // HeaderFor carries the token of the user on whose behalf a part of the platform calls.
@@ -171,9 +159,7 @@ func (c *Client) do(ctx context.Context, method, function, path string, header h
 	if token, ok := ctx.Value(onBehalfKey{}).(string); ok {
 		req.Header.Set(HeaderFor, token)
 	}
-	if id := CallID(ctx); id != "" {
-		req.Header.Set("X-Call-Id", id)
-	}
+	trace.SetHeader(req.Header, trace.Of(ctx)) // so that one call can be followed through the functions
 	h := c.HTTP
 	if h == nil {
 		h = http.DefaultClient

@@ -11,13 +11,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/trace"
 	handler "github.com/openfaas/templates-sdk/go-http"
 )
 
@@ -57,7 +58,7 @@ type Call struct {
 	Query  url.Values
 	Body   []byte
 
-	// ID is the call's, the same in every function it goes through.
+	// ID is the trace the call belongs to (see package trace): the same in every function it goes through.
 	ID string
 
 	// Token is the bearer token of the user who calls, for calls made on the user's behalf; "" if no user does.
@@ -72,7 +73,8 @@ func (c *Call) Var(name string) string { return c.vars[name] }
 // Handler is an operation made ready to be routed to by Op, Events or Schedule.
 type Handler struct {
 	allow access.Allow
-	quiet bool // not audited
+	quiet bool           // not audited
+	calls *metrics.Calls // set when it is routed
 	do    func(ctx context.Context, c *Call) (Reply, error)
 	guard Guard
 }
@@ -89,9 +91,10 @@ type Routes map[string]Handler
 
 // Func makes the function that serves the routes.
 func (r Routes) Func() Func {
-	mux := http.NewServeMux()
+	mux, g := http.NewServeMux(), r.guard()
 	for pattern, h := range r {
 		vars := varsOf(pattern)
+		h.calls = metrics.Operation(g.Name(), pattern)
 		mux.Handle(pattern, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			in := req.Context().Value(requestKey{}).(*request)
 			in.vars = make(map[string]string, len(vars))
@@ -101,12 +104,13 @@ func (r Routes) Func() Func {
 			in.found = h
 		}))
 	}
+	unrouted := metrics.Operation(g.Name(), "")
 	return func(req handler.Request) (handler.Response, error) {
 		ctx := req.Context()
 		if ctx == nil {
 			ctx = context.Background()
 		}
-		return serve(ctx, mux, req, r.guard()), nil
+		return serve(ctx, mux, req, g, unrouted), nil
 	}
 }
 
@@ -135,7 +139,7 @@ type request struct {
 	vars  map[string]string
 }
 
-func serve(ctx context.Context, mux *http.ServeMux, req handler.Request, g Guard) (resp handler.Response) {
+func serve(ctx context.Context, mux *http.ServeMux, req handler.Request, g Guard, calls *metrics.Calls) (resp handler.Response) {
 	begin := time.Now()
 	if req.Header == nil {
 		req.Header = http.Header{}
@@ -144,15 +148,20 @@ func serve(ctx context.Context, mux *http.ServeMux, req handler.Request, g Guard
 	if path == "" {
 		path = "/"
 	}
-	c := &Call{Header: req.Header, Body: req.Body, ID: callID(req.Header)}
-	ctx = api.WithCallID(ctx, c.ID)
+	c := &Call{Header: req.Header, Body: req.Body, ID: trace.FromHeader(req.Header)}
+	if c.ID == "" {
+		c.ID = trace.New()
+	}
+	ctx = trace.With(ctx, c.ID)
 	var err error
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 			resp = problemReply(g.Problem(errors.New("panic")), c.ID)
 		}
-		log(ctx, g, c, req.Method, path, resp.StatusCode, time.Since(begin), err)
+		took := time.Since(begin)
+		log(ctx, g, c, req.Method, path, resp.StatusCode, took, err)
+		calls.Count(resp.StatusCode, took)
 	}()
 
 	in := &request{}
@@ -171,7 +180,9 @@ func serve(ctx context.Context, mux *http.ServeMux, req handler.Request, g Guard
 	if in.found.do == nil {
 		return notRouted(rec, g, req.Method, path, c.ID)
 	}
-	c.vars = in.vars
+	c.vars, calls = in.vars, in.found.calls
+	calls.Begin()
+	defer calls.End()
 	var reply Reply
 	reply, err = run(ctx, g, in.found, c, req.Method, path)
 	if err != nil {
@@ -189,16 +200,6 @@ type refusal struct {
 func (r *refusal) Header() http.Header         { return r.header }
 func (r *refusal) WriteHeader(status int)      { r.status = status }
 func (r *refusal) Write(b []byte) (int, error) { return len(b), nil }
-
-var callIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-
-// callID is the call's id as it came, or a new one: what goes into logs and documents is not any text a caller likes.
-func callID(h http.Header) string {
-	if id := h.Get("X-Call-Id"); callIDPattern.MatchString(id) {
-		return id
-	}
-	return rand.Text()
-}
 
 func notRouted(rec *refusal, g Guard, method, path, id string) handler.Response {
 	if rec.status == http.StatusMethodNotAllowed {
@@ -234,7 +235,7 @@ func run(ctx context.Context, g Guard, h Handler, c *Call, method, path string) 
 	rec := access.Record{ID: fmt.Sprintf("%013x-%s", g.Time().UnixMilli(), rand.Text()), At: g.Time(), Caller: c.Caller.String(),
 		Function: g.Name(), Method: method, Path: path, Status: reply.status(), CallID: c.ID}
 	if err := g.Audit(ctx, rec); err != nil {
-		g.Logger().Error("audit record not kept", "function", g.Name(), "callId", c.ID, "caller", rec.Caller, "method", method, "path", path, "error", err)
+		g.Logger().ErrorContext(ctx, "audit record not kept", "function", g.Name(), "caller", rec.Caller, "method", method, "path", path, "error", err)
 	}
 	return reply, nil
 }
@@ -287,9 +288,10 @@ func listed(names []string) string {
 	return strings.Join(names[:n], ", ") + " and " + names[n]
 }
 
+// log writes the call's one line. The logger adds the trace.
 func log(ctx context.Context, g Guard, c *Call, method, path string, status int, took time.Duration, err error) {
 	level := slog.LevelInfo
-	attrs := []slog.Attr{slog.String("function", g.Name()), slog.String("callId", c.ID), slog.String("method", method),
+	attrs := []slog.Attr{slog.String("function", g.Name()), slog.String("method", method),
 		slog.String("path", path), slog.Int("status", status), slog.Duration("took", took)}
 	if c.Caller.Kind != "" {
 		attrs = append(attrs, slog.String("caller", c.Caller.String()))

@@ -36,7 +36,8 @@ func TestCalls(t *testing.T) {
 	c := metrics.Operation("probe", "GET /things/{id}")
 	for _, status := range []int{200, 201, 404, 0, 999} {
 		c.Begin()
-		c.End(status, 20*time.Millisecond)
+		c.Count(status, 20*time.Millisecond)
+		c.End()
 	}
 	c.Begin()
 	got := scrape(t)
@@ -137,7 +138,8 @@ func BenchmarkCall(b *testing.B) {
 	c := metrics.Operation("bench", "GET /")
 	for b.Loop() {
 		c.Begin()
-		c.End(200, time.Millisecond)
+		c.Count(200, time.Millisecond)
+		c.End()
 	}
 }
 

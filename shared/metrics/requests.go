@@ -52,9 +52,11 @@ func Invocation(function string) *Calls {
 // Begin counts a call as under way. Each Begin needs one End.
 func (c *Calls) Begin() { c.running.Inc() }
 
-// End counts a call as answered with an HTTP status.
-func (c *Calls) End(status int, took time.Duration) {
-	c.running.Dec()
+// End counts a call as under way no more.
+func (c *Calls) End() { c.running.Dec() }
+
+// Count counts a call that was answered with an HTTP status.
+func (c *Calls) Count(status int, took time.Duration) {
 	c.took.Observe(took.Seconds())
 	class := status / 100
 	if class < 1 || class > 5 {

@@ -16,6 +16,7 @@ import (
 	"github.com/castor-iot/castor/shared/artifact"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -58,6 +59,8 @@ type Platform struct {
 	tokens *tokens
 	keys   *keys
 	grants *grants
+
+	collections []func() error // what Ready opens
 }
 
 // New makes the platform for the part of that name: a function's, or "connector" and "events". gateway is set for connectors only.
@@ -68,6 +71,7 @@ func New(b Base, part, gateway string) *Platform {
 	if b.Log == nil {
 		b.Log = slog.Default()
 	}
+	b.Log = trace.Logger(b.Log)
 	p := &Platform{Base: b, Part: part}
 	plain := &api.Client{URL: b.Gateway, HTTP: b.HTTP, Retry: true}
 	p.tokens = &tokens{api: plain, secrets: b.Secrets, part: part, gateway: gateway, now: p.Time}

@@ -7,7 +7,7 @@ import (
 )
 
 // The domain: pure rules, no I/O, standard library only.
-var domain = []string{"shared/access", "shared/device", "shared/event", "shared/monitor", "shared/provision", "shared/telemetry", "shared/twin"}
+var domain = []string{"shared/access", "shared/device", "shared/event", "shared/monitor", "shared/provision", "shared/telemetry", "shared/trace", "shared/twin"}
 
 // A room is a folder and all below it, and what of ours its files (tests apart) may import.
 type room struct {
