@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/semaphore"
@@ -39,6 +41,7 @@ type Bus struct {
 	window   *semaphore.Weighted
 	closed   chan struct{}
 	count    counters
+	unwatch  func() // ends the telling of counts
 
 	mu           sync.Mutex
 	reconnected  map[int]func() // called after each reconnect
@@ -99,7 +102,7 @@ func Connect(ctx context.Context, url string, opts ...Option) (*Bus, error) {
 		opt(&o)
 	}
 	b := &Bus{
-		log:         o.log,
+		log:         trace.Logger(o.log),
 		replicas:    o.replicas,
 		queue:       o.queue,
 		window:      semaphore.NewWeighted(publishWindow),
@@ -132,12 +135,14 @@ func Connect(ctx context.Context, url string, opts ...Option) (*Bus, error) {
 		conn.Close()
 		return nil, err
 	}
+	b.unwatch = metrics.Watch(b.measure)
 	return b, nil
 }
 
 // Close lets handlers finish that are running, sends what is buffered and closes the connection. It returns after five
 // seconds at the latest. Closing twice is allowed.
 func (b *Bus) Close() error {
+	b.unwatch()
 	if err := b.conn.Drain(); err != nil {
 		b.conn.Close() // closed already, or reconnecting: there is nothing to drain
 	}

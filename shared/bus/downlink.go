@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/nats-io/nats.go"
 )
 
@@ -29,6 +30,14 @@ type Downlink struct {
 
 	// ID names the message in logs and for devices that dedupe; may be empty.
 	ID string `json:"id,omitempty"`
+
+	// Trace is that of the call that sends the message. Send sets it where it is empty.
+	Trace string `json:"trace,omitempty"`
+
+	// Twin and Commands, in place of Device, Topic and Payload, tell that commands of those ids wait for the twin's device:
+	// the connector that holds its session asks function twin-command for them.
+	Twin     string   `json:"twin,omitempty"`
+	Commands []string `json:"commands,omitempty"`
 }
 
 // Send hands d to every connector that serves its gateway and returns when the first has taken it. That does not mean
@@ -38,6 +47,9 @@ type Downlink struct {
 func (b *Bus) Send(ctx context.Context, d Downlink) error {
 	if err := checkName("gateway", d.Gateway); err != nil {
 		return fmt.Errorf("send downlink: %w", err)
+	}
+	if d.Trace == "" {
+		d.Trace = trace.Of(ctx)
 	}
 	data, err := json.Marshal(d)
 	if err != nil {

@@ -9,17 +9,23 @@ import (
 	"unicode"
 
 	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Publish returns when the server has stored every event. After an error some may be stored and some not: the caller
-// publishes all of them again, and the server drops those it has had in the last two minutes, by their id.
+// publishes all of them again, and the server drops those it has had in the last two minutes, by their id. Events without a
+// trace get that of ctx.
 //
 // Errors: ErrInvalid for an event without id or with a malformed topic, ErrTooLarge, ErrUnavailable, or the context's.
 func (b *Bus) Publish(ctx context.Context, events ...event.Event) error {
 	messages := make([]*nats.Msg, len(events))
 	for i, e := range events {
+		if e.Trace == "" {
+			e.Trace = trace.Of(ctx)
+		}
 		m, err := eventMessage(e)
 		if err != nil {
 			return fmt.Errorf("publish event %q: %w", e.ID, err)
@@ -27,7 +33,10 @@ func (b *Bus) Publish(ctx context.Context, events ...event.Event) error {
 		messages[i] = m
 	}
 	for start := 0; start < len(messages); start += publishChunk {
-		if err := b.publishAll(ctx, messages[start:min(start+publishChunk, len(messages))]); err != nil {
+		began := time.Now()
+		err := b.publishAll(ctx, messages[start:min(start+publishChunk, len(messages))])
+		metrics.Published(time.Since(began), err != nil)
+		if err != nil {
 			return fmt.Errorf("publish events: %w", b.cause(err))
 		}
 	}
@@ -137,7 +146,7 @@ func (b *Bus) Consume(ctx context.Context, c Consumer, handle func(context.Conte
 					return fmt.Errorf("event of subject %s: %w", m.Subject(), err)
 				}
 			}
-			return handle(ctx, events)
+			return handle(trace.With(ctx, event.Trace(events)), events)
 		},
 	})
 }

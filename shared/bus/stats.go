@@ -1,6 +1,10 @@
 package bus
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/castor-iot/castor/shared/metrics"
+)
 
 type counters struct {
 	published, handled, failed, dead, gaps atomic.Uint64
@@ -23,5 +27,12 @@ func (b *Bus) Stats() Stats {
 		Failed:    b.count.failed.Load(),
 		Dead:      b.count.dead.Load(),
 		Gaps:      b.count.gaps.Load(),
+	}
+}
+
+func (b *Bus) measure(s *metrics.Scrape) {
+	n := b.Stats()
+	for outcome, v := range map[string]uint64{"published": n.Published, "handled": n.Handled, "failed": n.Failed, "dead": n.Dead, "gap": n.Gaps} {
+		s.Set(metrics.BusEvents, float64(v), outcome)
 	}
 }

@@ -4,10 +4,13 @@ package event
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/castor-iot/castor/shared/trace"
 )
 
 // A Topic names a kind of event, in dotted lower case: "alarm.raised". Functions subscribe to topics by their
@@ -25,6 +28,8 @@ const (
 	CredentialChanged Topic = "credential.changed" // api.CredentialChanged: empties caches of device reference → twin
 	GatewayApplied    Topic = "gateway.applied"    // api.GatewayApplied: a gateway has taken over a change of its devices
 	ProvisionStep     Topic = "provision.step"     // api.ProvisionStep: a run went on
+	CommandChanged    Topic = "command.changed"    // api.CommandChanged: a command has entered another state
+	CommandAnswered   Topic = "command.answered"   // api.CommandAnswered: a device's answer to a command is in history
 	Health            Topic = "health"             // nothing: shows that the bus takes events
 	Audit             Topic = "audit"              // access.Record: who changed what
 )
@@ -40,6 +45,26 @@ type Event struct {
 
 	At   time.Time       `json:"at" bson:"at"`
 	Data json.RawMessage `json:"data,omitempty" bson:"data,omitempty"`
+
+	// Trace is that of the call that made the event (see package trace). Who adds an event to an outbox need not set it: the
+	// bus does where it is empty, when the event is published.
+	Trace string `json:"trace,omitempty" bson:"trace,omitempty"`
+}
+
+// Context returns a context of what is done because of the event.
+func (e Event) Context(ctx context.Context) context.Context { return trace.With(ctx, e.Trace) }
+
+// Trace is the one that all events have; "" if they have several, or none.
+func Trace(events []Event) string {
+	for _, e := range events {
+		if e.Trace != events[0].Trace {
+			return ""
+		}
+	}
+	if len(events) == 0 {
+		return ""
+	}
+	return events[0].Trace
 }
 
 // Decode fills v from the event's data.
@@ -108,6 +133,15 @@ func (o *Outbox) Coalesce(doc string, topic Topic, subject string, at time.Time,
 
 // Full tells whether the outbox has no room left.
 func (o *Outbox) Full() bool { return len(o.Pending) >= MaxPending }
+
+// Mark gives a trace to the pending events that have none.
+func (o *Outbox) Mark(trace string) {
+	for i := range o.Pending {
+		if o.Pending[i].Trace == "" {
+			o.Pending[i].Trace = trace
+		}
+	}
+}
 
 // Clear removes the given events, which have been published. Events that came meanwhile stay.
 func (o *Outbox) Clear(published []Event) {

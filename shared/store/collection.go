@@ -84,7 +84,7 @@ func Open[T any](ctx context.Context, db *DB, spec Spec) (*Collection[T], error)
 	if err != nil {
 		return nil, fmt.Errorf("collection %q: %w", spec.Name, err)
 	}
-	c.table = table
+	c.table = measure(spec.Name, table)
 	return c, nil
 }
 

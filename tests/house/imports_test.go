@@ -21,7 +21,7 @@ var rooms = []room{
 	{"shared/store/embedded", []string{"shared/store"}, "a driver knows the store it implements and nothing else"},
 	{"shared/store/mongo", []string{"shared/store"}, "a driver knows the store it implements and nothing else"},
 	{"shared/store/storetest", []string{"shared/store"}, "the suite knows the store only, so that any driver can run it"},
-	{"shared/store", nil, "the store does not ask what is in its documents"},
+	{"shared/store", []string{"shared/metrics"}, "the store times what it does, and does not ask what is in its documents"},
 	{"shared/metrics", nil, "it counts for every room, so it knows none"},
 	{"shared/bus", append([]string{"shared/metrics"}, domain...), "the bus carries events and counts them; it decides nothing"},
 	{"shared/artifact", domain, "the object store decides nothing"},
