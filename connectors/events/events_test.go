@@ -62,7 +62,7 @@ func (w *world) connect() *bus.Bus {
 }
 
 func (w *world) serve(functions ...gateway.Function) {
-	h := gateway.New(gateway.Config{
+	var h http.Handler = gateway.New(gateway.Config{
 		Functions: functions, Log: quiet, Queue: w.bus,
 		Authenticate: func(_ context.Context, user, password string) bool { return user == "events" && password == "secret" },
 	})

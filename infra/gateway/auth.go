@@ -48,7 +48,7 @@ func newAuthenticator(ask func(context.Context, string, string) bool, now func()
 }
 
 // authenticated lets in who knows a user's password.
-func (g *gateway) authenticated(next http.Handler) http.Handler {
+func (g *Gateway) authenticated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
 		ok, known := g.auth.check(r.Context(), clientAddress(r), user, password)

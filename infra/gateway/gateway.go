@@ -1,6 +1,6 @@
-// Package gateway is the user gateway of a platform in one process: it serves functions at the addresses, and to the
-// tools, that OpenFaaS has for them, so that what works here works there. A real deployment has the OpenFaaS gateway
-// instead.
+// Package gateway is the platform's own user gateway: it serves functions at the addresses, and to the tools, that OpenFaaS
+// has for them, so that what works here works there. Functions are in its own process (`castor up`) or in processes of their
+// own, several replicas each (`castor gateway`). On Kubernetes the OpenFaaS gateway stands here instead.
 //
 // It knows who may manage functions (/system/*), nothing more: whether a caller may do what it asks for is decided by
 // the function that is called.
@@ -8,23 +8,24 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/trace"
 	handler "github.com/openfaas/templates-sdk/go-http"
-	"golang.org/x/sync/semaphore"
 )
 
 const (
-	maxBody   = 32 << 20  // of one request
-	smallBody = 64 << 10  // of the beginning of a body, which is counted by itself
-	maxSmall  = 64 << 20  // of the beginnings of all requests under way
-	maxLarge  = 256 << 20 // of what follows them
-	roomStep  = 16 << 10  // in which room is taken while a body comes; smallBody is a multiple
+	maxBody   = 32 << 20 // of one request
+	maxAnswer = 64 << 20 // of one function's process
 )
 
 // A Function is what the gateway serves at /function/<Name>.
@@ -32,7 +33,14 @@ type Function struct {
 	Name                string
 	Image               string // shown in lists, as the image that a deployment would run
 	Labels, Annotations map[string]string
-	Invoke              func(handler.Request) (handler.Response, error)
+
+	// Invoke is the function where it is in this process.
+	Invoke func(handler.Request) (handler.Response, error)
+
+	// Upstreams are the base URLs of the function's replicas where it is not: "http://twins-1:8080". A host name counts as
+	// one replica for each of its addresses, and is looked up again every few seconds; with https it counts as one. Without
+	// any, calls are answered 503. Not used where Invoke is set.
+	Upstreams []string
 }
 
 // A Queue keeps asynchronous calls until somebody makes them; *bus.Bus is one.
@@ -42,7 +50,15 @@ type Queue interface {
 
 // Config says what the gateway serves.
 type Config struct {
+	// Functions are those it begins with; see Gateway.SetFunctions.
 	Functions []Function
+
+	// Transport carries calls to upstreams. An error that is a *net.OpError of operation "dial" says that the call did not
+	// begin: it goes to another replica. NewTransport's if nil.
+	Transport http.RoundTripper
+
+	// Resolve looks host names of upstreams up; the system's resolver if nil.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
 
 	// Queue takes the calls of /async-function; without it they are refused.
 	Queue Queue
@@ -69,20 +85,26 @@ type Config struct {
 // An instance is one function and what the gateway knows of it.
 type instance struct {
 	Function
-	invocations atomic.Uint64
+	replicas    *replicas // nil where Invoke is set
+	invocations *atomic.Uint64
+	calls       *metrics.Calls
 }
 
-type gateway struct {
+// A Gateway serves functions. It is made by New.
+type Gateway struct {
 	Config
-	functions map[string]*instance
-	small     *semaphore.Weighted
-	large     *semaphore.Weighted
-	auth      *authenticator
-	started   time.Time
+	handler  http.Handler
+	requests room // for bodies of requests
+	answers  room // for those of upstreams' answers
+	auth     *authenticator
+	started  time.Time
+
+	setting   sync.Mutex
+	functions atomic.Pointer[map[string]*instance]
 }
 
-// New returns the gateway's handler.
-func New(c Config) http.Handler {
+// New returns the gateway. Upstreams that are none are logged and left out; Function.Check tells of them before.
+func New(c Config) *Gateway {
 	if c.Timeout <= 0 {
 		c.Timeout = 5 * time.Minute
 	}
@@ -92,25 +114,70 @@ func New(c Config) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
+	c.Log = trace.Logger(c.Log)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	g := &gateway{
-		Config:    c,
-		functions: make(map[string]*instance, len(c.Functions)),
-		small:     semaphore.NewWeighted(maxSmall),
-		large:     semaphore.NewWeighted(maxLarge),
-		auth:      newAuthenticator(c.Authenticate, c.Now),
-		started:   c.Now().UTC().Truncate(time.Millisecond),
+	if c.Transport == nil {
+		c.Transport = NewTransport()
 	}
-	for _, f := range c.Functions {
-		g.functions[f.Name] = &instance{Function: f}
+	if c.Resolve == nil {
+		c.Resolve = resolve
 	}
-	return g.guard(g.routes())
+	g := &Gateway{
+		Config:   c,
+		requests: newRoom(),
+		answers:  newRoom(),
+		auth:     newAuthenticator(c.Authenticate, c.Now),
+		started:  c.Now().UTC().Truncate(time.Millisecond),
+	}
+	g.handler = g.guard(g.routes())
+	if err := g.SetFunctions(c.Functions); err != nil {
+		g.Log.Error("functions of the gateway", "error", err)
+	}
+	return g
 }
 
+// ServeHTTP is part of http.Handler.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
+
+// SetFunctions has the gateway serve these functions and no others from now on. Calls that are under way go on; what is known
+// of replicas that stay is kept. Upstreams that are none are left out, and named by the error (see Function.Check).
+func (g *Gateway) SetFunctions(functions []Function) error {
+	g.setting.Lock()
+	defer g.setting.Unlock()
+	old := map[string]*instance{}
+	if known := g.functions.Load(); known != nil {
+		old = *known
+	}
+	var errs []error
+	set := make(map[string]*instance, len(functions))
+	for _, f := range functions {
+		i := &instance{Function: f}
+		if before := old[f.Name]; before != nil {
+			i.invocations, i.calls, i.replicas = before.invocations, before.calls, before.replicas
+		} else {
+			i.invocations, i.calls = new(atomic.Uint64), metrics.Invocation(f.Name)
+		}
+		if f.Invoke != nil {
+			i.replicas = nil
+		} else {
+			if i.replicas == nil {
+				i.replicas = &replicas{resolve: g.Resolve, now: g.Now}
+			}
+			errs = append(errs, f.Check())
+			i.replicas.set(f.bases())
+		}
+		set[f.Name] = i
+	}
+	g.functions.Store(&set)
+	return errors.Join(errs...)
+}
+
+func (g *Gateway) function(name string) *instance { return (*g.functions.Load())[name] }
+
 // routes divides by hand where a name and a path follow, because http.ServeMux would redirect paths it finds unclean.
-func (g *gateway) routes() http.Handler {
+func (g *Gateway) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", healthy)
 	mux.HandleFunc("GET /_/health", healthy)
@@ -150,7 +217,7 @@ func healthy(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("OK
 
 // find returns the function that rest begins with, and the path below it as it was sent, which begins with a slash.
 // Paths that walk upwards are refused: nobody behind the gateway shall have to think of them.
-func (g *gateway) find(w http.ResponseWriter, rest string) (f *instance, path string) {
+func (g *Gateway) find(w http.ResponseWriter, rest string) (f *instance, path string) {
 	name, path, _ := strings.Cut(rest, "/")
 	path = "/" + path
 	for word := range strings.SplitSeq(strings.ReplaceAll(strings.ToLower(path), "%2e", "."), "/") {
@@ -159,7 +226,7 @@ func (g *gateway) find(w http.ResponseWriter, rest string) (f *instance, path st
 			return nil, ""
 		}
 	}
-	f = g.functions[strings.TrimSuffix(name, "."+namespace)]
+	f = g.function(strings.TrimSuffix(name, "."+namespace))
 	if f == nil {
 		problem(w, http.StatusNotFound, "there is no such function")
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/trace"
 	handler "github.com/openfaas/templates-sdk/go-http"
 )
 
@@ -18,9 +19,13 @@ const (
 )
 
 // invoke calls a function and answers with what it returns.
-func (g *gateway) invoke(w http.ResponseWriter, r *http.Request, rest string) {
+func (g *Gateway) invoke(w http.ResponseWriter, r *http.Request, rest string) {
 	f, path := g.find(w, rest)
 	if f == nil {
+		return
+	}
+	if r.Method == http.MethodConnect || r.Method == http.MethodTrace {
+		problem(w, http.StatusMethodNotAllowed, r.Method+" is not for functions")
 		return
 	}
 	body, release, ok := g.body(w, r)
@@ -30,6 +35,30 @@ func (g *gateway) invoke(w http.ResponseWriter, r *http.Request, rest string) {
 	defer release()
 	ctx, cancel := context.WithTimeout(r.Context(), g.Timeout)
 	defer cancel()
+	f.invocations.Add(1)
+	f.calls.Begin()
+	begin, seen := time.Now(), &status{ResponseWriter: w}
+	defer f.calls.End()
+	defer func() { f.calls.Count(seen.code, time.Since(begin)) }()
+	if f.replicas != nil {
+		g.forward(ctx, seen, r, f, path, body)
+	} else {
+		g.inProcess(ctx, seen, r, f, path, body)
+	}
+}
+
+// A status remembers what was answered.
+type status struct {
+	http.ResponseWriter
+	code int
+}
+
+func (s *status) WriteHeader(code int) {
+	s.code = code
+	s.ResponseWriter.WriteHeader(code)
+}
+
+func (g *Gateway) inProcess(ctx context.Context, w http.ResponseWriter, r *http.Request, f *instance, path string, body []byte) {
 	request := handler.Request{Body: body, Header: r.Header.Clone(), QueryString: r.URL.RawQuery, Method: r.Method, Host: r.Host}
 	request.Header.Set(headerPath, path)
 	request.WithContext(ctx)
@@ -48,17 +77,15 @@ func (g *gateway) invoke(w http.ResponseWriter, r *http.Request, rest string) {
 var errPanicked = errors.New("function panicked")
 
 // call runs a function. Its panics and errors are logged here and told to nobody outside.
-func (g *gateway) call(f *instance, request handler.Request) (response handler.Response, err error) {
-	f.invocations.Add(1)
-	id := request.Header.Get(headerCallID)
+func (g *Gateway) call(f *instance, request handler.Request) (response handler.Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			g.Log.Error("function panicked", "function", f.Name, "call", id, "panic", p, "stack", string(debug.Stack()))
+			g.Log.ErrorContext(request.Context(), "function panicked", "function", f.Name, "panic", p, "stack", string(debug.Stack()))
 			response, err = handler.Response{}, errPanicked
 		}
 	}()
 	if response, err = f.Invoke(request); err != nil {
-		g.Log.Error("function failed", "function", f.Name, "call", id, "error", err)
+		g.Log.ErrorContext(request.Context(), "function failed", "function", f.Name, "error", err)
 	}
 	return response, err
 }
@@ -83,7 +110,7 @@ func write(w http.ResponseWriter, response handler.Response) {
 }
 
 // enqueue accepts a call that is made later.
-func (g *gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) {
+func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) {
 	f, path := g.find(w, rest)
 	if f == nil {
 		return
@@ -106,7 +133,7 @@ func (g *gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) {
 	header.Del(headerCallback)
 	header.Del("Content-Length")
 	err := g.Queue.Enqueue(r.Context(), bus.Call{
-		ID: r.Header.Get(headerCallID), Function: f.Name, Method: r.Method, Path: path, Query: r.URL.RawQuery,
+		ID: r.Header.Get(trace.CallID), Function: f.Name, Method: r.Method, Path: path, Query: r.URL.RawQuery,
 		Header: header, Body: body, Callback: callback, At: g.Now().UTC().Truncate(time.Millisecond),
 	})
 	switch {
@@ -117,7 +144,7 @@ func (g *gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) {
 	case errors.Is(err, bus.ErrInvalid):
 		problem(w, http.StatusBadRequest, "the call cannot be queued as it is")
 	default:
-		g.Log.Warn("call not queued", "function", f.Name, "call", r.Header.Get(headerCallID), "error", err)
+		g.Log.WarnContext(r.Context(), "call not queued", "function", f.Name, "error", err)
 		w.Header().Set("Retry-After", "5")
 		problem(w, http.StatusServiceUnavailable, "the queue cannot take calls now; try again")
 	}

@@ -163,10 +163,10 @@ func (l *Logs) follow(function string, since time.Time, tail int) (lines []logs.
 }
 
 // logs answers with lines of JSON: what is kept, and with follow=true what comes, until the client goes.
-func (g *gateway) logs(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) logs(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	name := query.Get("name")
-	if g.functions[name] == nil || !ourNamespace(r) {
+	if g.function(name) == nil || !ourNamespace(r) {
 		problem(w, http.StatusNotFound, "there is no such function")
 		return
 	}

@@ -20,7 +20,7 @@ const maxSecret = 1 << 20
 // files that are being written (".new-…") cannot be named by it.
 var validSecret = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 
-func (g *gateway) listSecrets(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) listSecrets(w http.ResponseWriter, r *http.Request) {
 	secrets := []types.Secret{}
 	if g.SecretsDir != "" && ourNamespace(r) {
 		files, err := os.ReadDir(g.SecretsDir)
@@ -37,7 +37,7 @@ func (g *gateway) listSecrets(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, secrets)
 }
 
-func (g *gateway) createSecret(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) createSecret(w http.ResponseWriter, r *http.Request) {
 	g.changeSecret(w, r, func(path string, exists bool, value []byte) (int, error) {
 		if exists {
 			return http.StatusConflict, nil
@@ -46,7 +46,7 @@ func (g *gateway) createSecret(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (g *gateway) updateSecret(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) updateSecret(w http.ResponseWriter, r *http.Request) {
 	g.changeSecret(w, r, func(path string, exists bool, value []byte) (int, error) {
 		if !exists {
 			return http.StatusNotFound, nil
@@ -55,7 +55,7 @@ func (g *gateway) updateSecret(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (g *gateway) deleteSecret(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) deleteSecret(w http.ResponseWriter, r *http.Request) {
 	g.changeSecret(w, r, func(path string, exists bool, _ []byte) (int, error) {
 		if !exists {
 			return http.StatusNotFound, nil
@@ -64,7 +64,7 @@ func (g *gateway) deleteSecret(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (g *gateway) changeSecret(w http.ResponseWriter, r *http.Request, change func(path string, exists bool, value []byte) (int, error)) {
+func (g *Gateway) changeSecret(w http.ResponseWriter, r *http.Request, change func(path string, exists bool, value []byte) (int, error)) {
 	var secret types.Secret
 	if err := json.NewDecoder(r.Body).Decode(&secret); err != nil {
 		problem(w, http.StatusBadRequest, "want JSON with name and value, or rawValue in base64")
@@ -103,12 +103,12 @@ func (g *gateway) changeSecret(w http.ResponseWriter, r *http.Request, change fu
 	case status == http.StatusNotFound:
 		problem(w, status, "there is no secret of this name")
 	default:
-		g.Log.Info("secret changed", "secret", secret.Name, "by", r.Method, "call", r.Header.Get(headerCallID))
+		g.Log.InfoContext(r.Context(), "secret changed", "secret", secret.Name, "by", r.Method)
 		w.WriteHeader(status)
 	}
 }
 
-func (g *gateway) secretFailed(w http.ResponseWriter, err error) {
+func (g *Gateway) secretFailed(w http.ResponseWriter, err error) {
 	g.Log.Error("secrets not accessible", "error", err)
 	problem(w, http.StatusInternalServerError, "")
 }

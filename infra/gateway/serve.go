@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	maxConnections = 4096
+	maxConnections = 16 << 10
+	maxIdle        = 4 << 10 // of them, that no request is under way on
 	maxHeader      = 64 << 10
 
 	headerTime = 10 * time.Second
@@ -27,7 +28,9 @@ const (
 // Serve serves h on l until ctx ends, then lets requests finish for 20 seconds and returns nil. It speaks TLS if config
 // is not nil. It closes l.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, config *tls.Config) error {
+	idle := newIdlers(maxIdle)
 	server := &http.Server{
+		ConnState:         idle.state,
 		Handler:           h,
 		TLSConfig:         config,
 		MaxHeaderBytes:    maxHeader,

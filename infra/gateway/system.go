@@ -13,23 +13,33 @@ import (
 // namespace is the only one. It has the name that faas-cli takes for the default.
 const namespace = "openfaas-fn"
 
-func (g *gateway) info(w http.ResponseWriter, _ *http.Request) {
+func (g *Gateway) info(w http.ResponseWriter, _ *http.Request) {
 	version := &types.VersionInfo{SHA: g.Commit, Release: g.Release}
 	answer(w, http.StatusOK, struct {
 		Provider types.ProviderInfo `json:"provider"`
 		Version  *types.VersionInfo `json:"version"`
 		Arch     string             `json:"arch"`
-	}{types.ProviderInfo{Name: "castor", Version: version, Orchestration: "in process"}, version, runtime.GOARCH})
+	}{types.ProviderInfo{Name: "castor", Version: version, Orchestration: g.orchestration()}, version, runtime.GOARCH})
 }
 
-func (g *gateway) namespaces(w http.ResponseWriter, _ *http.Request) {
+func (g *Gateway) orchestration() string {
+	for _, f := range *g.functions.Load() {
+		if f.replicas != nil {
+			return "processes"
+		}
+	}
+	return "in process"
+}
+
+func (g *Gateway) namespaces(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, []string{namespace})
 }
 
-func (g *gateway) list(w http.ResponseWriter, r *http.Request) {
-	list := make([]types.FunctionStatus, 0, len(g.functions))
+func (g *Gateway) list(w http.ResponseWriter, r *http.Request) {
+	functions := *g.functions.Load()
+	list := make([]types.FunctionStatus, 0, len(functions))
 	if ourNamespace(r) {
-		for _, f := range g.functions {
+		for _, f := range functions {
 			list = append(list, g.status(f))
 		}
 	}
@@ -37,8 +47,8 @@ func (g *gateway) list(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, list)
 }
 
-func (g *gateway) describe(w http.ResponseWriter, r *http.Request) {
-	f := g.functions[r.PathValue("name")]
+func (g *Gateway) describe(w http.ResponseWriter, r *http.Request) {
+	f := g.function(r.PathValue("name"))
 	if f == nil || !ourNamespace(r) {
 		problem(w, http.StatusNotFound, "there is no such function")
 		return
@@ -51,14 +61,23 @@ func ourNamespace(r *http.Request) bool {
 	return n == "" || n == namespace
 }
 
-func (g *gateway) status(f *instance) types.FunctionStatus {
+func (g *Gateway) status(f *instance) types.FunctionStatus {
+	replicas, available := f.count()
 	return types.FunctionStatus{
 		Name: f.Name, Image: f.Image, Namespace: namespace,
 		Labels: orEmpty(f.Labels), Annotations: orEmpty(f.Annotations),
 		InvocationCount: float64(f.invocations.Load()),
-		Replicas:        1, AvailableReplicas: 1,
+		Replicas:        uint64(replicas), AvailableReplicas: uint64(available),
 		CreatedAt: g.started,
 	}
+}
+
+// count tells how many replicas there are, and how many of them are not left out of calls now.
+func (f *instance) count() (all, available int) {
+	if f.replicas == nil {
+		return 1, 1
+	}
+	return f.replicas.count()
 }
 
 func orEmpty(m map[string]string) *map[string]string {
@@ -68,16 +87,17 @@ func orEmpty(m map[string]string) *map[string]string {
 	return &m
 }
 
-const builtIn = "the functions of this gateway are built into the program: they cannot be deployed, scaled or removed here"
+const builtIn = "the functions of this gateway are built into the program or were given to it when it was started: they cannot be deployed, scaled or removed here"
 
 // builtIn refuses in plain text, because faas-cli shows its users the answer as it comes.
-func (g *gateway) builtIn(w http.ResponseWriter, _ *http.Request) {
+func (g *Gateway) builtIn(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, builtIn, http.StatusNotImplemented)
 }
 
-// scale accepts the only size there is, so that tools that wake functions before they call them go on.
-func (g *gateway) scale(w http.ResponseWriter, r *http.Request) {
-	if g.functions[r.PathValue("name")] == nil {
+// scale accepts the size that there is, so that tools that wake functions before they call them go on.
+func (g *Gateway) scale(w http.ResponseWriter, r *http.Request) {
+	f := g.function(r.PathValue("name"))
+	if f == nil {
 		problem(w, http.StatusNotFound, "there is no such function")
 		return
 	}
@@ -86,7 +106,7 @@ func (g *gateway) scale(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusBadRequest, "want JSON with serviceName and replicas")
 		return
 	}
-	if request.Replicas != 1 {
+	if all, _ := f.count(); request.Replicas != uint64(all) {
 		g.builtIn(w, r)
 		return
 	}
