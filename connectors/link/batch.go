@@ -3,10 +3,43 @@ package link
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/trace"
 )
+
+// traced gives a batch its trace: that of its oldest message, if it was sent before, so that one id follows a message through
+// all attempts.
+func traced(ctx context.Context, batch []*item) context.Context {
+	id := batch[0].trace
+	if id == "" {
+		id = trace.New()
+	}
+	for _, it := range batch {
+		if it.trace == "" {
+			it.trace = id
+		}
+	}
+	return trace.With(ctx, id)
+}
+
+// maxNamed is how many devices of a batch a log line names.
+const maxNamed = 20
+
+// devices are the references and sessions of a batch, for the log.
+func devices(batch []*item) []string {
+	var named []string
+	seen := make(map[*Session]bool)
+	for _, it := range batch {
+		if s := it.ticket.session; !seen[s] && len(named) < maxNamed {
+			seen[s] = true
+			named = append(named, string(s.Ref)+" "+s.ID)
+		}
+	}
+	return named
+}
 
 // call sends one batch.
 func (a *lane) call(ctx context.Context, batch []*item) ([]telemetry.Outcome, error) {
@@ -22,7 +55,9 @@ func (a *lane) call(ctx context.Context, batch []*item) ([]telemetry.Outcome, er
 	if err == nil && len(result.Outcomes) != len(batch) {
 		err = fmt.Errorf("%d outcomes for %d messages", len(result.Outcomes), len(batch))
 	}
-	l.log.Debug("batch", "messages", len(batch), "took", time.Since(started), "error", err)
+	if l.log.Enabled(ctx, slog.LevelDebug) {
+		l.log.DebugContext(ctx, "batch", "messages", len(batch), "devices", devices(batch), "took", time.Since(started), "error", err)
+	}
 	if err == nil {
 		l.count.batches.Add(1)
 	}
@@ -64,14 +99,15 @@ func (a *lane) settle(batch []*item, outcomes []telemetry.Outcome) (progress boo
 
 // park makes raw bytes of a message that twin-ingest will not read. One that it will not even park is given up, without
 // being acknowledged.
-func (a *lane) park(it *item, err error) {
+func (a *lane) park(ctx context.Context, it *item, err error) {
 	if it.message.Kind != telemetry.Undecoded {
-		a.link.log.Error("twin-ingest cannot read a message, parking it", "twin", it.message.Twin, "kind", it.message.Kind, "error", err)
+		a.link.log.ErrorContext(ctx, "twin-ingest cannot read a message, parking it", "twin", it.message.Twin, "device", it.ticket.session.Ref, "kind", it.message.Kind, "error", err)
 		m := &it.message
 		m.Kind, m.Samples, m.Raw, m.Reason = telemetry.Undecoded, nil, it.payload, fmt.Sprintf("refused by twin-ingest: %.400v", err)
 		return
 	}
-	a.link.log.Error("twin-ingest cannot park a message, it is not acknowledged", "twin", it.message.Twin, "error", err)
+	a.link.log.ErrorContext(ctx, "twin-ingest cannot park a message, it is not acknowledged", "twin", it.message.Twin,
+		"device", it.ticket.session.Ref, "error", err)
 	a.link.count.lost.Add(1)
 	a.replace([]*item{it}, nil)
 	it.ticket.finish(false)

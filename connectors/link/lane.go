@@ -33,6 +33,7 @@ type item struct {
 	message telemetry.Message
 	payload []byte // as received, in case twin-ingest cannot read the message
 	ticket  *ticket
+	trace   string // of the call that first had it
 }
 
 // itemCost is what a message costs beside its payload, in bytes, about.
@@ -131,6 +132,7 @@ func (a *lane) run(ctx context.Context) {
 			return
 		}
 		longest := a.link.limits.Backoff
+		ctx := traced(ctx, batch)
 		outcomes, err := a.call(ctx, batch)
 		switch {
 		case err == nil:
@@ -144,12 +146,13 @@ func (a *lane) run(ctx context.Context) {
 			limit = len(batch) / 2 // until the message is found that twin-ingest will not read
 			continue
 		case unreadable(err):
-			a.park(batch[0], err)
+			a.park(ctx, batch[0], err)
 			continue
 		default:
 			tries++
 			if tries == 1 || tries%10 == 0 {
-				a.link.log.Warn("messages wait, twin-ingest does not take them", "waiting", a.waiting(), "tries", tries, "error", err)
+				a.link.log.WarnContext(ctx, "messages wait, twin-ingest does not take them", "waiting", a.waiting(), "tries", tries,
+					"devices", devices(batch), "error", err)
 			}
 		}
 		pause(ctx, nil, backoff(tries, longest))

@@ -17,7 +17,9 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/metrics"
 	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -120,7 +122,7 @@ func New(c Config) (*Link, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	l := &Link{config: c, limits: c.Limits.withDefaults(), log: c.Log.With("gateway", c.Gateway.ID), now: c.Now}
+	l := &Link{config: c, limits: c.Limits.withDefaults(), log: trace.Logger(c.Log).With("gateway", c.Gateway.ID), now: c.Now}
 	l.services = newServices(c.API)
 	routed := *c.API
 	if routed.HTTP == nil { // Go's default keeps two connections per host, and would make new ones for each batch
@@ -143,6 +145,7 @@ func New(c Config) (*Link, error) {
 // Run works until ctx ends. Then what is under way is brought to an end, for a bounded time; what is not stored by then was
 // not acknowledged either. The sessions' gateway should have stopped before.
 func (l *Link) Run(ctx context.Context) error {
+	defer metrics.Watch(l.measure)()
 	var resolving, lanes sync.WaitGroup
 	resolving.Go(func() { l.mappings.run(l.work) })
 	for _, lane := range l.lanes {
@@ -229,6 +232,15 @@ func (l *Link) Stats() Stats {
 		s.Waiting += lane.waiting()
 	}
 	return s
+}
+
+func (l *Link) measure(s *metrics.Scrape) {
+	n, gateway := l.Stats(), l.config.Gateway.ID
+	s.Set(metrics.LinkBatches, float64(n.Batches), gateway)
+	s.Set(metrics.LinkWaiting, float64(n.Waiting), gateway)
+	for outcome, v := range map[string]uint64{"stored": n.Stored, "parked": n.Parked, "refused": n.Refused, "retry": n.Retried, "lost": n.Lost} {
+		s.Set(metrics.LinkMessages, float64(v), gateway, outcome)
+	}
 }
 
 // pause waits for d and tells whether neither ctx nor done ended it; a nil done never does.

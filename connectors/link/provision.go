@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 	"golang.org/x/time/rate"
 )
@@ -43,12 +44,13 @@ func (c *Claimant) Request(kind twin.TypeID, payload []byte, ack func(stored boo
 		ack(true)
 		return
 	}
+	traced := trace.With(c.link.work, trace.New())
 	c.link.begin(c.busy, c.done, ack, func() bool {
 		if !c.link.claims.wait(c.link.work, c.done, c.Claim) {
 			return false
 		}
 		var answer api.ProvisionAnswer
-		err := c.link.attempt(c.done, time.Minute, func(ctx context.Context) (err error) {
+		err := c.link.attempt(traced, c.done, time.Minute, func(ctx context.Context) (err error) {
 			answer, err = c.link.api.RequestProvisioning(ctx, in)
 			return err
 		})
@@ -57,10 +59,10 @@ func (c *Claimant) Request(kind twin.TypeID, payload []byte, ack func(stored boo
 			answer, err = api.ProvisionAnswer{Status: "rejected", Reason: p.Error()}, nil
 		}
 		if err != nil {
-			c.link.log.Warn("provisioning request was not taken", "claim", c.Claim, "client", c.Client, "type", kind, "error", err)
+			c.link.log.WarnContext(traced, "provisioning request was not taken", "claim", c.Claim, "client", c.Client, "type", kind, "error", err)
 			return false
 		}
-		c.link.log.Info("provisioning request answered", "claim", c.Claim, "client", c.Client, "type", kind, "serial", in.Serial, "status", answer.Status)
+		c.link.log.InfoContext(traced, "provisioning request answered", "claim", c.Claim, "client", c.Client, "type", kind, "serial", in.Serial, "status", answer.Status)
 		c.link.config.Protocol.Answer(c, answer)
 		return true
 	})
@@ -108,20 +110,21 @@ func (s *Session) Confirm(ack func(stored bool)) {
 		t.finish(false)
 		return
 	}
+	traced := trace.With(s.link.work, trace.New())
 	l, in := s.link, api.Confirmation{Gateway: s.link.config.Gateway.ID, Ref: s.Ref, Twin: s.mapping.Twin}
 	finish := func(stored bool) {
 		t.finish(stored)
 		s.tell() // of what was stored behind it meanwhile
 	}
 	l.begin(s.confirm, s.done, finish, func() bool {
-		err := l.attempt(s.done, l.limits.Confirm, func(ctx context.Context) error { return l.api.ConfirmProvisioning(ctx, in) })
+		err := l.attempt(traced, s.done, l.limits.Confirm, func(ctx context.Context) error { return l.api.ConfirmProvisioning(ctx, in) })
 		var p *api.Problem
 		if errors.As(err, &p) && (p.Status == http.StatusConflict || p.Status == http.StatusBadRequest) {
-			l.log.Info("confirmation was not waited for", "ref", s.Ref, "twin", in.Twin, "error", err)
+			l.log.InfoContext(traced, "confirmation was not waited for", "ref", s.Ref, "twin", in.Twin, "error", err)
 			return true // the device is here and can do no more about it
 		}
 		if err != nil {
-			l.log.Warn("confirmation was not taken", "ref", s.Ref, "twin", in.Twin, "error", err)
+			l.log.WarnContext(traced, "confirmation was not taken", "ref", s.Ref, "twin", in.Twin, "error", err)
 		}
 		return err == nil
 	})
@@ -146,8 +149,8 @@ func (l *Link) begin(place chan struct{}, done <-chan struct{}, ack func(bool), 
 
 // attempt makes a call of twin-provision, again while it fails for a passing reason, for patience at most. Places for such
 // calls are few, so that provisioning cannot take all of the functions.
-func (l *Link) attempt(done <-chan struct{}, patience time.Duration, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(l.work, patience)
+func (l *Link) attempt(ctx context.Context, done <-chan struct{}, patience time.Duration, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for tries := 1; ; tries++ {
 		select {
