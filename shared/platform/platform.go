@@ -104,6 +104,7 @@ func translate(err error) error {
 		{store.ErrTooLarge, api.ErrTooLarge},
 		{store.ErrUnavailable, api.ErrUnavailable},
 		{bus.ErrUnavailable, api.ErrUnavailable},
+		{ErrNoSecret, api.ErrUnavailable},   // the operator will bring it
 		{bus.ErrClosed, api.ErrUnavailable}, // this process is going down; another will answer
 		{context.DeadlineExceeded, api.ErrUnavailable},
 		{context.Canceled, api.ErrUnavailable},

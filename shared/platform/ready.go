@@ -17,7 +17,7 @@ const openFor = 20 * time.Second
 // Ready makes a function of routes, which opens the function's collections and returns its routes. It is called at once;
 // when it fails, calls are answered 503 and routes is tried again, at most once a second.
 func Ready(p *Platform, routes func(ctx context.Context) (faas.Routes, error)) faas.Func {
-	o := opener{part: p.Part, open: func(ctx context.Context) (faas.Func, error) {
+	o := &opener{part: p.Part, open: func(ctx context.Context) (faas.Func, error) {
 		r, err := routes(ctx)
 		if err != nil {
 			return nil, err
@@ -25,7 +25,18 @@ func Ready(p *Platform, routes func(ctx context.Context) (faas.Routes, error)) f
 		return r.Func(), nil
 	}, failed: func(err error) { p.Log.Error("function not ready", "function", p.Part, "error", err) }}
 	_, _ = o.get() // an error was told; the next call tries again
+	p.collections = append(p.collections, func() error { _, err := o.get(); return err })
 	return o.call
+}
+
+// opened opens the collections that Ready could not open yet and returns nil once all are open.
+func (p *Platform) opened() error {
+	for _, open := range p.collections {
+		if err := open(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // An opener keeps a function that has to be opened first, and opens it again while that fails, at most once a second.
@@ -38,6 +49,8 @@ type opener struct {
 	f   faas.Func
 	err error
 	at  time.Time
+
+	told string // the last error that was told
 }
 
 func (o *opener) get() (faas.Func, error) {
@@ -50,7 +63,8 @@ func (o *opener) get() (faas.Func, error) {
 	defer cancel()
 	o.f, o.err = o.open(ctx)
 	o.at = time.Now()
-	if o.err != nil {
+	if o.err != nil && o.err.Error() != o.told {
+		o.told = o.err.Error() // once, not every second
 		o.failed(o.err)
 	}
 	return o.f, o.err

@@ -66,10 +66,13 @@ func SecretFiles(dir string) Secrets {
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, fmt.Errorf("%w: %s in %s", ErrNoSecret, name, dir)
 		}
-		if b = bytes.TrimSpace(b); err == nil && len(b) == 0 {
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrNoSecret, name, err)
+		}
+		if b = bytes.TrimSpace(b); len(b) == 0 {
 			return nil, fmt.Errorf("%w: %s in %s is empty", ErrNoSecret, name, dir)
 		}
-		return b, err
+		return b, nil
 	}
 }
 
