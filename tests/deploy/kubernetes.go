@@ -1,0 +1,176 @@
+package deploy
+
+import (
+	"net/netip"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The kustomization that has everything.
+const gettingStarted = "infra/kubernetes/getting-started"
+
+// Kubernetes returns what is wrong with infra/kubernetes.
+func Kubernetes(files Files) (f Faults) {
+	c, err := files.Build(gettingStarted)
+	if err != nil {
+		return Faults{err.Error()}
+	}
+	s, err := files.Stack()
+	if err != nil {
+		return Faults{err.Error()}
+	}
+	f = append(f, c.References()...)
+	f = append(f, c.Pods()...)
+	f = append(f, c.Availability()...)
+	f = append(f, c.Network(s.Names())...)
+	f = append(f, c.Flows(c.flows(s))...)
+	f = append(f, c.functions(s)...)
+	f = append(f, c.addresses(files)...)
+	return f
+}
+
+// functions checks that what is said of all functions is said of each of stack.yml, and of no other.
+func (c *Cluster) functions(s Stack) (f Faults) {
+	for _, name := range s.Names() {
+		covered := false
+		for _, p := range c.Policies {
+			covered = covered || p.Namespace == FunctionsNamespace && len(p.Spec.PolicyTypes) == 2 && matches(&p.Spec.PodSelector, functionLabels(name))
+		}
+		if !covered {
+			f.Add("function %s: no NetworkPolicy of %s holds it", name, FunctionsNamespace)
+		}
+		covered = false
+		for _, b := range c.Budgets {
+			covered = covered || b.Namespace == FunctionsNamespace && matches(b.Spec.Selector, functionLabels(name))
+		}
+		if !covered {
+			f.Add("function %s: no PodDisruptionBudget of %s holds it", name, FunctionsNamespace)
+		}
+	}
+	for _, p := range c.Policies {
+		for _, e := range p.Spec.PodSelector.MatchExpressions {
+			for _, name := range e.Values {
+				if _, ok := s.Functions[name]; p.Namespace == FunctionsNamespace && !ok {
+					f.Add("NetworkPolicy %s: stack.yml has no function %s", p.Name, name)
+				}
+			}
+		}
+	}
+	return f
+}
+
+// flows are the connections that the platform lives by, and those that nobody may make.
+func (c *Cluster) flows(s Stack) (all []Flow) {
+	pod := map[string]Place{}
+	for _, w := range c.Workloads {
+		pod[w.Name] = w.Pod()
+	}
+	gateway := Place{Namespace: OpenFaaSNamespace, Labels: map[string]string{"app": "gateway"}}
+	dns := Place{Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-dns"}}
+	prometheus := Place{Namespace: "monitoring", Labels: map[string]string{"app.kubernetes.io/name": "prometheus"}}
+	stranger := Place{Namespace: "default", Labels: map[string]string{"app": "stranger"}}
+	device, node := Place{Address: netip.MustParseAddr("203.0.113.7")}, Place{Address: netip.MustParseAddr("10.0.0.7")}
+	may := func(from, to Place, port int32, why string) { all = append(all, Flow{from, to, port, true, why}) }
+	never := func(from, to Place, port int32, why string) { all = append(all, Flow{from, to, port, false, why}) }
+
+	stores := map[string]int32{"mongo": 27017, "nats": 4222, "minio": 9000}
+	for _, name := range s.Names() {
+		function := Place{Namespace: FunctionsNamespace, Labels: functionLabels(name)}
+		may(gateway, function, 8080, "the user gateway calls functions")
+		may(function, gateway, 8080, "functions call each other through the user gateway")
+		may(function, dns, 53, "functions resolve names")
+		may(prometheus, function, 9102, "Prometheus reads their metrics")
+		for store, port := range stores {
+			may(function, pod[store], port, "functions stand on the stores")
+		}
+		never(stranger, function, 8080, "the first door is the user gateway")
+		never(pod["events"], function, 8080, "connectors call through the user gateway")
+		never(function, node, 443, "a function must not reach the cluster's own addresses")
+		if name != "alerts" {
+			never(function, device, 443, "only alerts talks to the outside")
+		}
+	}
+	may(Place{Namespace: FunctionsNamespace, Labels: functionLabels("alerts")}, device, 443, "webhooks")
+	may(Place{Namespace: FunctionsNamespace, Labels: functionLabels("alerts")}, device, 587, "mail")
+	for _, name := range []string{"operational", "provisioning", "events"} {
+		may(pod[name], gateway, 8080, "connectors call functions")
+		may(pod[name], pod["nats"], 4222, "connectors stand on the bus")
+		may(pod[name], dns, 53, "connectors resolve names")
+		may(prometheus, pod[name], 9102, "Prometheus reads their metrics")
+		never(pod[name], pod["mongo"], 27017, "a connector has no business in the store")
+		never(pod[name], device, 443, "a connector calls nobody outside")
+		never(stranger, pod[name], 9102, "metrics are the operator's")
+	}
+	for _, name := range []string{"operational", "provisioning"} {
+		may(device, pod[name], 8883, "devices come in here")
+		never(device, pod[name], 9102, "metrics are the operator's")
+	}
+	may(pod["minio-init"], pod["minio"], 9000, "it makes the user and the bucket")
+	for store, port := range stores {
+		never(stranger, pod[store], port, "stores are reached by functions only")
+		never(device, pod[store], port, "stores are not reached from outside")
+		never(pod[store], device, 443, "stores call nobody")
+		never(pod[store], gateway, 8080, "stores call nobody")
+	}
+	return all
+}
+
+// addresses checks that settings name services that there are, and that what devices are told to dial is the same everywhere.
+func (c *Cluster) addresses(files Files) (f Faults) {
+	check := func(where, value string) {
+		for _, m := range clusterAddress.FindAllStringSubmatch(value, -1) {
+			name, namespace, port := m[1], m[2], m[3]
+			if !has(c.Namespaces, "", namespace) {
+				continue
+			}
+			found := false
+			for _, s := range c.Services {
+				for _, p := range s.Spec.Ports {
+					found = found || s.Namespace == namespace && s.Name == name && itoa(p.Port) == port
+				}
+			}
+			if !found {
+				f.Add("%s: there is no service %s with port %s in namespace %s", where, name, port, namespace)
+			}
+		}
+	}
+	settings := map[string]map[string]string{}
+	for _, m := range c.ConfigMaps {
+		settings[base(m.Name)] = m.Data
+		for k, v := range m.Data {
+			check("ConfigMap "+base(m.Name)+": "+k, v)
+		}
+	}
+	for _, w := range c.Workloads {
+		for _, container := range w.containers() {
+			for _, e := range container.Env {
+				check(w.String()+": "+e.Name, e.Value)
+			}
+		}
+	}
+	var functions struct {
+		Environment map[string]string `yaml:"environment"`
+	}
+	if err := yaml.Unmarshal([]byte(files["infra/functions.yml"]), &functions); err != nil {
+		return append(f, err.Error())
+	}
+	for k, v := range functions.Environment {
+		check("infra/functions.yml: "+k, v)
+	}
+	if told, dialled := functions.Environment["CASTOR_PROVISIONING"], settings["castor-provisioning"]["CASTOR_PUBLIC_URL"]; told != dialled {
+		f.Add("claims tell devices to dial %s (infra/functions.yml), the provisioning gateway says it is %s", told, dialled)
+	}
+	for k, v := range settings["castor"] {
+		if other, ok := functions.Environment[k]; ok && other != v {
+			f.Add("%s is %s for connectors and %s for functions", k, v, other)
+		}
+	}
+	for _, s := range c.Services {
+		url, ok := settings["castor-"+s.Name]["CASTOR_PUBLIC_URL"]
+		if ok && !strings.HasSuffix(url, ":"+itoa(s.Spec.Ports[0].Port)) {
+			f.Add("Service %s has port %d, devices are told to dial %s", s.Name, s.Spec.Ports[0].Port, url)
+		}
+	}
+	return f
+}
