@@ -52,11 +52,14 @@ type Handler interface {
 	// time and from any goroutine, once per message; MQTT asks that it be in the order in which they were received
 	// [MQTT-4.6.0-2]. After done(false) the device hears nothing and sends again when it has reconnected.
 	Received(s *Session, topic string, payload []byte, received time.Time, done func(stored bool))
+
+	// Subscribed tells of a filter that the broker has taken: what is published from then on reaches the device.
+	Subscribed(s *Session, filter string)
 }
 
 // Config says which gateway to run.
 type Config struct {
-	ID    string // as gateways knows it; letters, digits, '-' and '_'
+	ID    string // as gateways knows it, the same for all replicas; letters, digits, '-' and '_'
 	Phase Phase
 
 	// Listener takes TCP connections; without one, Addr ("127.0.0.1:8883") is listened on. TLS is put on top of either.
@@ -66,7 +69,7 @@ type Config struct {
 	// TLS is the server's side; for Operational it must require and verify client certificates.
 	TLS *tls.Config
 
-	// Dir keeps the admissions for a restart while the bus is away, in a file named by the gateway's id. It is made if missing.
+	// Dir keeps the admissions for a restart while the bus is away, in a file named by the gateway's id. It is made if missing. Each replica has its own.
 	Dir string
 
 	Bus     *bus.Bus
@@ -80,6 +83,7 @@ type Config struct {
 // A Gateway is one running gateway.
 type Gateway struct {
 	config   Config
+	replica  string // tells this one from others of the same id
 	log      *slog.Logger
 	now      func() time.Time
 	listener net.Listener
@@ -90,6 +94,10 @@ type Gateway struct {
 	admitted *admissions
 	count    counters
 	closing  atomic.Bool
+	changed  chan struct{} // something was applied
+	bucket   atomic.Pointer[bus.Bucket]
+	position atomic.Uint64 // the revision that the bucket has told last
+	told     atomic.Bool   // everything that belongs into the bucket has been told
 }
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -118,7 +126,7 @@ func New(c Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway %s: %w", c.ID, err)
 	}
 	c.Limits = c.Limits.withDefaults(c.Phase)
-	g := &Gateway{config: c, log: c.Log.With("gateway", c.ID), now: c.Now, listener: c.Listener, guard: newGuard(c.Limits)}
+	g := &Gateway{config: c, replica: newReplica(), changed: make(chan struct{}, 1), log: c.Log.With("gateway", c.ID), now: c.Now, listener: c.Listener, guard: newGuard(c.Limits)}
 	g.sessions = &sessions{byClient: make(map[string]*Session)}
 	var err error
 	if g.admitted, err = openAdmissions(filepath.Join(c.Dir, c.ID+".json"), g.log); err != nil {
@@ -155,6 +163,17 @@ func newBroker(l Limits) *mqtt.Server {
 // Addr is the address devices connect to.
 func (g *Gateway) Addr() net.Addr { return g.listener.Addr() }
 
+// Ready returns nil once everything that the bucket holds has been applied, and until the gateway stops.
+func (g *Gateway) Ready() error {
+	switch {
+	case g.closing.Load():
+		return fmt.Errorf("gateway %s is stopping", g.config.ID)
+	case !g.told.Load():
+		return fmt.Errorf("gateway %s has not read from the bus yet whom it lets in", g.config.ID)
+	}
+	return nil
+}
+
 // Run serves until ctx ends. Then it takes no more messages, gives those that are under way a moment to be acknowledged,
 // and ends all sessions; the Handler must work until Run has returned.
 func (g *Gateway) Run(ctx context.Context) error {
@@ -164,6 +183,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.log.Info("gateway listens", "address", g.Addr().String(), "phase", g.config.Phase)
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
+	g.meet(work)
+	background.Go(func() { g.listen(work) })
 	background.Go(func() { g.configure(work) })
 	background.Go(func() { g.expire(work) })
 	accepted := make(chan error, 1)

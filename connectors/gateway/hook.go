@@ -29,7 +29,7 @@ func (h *hook) ID() string { return "castor" }
 func (h *hook) Provides(b byte) bool {
 	switch b {
 	case mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnPacketRead,
-		mqtt.OnSubscribe, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnQosDropped, mqtt.OnPacketIDExhausted:
+		mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnQosDropped, mqtt.OnPacketIDExhausted:
 		return true
 	}
 	return false
@@ -64,6 +64,7 @@ func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	}
 	c.session = s
 	c.known()
+	g.announceSession(s)
 	if a, ok := g.admitted.get(s.Name); !ok || a.Since != s.admission { // removed while the former session was ending
 		s.cut(packets.ErrNotAuthorized)
 	}
@@ -82,11 +83,12 @@ func (g *Gateway) authenticate(c *conn, pk packets.Packet) (*Session, error) {
 	if g.config.Phase == Provisioning {
 		s.Name = string(pk.Connect.Username)
 		sum := sha256.Sum256(pk.Connect.Password)
-		a, ok := g.admitted.get(s.Name)
-		s.admission = a.Since
-		if subtle.ConstantTimeCompare([]byte(a.Verifier), []byte(hex.EncodeToString(sum[:]))) != 1 || !ok {
+		shown := []byte(hex.EncodeToString(sum[:]))
+		a, ok := g.find(s.Name, func(a admission) bool { return subtle.ConstantTimeCompare([]byte(a.Verifier), shown) == 1 })
+		if !ok {
 			return nil, errors.New("no such claim, or another token")
 		}
+		s.admission = a.Since
 		return s, g.current(a.Expires)
 	}
 	chain := c.ConnectionState().PeerCertificates
@@ -97,12 +99,25 @@ func (g *Gateway) authenticate(c *conn, pk packets.Packet) (*Session, error) {
 		return nil, fmt.Errorf("client id is not the certificate's name %.64q", s.Name)
 	}
 	sum := sha256.Sum256(chain[0].Raw)
-	a, ok := g.admitted.get(s.Name)
-	if !ok || a.Fingerprint != hex.EncodeToString(sum[:]) {
+	shown := hex.EncodeToString(sum[:])
+	a, ok := g.find(s.Name, func(a admission) bool { return a.Fingerprint == shown })
+	if !ok {
 		return nil, errors.New("certificate is not admitted here")
 	}
 	s.expires, s.admission = chain[0].NotAfter, a.Since
 	return s, g.current(a.Expires)
+}
+
+// find returns the client's admission if it fits what the client shows. One that is not known here, or is another, is looked
+// for in the bucket: a client that was admitted a moment ago may be faster than the news of it, above all where another
+// replica had them first.
+func (g *Gateway) find(name string, fits func(admission) bool) (admission, bool) {
+	if a, ok := g.admitted.get(name); ok && fits(a) {
+		return a, true
+	}
+	g.lookUp(name)
+	a, ok := g.admitted.get(name)
+	return a, ok && fits(a)
 }
 
 func (g *Gateway) current(expires time.Time) error {
@@ -151,6 +166,15 @@ func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 		}
 	}
 	return pk
+}
+
+func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
+	s := cl.Net.Conn.(*conn).session
+	for i, f := range pk.Filters {
+		if i < len(codes) && codes[i] <= 2 {
+			h.g.config.Handler.Subscribed(s, f.Filter)
+		}
+	}
 }
 
 // OnPacketRead ends connections that publish with QoS 2: the broker would answer them as if it were 1.

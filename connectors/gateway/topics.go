@@ -25,8 +25,12 @@ func (p Phase) mayPublish(ref, topic string) bool {
 	case "telemetry", "state/reported", "event", "provision/confirm":
 		return true
 	}
-	app, ok := strings.CutPrefix(rest, "log/")
-	return ok && segment.MatchString(app)
+	if app, ok := strings.CutPrefix(rest, "log/"); ok {
+		return segment.MatchString(app)
+	}
+	id, ok := strings.CutPrefix(rest, "command/")
+	id, end := strings.CutSuffix(id, "/response")
+	return ok && end && segment.MatchString(id)
 }
 
 // mayReceive tells whether the client may subscribe to, and receive, topic.

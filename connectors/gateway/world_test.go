@@ -27,8 +27,9 @@ type taker struct {
 	waiting  []func(bool)
 }
 
-func (h *taker) Connected(s *gateway.Session)    { h.note(&h.sessions, "+"+s.Client) }
-func (h *taker) Disconnected(s *gateway.Session) { h.note(&h.sessions, "-"+s.Client) }
+func (h *taker) Connected(s *gateway.Session)                 { h.note(&h.sessions, "+"+s.Client) }
+func (h *taker) Subscribed(s *gateway.Session, filter string) {}
+func (h *taker) Disconnected(s *gateway.Session)              { h.note(&h.sessions, "-"+s.Client) }
 
 func (h *taker) Received(_ *gateway.Session, topic string, payload []byte, _ time.Time, done func(bool)) {
 	h.note(&h.received, topic+" "+string(payload))

@@ -60,6 +60,7 @@ func (a *lane) call(ctx context.Context, batch []*item) ([]telemetry.Outcome, er
 	}
 	if err == nil {
 		l.count.batches.Add(1)
+		l.commands.wait(result.Commands)
 	}
 	return result.Outcomes, err
 }

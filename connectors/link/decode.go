@@ -18,11 +18,10 @@ import (
 // Decode makes platform messages of a payload of the wire contract: one object, or an array of them, in JSON or CBOR; logs
 // may be plain text. What cannot be decoded becomes a message of kind Undecoded, which of an array is that element alone.
 // Set are Kind, Time, Order (only marked as Assigned where the device gives none), Samples, Reason and, also where it was
-// decoded, Raw. The last part of topic names the app of a log.
+// decoded, Raw; Answer of responses. The last part of topic names the app of a log, the last but one the command answered.
 func Decode(kind telemetry.Kind, topic string, payload []byte) []telemetry.Message {
-	app := topic[strings.LastIndexByte(topic, '/')+1:]
 	if kind == telemetry.Log && utf8.Valid(payload) && !structured(payload) {
-		return []telemetry.Message{line(app, payload)} // much text is CBOR by chance, but no CBOR map is UTF-8
+		return []telemetry.Message{line(part(topic, 1), payload)} // much text is CBOR by chance, but no CBOR map is UTF-8
 	}
 	elements, parse, err := split(payload)
 	if err != nil {
@@ -30,7 +29,7 @@ func Decode(kind telemetry.Kind, topic string, payload []byte) []telemetry.Messa
 	}
 	messages := make([]telemetry.Message, len(elements))
 	for i, raw := range elements {
-		m, err := decode(kind, app, raw, parse)
+		m, err := decode(kind, topic, raw, parse)
 		if err != nil {
 			order := m.Order // where it could be read: the device waits to hear of this number
 			m = undecoded(raw, err.Error())
@@ -40,6 +39,12 @@ func Decode(kind telemetry.Kind, topic string, payload []byte) []telemetry.Messa
 		messages[i] = m
 	}
 	return messages
+}
+
+// part is the nth part of a topic from its end, the last is 1.
+func part(topic string, n int) string {
+	parts := strings.Split(topic, "/")
+	return parts[max(len(parts)-n, 0)]
 }
 
 // structured tells whether a payload is JSON that has parts.
@@ -63,7 +68,7 @@ func line(app string, text []byte) telemetry.Message {
 	return telemetry.Message{Kind: telemetry.Log, Samples: samples, Raw: text, Order: twin.Order{Assigned: true}}
 }
 
-func decode(kind telemetry.Kind, app string, raw []byte, parse func([]byte) (envelope, error)) (telemetry.Message, error) {
+func decode(kind telemetry.Kind, topic string, raw []byte, parse func([]byte) (envelope, error)) (telemetry.Message, error) {
 	e, err := parse(raw)
 	order, bad := orderOf(e.epoch, e.seq)
 	m := telemetry.Message{Kind: kind, Order: order}
@@ -74,6 +79,9 @@ func decode(kind telemetry.Kind, app string, raw []byte, parse func([]byte) (env
 		return m, err
 	}
 	switch kind {
+	case telemetry.Response:
+		m.Answer, err = telemetry.NewAnswer(part(topic, 2), e.data)
+		return m, err
 	case telemetry.Event:
 		if name, ok := e.data["event"].(string); !ok || name == "" {
 			return m, errors.New("an event needs its name: {\"event\": \"door opened\"}")
@@ -82,7 +90,7 @@ func decode(kind telemetry.Kind, app string, raw []byte, parse func([]byte) (env
 		if _, ok := e.data["text"].(string); !ok {
 			return m, errors.New("a log line needs its text: {\"level\": \"warn\", \"text\": \"…\"}")
 		}
-		e.data["app"] = app
+		e.data["app"] = part(topic, 1)
 		if e.data["level"] == nil {
 			e.data["level"] = "info"
 		}

@@ -6,6 +6,7 @@ package link
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,9 @@ type Protocol interface {
 
 	// Deliver brings a message of the platform to a device, if it is connected here.
 	Deliver(d bus.Downlink)
+
+	// Command hands a command to the device of s. An error tells that the device has not got it and will not.
+	Command(s *Session, id string, payload []byte) error
 }
 
 // Config says what a link connects.
@@ -100,6 +104,8 @@ type Link struct {
 	mappings *mappings
 	services *services
 	lanes    []*lane
+	commands *commands
+	holder   string // this process, in leases
 	claims   *claims
 	calls    chan struct{} // places for provisioning calls
 	work     context.Context
@@ -133,6 +139,7 @@ func New(c Config) (*Link, error) {
 	routed.Route = l.services.route
 	l.api = &routed
 	l.mappings = newMappings(l)
+	l.commands, l.holder = newCommands(l), rand.Text()
 	l.claims = newClaims(l.limits.ClaimRate)
 	l.calls = make(chan struct{}, l.limits.Requests)
 	for range l.limits.Lanes {
@@ -148,6 +155,7 @@ func (l *Link) Run(ctx context.Context) error {
 	defer metrics.Watch(l.measure)()
 	var resolving, lanes sync.WaitGroup
 	resolving.Go(func() { l.mappings.run(l.work) })
+	resolving.Go(func() { l.commands.run(l.work) })
 	for _, lane := range l.lanes {
 		lanes.Go(func() { lane.run(l.work) })
 	}
@@ -201,7 +209,7 @@ func (l *Link) subscribe() (stop func(), err error) {
 		return nil, err
 	}
 	l.mappings.clear() // nothing told of changes until now
-	undown, err := l.config.Bus.Downlinks(l.config.Gateway.ID, l.config.Protocol.Deliver)
+	undown, err := l.config.Bus.Downlinks(l.config.Gateway.ID, l.deliver)
 	if err != nil {
 		unwatch()
 		return nil, err

@@ -40,6 +40,8 @@ func (f *far) Answer(_ *link.Claimant, a api.ProvisionAnswer) {
 
 func (f *far) Deliver(bus.Downlink) {}
 
+func (f *far) Command(*link.Session, string, []byte) error { return nil }
+
 func (f *far) told() []twin.Order {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -112,7 +114,7 @@ func TestAMappingIsAskedForAgainWhenItMayHaveChanged(t *testing.T) {
 	w := linktest.NewWorld(t)
 	var ahead atomic.Int64
 	l, _ := run(t, w, &far{}, func(c *link.Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } })
-	s := l.Open("s-1", "p-1", time.Now(), nil)
+	s := l.Open("s-1", "p-1", 1, nil)
 	for range 5 {
 		publish(s, "{}", func(bool) {})
 	}
@@ -135,7 +137,7 @@ func TestAFullLaneHoldsBackAndASessionThatEndsIsFreed(t *testing.T) {
 	w := linktest.NewWorld(t)
 	l, _ := run(t, w, &far{}, func(c *link.Config) { c.Limits = link.Limits{LaneSize: 4_000, Lanes: 1} })
 	done := make(chan struct{})
-	s := l.Open("s-1", "p-1", time.Now(), done)
+	s := l.Open("s-1", "p-1", 1, done)
 	linktest.Eventually(t, "presence is stored", func() bool { return len(w.Platform.Presence("")) == 1 })
 	w.Platform.Fail("twin-ingest", http.StatusServiceUnavailable)
 	var sent atomic.Int32
@@ -169,7 +171,7 @@ func TestAcknowledgementsComeInOrder(t *testing.T) {
 	w, f := linktest.NewWorld(t), &far{}
 	w.Platform.Fail("twin-provision", http.StatusServiceUnavailable)
 	l, _ := run(t, w, f, nil)
-	s := l.Open("s-1", "p-1", time.Now(), nil)
+	s := l.Open("s-1", "p-1", 1, nil)
 	var got acks
 	publish(s, `{"epoch":1,"seq":1}`, got.of("first"))
 	s.Confirm(got.of("confirm"))
@@ -189,7 +191,7 @@ func TestAConfirmationThatNobodyTakesStopsNothing(t *testing.T) {
 	w, f := linktest.NewWorld(t), &far{}
 	w.Platform.Fail("twin-provision", http.StatusServiceUnavailable)
 	l, _ := run(t, w, f, func(c *link.Config) { c.Limits.Confirm = 100 * time.Millisecond })
-	s := l.Open("s-1", "p-1", time.Now(), nil)
+	s := l.Open("s-1", "p-1", 1, nil)
 	var got acks
 	s.Confirm(got.of("confirm"))
 	publish(s, `{"epoch":1,"seq":1}`, got.of("message"))
@@ -203,7 +205,7 @@ func TestOrdersAreAssignedWhereADeviceHasNone(t *testing.T) {
 	w, f := linktest.NewWorld(t), &far{}
 	l, _ := run(t, w, f, nil)
 	since := time.UnixMilli(1_774_087_200_000)
-	plain, own := l.Open("s-1", "p-1", since, nil), l.Open("s-2", "p-2", since, nil)
+	plain, own := l.Open("s-1", "p-1", since.UnixMilli(), nil), l.Open("s-2", "p-2", since.UnixMilli(), nil)
 	ack := func(bool) {}
 	publish(plain, `[{"a":1},{"a":2}]`, ack)
 	plain.Publish(telemetry.Log, "castor/p-1/log/app", []byte("text"), since, ack)
@@ -235,7 +237,7 @@ func TestFunctionsAreFoundThroughTheDirectory(t *testing.T) {
 	w.Platform.Advertise(api.Advertisement{Kind: "function", Name: "twin-ingest-2", Capabilities: []string{"ingest"}},
 		api.Advertisement{Kind: "twin", Name: "pump-7", Capabilities: []string{"ingest"}})
 	l, _ := run(t, w, &far{}, func(c *link.Config) { c.Limits.Drain = 50 * time.Millisecond }) // the peer has no such function
-	s := l.Open("s-1", "p-1", time.Now(), nil)
+	s := l.Open("s-1", "p-1", 1, nil)
 	linktest.Eventually(t, "the function named there is called", func() bool {
 		publish(s, "{}", func(bool) {})
 		return w.Platform.Calls("POST twin-ingest-2/batches") > 0
@@ -245,7 +247,7 @@ func TestFunctionsAreFoundThroughTheDirectory(t *testing.T) {
 func TestWhatIsLeftWhenTheLinkStopsIsNotAcknowledged(t *testing.T) {
 	w := linktest.NewWorld(t)
 	l, stop := run(t, w, &far{}, func(c *link.Config) { c.Limits.Drain = 50 * time.Millisecond })
-	s := l.Open("s-1", "p-1", time.Now(), nil)
+	s := l.Open("s-1", "p-1", 1, nil)
 	w.Platform.Fail("twin-ingest", http.StatusServiceUnavailable)
 	var got acks
 	publish(s, "{}", got.of("message"))

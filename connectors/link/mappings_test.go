@@ -1,6 +1,7 @@
 package link
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -46,3 +47,5 @@ type deaf struct{}
 func (deaf) Stored(*Session, twin.Order)           {}
 func (deaf) Answer(*Claimant, api.ProvisionAnswer) {}
 func (deaf) Deliver(bus.Downlink)                  {}
+
+func (deaf) Command(*Session, string, []byte) error { return errors.New("deaf") }

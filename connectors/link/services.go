@@ -18,6 +18,7 @@ var needed = []struct{ capability, function string }{
 	{"ingest", "twin-ingest"},
 	{"credentials.resolve", "credentials"},
 	{"provision", "twin-provision"},
+	{"commands", "twin-command"},
 }
 
 // services are the functions found through the service directory (paper 4.2.2, NFR3).
@@ -73,8 +74,9 @@ func choose(found []api.Advertisement, otherwise string) string {
 // advertise tells the directory of this connector, and the gateway manager that its gateway is alive, until ctx ends.
 func (l *Link) advertise(ctx context.Context) {
 	g := l.config.Gateway
+	// Each replica has an advertisement of its own, so that one that stops does not take out the others'.
 	me := api.Advertisement{
-		ID: g.Protocol + ":" + g.ID, Kind: "connector", Name: g.Protocol, URL: g.URL, Region: g.Region, TTL: 60,
+		ID: g.Protocol + ":" + l.holder + ":" + g.ID, Kind: "connector", Name: g.Protocol, URL: g.URL, Region: g.Region, TTL: 60,
 		Capabilities: []string{g.Protocol, g.Phase}, Interfaces: []string{g.Protocol},
 	}
 	var both sync.WaitGroup

@@ -2,6 +2,7 @@ package link
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -17,12 +18,13 @@ type Session struct {
 	Ref device.Ref
 
 	link    *Link
-	since   time.Time
+	epoch   int64
 	done    <-chan struct{}
 	confirm chan struct{} // holds a place for the one confirmation under way
 
 	mapping   api.Mapping // as last resolved
 	announced bool        // presence was sent
+	listens   atomic.Bool // for commands
 	seq       int64       // last assigned
 
 	mu      sync.Mutex
@@ -41,10 +43,11 @@ type ticket struct {
 	ack     func(stored bool)
 }
 
-// Open begins a session and announces the device as present. done is closed when the session has ended; it ends whatever
-// waits. Open waits for the device's twin to be known.
-func (l *Link) Open(id string, ref device.Ref, since time.Time, done <-chan struct{}) *Session {
-	s := &Session{ID: id, Ref: ref, link: l, since: since, done: done, confirm: make(chan struct{}, 1)}
+// Open begins a session and announces the device as present. id and epoch grow with each session of a device, wherever it
+// connects; epoch orders the messages of devices that do not count. done is closed when the session has ended; it ends
+// whatever waits. Open waits for the device's twin to be known.
+func (l *Link) Open(id string, ref device.Ref, epoch int64, done <-chan struct{}) *Session {
+	s := &Session{ID: id, Ref: ref, link: l, epoch: epoch, done: done, confirm: make(chan struct{}, 1)}
 	s.resolve()
 	return s
 }
@@ -54,6 +57,11 @@ func (s *Session) resolve() (known, ok bool) {
 	m, known, ok := s.link.mappings.get(s.Ref, s.done)
 	if !known {
 		return false, ok
+	}
+	if m.Twin != s.mapping.Twin {
+		s.link.commands.left(s)
+		s.mapping = m
+		s.link.commands.arrived(s)
 	}
 	s.mapping = m
 	if !s.announced {
@@ -75,9 +83,16 @@ func (s *Session) presence(connected, force bool) bool {
 
 // Close ends the session and announces that the device is gone.
 func (s *Session) Close() {
+	s.link.commands.left(s)
 	if s.announced {
 		s.presence(false, true)
 	}
+}
+
+// Listen tells that commands reach the device from now on. A device that never listens gets none.
+func (s *Session) Listen() {
+	s.listens.Store(true)
+	s.link.commands.signal()
 }
 
 // Publish takes what a device sent. ack is called once, in the order of the calls of Publish and Confirm: with true when
@@ -121,7 +136,7 @@ func (s *Session) Publish(kind telemetry.Kind, topic string, payload []byte, rec
 // next is the order of a message whose device gives none.
 func (s *Session) next() twin.Order {
 	s.seq++
-	return twin.Order{Epoch: s.since.UnixMilli(), Seq: s.seq, Assigned: true}
+	return twin.Order{Epoch: s.epoch, Seq: s.seq, Assigned: true}
 }
 
 func (s *Session) put(it *item, force bool) bool {

@@ -1,8 +1,8 @@
 // Package mqtt is the connector for MQTT: it turns the topics of the wire contract into calls of a link, and what the link
 // brings into topics. It decodes no payload and lets nobody in: that is package link's and package gateway's.
 //
-// On an operational gateway a device publishes castor/{ref}/telemetry, state/reported, event, log/{app} and
-// provision/confirm, and receives castor/{ref}/ack, state/delta and command/{id}. On a provisioning gateway a claimant
+// On an operational gateway a device publishes castor/{ref}/telemetry, state/reported, event, log/{app},
+// command/{id}/response and provision/confirm, and receives castor/{ref}/ack, state/delta and command/{id}. On a provisioning gateway a claimant
 // publishes castor/provision/{type}/request and receives castor/provision/{client}/accepted, rejected and status.
 package mqtt
 
@@ -83,6 +83,9 @@ func New(c Config) (*Connector, error) {
 // Addr is the address devices connect to.
 func (m *Connector) Addr() net.Addr { return m.gateway.Addr() }
 
+// Ready returns nil while devices can be served.
+func (m *Connector) Ready() error { return m.gateway.Ready() }
+
 // Run serves until ctx ends; the gateway first, so that what it has taken is still brought to the platform.
 func (m *Connector) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -102,7 +105,7 @@ func (m *Connector) Connected(s *gateway.Session) {
 		m.sessions.Store(s, m.link.OpenClaim(s.ID, s.Name, s.Client, s.Done()))
 		return
 	}
-	m.sessions.Store(s, m.link.Open(s.ID, device.Ref(s.Client), s.Since, s.Done()))
+	m.sessions.Store(s, m.link.Open(s.ID, device.Ref(s.Client), s.Number, s.Done()))
 }
 
 // Disconnected closes the link's side of a session.
@@ -110,6 +113,15 @@ func (m *Connector) Disconnected(s *gateway.Session) {
 	if v, ok := m.sessions.LoadAndDelete(s); ok {
 		if d, ok := v.(*link.Session); ok {
 			d.Close()
+		}
+	}
+}
+
+// Subscribed tells the link that commands reach the device now.
+func (m *Connector) Subscribed(s *gateway.Session, filter string) {
+	if v, ok := m.sessions.Load(s); ok && filter == "castor/"+s.Client+"/command/+" {
+		if d, ok := v.(*link.Session); ok {
+			d.Listen()
 		}
 	}
 }
@@ -149,6 +161,8 @@ func kindOf(rest string) (telemetry.Kind, bool) {
 		return telemetry.Event, true
 	case strings.HasPrefix(rest, "log/"):
 		return telemetry.Log, true
+	case strings.HasPrefix(rest, "command/"):
+		return telemetry.Response, true
 	}
 	return "", false
 }
@@ -185,4 +199,10 @@ func (m *Connector) Deliver(d bus.Downlink) {
 	if err != nil && !errors.Is(err, gateway.ErrNotConnected) {
 		m.log.Warn("message to a device was not delivered", "device", d.Device, "topic", d.Topic, "id", d.ID, "error", err)
 	}
+}
+
+// Command publishes castor/{ref}/command/{id} to the session, with QoS 1.
+func (m *Connector) Command(s *link.Session, id string, payload []byte) error {
+	topic := fmt.Sprintf("castor/%s/command/%s", s.Ref, id)
+	return m.gateway.Publish(string(s.Ref), topic, payload, gateway.Options{Acknowledged: true, Session: s.ID})
 }
