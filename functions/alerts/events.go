@@ -8,26 +8,27 @@ import (
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/monitor"
 	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
 // events takes alarms that began or ended, and ends those of twins that are gone. An event may come twice and in any order.
 func (f *function) events(ctx context.Context, events []event.Event) error {
 	for _, e := range events {
-		var err error
+		ctx, err := e.Context(ctx), error(nil)
 		switch e.Topic {
 		case event.AlarmRaised, event.AlarmCleared:
 			var t monitor.Transition
 			if err := e.Decode(&t); err != nil || !usable(t) {
 				// It will not get better by being delivered again.
-				f.p.Log.Error("event of an alarm cannot be used", "event", e.ID, "topic", e.Topic, "error", err)
+				f.p.Log.ErrorContext(ctx, "event of an alarm cannot be used", "event", e.ID, "topic", e.Topic, "error", err)
 				continue
 			}
 			err = f.transition(ctx, t)
 		case event.TwinDeleted:
 			var gone api.TwinChanged
 			if err := e.Decode(&gone); err != nil {
-				f.p.Log.Error("event of a twin cannot be used", "event", e.ID, "topic", e.Topic, "error", err)
+				f.p.Log.ErrorContext(ctx, "event of a twin cannot be used", "event", e.ID, "topic", e.Topic, "error", err)
 				continue
 			}
 			err = f.gone(ctx, gone.Twin, e.At)
@@ -51,11 +52,15 @@ func (f *function) transition(ctx context.Context, t monitor.Transition) error {
 		if !a.take(t, f.p.Time()) {
 			return store.Unchanged
 		}
+		if t.Raised || a.Trace == "" {
+			a.Trace = trace.Of(ctx)
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	f.p.Log.InfoContext(ctx, "alarm kept", "function", f.p.Part, "alarm", a.ID, "twin", a.Twin, "state", a.State, "severity", a.Severity)
 	return f.tell(ctx, a)
 }
 

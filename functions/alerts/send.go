@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/trace"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -103,9 +104,11 @@ func (f *function) send(ctx context.Context, id string) (ok bool, err error) {
 	if err != nil || !mine {
 		return true, err
 	}
+	ctx = trace.With(ctx, d.Trace)
 	wait, failure := f.afterBeginning(ctx, &d)
 	if failure == nil && wait.IsZero() {
 		failure = f.attempt(ctx, &d)
+		f.log(ctx, &d, failure)
 	}
 	// Whether it went out must be kept even if the caller has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -123,6 +126,15 @@ func (f *function) send(ctx context.Context, id string) (ok bool, err error) {
 		return nil
 	})
 	return failure == nil, err
+}
+
+// log tells of an attempt. Who was told is in the delivery; an address does not belong into a log.
+func (f *function) log(ctx context.Context, d *delivery, failure error) {
+	if failure != nil {
+		f.p.Log.WarnContext(ctx, "people not told", "function", f.p.Part, "delivery", d.ID, "attempt", d.Attempts+1, "error", line(failure.Error(), maxReason))
+		return
+	}
+	f.p.Log.InfoContext(ctx, "people told", "function", f.p.Part, "delivery", d.ID, "attempt", d.Attempts+1)
 }
 
 // afterBeginning is when to try again, because people are to hear of an alarm's beginning before they hear of its end.

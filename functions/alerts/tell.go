@@ -23,6 +23,8 @@ type delivery struct {
 	Body    []byte    `bson:"body,omitempty"`    // of a webhook
 	Created time.Time `bson:"created"`
 
+	Trace string `bson:"trace,omitempty"` // of the alarm
+
 	// Lease names the attempt that is under way until Next; "" if none is.
 	Lease string `bson:"lease,omitempty"`
 }
@@ -87,7 +89,7 @@ func routesFor(a alarm) []string {
 // refused keeps nobody else from being told.
 func (f *function) deliveriesFor(a *alarm, r *route, raised bool) (out []delivery) {
 	now := f.p.Time()
-	d := delivery{Owner: r.Owner, Created: now, Delivery: api.Delivery{Alarm: a.ID, Route: r.ID, Raised: raised, State: pending, Next: now}}
+	d := delivery{Owner: r.Owner, Trace: a.Trace, Created: now, Delivery: api.Delivery{Alarm: a.ID, Route: r.ID, Raised: raised, State: pending, Next: now}}
 	if r.Webhook != "" {
 		d.ID = deliveryID(a.ID, raised, r.ID, 0)
 		body, err := json.Marshal(api.Notice{Delivery: d.ID, Raised: raised, Alarm: a.Alarm})

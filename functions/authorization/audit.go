@@ -16,12 +16,13 @@ import (
 func (a *authorization) events(ctx context.Context, events []event.Event) error {
 	var records []access.Record
 	for _, e := range events {
+		ctx := e.Context(ctx)
 		switch e.Topic {
 		case event.Audit:
 			var r access.Record
 			if err := e.Decode(&r); err != nil || r.ID == "" {
 				// It will not get better: having it delivered again would hold all others up.
-				a.p.Log.Error("audit record not readable", "event", e.ID, "error", err)
+				a.p.Log.ErrorContext(ctx, "audit record not readable", "event", e.ID, "error", err)
 				continue
 			}
 			r.At = r.At.UTC()

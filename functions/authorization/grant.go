@@ -162,7 +162,7 @@ func (a *authorization) flush(ctx context.Context, g access.Grant) {
 		err = a.purge(ctx, g.ID)
 	}
 	if err != nil {
-		a.p.Log.Warn("grant not announced yet", "grant", g.ID, "error", err)
+		a.p.Log.WarnContext(ctx, "grant not announced yet", "grant", g.ID, "error", err)
 	}
 }
 

@@ -107,7 +107,7 @@ func newRef(id twin.ID) device.Ref {
 // flush publishes what is in the outbox; what cannot be is left to the sweep.
 func (c *credentials) flush(ctx context.Context, v certificate) {
 	if err := c.outbox.Flush(ctx, v); err != nil {
-		c.p.Log.Warn("event not published yet", "twin", v.Twin, "error", err)
+		c.p.Log.WarnContext(ctx, "event not published yet", "twin", v.Twin, "error", err)
 	}
 }
 

@@ -67,7 +67,7 @@ func (c *credentials) createClaim(ctx context.Context, call *faas.Call, in api.N
 	}
 	// The token is in this answer and nowhere else, so the answer is given even if the gateways hear of it only by a sweep.
 	if err := c.tell(ctx, v); err != nil {
-		c.p.Log.Warn("claim not admitted yet", "claim", v.ID, "error", err)
+		c.p.Log.WarnContext(ctx, "claim not admitted yet", "claim", v.ID, "error", err)
 	}
 	return faas.Created("/claims/"+v.ID, api.ClaimFile{Claim: v.Claim, Token: token, Gateway: c.p.Provisioning, CA: string(c.ca.PEM())}), nil
 }

@@ -83,6 +83,7 @@ func (c *credentials) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out
 // same id keeps what it has. The certificate is read before the twin is looked for, so one of a newer twin is not taken.
 func (c *credentials) events(ctx context.Context, events []event.Event) error {
 	for _, e := range events {
+		ctx := e.Context(ctx)
 		var d api.TwinChanged
 		if e.Topic != event.TwinDeleted || e.Decode(&d) != nil {
 			continue

@@ -27,6 +27,7 @@ func (v *place) applied() {
 // events takes what gateways write back, and takes away the places of twins that were deleted.
 func (g *gateways) events(ctx context.Context, events []event.Event) error {
 	for _, e := range events {
+		ctx := e.Context(ctx)
 		var err error
 		switch e.Topic {
 		case event.GatewayApplied:

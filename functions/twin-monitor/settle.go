@@ -19,7 +19,7 @@ func (f *function) follow(ctx context.Context, rec record) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
 	if _, err := f.settle(ctx, rec); err != nil {
-		f.p.Log.Warn("twins do not know of a rule's change yet", "rule", rec.ID, "error", err)
+		f.p.Log.WarnContext(ctx, "twins do not know of a rule's change yet", "rule", rec.ID, "error", err)
 	}
 }
 
@@ -133,12 +133,13 @@ func (f *function) settled(ctx context.Context, rec record) error {
 // events removes the rules of twins that are gone.
 func (f *function) events(ctx context.Context, events []event.Event) error {
 	for _, e := range events {
+		ctx := e.Context(ctx)
 		if e.Topic != event.TwinDeleted {
 			continue
 		}
 		var gone api.TwinChanged
 		if err := e.Decode(&gone); err != nil {
-			f.p.Log.Warn("event cannot be read", "event", e.ID, "topic", e.Topic, "error", err)
+			f.p.Log.WarnContext(ctx, "event cannot be read", "event", e.ID, "topic", e.Topic, "error", err)
 			continue
 		}
 		// A twin of that id may be there again: its rules are its own.

@@ -11,6 +11,7 @@ import (
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/trace"
 )
 
 // maxHops bounds how far one call takes a run; the schedule takes it on.
@@ -56,7 +57,7 @@ func (f *function) advance(ctx context.Context, id string) (provision.Run, error
 		return r, err
 	}
 	if err := f.outbox.Flush(ctx, r); err != nil {
-		f.p.Log.Warn("steps not published yet", "run", id, "error", err)
+		f.p.Log.WarnContext(ctx, "steps not published yet", "run", id, "error", err)
 	}
 	return r, nil
 }
@@ -67,7 +68,7 @@ func (f *function) goOn(ctx context.Context, id string) (provision.Run, error) {
 	r, err := f.advance(ctx, id)
 	if err == nil && r.Outcome == provision.Rejected {
 		if err := f.send(ctx, &r, answer(&r)); err != nil {
-			f.p.Log.Info("rejection not brought to the device", "run", id, "error", err)
+			f.p.Log.InfoContext(ctx, "rejection not brought to the device", "run", id, "error", err)
 		}
 	}
 	return r, err
@@ -80,20 +81,22 @@ func (f *function) change(ctx context.Context, id string, do func(r *provision.R
 		if err := do(r, now); err != nil {
 			return err
 		}
-		return f.tellOf(r, now)
+		return f.tellOf(ctx, r, now)
 	})
 }
 
 // tellOf puts what was logged into the run's outbox.
-func (f *function) tellOf(r *provision.Run, now time.Time) error {
+func (f *function) tellOf(ctx context.Context, r *provision.Run, now time.Time) error {
 	if len(r.Fresh()) == 0 {
 		return nil
 	}
 	if r.Outbox.Full() {
 		return fmt.Errorf("%w: too many steps of run %s are still to be published", api.ErrUnavailable, r.ID)
 	}
+	r.Mark(trace.Of(ctx))
 	r.Outbox.Add(r.ID, event.ProvisionStep, r.ID, now, api.ProvisionStep{Run: r.ID, Type: r.Type, Twin: r.Twin, Owner: r.Owner,
 		Serial: r.Request.Serial, Outcome: r.Outcome, Steps: r.Fresh()})
+	r.Outbox.Mark(trace.Of(ctx))
 	return nil
 }
 

@@ -25,7 +25,7 @@ func (f *function) keep(ctx context.Context, in api.ProvisionRequest, why string
 		Request: api.ProvisionRequest{Gateway: in.Gateway, Client: in.Client, Claim: in.Claim, Type: twin.TypeID(short(string(in.Type))),
 			Serial: short(in.Serial), MAC: short(in.MAC), Model: short(in.Model)}}
 	if err := f.rejections.PutMany(ctx, []api.Rejection{r}); err != nil {
-		f.p.Log.Error("rejection not kept", "gateway", in.Gateway, "claim", in.Claim, "reason", why, "error", err)
+		f.p.Log.ErrorContext(ctx, "rejection not kept", "gateway", in.Gateway, "claim", in.Claim, "reason", why, "error", err)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/castor-iot/castor/shared/pki"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -145,10 +146,11 @@ func (f *function) begin(ctx context.Context, id twin.TypeID, run string, req pr
 		}
 		now := f.p.Time()
 		r.Type, r.Model, r.Request, r.Owner, r.Location = id, model, req, claim.Owner, claim.Location
+		r.Trace = trace.Of(ctx)
 		r.Begin(now)
 		r.Log(provision.Step{At: now, State: r.State, Actor: "device", Outcome: "done", Reason: fmt.Sprintf(
 			"asked with claim %s from client %s at gateway %s; model %s, version %d", req.Claim, req.Client, req.Gateway, model.ID, model.Version)})
-		return f.tellOf(r, now)
+		return f.tellOf(ctx, r, now)
 	})
 }
 

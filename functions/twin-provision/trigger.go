@@ -29,6 +29,7 @@ func (f *function) confirm(ctx context.Context, c *faas.Call, in api.Confirmatio
 // events takes what gateways have written back, and ends the runs of twins that were deleted.
 func (f *function) events(ctx context.Context, events []event.Event) error {
 	return each(events, func(e event.Event) error {
+		ctx := e.Context(ctx)
 		switch e.Topic {
 		case event.GatewayApplied:
 			var d api.GatewayApplied
@@ -70,7 +71,7 @@ func (f *function) trigger(ctx context.Context, ref, gateway string, t provision
 	}
 	// The trigger is stored: should this fail, the schedule takes the run on.
 	if _, err := f.goOn(ctx, id); err != nil {
-		f.p.Log.Warn("run not taken on yet", "run", id, "error", err)
+		f.p.Log.WarnContext(ctx, "run not taken on yet", "run", id, "error", err)
 	}
 	return nil
 }
@@ -100,7 +101,7 @@ func (f *function) twinDeleted(ctx context.Context, d api.TwinChanged) error {
 			return err
 		}
 		if _, err := f.goOn(ctx, old.ID); err != nil {
-			f.p.Log.Warn("run not taken on yet", "run", old.ID, "error", err)
+			f.p.Log.WarnContext(ctx, "run not taken on yet", "run", old.ID, "error", err)
 		}
 	}
 	return nil

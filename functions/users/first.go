@@ -25,7 +25,7 @@ func (u *users) firstAdministrator(ctx context.Context) error {
 	}
 	password, err := u.p.Secrets(platform.SecretAdmin)
 	if errors.Is(err, platform.ErrNoSecret) {
-		u.p.Log.Warn("there are no users and no first password", "secret", platform.SecretAdmin)
+		u.p.Log.WarnContext(ctx, "there are no users and no first password", "secret", platform.SecretAdmin)
 		return nil
 	}
 	if err != nil {

@@ -69,7 +69,7 @@ func (u *users) change(ctx context.Context, id string, change func(*user) error)
 		return nil
 	})
 	if undo != nil {
-		u.p.Log.Warn("mark of a leaving maintainer not removed; it ends by itself", "user", id, "error", undo)
+		u.p.Log.WarnContext(ctx, "mark of a leaving maintainer not removed; it ends by itself", "user", id, "error", undo)
 	}
 	if errors.Is(err, errMarkFirst) {
 		err = fmt.Errorf("%w: it took too long; try again", api.ErrUnavailable)

@@ -35,6 +35,9 @@ type Alarm struct {
 	ClearedAt      time.Time `json:"clearedAt,omitzero" bson:"clearedAt,omitempty"`
 
 	Updated time.Time `json:"updated" bson:"updated"`
+
+	// Trace is that of the call that raised the alarm: of the device's message, where one did.
+	Trace string `json:"trace,omitempty" bson:"trace,omitempty"`
 }
 
 // Acknowledge takes an alarm on.

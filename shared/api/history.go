@@ -24,6 +24,9 @@ type Record struct {
 	Order    twin.Order         `json:"order" bson:"o"`
 	Flag     twin.Flag          `json:"flag,omitempty" bson:"f,omitempty"`
 	Samples  []telemetry.Sample `json:"samples" bson:"d"`
+
+	// Trace is that of the call which brought the message: it finds the message's way in the logs of all processes.
+	Trace string `json:"trace,omitempty" bson:"tr,omitempty"`
 }
 
 // RecordKey is where the ids of a twin's records of a time begin; keys sort as times do, for all times from 1970 to 33658.

@@ -25,6 +25,7 @@ type ParkedMessage struct {
 	Order    twin.Order     `json:"order" bson:"order"`
 	Gateway  string         `json:"gateway,omitempty" bson:"gateway,omitempty"`
 	Received time.Time      `json:"received" bson:"received"`
+	Trace    string         `json:"trace,omitempty" bson:"trace,omitempty"` // of the call that brought it
 }
 
 // Ingest hands a batch over; the answer has one outcome per message.

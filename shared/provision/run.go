@@ -63,6 +63,9 @@ type Run struct {
 	Created time.Time    `json:"created" bson:"created"`
 	Updated time.Time    `json:"updated" bson:"updated"`
 
+	// Trace is that of the request that began the round.
+	Trace string `json:"trace,omitempty" bson:"trace,omitempty"`
+
 	fresh []Step
 }
 
@@ -105,6 +108,7 @@ type Step struct {
 	Actor   string    `json:"actor" bson:"actor"`     // "device", "platform:twin-provision", "gateway:op-1", "user:ada", "timer"
 	Outcome string    `json:"outcome" bson:"outcome"` // done, waiting, refused, failed, ended; ignored = somebody else's attempt on the run
 	Reason  string    `json:"reason,omitempty" bson:"reason,omitempty"`
+	Trace   string    `json:"trace,omitempty" bson:"trace,omitempty"` // of the call in which it was taken
 }
 
 // MaxSteps bounds a run's log; beyond it the oldest steps are forgotten.
@@ -123,6 +127,17 @@ func (r *Run) Log(s Step) {
 		r.Steps = slices.Delete(r.Steps, 0, n)
 	}
 	r.Updated = s.At
+}
+
+// Mark gives the steps logged since the run was read their trace.
+func (r *Run) Mark(trace string) {
+	for i := range r.fresh {
+		r.fresh[i].Trace = trace
+	}
+	n := min(len(r.fresh), len(r.Steps))
+	for i := len(r.Steps) - n; i < len(r.Steps); i++ {
+		r.Steps[i].Trace = trace
+	}
 }
 
 // Fresh are the steps logged since the run was read, which are still to be told of.
