@@ -42,6 +42,27 @@ func NewCA(now time.Time) (cert, key []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	kb, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		return nil, nil, err
+	}
+	key = encode("PRIVATE KEY", kb)
+	cert, err = CertifyCA(now, key)
+	return cert, key, err
+}
+
+// CertifyCA makes the certificate of a CA whose key is there, as NewCA made it: for one whose making was interrupted. It
+// returns twin.ErrInvalid if the key is none.
+func CertifyCA(now time.Time, key []byte) (cert []byte, err error) {
+	block, _ := pem.Decode(key)
+	if block == nil {
+		return nil, fmt.Errorf("%w: the CA's key is not PEM", twin.ErrInvalid)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	k, ok := parsed.(*ecdsa.PrivateKey)
+	if err != nil || !ok {
+		return nil, fmt.Errorf("%w: the CA's key is not one that the platform made", twin.ErrInvalid)
+	}
 	t := &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: "Castor platform CA", Organization: []string{"Castor"}},
 		NotBefore: now.Add(-backdate), NotAfter: now.Add(caLife), IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
@@ -49,13 +70,9 @@ func NewCA(now time.Time) (cert, key []byte, err error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, t, t, k.Public(), k)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	kb, err := x509.MarshalPKCS8PrivateKey(k)
-	if err != nil {
-		return nil, nil, err
-	}
-	return encode("CERTIFICATE", der), encode("PRIVATE KEY", kb), nil
+	return encode("CERTIFICATE", der), nil
 }
 
 // LoadCA reads what NewCA made. It returns twin.ErrInvalid if the two do not belong together or are damaged.

@@ -6,23 +6,31 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 
 	"github.com/castor-iot/castor/shared/artifact"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/store/mongo"
 )
 
-// Settings that Open reads from the environment:
+// SecretsDir is where secrets are if CASTOR_SECRETS does not say otherwise: where OpenFaaS mounts them.
+const SecretsDir = "/var/openfaas/secrets"
+
+// Open opens what a part in a process of its own stands on. Its errors name the setting or the secret and what to do. It tries
+// once: Lazy tries again. Settings that it reads from the environment:
 //
-//	CASTOR_MONGO_URL     mongodb://… (required)
-//	CASTOR_NATS_URL      nats://… (required)
-//	CASTOR_NATS_CREDS    file with the NATS credentials; none if not set
-//	CASTOR_S3_ENDPOINT   host:port of the object store; none if not set
-//	CASTOR_S3_BUCKET     "castor" if not set; its keys are secrets castor-s3-access and castor-s3-secret
-//	CASTOR_GATEWAY_URL   the user gateway (required)
+//	CASTOR_GATEWAY_URL   the user gateway: http://gateway:8080 (required)
+//	CASTOR_MONGO_URL     mongodb://host:27017/castor; secret castor-mongo-url goes before it, and one of both is required. There
+//	                     is no embedded store here: processes cannot share one
+//	CASTOR_NATS_URL      nats://host:4222 (required); secret castor-nats-token is what it is entered with, if it is there
+//	CASTOR_NATS_CREDS    file with NATS credentials, instead of the token
+//	CASTOR_S3_ENDPOINT   host:port of the object store; none if not set. Secrets castor-s3-access and castor-s3-secret are its keys
+//	CASTOR_S3_BUCKET     "castor" if not set
+//	CASTOR_S3_TLS        "true" if the object store is reached by HTTPS; plain HTTP if not set or "false"
 //	CASTOR_PROVISIONING  what claims tell devices to dial: tls://host:8884
-//	CASTOR_SECRETS       folder of secrets; /var/openfaas/secrets if not set
-//	CASTOR_SMTP_URL, CASTOR_SMTP_FROM
+//	CASTOR_SECRETS       folder of secrets; SecretsDir if not set
+//	CASTOR_SMTP_URL      smtp://user@host:587 or smtps://…; secret castor-smtp is the password
+//	CASTOR_SMTP_FROM     sender of e-mail
 //	CASTOR_WEBHOOKS      "private" lets webhooks go to private addresses
 func Open(ctx context.Context, env func(string) string) (Base, error) {
 	get := func(name, otherwise string) string {
@@ -31,42 +39,82 @@ func Open(ctx context.Context, env func(string) string) (Base, error) {
 		}
 		return otherwise
 	}
-	for _, name := range []string{"CASTOR_MONGO_URL", "CASTOR_NATS_URL", "CASTOR_GATEWAY_URL"} {
-		if env(name) == "" {
-			return Base{}, fmt.Errorf("%s is not set", name)
+	for _, s := range []struct{ name, like string }{{"CASTOR_NATS_URL", "nats://nats:4222"}, {"CASTOR_GATEWAY_URL", "http://gateway:8080"}} {
+		if env(s.name) == "" {
+			return Base{}, fmt.Errorf("%s is not set: set it in the environment of this process, like %s", s.name, s.like)
 		}
+	}
+	s3TLS, err := strconv.ParseBool(get("CASTOR_S3_TLS", "false"))
+	if err != nil {
+		return Base{}, errors.New("CASTOR_S3_TLS must be true or false")
 	}
 	b := Base{
 		Gateway: env("CASTOR_GATEWAY_URL"), Provisioning: env("CASTOR_PROVISIONING"),
-		Secrets: SecretFiles(get("CASTOR_SECRETS", "/var/openfaas/secrets")),
+		Secrets: SecretFiles(get("CASTOR_SECRETS", SecretsDir)),
 		Mail:    Mail{URL: env("CASTOR_SMTP_URL"), From: env("CASTOR_SMTP_FROM")},
 		Log:     slog.New(slog.NewJSONHandler(os.Stderr, nil)), AllowPrivateWebhooks: env("CASTOR_WEBHOOKS") == "private",
 	}
-	var err error
-	if b.DB, err = mongo.Open(ctx, env("CASTOR_MONGO_URL")); err != nil {
-		return b, err
+	at, err := mongoURL(env, b.Secrets)
+	if err != nil {
+		return Base{}, err
 	}
-	opts := []bus.Option{bus.Logger(b.Log)}
-	if f := env("CASTOR_NATS_CREDS"); f != "" {
-		opts = append(opts, bus.Credentials(f))
+	opts, err := BusOptions(env, b.Secrets)
+	if err != nil {
+		return Base{}, err
 	}
-	if b.Bus, err = bus.Connect(ctx, env("CASTOR_NATS_URL"), opts...); err != nil {
-		return b, errors.Join(err, b.DB.Close())
+	if b.DB, err = mongo.Open(ctx, at); err != nil {
+		return Base{}, err
+	}
+	if b.Bus, err = bus.Connect(ctx, env("CASTOR_NATS_URL"), append(opts, bus.Logger(b.Log))...); err != nil {
+		return Base{}, errors.Join(err, b.DB.Close())
 	}
 	if endpoint := env("CASTOR_S3_ENDPOINT"); endpoint != "" {
-		if err = b.openObjects(ctx, endpoint, get("CASTOR_S3_BUCKET", "castor"), env("CASTOR_S3_TLS") != ""); err != nil {
-			return b, errors.Join(err, b.Bus.Close(), b.DB.Close())
+		if err = b.openObjects(ctx, endpoint, get("CASTOR_S3_BUCKET", "castor"), s3TLS); err != nil {
+			return Base{}, errors.Join(err, b.Bus.Close(), b.DB.Close())
 		}
 	}
 	return b, nil
 }
 
+// mongoURL is where MongoDB is: the secret's, which may have a password, before the environment's.
+func mongoURL(env func(string) string, secrets Secrets) (string, error) {
+	at, err := secrets(SecretMongoURL)
+	switch {
+	case err == nil:
+		return string(at), nil
+	case env("CASTOR_MONGO_URL") != "" && errors.Is(err, os.ErrNotExist):
+		return env("CASTOR_MONGO_URL"), nil
+	case errors.Is(err, os.ErrNotExist):
+		return "", fmt.Errorf("where MongoDB is: neither CASTOR_MONGO_URL is set nor is there a secret: %w", err)
+	}
+	return "", err
+}
+
+// BusOptions are how the bus is entered: by the credentials file that CASTOR_NATS_CREDS names, else by secret castor-nats-token,
+// else by nothing. A token that is there and cannot be used is an error.
+func BusOptions(env func(string) string, secrets Secrets) ([]bus.Option, error) {
+	if f := env("CASTOR_NATS_CREDS"); f != "" {
+		if _, err := os.Stat(f); err != nil {
+			return nil, fmt.Errorf("CASTOR_NATS_CREDS: %w", err)
+		}
+		return []bus.Option{bus.Credentials(f)}, nil
+	}
+	token, err := secrets(SecretNATSToken)
+	switch {
+	case err == nil:
+		return []bus.Option{bus.Token(string(token))}, nil
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil
+	}
+	return nil, err
+}
+
 func (b *Base) openObjects(ctx context.Context, endpoint, bucket string, tls bool) error {
-	access, err := b.Secrets("castor-s3-access")
+	access, err := b.Secrets(SecretS3Access)
 	if err != nil {
 		return err
 	}
-	secret, err := b.Secrets("castor-s3-secret")
+	secret, err := b.Secrets(SecretS3Secret)
 	if err != nil {
 		return err
 	}

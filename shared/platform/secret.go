@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -27,6 +28,11 @@ const (
 	SecretCAKey  = "castor-ca-key" // PEM: function credentials, and who starts gateways
 	SecretSMTP   = "castor-smtp"   // password for sending mail; may be missing
 	SecretAdmin  = "castor-admin"  // the first administrator's password, read once while there are no users
+
+	SecretMongoURL  = "castor-mongo-url"  // MongoDB's whole URL, with the password
+	SecretNATSToken = "castor-nats-token" // what the bus is entered with
+	SecretS3Access  = "castor-s3-access"  // key id of the object store
+	SecretS3Secret  = "castor-s3-secret"  // and its secret
 )
 
 // ErrNoSecret tells that there is no secret of that name.
@@ -59,22 +65,40 @@ func DerivePart(parts []byte, part, gateway string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
-// SecretFiles reads secrets from the files of a folder; white space at their ends does not count.
+// maxSecret bounds a secret's file, in bytes.
+const maxSecret = 1 << 20
+
+// SecretFiles reads secrets from the files of a folder; white space at their ends does not count. They are read at every call, so
+// that a new one counts at once. Errors name the file and what to do; for one that is missing or empty they are ErrNoSecret.
 func SecretFiles(dir string) Secrets {
 	return func(name string) ([]byte, error) {
-		b, err := os.ReadFile(filepath.Join(dir, filepath.Base(name)))
+		path := filepath.Join(dir, filepath.Base(name))
+		f, err := os.Open(path)
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("%w: %s in %s", ErrNoSecret, name, dir)
+			return nil, missing{fmt.Errorf("%w: %s is not in %s: castor init makes it; give it to this process, or name the right folder by CASTOR_SECRETS", ErrNoSecret, filepath.Base(name), dir)}
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrNoSecret, name, err)
+			return nil, fmt.Errorf("secret %s cannot be read: %w: make it readable for the user of this process", filepath.Base(name), err)
 		}
-		if b = bytes.TrimSpace(b); len(b) == 0 {
-			return nil, fmt.Errorf("%w: %s in %s is empty", ErrNoSecret, name, dir)
+		defer f.Close()
+		b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+		switch b = bytes.TrimSpace(b); {
+		case err != nil:
+			return nil, fmt.Errorf("secret %s cannot be read: %w", filepath.Base(name), err)
+		case len(b) > maxSecret:
+			return nil, fmt.Errorf("secret %s has more than 1 MiB: %s is another file", filepath.Base(name), path)
+		case len(b) == 0:
+			return nil, fmt.Errorf("%w: %s is empty: put it back from your backup, or take the file away and let castor init make it", ErrNoSecret, path)
 		}
 		return b, nil
 	}
 }
+
+// missing is an ErrNoSecret where there is no file; an empty file is not meant to be none.
+type missing struct{ error }
+
+func (missing) Is(target error) bool { return target == os.ErrNotExist }
+func (m missing) Unwrap() error      { return m.error }
 
 // Seal encrypts a secret that must be kept (AES-256-GCM under SecretSeal). what names the place; it is bound into it: a value moved to another
 // place does not open.

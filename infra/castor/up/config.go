@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/castor-iot/castor/infra/castor/secrets"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -132,6 +133,9 @@ func (c *Config) complete() error {
 	}
 	if len(c.Hosts) == 0 {
 		c.Hosts = []string{"127.0.0.1", "localhost"}
+	}
+	if err := secrets.CheckHosts(c.Hosts); err != nil {
+		return fmt.Errorf("hosts: %w", err)
 	}
 	if (c.Certificate == "") != (c.Key == "") {
 		return errors.New("certificate and key go together: give both files, or use --tls for a certificate by the platform's CA")

@@ -1,8 +1,6 @@
 package up
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -10,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/castor-iot/castor/shared/pki"
+	"github.com/castor-iot/castor/infra/castor/secrets"
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/gofrs/flock"
 )
@@ -64,77 +62,16 @@ func (d *dataDir) sub(name ...string) string {
 	return filepath.Join(append([]string{d.path}, name...)...)
 }
 
-// makeSecrets makes what a new platform needs: keys, the CA and the first administrator's password. What is there stays, so
-// that a first start that was interrupted goes on. The CA's two files belong together: one alone is an error, not a new CA.
+// makeSecrets makes what a new platform needs (see secrets.Dir.Platform).
 func (d *dataDir) makeSecrets(now time.Time) error {
-	random := func(n int) []byte {
-		b := make([]byte, n)
-		rand.Read(b) // never fails since Go 1.24
-		return []byte(base64.RawURLEncoding.EncodeToString(b))
-	}
 	if d.new {
 		// The bus is started when all secrets are there: it has data, so this is not a platform's first start.
 		if _, err := os.Stat(d.sub("nats")); err == nil {
 			return fmt.Errorf("secret %s is missing in %s, of a platform that is not new: put it back from your backup", platform.SecretParts, d.sub(keysDir))
 		}
 	}
-	haveCert, haveKey := d.has(platform.SecretCACert), d.has(platform.SecretCAKey)
-	switch {
-	case haveCert && haveKey:
-	case !d.new && haveCert != haveKey:
-		return fmt.Errorf("%s has only one of %s and %s: put the other back from your backup", d.sub(keysDir), platform.SecretCACert, platform.SecretCAKey)
-	default:
-		cert, key, err := pki.NewCA(now)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(d.write(platform.SecretCACert, cert), d.write(platform.SecretCAKey, key)); err != nil {
-			return err
-		}
-	}
-	if d.new {
-		if err := errors.Join(d.write(platform.SecretAdmin, random(15)), d.write(platform.SecretSeal, random(32))); err != nil {
-			return err
-		}
-		// Written last: its being there says that all are.
-		return d.write(platform.SecretParts, random(32))
-	}
-	for _, name := range []string{platform.SecretSeal, platform.SecretParts} {
-		if !d.has(name) {
-			return fmt.Errorf("secret %s is missing in %s: put it back from your backup", name, d.sub(keysDir))
-		}
-	}
-	return nil
-}
-
-func (d *dataDir) has(secret string) bool {
-	_, err := os.Stat(d.sub(keysDir, secret))
-	return err == nil
-}
-
-// write puts a secret into its file, whole or not at all.
-func (d *dataDir) write(secret string, value []byte) error {
-	return writeFile(d.sub(keysDir, secret), value)
-}
-
-func writeFile(path string, value []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(value)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	_, err := secrets.Dir(d.sub(keysDir)).Platform(now)
+	return err
 }
 
 // secrets reads keys and secrets, and derives the secrets of parts: they need no file where all parts are in one process.

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/castor-iot/castor/agent"
 	"github.com/castor-iot/castor/agent/host"
+	"github.com/castor-iot/castor/infra/castor/secrets"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/monitor"
@@ -93,8 +95,7 @@ func describe(p agent.Progress) string {
 	return string(p.Phase) + ": " + p.Detail
 }
 
-// prepare makes, as the first administrator would, what this machine's claim stands on. Each step may have been done by a
-// start that was interrupted.
+// prepare makes, as the first administrator, what this machine's claim stands on, and writes the claim file.
 func (c *Castor) prepare(ctx context.Context, claimFile string, who device.Identity) error {
 	anyone := &api.Client{URL: c.base.Gateway, HTTP: c.base.HTTP}
 	token, err := anyone.Login(ctx, api.Login{Name: "admin", Password: c.Password})
@@ -102,35 +103,7 @@ func (c *Castor) prepare(ctx context.Context, claimFile string, who device.Ident
 		return fmt.Errorf("the first administrator: %w", err)
 	}
 	admin := &api.Client{URL: c.base.Gateway, HTTP: c.base.HTTP, Authorize: func(context.Context, string) (string, error) { return "Bearer " + token.Access, nil }}
-	made := func(err error) error {
-		if errors.Is(err, api.ErrExists) {
-			return nil
-		}
-		return err
-	}
-	_, err = admin.CreateGroup(ctx, api.Group{ID: hostGroup, Name: "Operators of this platform"})
-	if err = made(err); err != nil {
-		return err
-	}
-	if _, err = admin.PutTemplate(ctx, hostConfiguration(c.config.Interval)); err != nil {
-		return err
-	}
-	_, err = admin.CreateTwin(ctx, hostTwinType())
-	if err = made(err); err != nil {
-		return err
-	}
-	for _, r := range hostRules() {
-		_, err = admin.CreateRule(ctx, r)
-		if err = made(err); err != nil {
-			return err
-		}
-	}
-	_, err = admin.CreateIdentity(ctx, who)
-	if err = made(err); err != nil {
-		return err
-	}
-	claim, err := admin.CreateClaim(ctx, api.NewClaim{Type: hostType, Owner: hostGroup, Serials: who.Serial,
-		Location: &twin.Location{Region: c.config.Region, Site: "this machine"}})
+	claim, err := ClaimHost(ctx, admin, who, c.config.Interval, c.config.Region)
 	if err != nil {
 		return err
 	}
@@ -141,7 +114,42 @@ func (c *Castor) prepare(ctx context.Context, claimFile string, who device.Ident
 	if err := os.MkdirAll(c.dir.sub("agent"), 0o700); err != nil {
 		return err
 	}
-	return writeFile(claimFile, b)
+	return secrets.Dir(filepath.Dir(claimFile)).Replace(filepath.Base(claimFile), b)
+}
+
+// ClaimHost makes what a computer that runs castor-agent comes in with: type host with its rules and configuration, the
+// group operators, the computer's identity, and a claim for it. What is there already stays as it is.
+func ClaimHost(ctx context.Context, admin *api.Client, who device.Identity, interval time.Duration, region string) (api.ClaimFile, error) {
+	var claim api.ClaimFile
+	made := func(err error) error {
+		if errors.Is(err, api.ErrExists) {
+			return nil
+		}
+		return err
+	}
+	_, err := admin.CreateGroup(ctx, api.Group{ID: hostGroup, Name: "Operators of this platform"})
+	if err = made(err); err != nil {
+		return claim, err
+	}
+	if _, err = admin.PutTemplate(ctx, hostConfiguration(interval)); err != nil {
+		return claim, err
+	}
+	_, err = admin.CreateTwin(ctx, hostTwinType())
+	if err = made(err); err != nil {
+		return claim, err
+	}
+	for _, r := range hostRules() {
+		_, err = admin.CreateRule(ctx, r)
+		if err = made(err); err != nil {
+			return claim, err
+		}
+	}
+	_, err = admin.CreateIdentity(ctx, who)
+	if err = made(err); err != nil {
+		return claim, err
+	}
+	return admin.CreateClaim(ctx, api.NewClaim{Type: hostType, Owner: hostGroup, Serials: who.Serial,
+		Location: &twin.Location{Region: region, Site: "this machine"}})
 }
 
 // Shown tells that the first administrator's password has been shown. Its file is removed: from now on only its hash is kept.
