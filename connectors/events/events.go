@@ -80,6 +80,7 @@ type Connector struct {
 	gateway  *http.Client
 	callback *http.Client
 	count    counters
+	listed   atomic.Bool
 }
 
 // New returns a connector that does nothing before Run.
@@ -131,6 +132,14 @@ func (c *Connector) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
+// Ready returns nil once the functions have been listed.
+func (c *Connector) Ready() error {
+	if !c.listed.Load() {
+		return fmt.Errorf("the functions behind %s are not listed yet", c.Gateway)
+	}
+	return nil
+}
+
 // Stats returns the counts so far.
 func (c *Connector) Stats() Stats {
 	n := &c.count
@@ -166,6 +175,7 @@ func (c *Connector) follow(ctx context.Context, ticks *bus.Bucket) error {
 			}
 		default:
 			c.apply(ctx, ticks, running, c.wishes(functions))
+			c.listed.Store(true)
 			wait = c.advertise(ctx, functions, wait)
 		}
 		failed = err != nil

@@ -188,10 +188,3 @@ func (a *admissions) forget(client string) bool {
 	a.dirty = a.dirty || had
 	return had
 }
-
-// seenAny tells whether the bucket ever held anything.
-func (a *admissions) seenAny() bool {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	return a.seen > 0
-}

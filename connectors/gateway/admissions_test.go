@@ -83,8 +83,8 @@ func TestOnlyAnotherCredentialCuts(t *testing.T) {
 	}
 }
 
-// A bucket that has lost everything is no reason to cut off a fleet; one that has lost some is.
-func TestAnEmptyBucketRemovesNobody(t *testing.T) {
+// A bucket that was lost, and is filled again, is no reason to cut off a fleet; what a full one has no trace of is.
+func TestABucketRemovesNobodyBeforeItIsFull(t *testing.T) {
 	w := linktest.NewWorld(t)
 	g, err := New(Config{
 		ID: "g", Phase: Operational, Addr: "127.0.0.1:0", TLS: w.CA.Server(t, true), Dir: w.Dir, Bus: w.Bus, Handler: nobody{}, Log: linktest.Quiet,
@@ -99,18 +99,21 @@ func TestAnEmptyBucketRemovesNobody(t *testing.T) {
 		return bus.Entry{Key: api.AdmissionKey(client), Value: []byte(value), Revision: revision}
 	}
 	watch := func(entries ...bus.Entry) {
-		w := watcher{g: g, changed: make(chan struct{}, 1), told: make(map[string]bool)}
-		for _, e := range append(entries, bus.Entry{Ready: true}) {
+		w := watcher{g: g, told: make(map[string]bool)}
+		for _, e := range append([]bus.Entry{{Anew: true}}, entries...) {
 			w.apply(e)
 		}
+		w.apply(bus.Entry{Ready: true})
 	}
 	knows := func(client string) bool { _, ok := g.admitted.get(client); return ok }
-	watch(entry("p-1", 1), entry("p-2", 2))
+	filled := func(revision uint64) bus.Entry { return bus.Entry{Key: api.FilledKey, Revision: revision} }
+	watch(entry("p-1", 1), entry("p-2", 2), filled(3))
 	watch()
-	if !knows("p-1") || !knows("p-2") {
-		t.Error("an empty bucket removed known clients")
-	}
 	watch(entry("p-2", 1))
+	if !knows("p-1") || !knows("p-2") {
+		t.Error("a bucket that is not full yet removed known clients")
+	}
+	watch(entry("p-2", 1), filled(2))
 	if knows("p-1") || !knows("p-2") {
 		t.Error("a client the bucket has no trace of is still let in, or another is not")
 	}

@@ -18,10 +18,9 @@ import (
 // configure is the configurator (paper 4.10): it applies what the gateway's bucket says until ctx ends, and tells the
 // platform what it has applied.
 func (g *Gateway) configure(ctx context.Context) {
-	changed := make(chan struct{}, 1)
-	w := watcher{g: g, changed: changed, told: make(map[string]bool)}
+	w := watcher{g: g, told: make(map[string]bool)}
 	var telling sync.WaitGroup
-	telling.Go(func() { g.tell(ctx, changed) })
+	telling.Go(func() { g.tell(ctx) })
 	defer func() {
 		telling.Wait()
 		if _, err := g.admitted.save(); err != nil { // what was removed in the last moment must stay out after a restart
@@ -31,6 +30,7 @@ func (g *Gateway) configure(ctx context.Context) {
 	for ctx.Err() == nil {
 		bucket, err := g.config.Bus.Bucket(ctx, api.BucketOf(g.config.ID))
 		if err == nil {
+			g.bucket.Store(bucket)
 			err = bucket.Watch(ctx, w.apply)
 		}
 		if err != nil && ctx.Err() == nil {
@@ -40,62 +40,98 @@ func (g *Gateway) configure(ctx context.Context) {
 	}
 }
 
+// lookUp applies what the bucket says of a client now, if the watcher has not come to it yet.
+func (g *Gateway) lookUp(client string) {
+	bucket := g.bucket.Load()
+	if bucket == nil || !segment.MatchString(client) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookFor)
+	defer cancel()
+	e, err := bucket.Get(ctx, api.AdmissionKey(client))
+	if err != nil || e.Revision <= g.position.Load() {
+		return
+	}
+	if in, err := g.readAdmission(client, e.Value); err == nil {
+		g.apply(client, e.Revision, in)
+	}
+}
+
+// lookFor bounds how long a client that is not known waits for the bucket's word.
+const lookFor = time.Second
+
+// apply takes over one change and has it told.
+func (g *Gateway) apply(client string, revision uint64, in *api.Admission) {
+	if g.admitted.apply(g.config.ID, client, revision, in) {
+		g.cut(client)
+	}
+	g.signal()
+}
+
+func (g *Gateway) signal() {
+	select {
+	case g.changed <- struct{}{}:
+	default:
+	}
+}
+
+// A watcher applies what the bucket tells. Clients that it does not tell of at all are removed once everything that belongs
+// into it is there: a bucket that was lost fills again by and by, which is no reason to cut off a fleet.
 type watcher struct {
-	g       *Gateway
-	changed chan<- struct{}
-	told    map[string]bool // clients the bucket has told of since it began to tell all
-	last    uint64
+	g      *Gateway
+	told   map[string]bool // clients the bucket has told of since it began to tell all
+	ready  bool            // it has told all it had when it began
+	filled bool            // function gateways has put in everything
 }
 
 func (w *watcher) apply(e bus.Entry) {
 	g := w.g
-	if e.Ready {
-		w.ready()
-		return
-	}
-	if e.Revision <= w.last {
-		w.told = make(map[string]bool) // it tells everything again
-	}
-	w.last = e.Revision
 	client, ok := strings.CutPrefix(e.Key, api.AdmissionKey(""))
-	if !ok {
-		return
+	switch {
+	case e.Anew:
+		w.told, w.ready, w.filled = make(map[string]bool), false, false
+		g.position.Store(0)
+		g.log.Warn("the gateway's bucket was lost, known clients are served on while it fills")
+	case e.Ready:
+		w.ready = true
+		w.complete()
+	case e.Key == api.FilledKey:
+		w.filled = !e.Deleted
+		w.complete()
+	case ok:
+		w.admission(client, e)
 	}
-	w.told[client] = true
-	var in *api.Admission
-	if !e.Deleted {
-		var err error
-		if in, err = g.readAdmission(client, e.Value); err != nil {
-			g.log.Error("admission is not valid, client is not let in", "client", client, "revision", e.Revision, "error", err)
-			if g.admitted.forget(client) {
-				g.cut(client)
-			}
-			return
-		}
-	}
-	if g.admitted.apply(g.config.ID, client, e.Revision, in) {
-		g.cut(client)
-	}
-	w.signal()
+	g.position.Store(max(g.position.Load(), e.Revision))
 }
 
-// ready is called when the bucket has told everything it has.
-func (w *watcher) ready() {
-	if len(w.told) == 0 && w.g.admitted.seenAny() {
-		w.g.log.Error("the gateway's bucket is empty though it was not, known clients are served on")
+func (w *watcher) admission(client string, e bus.Entry) {
+	g := w.g
+	w.told[client] = true
+	if e.Deleted {
+		g.apply(client, e.Revision, nil)
+		return
+	}
+	in, err := g.readAdmission(client, e.Value)
+	if err != nil {
+		g.log.Error("admission is not valid, client is not let in", "client", client, "revision", e.Revision, "error", err)
+		if g.admitted.forget(client) {
+			g.cut(client)
+		}
+		return
+	}
+	g.apply(client, e.Revision, in)
+}
+
+// complete removes the clients that the bucket has no trace of, when it is known to have everything.
+func (w *watcher) complete() {
+	if !w.ready || !w.filled {
 		return
 	}
 	for _, client := range w.g.admitted.retain(func(c string) bool { return w.told[c] }) {
 		w.g.cut(client)
 	}
-	w.signal()
-}
-
-func (w *watcher) signal() {
-	select {
-	case w.changed <- struct{}{}:
-	default:
-	}
+	w.g.told.Store(true)
+	w.g.signal()
 }
 
 func (g *Gateway) readAdmission(client string, value []byte) (*api.Admission, error) {
@@ -133,7 +169,7 @@ func (g *Gateway) cut(client string) {
 
 // tell keeps the file and the platform informed. Changes that come while it writes are written together. What is told is in
 // the file before, so that a restart does not forget it, and leaves the file after, so that it is not told for ever.
-func (g *Gateway) tell(ctx context.Context, changed <-chan struct{}) {
+func (g *Gateway) tell(ctx context.Context) {
 	delay := 100 * time.Millisecond
 	for {
 		untold, err := g.admitted.save()
@@ -153,7 +189,7 @@ func (g *Gateway) tell(ctx context.Context, changed <-chan struct{}) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-changed:
+		case <-g.changed:
 		}
 	}
 }

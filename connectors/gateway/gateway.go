@@ -126,7 +126,8 @@ func New(c Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway %s: %w", c.ID, err)
 	}
 	c.Limits = c.Limits.withDefaults(c.Phase)
-	g := &Gateway{config: c, replica: newReplica(), changed: make(chan struct{}, 1), log: c.Log.With("gateway", c.ID), now: c.Now, listener: c.Listener, guard: newGuard(c.Limits)}
+	g := &Gateway{config: c, replica: newReplica(), log: c.Log.With("gateway", c.ID), now: c.Now, listener: c.Listener,
+		guard: newGuard(c.Limits), changed: make(chan struct{}, 1)}
 	g.sessions = &sessions{byClient: make(map[string]*Session)}
 	var err error
 	if g.admitted, err = openAdmissions(filepath.Join(c.Dir, c.ID+".json"), g.log); err != nil {

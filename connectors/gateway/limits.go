@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,10 @@ type Limits struct {
 	AddressBurst int
 	FailureRate  float64
 	FailureBurst int
+
+	// Balancers are the addresses of TCP balancers in front, which hide the devices' own: a connection from there is one of
+	// many devices', so the limits by address do not count for it. Those of all connections do.
+	Balancers []netip.Prefix
 
 	Handshake    time.Duration // until TLS stands, and again until the CONNECT packet is there: 10 s
 	WriteTimeout time.Duration // until a device must have read what is sent to it: 20 s
@@ -111,11 +116,22 @@ func (g *guard) visitor(a netip.Addr) *visitor {
 
 // mayTry tells whether a connection of this address is heard.
 func (g *guard) mayTry(a netip.Addr) bool {
+	if g.balancer(a) {
+		return true
+	}
 	v := g.visitor(a)
 	return v.failures.Tokens() >= 1 && v.tries.Allow()
 }
 
-func (g *guard) failed(a netip.Addr) { g.visitor(a).failures.Allow() }
+func (g *guard) failed(a netip.Addr) {
+	if !g.balancer(a) {
+		g.visitor(a).failures.Allow()
+	}
+}
+
+func (g *guard) balancer(a netip.Addr) bool {
+	return slices.ContainsFunc(g.limits.Balancers, func(p netip.Prefix) bool { return p.Contains(a) })
+}
 
 // mayLog keeps strangers from filling the log.
 func (g *guard) mayLog() bool { return g.lines.Allow() }

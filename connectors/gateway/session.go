@@ -13,8 +13,12 @@ import (
 
 // A Session is one connection of an authenticated client. It holds no credential.
 type Session struct {
-	// ID sorts by the time at which the session began.
+	// ID sorts by Number, across all replicas of the gateway.
 	ID string
+
+	// Number grows with each session of a client, also when it comes back through another replica whose clock is behind. It
+	// is Unix milliseconds, about.
+	Number int64
 
 	// Name is what the client was admitted as: a device reference, or the id of a claim.
 	Name string
@@ -100,7 +104,7 @@ func (s *Session) idle() bool {
 type sessions struct {
 	mu       sync.Mutex
 	byClient map[string]*Session
-	last     int64 // milliseconds in the newest id
+	last     int64 // the highest number, of all replicas as far as they were heard
 }
 
 // enter makes s the session of its client, after the one that the client has has ended completely: the broker's own way of
@@ -113,7 +117,7 @@ func (l *sessions) enter(s *Session, patience time.Duration, may func(old *Sessi
 		old := l.byClient[s.Client]
 		if old == nil {
 			l.last = max(s.Since.UnixMilli(), l.last+1)
-			s.ID = newSessionID(l.last)
+			s.Number, s.ID = l.last, newSessionID(l.last)
 			l.byClient[s.Client] = s
 			l.mu.Unlock()
 			return nil
@@ -129,6 +133,21 @@ func (l *sessions) enter(s *Session, patience time.Duration, may func(old *Sessi
 			return fmt.Errorf("the former session of %s does not end", s.Client)
 		}
 	}
+}
+
+// hear takes note of the numbers that another replica has come to.
+func (l *sessions) hear(number int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if number <= maxNumber {
+		l.last = max(l.last, number)
+	}
+}
+
+func (l *sessions) latest() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
 }
 
 func (l *sessions) leave(s *Session) {
@@ -185,7 +204,10 @@ func (l *sessions) drain(patience time.Duration) {
 	}
 }
 
-// newSessionID is the time in hexadecimal milliseconds, so that ids sort by it, and 64 random bits.
+// maxNumber is the highest number that ids can sort by.
+const maxNumber = 1<<48 - 1
+
+// newSessionID is the number in hexadecimal, so that ids sort by it, and 64 random bits.
 func newSessionID(ms int64) string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails

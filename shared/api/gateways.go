@@ -41,6 +41,10 @@ type Admission struct {
 // AdmissionKey is the key of a client in a gateway's bucket.
 func AdmissionKey(client string) string { return "client." + client }
 
+// FilledKey is the key that a gateway's bucket has once everything that belongs into it has been put there. A bucket without it
+// is new, or was lost and is being filled.
+const FilledKey = "filled"
+
 // BucketOf names the key-value bucket of a gateway.
 func BucketOf(gateway string) string { return "gateway_" + gateway }
 

@@ -27,6 +27,10 @@ type Entry struct {
 
 	// Ready says that every key the bucket had when the watch began has been told. The other fields are empty then.
 	Ready bool
+
+	// Anew says that the server has lost the bucket: what was told before does not count, everything that is there now
+	// follows. The other fields are empty then.
+	Anew bool
 }
 
 // Bucket opens the bucket of that name and makes it if it is missing. Names have letters, digits, '-' and '_'.
@@ -113,7 +117,7 @@ func (k *Bucket) do(what, key string, op func(name string) (uint64, error)) (uin
 // as it comes, until ctx ends; then it returns nil. Between two changes of one key only the later may be told.
 //
 // It survives a lost connection without telling a change twice. If the server has lost the bucket, everything that is
-// there now is told again from the start, with another Ready.
+// there now is told again from the start, between an Entry that is Anew and another that is Ready.
 func (k *Bucket) Watch(ctx context.Context, each func(Entry)) error {
 	w := bucketWatch{bucket: k, each: each}
 	again := make(chan struct{}, 1)
@@ -148,6 +152,7 @@ type bucketWatch struct {
 	bucket *Bucket
 	each   func(Entry)
 	last   uint64 // revision told last
+	made   time.Time
 	ready  bool
 }
 
@@ -159,9 +164,12 @@ func (w *bucketWatch) run(ctx context.Context, again <-chan struct{}) error {
 	if err != nil {
 		return k.bus.cause(err)
 	}
-	if status.CachedInfo().State.LastSeq < w.last {
+	info := status.CachedInfo()
+	if info.State.LastSeq < w.last || !w.made.IsZero() && !info.Created.Equal(w.made) {
 		w.last, w.ready = 0, false
+		w.each(Entry{Anew: true})
 	}
+	w.made = info.Created
 	var opts []jetstream.WatchOpt
 	if w.last > 0 {
 		opts = append(opts, jetstream.ResumeFromRevision(w.last+1))
