@@ -5,12 +5,14 @@ package functions
 
 import (
 	"github.com/castor-iot/castor/functions/alerts"
+	"github.com/castor-iot/castor/functions/artifacts"
 	"github.com/castor-iot/castor/functions/authorization"
 	"github.com/castor-iot/castor/functions/configurations"
 	"github.com/castor-iot/castor/functions/credentials"
 	"github.com/castor-iot/castor/functions/directory"
 	"github.com/castor-iot/castor/functions/gateways"
 	"github.com/castor-iot/castor/functions/identities"
+	twincommand "github.com/castor-iot/castor/functions/twin-command"
 	twinhistory "github.com/castor-iot/castor/functions/twin-history"
 	twiningest "github.com/castor-iot/castor/functions/twin-ingest"
 	twinmonitor "github.com/castor-iot/castor/functions/twin-monitor"
@@ -38,17 +40,19 @@ type Function struct {
 // All lists the functions by name.
 var All = []Function{
 	{Name: "alerts", New: alerts.New, Topics: "alarm.raised,alarm.cleared,twin.deleted", Schedule: "@every 2s", Capabilities: "alarms,sweep"},
+	{Name: "artifacts", New: artifacts.New, Capabilities: "artifacts,sweep"},
 	{Name: "authorization", New: authorization.New, Topics: "audit,twin.deleted", Capabilities: "authorization,sweep"},
 	{Name: "configurations", New: configurations.New, Capabilities: "configurations"},
 	{Name: "credentials", New: credentials.New, Topics: "twin.deleted", Capabilities: "credentials.resolve,certificates,claims,sweep"},
 	{Name: "directory", New: directory.New, Schedule: "@every 1m", Capabilities: "directory"},
 	{Name: "gateways", New: gateways.New, Topics: "gateway.applied,twin.deleted", Capabilities: "gateways,sweep"},
 	{Name: "identities", New: identities.New, Capabilities: "identities"},
+	{Name: "twin-command", New: twincommand.New, Topics: "command.answered,twin.deleted", Schedule: "@every 2s", Capabilities: "commands,sweep"},
 	{Name: "twin-history", New: twinhistory.New, Capabilities: "history"},
 	{Name: "twin-ingest", New: twiningest.New, Capabilities: "ingest,sweep"},
 	{Name: "twin-monitor", New: twinmonitor.New, Topics: "twin.deleted", Schedule: "@every 5s", Capabilities: "rules,sweep"},
 	{Name: "twin-provision", New: twinprovision.New, Topics: "gateway.applied,twin.deleted", Schedule: "@every 2s", Capabilities: "provision,sweep"},
 	{Name: "twin-watchdog", New: twinwatchdog.New, Schedule: "@every 10s", Capabilities: "watchdog"},
-	{Name: "twins", New: twins.New, Capabilities: "twins,sweep"},
+	{Name: "twins", New: twins.New, Schedule: "@every 2s", Capabilities: "twins,sweep"},
 	{Name: "users", New: users.New, Capabilities: "users,tokens"},
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -27,9 +28,11 @@ const (
 type batch struct {
 	f        *function
 	now      time.Time
+	trace    string
 	messages []telemetry.Message
 	outcomes []telemetry.Outcome
-	fresh    []bool // the message was not kept before
+	fresh    []bool         // the message was not kept before
+	answers  map[int]string // of responses: the record in history
 	subjects []*subject
 	known    map[twin.ID]entry
 	busDown  bool // the bus refused events of this batch; no use in trying again
@@ -43,7 +46,9 @@ func (f *function) ingest(ctx context.Context, c *faas.Call, in telemetry.Batch)
 	if n := len(in.Messages); n > telemetry.MaxBatch {
 		return faas.Reply{}, errors.Join(api.ErrTooLarge, api.Invalid("a batch may have %d messages, this one has %d", telemetry.MaxBatch, n))
 	}
-	b := &batch{f: f, now: f.p.Time(), messages: in.Messages, outcomes: make([]telemetry.Outcome, len(in.Messages)), fresh: make([]bool, len(in.Messages))}
+	began := time.Now()
+	b := &batch{f: f, now: f.p.Time(), trace: trace.Of(ctx), messages: in.Messages, outcomes: make([]telemetry.Outcome, len(in.Messages)), fresh: make([]bool, len(in.Messages)),
+		answers: map[int]string{}}
 	for i := range b.messages {
 		b.tidy(&b.messages[i], in.Gateway)
 	}
@@ -54,7 +59,26 @@ func (f *function) ingest(ctx context.Context, c *faas.Call, in telemetry.Batch)
 	if err == nil {
 		err = b.settle(ctx)
 	}
-	return faas.Reply{Value: telemetry.Result{Outcomes: b.outcomes}, CBOR: true}, err
+	if err == nil {
+		b.measure(time.Since(began))
+	}
+	return faas.Reply{Value: telemetry.Result{Outcomes: b.outcomes, Commands: b.commands(in.Gateway)}, CBOR: true}, err
+}
+
+// commands are what waits for the devices of the batch that are connected to the gateway.
+func (b *batch) commands(gateway string) map[twin.ID][]string {
+	var waiting map[twin.ID][]string
+	for _, s := range b.subjects {
+		t := &s.doc.Value
+		p := &t.Live.Presence
+		if len(t.Commands.Waiting) > 0 && p.Connected && p.Gateway == gateway && t.Definition.Phase == twin.Operational {
+			if waiting == nil {
+				waiting = map[twin.ID][]string{}
+			}
+			waiting[s.id] = t.Commands.Waiting
+		}
+	}
+	return waiting
 }
 
 // tidy brings a message to the form that is kept. What is wrong with it makes it undecoded, so that it is parked and its
@@ -79,7 +103,9 @@ func (b *batch) tidy(m *telemetry.Message, gateway string) {
 		err = wellFormed(m)
 	}
 	if err != nil {
-		if len(m.Raw) == 0 {
+		if len(m.Raw) == 0 && m.Answer != nil {
+			m.Raw = m.Answer.Output[:min(len(m.Answer.Output), telemetry.MaxPayload)]
+		} else if len(m.Raw) == 0 {
 			m.Raw = rawOf(m.Samples)
 		}
 		m.Topic, m.Reason = clip(m.Topic+" ("+string(m.Kind)+")", maxTopic), clip(err.Error(), maxReason)
@@ -90,6 +116,14 @@ func (b *batch) tidy(m *telemetry.Message, gateway string) {
 func wellFormed(m *telemetry.Message) error {
 	switch m.Kind {
 	case telemetry.Telemetry, telemetry.State, telemetry.Log, telemetry.Event:
+	case telemetry.Response:
+		if m.Answer == nil {
+			return api.Invalid("a response must have an answer")
+		}
+		if err := m.Answer.Normalise(); err != nil {
+			return err
+		}
+		m.Samples = m.Answer.Samples()
 	case telemetry.Presence:
 		if _, ok := connected(m); !ok || m.Session == "" {
 			return api.Invalid("a presence message must have a session and the sample connected, true or false")
@@ -99,6 +133,9 @@ func wellFormed(m *telemetry.Message) error {
 	}
 	if len(m.Session) > maxSession {
 		return api.Invalid("session has %d bytes, at most %d are taken", len(m.Session), maxSession)
+	}
+	if m.Kind == telemetry.Response {
+		return nil // its output may be longer than other text
 	}
 	return telemetry.Normalise(m.Samples)
 }
@@ -186,31 +223,40 @@ func (b *batch) keep(ctx context.Context) error {
 		switch {
 		case b.outcomes[i] != "":
 		case s == nil || m.Kind == telemetry.Undecoded:
-			parked, parkedAt = append(parked, parkedOf(m)), append(parkedAt, i)
+			p := parkedOf(m)
+			p.Trace = b.trace
+			parked, parkedAt = append(parked, p), append(parkedAt, i)
 		default:
-			records, recordAt = append(records, record(m, flagOf(m, b.known[s.doc.Value.Definition.Type].props))), append(recordAt, i)
+			r := record(m, flagOf(m, b.known[s.doc.Value.Definition.Type].props))
+			r.Trace = b.trace
+			records, recordAt = append(records, r), append(recordAt, i)
 		}
 	}
 	if err := b.anchor(ctx, records, recordAt); err != nil {
 		return err
 	}
+	for k, i := range recordAt {
+		if records[k].Kind == telemetry.Response {
+			b.answers[i] = records[k].ID
+		}
+	}
 	errs, err := b.f.history.InsertMany(ctx, records)
 	if err != nil {
 		return err
 	}
-	b.kept(errs, recordAt, "")
+	b.kept(ctx, errs, recordAt, "")
 	if len(parked) == 0 {
 		return nil
 	}
 	if errs, err = b.f.parked.InsertMany(ctx, parked); err != nil {
 		return err
 	}
-	b.kept(errs, parkedAt, telemetry.Parked)
+	b.kept(ctx, errs, parkedAt, telemetry.Parked)
 	return nil
 }
 
 // kept notes what became of the messages at; outcome "" leaves it open until their twins are written.
-func (b *batch) kept(errs []error, at []int, outcome telemetry.Outcome) {
+func (b *batch) kept(ctx context.Context, errs []error, at []int, outcome telemetry.Outcome) {
 	for k, i := range at {
 		switch err := errs[k]; {
 		case err == nil:
@@ -218,7 +264,7 @@ func (b *batch) kept(errs []error, at []int, outcome telemetry.Outcome) {
 		case errors.Is(err, store.ErrExists):
 			b.outcomes[i] = outcome
 		default:
-			b.f.p.Log.Warn("message not kept", "function", b.f.p.Part, "twin", b.messages[i].Twin, "error", err)
+			b.f.p.Log.WarnContext(ctx, "message not kept", "function", b.f.p.Part, "twin", b.messages[i].Twin, "error", err)
 			b.outcomes[i] = telemetry.Retry
 		}
 	}

@@ -1,6 +1,7 @@
 package twiningest
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -46,6 +47,9 @@ func (b *batch) apply(s *subject) {
 		i := s.messages[s.upto]
 		if b.outcomes[i] != telemetry.Refused && b.outcomes[i] != telemetry.Retry {
 			s.take(&b.messages[i], b.fresh[i])
+			if record, ok := b.answers[i]; ok {
+				s.answered(b.messages[i].Answer, record)
+			}
 		}
 	}
 	if s.upto == len(s.messages) {
@@ -59,6 +63,7 @@ func (b *batch) apply(s *subject) {
 		t.Outbox.Coalesce(string(t.ID), event.TwinChanged, string(t.ID), s.now,
 			api.TwinChanged{Twin: t.ID, Kind: t.Kind, Phase: t.Definition.Phase, Part: "live"})
 	}
+	t.Outbox.Mark(b.trace)
 }
 
 // know picks out what the twin depends on. A retired twin is watched by nothing.
@@ -113,7 +118,28 @@ func (s *subject) take(m *telemetry.Message, fresh bool) {
 		if isNew {
 			s.happened(m.When(), "event: "+eventName(m))
 		}
+	case telemetry.Response:
+		if isNew {
+			s.happened(m.When(), "answered command "+m.Answer.Command)
+		}
 	}
+}
+
+// answered leaves it to function twin-command to take an answer from history. It is told also of one that came before, for
+// a crash may have come between history and twin; but of no command that is none, and of each once at a time, so that a
+// device that repeats itself does not flood the bus.
+func (s *subject) answered(a *telemetry.Answer, record string) {
+	t := &s.doc.Value
+	if !t.Commands.Has(a.Command) {
+		return
+	}
+	for _, e := range t.Outbox.Pending {
+		if e.Topic == event.CommandAnswered && bytes.Contains(e.Data, []byte(`"`+a.Command+`"`)) {
+			return
+		}
+	}
+	t.Outbox.Add(string(t.ID), event.CommandAnswered, string(t.ID), s.now, api.CommandAnswered{Twin: t.ID, Command: a.Command, Record: record})
+	s.changed = true
 }
 
 // count keeps the twin's place in the device's order, and tells whether the message is new to the twin.

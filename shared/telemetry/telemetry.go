@@ -19,6 +19,7 @@ const (
 	Log       Kind = "log"       // a line of an app's log: samples app, level, text
 	Presence  Kind = "presence"  // made by the connector: sample connected (bool)
 	Event     Kind = "event"     // something that happened at the device: sample event (its name) and others
+	Response  Kind = "response"  // the device's answer to a command: Answer is set
 	Undecoded Kind = "undecoded" // bytes that could not be decoded: Raw and Reason are set; the message is parked
 )
 
@@ -43,6 +44,9 @@ type Message struct {
 	Gateway string `json:"gateway,omitempty"`
 
 	Samples []Sample `json:"samples,omitempty"`
+
+	// Answer is set for responses.
+	Answer *Answer `json:"answer,omitempty"`
 
 	// Raw and Reason are set for undecoded messages; Topic is where they came in.
 	Raw    []byte `json:"raw,omitempty"`
@@ -78,6 +82,9 @@ const (
 // Result is one outcome per message of a batch, in the batch's order.
 type Result struct {
 	Outcomes []Outcome `json:"outcomes"`
+
+	// Commands are what waits for the devices that were heard from: the ids by twin.
+	Commands map[twin.ID][]string `json:"commands,omitempty"`
 }
 
 // Bounds on what a device may send.

@@ -9,13 +9,16 @@ import (
 )
 
 // A Twin is one document with parts that are versioned apart, so that an edit conflicts only with edits of the same part:
-// people edit the definition and what is desired, function twin-ingest alone writes the live part.
+// people edit the definition and what is desired, function twin-ingest alone writes the live part, twin-command the commands.
 type Twin struct {
 	ID   ID   `json:"id" bson:"_id"`
 	Kind Kind `json:"kind" bson:"kind"`
 
 	Definition Definition `json:"definition" bson:"definition"`
 	Live       Live       `json:"live" bson:"live"`
+
+	// Commands are those that concern the device now; only function twin-command writes them.
+	Commands Commands `json:"commands,omitzero" bson:"commands,omitempty"`
 
 	// Outbox holds the events of this document that are not published yet.
 	Outbox event.Outbox `json:"-" bson:"outbox"`
