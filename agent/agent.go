@@ -57,6 +57,10 @@ type Config struct {
 	Source   Source
 	Interval time.Duration
 
+	// Commands are what the platform may have the device do, by name, beside ping and (with a Source) measure, which
+	// every agent can. nil = nothing else.
+	Commands map[string]Handler
+
 	// Progress is told of each phase as it is entered, one call at a time. It must not block. nil = nobody.
 	Progress func(Progress)
 
@@ -85,6 +89,9 @@ type Agent struct {
 	vault vault
 	lock  io.Closer // nil in memory
 	spool *spool.Spool
+	deeds *deeds
+
+	orders chan order // commands to be carried out
 
 	mu    sync.Mutex
 	id    identity
@@ -114,7 +121,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	cfg.Serial, cfg.MAC = who.Serial, who.MAC
 
-	a := &Agent{cfg: cfg, vault: vault{dir: cfg.Dir}, operational: make(chan struct{})}
+	a := &Agent{cfg: cfg, vault: vault{dir: cfg.Dir}, operational: make(chan struct{}), orders: make(chan order, maxQueued)}
 	if err := a.open(); err != nil {
 		a.Close()
 		return nil, err
@@ -133,6 +140,9 @@ func (a *Agent) open() (err error) {
 		spoolDir = filepath.Join(dir, spoolName)
 	}
 	if a.id, err = loadIdentity(&a.vault, a.cfg.Log); err != nil {
+		return err
+	}
+	if a.deeds, err = loadDeeds(&a.vault, a.cfg.Log); err != nil {
 		return err
 	}
 	a.spool, err = spool.Open(spool.Options{Dir: spoolDir, MaxBytes: a.cfg.SpoolBytes, Now: a.cfg.Now, Log: a.cfg.Log})
@@ -163,10 +173,11 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.tell(Failed, err.Error())
 		return err
 	}
-	var measuring sync.WaitGroup
-	defer measuring.Wait()
+	var working sync.WaitGroup
+	defer working.Wait()
+	working.Go(func() { a.obey(ctx) })
 	if a.cfg.Source != nil {
-		measuring.Go(func() { a.measure(ctx) })
+		working.Go(func() { a.measure(ctx) })
 	}
 	a.operate(ctx)
 	return nil

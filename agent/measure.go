@@ -17,6 +17,7 @@ type body struct {
 	Data  map[string]any `json:"data,omitempty"`
 	Level string         `json:"level,omitempty"`
 	Text  string         `json:"text,omitempty"`
+	answer
 }
 
 // Measure keeps values that were measured at a time, to be sent as telemetry. It returns when they are in the spool, with

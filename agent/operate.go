@@ -50,6 +50,9 @@ func (a *Agent) serve(ctx context.Context, b *backoff) error {
 	if err := s.subscribe(ctx, own+"ack", func(_ string, payload []byte) { a.acknowledge(payload) }); err != nil {
 		return err
 	}
+	if err := s.subscribe(ctx, own+"command/+", a.ordered); err != nil {
+		return err
+	}
 	a.tell(Connected, "to "+bundle.Gateway)
 	if !a.id.confirmed {
 		t, err := s.publish(ctx, own+"provision/confirm", []byte("{}"))

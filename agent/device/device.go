@@ -29,6 +29,8 @@ type Config struct {
 	// Dir keeps the device for a later Start; "" keeps it in memory, which is the cheapest.
 	Dir string
 
+	Commands map[string]agent.Handler // what it can be told to do, beside ping
+
 	SpoolBytes    int64                // 0 = 64 MiB
 	AnswerTimeout time.Duration        // see agent.Config; 0 = 30s
 	Progress      func(agent.Progress) // nil = nobody
@@ -54,7 +56,7 @@ func Start(cfg Config) (*Device, error) {
 	}
 	a, err := agent.New(agent.Config{
 		Dir: cfg.Dir, Claim: claim, Serial: cfg.Serial, MAC: cfg.MAC, Model: cfg.Model, Facts: cfg.Facts,
-		SpoolBytes: cfg.SpoolBytes, AnswerTimeout: cfg.AnswerTimeout, Dial: d.link.Dial, Log: cfg.Log, Progress: cfg.Progress,
+		Commands: cfg.Commands, SpoolBytes: cfg.SpoolBytes, AnswerTimeout: cfg.AnswerTimeout, Dial: d.link.Dial, Log: cfg.Log, Progress: cfg.Progress,
 		// Whoever plays devices waits for them.
 		Retry: agent.Retry{Min: 20 * time.Millisecond, Max: time.Second},
 	})
