@@ -32,9 +32,10 @@ type Function struct {
 	Annotations map[string]string `yaml:"annotations"`
 	ReadOnly    bool              `yaml:"readonly_root_filesystem"`
 
-	EnvironmentFile []string  `yaml:"environment_file"`
-	Requests        Resources `yaml:"requests"`
-	Limits          Resources `yaml:"limits"`
+	Environment     map[string]string `yaml:"environment"`
+	EnvironmentFile []string          `yaml:"environment_file"`
+	Requests        Resources         `yaml:"requests"`
+	Limits          Resources         `yaml:"limits"`
 }
 
 // Resources are amounts in the notation of Kubernetes; "" = not said.

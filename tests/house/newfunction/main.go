@@ -97,13 +97,12 @@ func insertAfter(s, mark, text string) (string, error) {
 }
 
 const stanza = `  %[1]s:
-    lang: castor-go
+    <<: *function
     handler: ./functions/%[1]s
     image: ${CASTOR_REGISTRY:-castor}/%[1]s:${CASTOR_VERSION:-latest}
-    environment_file: [infra/functions.yml]
-    secrets: [castor-part-%[1]s]
-    readonly_root_filesystem: true
+    secrets: [castor-mongo-url, castor-nats-token, castor-part-%[1]s]
     annotations:
+      <<: *annotations
       castor.capabilities: "%[1]s"
 `
 
