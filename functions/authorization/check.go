@@ -38,6 +38,13 @@ func (a *authorization) check(ctx context.Context, c *faas.Call, in api.Check) (
 			return access.Decision{}, err
 		}
 	}
+	if id, ok := strings.CutPrefix(in.Object, "artifact:"); ok {
+		v, err := a.p.API.GetArtifact(ctx, id)
+		if err != nil && !errors.Is(err, api.ErrNotFound) {
+			return access.Decision{}, err
+		}
+		object.Owner = v.Owner
+	}
 	grants, err := a.p.Grants(ctx, who)
 	if err != nil {
 		return access.Decision{}, err

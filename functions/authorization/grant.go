@@ -60,6 +60,13 @@ func (a *authorization) mayGrant(ctx context.Context, c access.Caller, object st
 		_, err := a.p.Twin(ctx, a.twins, c, access.Write, twin.ID(id))
 		return err
 	}
+	if id, ok := strings.CutPrefix(object, "artifact:"); ok {
+		v, err := a.p.API.GetArtifact(ctx, id)
+		if err != nil {
+			return err
+		}
+		return a.p.May(ctx, c, access.Write, access.Object{Name: object, Owner: v.Owner}, "artifact")
+	}
 	if !c.Is(access.Maintainer) {
 		return fmt.Errorf("%w: only a maintainer grants services", access.ErrDenied)
 	}
@@ -183,7 +190,7 @@ func idOf(g access.Grant) string {
 
 var (
 	subjectPattern = regexp.MustCompile(`^(user|group|service):[a-z0-9][a-z0-9._@-]{0,63}$`)
-	servicePattern = regexp.MustCompile(`^service:[a-z][a-z0-9-]{0,62}$`)
+	objectPattern  = regexp.MustCompile(`^(service:[a-z][a-z0-9-]{0,62}|artifact:artifact-[0-9a-f]{16})$`)
 )
 
 func check(g access.Grant) error {
@@ -204,8 +211,8 @@ func checkSubject(s string) error {
 }
 
 func checkObject(s string) error {
-	if id, ok := strings.CutPrefix(s, "twin:"); ok && twin.ID(id).Valid() == nil || servicePattern.MatchString(s) {
+	if id, ok := strings.CutPrefix(s, "twin:"); ok && twin.ID(id).Valid() == nil || objectPattern.MatchString(s) {
 		return nil
 	}
-	return api.Invalid("object %.80q must be like twin:pump-7 (also a type or aggregate) or service:alerts", s)
+	return api.Invalid("object %.80q must be like twin:pump-7 (also a type or aggregate), artifact:artifact-0123456789abcdef or service:alerts", s)
 }

@@ -205,7 +205,11 @@ func (t *tenants) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.U
 	if err := t.at(in.Bucket); err != nil {
 		return nil, err
 	}
-	return t.files.UploadPart(ctx, in)
+	out, err := t.files.UploadPart(ctx, in)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = s3err.GetAPIError(s3err.ErrIncompleteBody)
+	}
+	return out, err
 }
 
 func (t *tenants) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {
@@ -226,4 +230,24 @@ func (t *tenants) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipar
 		return err
 	}
 	return t.files.AbortMultipartUpload(ctx, in)
+}
+
+func (t *tenants) ListParts(ctx context.Context, in *s3.ListPartsInput) (s3response.ListPartsResult, error) {
+	name := *in.Bucket
+	if err := t.at(in.Bucket); err != nil {
+		return s3response.ListPartsResult{}, err
+	}
+	out, err := t.files.ListParts(ctx, in)
+	out.Bucket = name
+	return out, err
+}
+
+func (t *tenants) ListMultipartUploads(ctx context.Context, in *s3.ListMultipartUploadsInput) (s3response.ListMultipartUploadsResult, error) {
+	name := *in.Bucket
+	if err := t.at(in.Bucket); err != nil {
+		return s3response.ListMultipartUploadsResult{}, err
+	}
+	out, err := t.files.ListMultipartUploads(ctx, in)
+	out.Bucket = name
+	return out, err
 }

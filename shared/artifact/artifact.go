@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -30,6 +28,7 @@ var (
 	ErrNotFound = errors.New("no such object")
 	ErrInvalid  = errors.New("not valid for the object store")
 	ErrChecksum = errors.New("content does not match its checksum")
+	ErrParts    = errors.New("parts do not make an object")
 )
 
 // Config says which bucket to use.
@@ -39,11 +38,16 @@ type Config struct {
 	Bucket               string
 	Region               string // Region if empty
 	TLS                  bool
+
+	// Public is where people and devices reach the store, for the URLs they get: "https://objects.example.com" or
+	// "host:9000"; Endpoint if empty.
+	Public string
 }
 
 // A Store is one bucket. Its methods may be called by several goroutines.
 type Store struct {
 	client *minio.Client
+	public *minio.Client // signs URLs for the public endpoint; it is never called
 	bucket string
 }
 
@@ -60,19 +64,16 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.Region == "" {
 		c.Region = Region
 	}
-	client, err := minio.New(c.Endpoint, &minio.Options{
-		Creds:        credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""),
-		Secure:       c.TLS,
-		Region:       c.Region,
-		BucketLookup: minio.BucketLookupPath,
-		// The client sends no checksum of ours without it.
-		TrailingHeaders: true,
-		MaxRetries:      3,
-	})
+	client, err := dial(c, c.Endpoint, c.TLS)
 	if err != nil {
 		return nil, fmt.Errorf("open object store %s: %w", c.Endpoint, err)
 	}
-	s := &Store{client: client, bucket: c.Bucket}
+	s := &Store{client: client, public: client, bucket: c.Bucket}
+	if c.Public != "" {
+		if s.public, err = publicClient(c); err != nil {
+			return nil, fmt.Errorf("public address %q of the object store: %w", c.Public, err)
+		}
+	}
 	there, err := client.BucketExists(ctx, c.Bucket)
 	if err == nil && !there {
 		err = client.MakeBucket(ctx, c.Bucket, minio.MakeBucketOptions{Region: c.Region})
@@ -84,6 +85,18 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("open bucket %s of object store %s: %w", c.Bucket, c.Endpoint, err)
 	}
 	return s, nil
+}
+
+func dial(c Config, endpoint string, tls bool) (*minio.Client, error) {
+	return minio.New(endpoint, &minio.Options{
+		Creds:        credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""),
+		Secure:       tls,
+		Region:       c.Region,
+		BucketLookup: minio.BucketLookupPath,
+		// The client sends no checksum of ours without it.
+		TrailingHeaders: true,
+		MaxRetries:      3,
+	})
 }
 
 // Ping tells whether the bucket can be reached.
@@ -173,9 +186,14 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 
 // List calls each with every object whose key begins with prefix, sorted by key, until each returns false.
 func (s *Store) List(ctx context.Context, prefix string, each func(Object) bool) error {
+	return s.ListAfter(ctx, prefix, "", each)
+}
+
+// ListAfter is List for keys after the one given; "" = all.
+func (s *Store) ListAfter(ctx context.Context, prefix, after string, each func(Object) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for info := range s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
+	for info := range s.client.ListObjects(ctx, s.bucket, minio.ListObjectsOptions{Prefix: prefix, StartAfter: after, Recursive: true}) {
 		if info.Err != nil {
 			return fmt.Errorf("list objects %q: %w", prefix, cause(info.Err))
 		}
@@ -184,27 +202,6 @@ func (s *Store) List(ctx context.Context, prefix string, each func(Object) bool)
 		}
 	}
 	return ctx.Err()
-}
-
-// GetURL returns a URL by which anybody can read the object until it expires, after 7 days at most.
-func (s *Store) GetURL(ctx context.Context, key string, expires time.Duration) (string, error) {
-	return s.presign(ctx, http.MethodGet, key, expires)
-}
-
-// PutURL returns a URL by which anybody can write the object until it expires, after 7 days at most.
-func (s *Store) PutURL(ctx context.Context, key string, expires time.Duration) (string, error) {
-	return s.presign(ctx, http.MethodPut, key, expires)
-}
-
-func (s *Store) presign(ctx context.Context, method, key string, expires time.Duration) (string, error) {
-	err := checkKey(key)
-	if err == nil {
-		var u *url.URL
-		if u, err = s.client.Presign(ctx, method, s.bucket, key, expires, nil); err == nil {
-			return u.String(), nil
-		}
-	}
-	return "", fmt.Errorf("presign object %q: %w", key, cause(err))
 }
 
 func object(info minio.ObjectInfo) Object {
@@ -225,8 +222,10 @@ func cause(err error) error {
 		return nil
 	}
 	switch minio.ToErrorResponse(err).Code {
-	case "NoSuchKey", "NotFound":
+	case "NoSuchKey", "NotFound", "NoSuchUpload":
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
+	case "InvalidPart", "InvalidPartOrder", "EntityTooSmall":
+		return fmt.Errorf("%w: %w", ErrParts, err)
 	case "BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch", "InvalidDigest":
 		return fmt.Errorf("%w: %w", ErrChecksum, err)
 	}

@@ -30,7 +30,7 @@ var rooms = []room{
 	{"shared/api", domain, "the public contract must not drag an implementation along"},
 	{"shared/platform", []string{"shared"}, "the platform knows all implementations, and no function"},
 	{"functions/functions.go", []string{"functions", "shared/faas", "shared/platform"}, "the list of all functions"},
-	{"functions", append([]string{"shared/api", "shared/faas", "shared/platform", "shared/store", "shared/pki", "shared/bus", "shared/metrics"}, domain...),
+	{"functions", append([]string{"shared/api", "shared/faas", "shared/platform", "shared/store", "shared/artifact", "shared/pki", "shared/bus", "shared/metrics"}, domain...),
 		"functions never import each other; they call through api.Client"},
 	{"connectors", append([]string{"connectors", "shared/api", "shared/bus", "shared/metrics"}, domain...), "a connector reaches the platform by calls and the bus"},
 	{"agent", append([]string{"agent", "shared/api"}, domain...), "the agent runs on devices: it must stay small"},
