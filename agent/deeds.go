@@ -70,22 +70,26 @@ func (d *deeds) begin(id string) {
 
 // finish notes the answer, durably.
 func (d *deeds) finish(id string, ans answer) {
-	if n := len(ans.Output); n > maxRemembered {
-		ans.Output, ans.Reason = nil, "the output was sent with the first answer"
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.change(id, func(x *deed) { x.Answer, x.Unsent = &ans, true })
 	d.keep()
 }
 
-// sent notes that the answer is in the spool. That is kept with the next deed: an answer may be sent twice.
+// sent notes that the answer is in the spool; a long output need not be remembered then. That is kept with the next deed: an
+// answer may be sent twice.
 func (d *deeds) sent(id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range d.all {
-		if d.all[i].ID == id {
-			d.all[i].Unsent = false
+		x := &d.all[i]
+		if x.ID != id || !x.Unsent {
+			continue
+		}
+		x.Unsent = false
+		if ans := *x.Answer; len(ans.Output) > maxRemembered {
+			ans.Output, ans.Reason = nil, "the output was sent with the first answer"
+			x.Answer = &ans
 		}
 	}
 }
