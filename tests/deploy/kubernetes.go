@@ -2,9 +2,8 @@ package deploy
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // The kustomization that has everything.
@@ -23,38 +22,29 @@ func Kubernetes(files Files) (f Faults) {
 	f = append(f, c.References()...)
 	f = append(f, c.Pods()...)
 	f = append(f, c.Availability()...)
-	f = append(f, c.Network(s.Names())...)
+	f = append(f, c.Network(s)...)
 	f = append(f, c.Flows(c.flows(s))...)
 	f = append(f, c.functions(s)...)
-	f = append(f, c.addresses(files)...)
+	f = append(f, c.addresses(files, s)...)
 	return f
 }
 
-// functions checks that what is said of all functions is said of each of stack.yml, and of no other.
+// functions checks that what is said of all functions is said of each of stack.yml.
 func (c *Cluster) functions(s Stack) (f Faults) {
 	for _, name := range s.Names() {
 		covered := false
 		for _, p := range c.Policies {
-			covered = covered || p.Namespace == FunctionsNamespace && len(p.Spec.PolicyTypes) == 2 && matches(&p.Spec.PodSelector, functionLabels(name))
+			covered = covered || p.Namespace == FunctionsNamespace && len(p.Spec.PolicyTypes) == 2 && matches(&p.Spec.PodSelector, s.Labels(name))
 		}
 		if !covered {
 			f.Add("function %s: no NetworkPolicy of %s holds it", name, FunctionsNamespace)
 		}
 		covered = false
 		for _, b := range c.Budgets {
-			covered = covered || b.Namespace == FunctionsNamespace && matches(b.Spec.Selector, functionLabels(name))
+			covered = covered || b.Namespace == FunctionsNamespace && matches(b.Spec.Selector, s.Labels(name))
 		}
 		if !covered {
 			f.Add("function %s: no PodDisruptionBudget of %s holds it", name, FunctionsNamespace)
-		}
-	}
-	for _, p := range c.Policies {
-		for _, e := range p.Spec.PodSelector.MatchExpressions {
-			for _, name := range e.Values {
-				if _, ok := s.Functions[name]; p.Namespace == FunctionsNamespace && !ok {
-					f.Add("NetworkPolicy %s: stack.yml has no function %s", p.Name, name)
-				}
-			}
 		}
 	}
 	return f
@@ -76,13 +66,17 @@ func (c *Cluster) flows(s Stack) (all []Flow) {
 
 	stores := map[string]int32{"mongo": 27017, "nats": 4222, "minio": 9000}
 	for _, name := range s.Names() {
-		function := Place{Namespace: FunctionsNamespace, Labels: functionLabels(name)}
+		function := s.Pod(name)
 		may(gateway, function, 8080, "the user gateway calls functions")
 		may(function, gateway, 8080, "functions call each other through the user gateway")
 		may(function, dns, 53, "functions resolve names")
 		may(prometheus, function, 9102, "Prometheus reads their metrics")
-		for store, port := range stores {
-			may(function, pod[store], port, "functions stand on the stores")
+		may(function, pod["mongo"], 27017, "functions keep their state there")
+		may(function, pod["nats"], 4222, "functions publish there")
+		if slices.Contains(s.Functions[name].Secrets, "castor-s3-access") {
+			may(function, pod["minio"], 9000, "it has the keys of the object store")
+		} else {
+			never(function, pod["minio"], 9000, "it has no keys of the object store")
 		}
 		never(stranger, function, 8080, "the first door is the user gateway")
 		never(pod["events"], function, 8080, "connectors call through the user gateway")
@@ -91,8 +85,8 @@ func (c *Cluster) flows(s Stack) (all []Flow) {
 			never(function, device, 443, "only alerts talks to the outside")
 		}
 	}
-	may(Place{Namespace: FunctionsNamespace, Labels: functionLabels("alerts")}, device, 443, "webhooks")
-	may(Place{Namespace: FunctionsNamespace, Labels: functionLabels("alerts")}, device, 587, "mail")
+	may(s.Pod("alerts"), device, 443, "webhooks")
+	may(s.Pod("alerts"), device, 587, "mail")
 	for _, name := range []string{"operational", "provisioning", "events"} {
 		may(pod[name], gateway, 8080, "connectors call functions")
 		may(pod[name], pod["nats"], 4222, "connectors stand on the bus")
@@ -117,7 +111,7 @@ func (c *Cluster) flows(s Stack) (all []Flow) {
 }
 
 // addresses checks that settings name services that there are, and that what devices are told to dial is the same everywhere.
-func (c *Cluster) addresses(files Files) (f Faults) {
+func (c *Cluster) addresses(files Files, s Stack) (f Faults) {
 	check := func(where, value string) {
 		for _, m := range clusterAddress.FindAllStringSubmatch(value, -1) {
 			name, namespace, port := m[1], m[2], m[3]
@@ -149,20 +143,22 @@ func (c *Cluster) addresses(files Files) (f Faults) {
 			}
 		}
 	}
-	var functions struct {
-		Environment map[string]string `yaml:"environment"`
+	var functions map[string]string
+	for _, name := range s.Names() {
+		env, err := files.Environment(s, name)
+		if err != nil {
+			return append(f, err.Error())
+		}
+		for k, v := range env {
+			check("function "+name+": "+k, v)
+		}
+		functions = env
 	}
-	if err := yaml.Unmarshal([]byte(files["infra/functions.yml"]), &functions); err != nil {
-		return append(f, err.Error())
-	}
-	for k, v := range functions.Environment {
-		check("infra/functions.yml: "+k, v)
-	}
-	if told, dialled := functions.Environment["CASTOR_PROVISIONING"], settings["castor-provisioning"]["CASTOR_PUBLIC_URL"]; told != dialled {
+	if told, dialled := functions["CASTOR_PROVISIONING"], settings["castor-provisioning"]["CASTOR_PUBLIC_URL"]; told != dialled {
 		f.Add("claims tell devices to dial %s (infra/functions.yml), the provisioning gateway says it is %s", told, dialled)
 	}
 	for k, v := range settings["castor"] {
-		if other, ok := functions.Environment[k]; ok && other != v {
+		if other, ok := functions[k]; ok && other != v {
 			f.Add("%s is %s for connectors and %s for functions", k, v, other)
 		}
 	}

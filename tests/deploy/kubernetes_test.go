@@ -4,7 +4,7 @@ import "testing"
 
 func kubernetesFiles(t *testing.T) Files {
 	t.Helper()
-	files, err := Read("infra/kubernetes", "infra/functions.yml", "stack.yml")
+	files, err := Read("infra/kubernetes", "infra/functions.yml", "infra/objects.yml", "stack.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,11 +68,12 @@ func TestKubernetesMistakes(t *testing.T) {
 		"a policy for nobody":                   {stores + "network.yaml", "    matchLabels:\n      app.kubernetes.io/name: mongo\n", "    matchLabels:\n      app.kubernetes.io/name: mongodb\n", "it selects nothing"},
 		"a policy for a port nobody has":        {stores + "network.yaml", "- port: mongo", "- port: mongodb", "has no port mongodb"},
 		"a rule for pods that do not exist":     {base + "network.yaml", "app.kubernetes.io/name: nats", "app.kubernetes.io/name: bus", "names pods that do not exist"},
-		"a store that anybody reaches":          {stores + "network.yaml", "    - from:\n        - namespaceSelector:\n            matchLabels:\n              kubernetes.io/metadata.name: openfaas-fn\n      ports:\n        - port: mongo", "    - ports:\n        - port: mongo", "let through"},
+		"a store that anybody reaches":          {stores + "network.yaml", "          podSelector:\n            matchLabels:\n              app.kubernetes.io/part-of: castor\n      ports:\n        - port: mongo", "        - namespaceSelector: {}\n      ports:\n        - port: mongo", "let through"},
 		"a connector that cannot reach the bus": {base + "network.yaml", "- port: 4222", "- port: 4223", "held back"},
-		"a function that nothing holds":         {functions + "network.yaml", "configurations, ", "", "function configurations: no NetworkPolicy"},
-		"a function that drains together":       {functions + "disruption.yaml", "configurations, ", "", "function configurations: no PodDisruptionBudget"},
-		"a policy for a function of the past":   {functions + "network.yaml", "configurations, ", "configurations, console-old, ", "stack.yml has no function console-old"},
+		"functions that nothing holds":          {functions + "network.yaml", "app.kubernetes.io/part-of: castor", "app: castor", "function configurations: no NetworkPolicy"},
+		"functions that drain together":         {functions + "disruption.yaml", "app.kubernetes.io/part-of: castor", "app: castor", "function configurations: no PodDisruptionBudget"},
+		"functions without their label":         {"stack.yml", "    app.kubernetes.io/part-of: castor", "    part-of: castor", "function configurations: no NetworkPolicy"},
+		"a policy for a function of the past":   {functions + "network.yaml", "faas_function: artifacts", "faas_function: files", "castor-artifacts: it selects nothing"},
 		"an address of no service":              {base + "castor.env", "nats.castor:4222", "bus.castor:4222", "there is no service bus"},
 		"functions on another bus":              {"infra/functions.yml", "nats.castor:4222", "nats-2.castor:4222", "there is no service nats-2"},
 		"claims for another address":            {start + "provisioning.env", "provisioning.castor.example", "prov.castor.example", "claims tell devices to dial"},

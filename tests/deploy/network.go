@@ -114,7 +114,7 @@ func peerMatches(namespace string, x networkingv1.NetworkPolicyPeer, peer Place)
 }
 
 // Network finds pods that nothing holds back, policies that hold nothing, and rules that name ports or pods there are none of.
-func (c *Cluster) Network(functions []string) (f Faults) {
+func (c *Cluster) Network(s Stack) (f Faults) {
 	for _, w := range c.Workloads {
 		for _, direction := range []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress} {
 			if !slices.ContainsFunc(c.Policies, func(p *networkingv1.NetworkPolicy) bool {
@@ -128,8 +128,8 @@ func (c *Cluster) Network(functions []string) (f Faults) {
 	for _, p := range c.Policies {
 		selected := c.pods(p.Namespace, &p.Spec.PodSelector)
 		if p.Namespace == FunctionsNamespace {
-			for _, name := range functions {
-				if labels := functionLabels(name); matches(&p.Spec.PodSelector, labels) {
+			for _, name := range s.Names() {
+				if matches(&p.Spec.PodSelector, s.Labels(name)) {
 					selected = append(selected, Workload{Namespace: FunctionsNamespace, Name: name})
 				}
 			}
@@ -174,8 +174,6 @@ func (c *Cluster) peer(p *networkingv1.NetworkPolicy, x networkingv1.NetworkPoli
 	}
 	return f
 }
-
-func functionLabels(name string) map[string]string { return map[string]string{"faas_function": name} }
 
 // A Flow is a connection that must be possible, or must not.
 type Flow struct {
