@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/trace"
 )
 
 const (
@@ -32,6 +33,7 @@ type result struct {
 // makeCall makes a queued call and sends its result to who asked for it. It returns an error if the call shall be made
 // again: the function said 5xx, or could not be reached.
 func (c *Connector) makeCall(ctx context.Context, call bus.Call) error {
+	ctx = trace.With(ctx, traceOf(call))
 	started := time.Now()
 	r, err := c.request(ctx, call)
 	if err == nil && r.status >= 500 {
@@ -70,7 +72,7 @@ func (c *Connector) request(ctx context.Context, call bus.Call) (result, error) 
 	for name, values := range call.Header {
 		request.Header[http.CanonicalHeaderKey(name)] = values
 	}
-	request.Header.Set("X-Call-Id", call.ID)
+	request.Header.Set(trace.CallID, call.ID)
 	response, err := c.gateway.Do(request)
 	if err != nil {
 		return result{}, err
@@ -81,6 +83,14 @@ func (c *Connector) request(ctx context.Context, call bus.Call) (result, error) 
 		return result{}, err
 	}
 	return result{status: response.StatusCode, header: response.Header, body: body}, nil
+}
+
+// traceOf is the trace that a call came with; its id where it came with none.
+func traceOf(call bus.Call) string {
+	if id := trace.FromHeader(call.Header); id != "" {
+		return id
+	}
+	return call.ID
 }
 
 // report sends a result to the callback address. When that cannot be reached the result is lost: making the call again
@@ -101,7 +111,7 @@ func (c *Connector) report(ctx context.Context, call bus.Call, r result) {
 		}
 	}
 	c.count.callbacksFailed.Add(1)
-	c.Log.Warn("result of a call not delivered", "function", call.Function, "call", call.ID, "error", err)
+	c.Log.WarnContext(ctx, "result of a call not delivered", "function", call.Function, "error", err)
 }
 
 func (c *Connector) reportOnce(ctx context.Context, call bus.Call, r result) error {
@@ -114,7 +124,8 @@ func (c *Connector) reportOnce(ctx context.Context, call bus.Call, r result) err
 	if contentType := r.header.Get("Content-Type"); contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}
-	request.Header.Set("X-Call-Id", call.ID)
+	trace.SetHeader(request.Header, traceOf(call))
+	request.Header.Set(trace.CallID, call.ID)
 	request.Header.Set("X-Function-Name", call.Function)
 	request.Header.Set("X-Function-Status", strconv.Itoa(r.status))
 	request.Header.Set("X-Duration-Seconds", strconv.FormatFloat(r.took.Seconds(), 'f', 6, 64))

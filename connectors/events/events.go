@@ -21,6 +21,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/trace"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -95,6 +96,7 @@ func New(c Config) *Connector {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
+	c.Log = trace.Logger(c.Log)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -129,6 +131,7 @@ func (c *Connector) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.Bus.Calls(ctx, c.Workers, c.makeCall) })
 	group.Go(func() error { return c.follow(ctx, ticks) })
+	group.Go(func() error { c.measure(ctx); return nil })
 	return group.Wait()
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/openfaas/faas-provider/types"
 )
 
@@ -97,6 +98,7 @@ func (c *Connector) post(ctx context.Context, function, path string, header http
 		return err
 	}
 	request.Header = header
+	trace.SetHeader(request.Header, trace.Of(ctx))
 	if c.Authorize != nil {
 		authorization, err := c.Authorize(ctx, function)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/trace"
 )
 
 const (
@@ -136,6 +137,7 @@ func (c *Connector) claim(ctx context.Context, ticks *bus.Bucket, w wish, t tick
 // fire calls the function until it says 2xx, the next time has come, or tickTime is over. It returns false if ctx ended
 // before.
 func (c *Connector) fire(ctx context.Context, w wish, s schedule, planned time.Time) (done bool) {
+	ctx = trace.With(ctx, trace.New()) // one for all attempts
 	bounded, cancel := context.WithTimeout(ctx, tickTime)
 	defer cancel()
 	for wait := time.Second; ; wait = min(2*wait, maxTickWait) {
@@ -149,7 +151,7 @@ func (c *Connector) fire(ctx context.Context, w wish, s schedule, planned time.T
 			return false
 		case bounded.Err() != nil, !s.next(planned).After(c.Now().Add(wait)):
 			c.count.ticksFailed.Add(1)
-			c.Log.Warn("schedule missed", "function", w.function, "planned", planned, "error", err)
+			c.Log.WarnContext(ctx, "schedule missed", "function", w.function, "planned", planned, "error", err)
 			return true
 		}
 		select {

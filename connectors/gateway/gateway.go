@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -126,7 +128,7 @@ func New(c Config) (*Gateway, error) {
 		return nil, fmt.Errorf("gateway %s: %w", c.ID, err)
 	}
 	c.Limits = c.Limits.withDefaults(c.Phase)
-	g := &Gateway{config: c, replica: newReplica(), log: c.Log.With("gateway", c.ID), now: c.Now, listener: c.Listener,
+	g := &Gateway{config: c, replica: newReplica(), log: trace.Logger(c.Log).With("gateway", c.ID), now: c.Now, listener: c.Listener,
 		guard: newGuard(c.Limits), changed: make(chan struct{}, 1)}
 	g.sessions = &sessions{byClient: make(map[string]*Session)}
 	var err error
@@ -182,6 +184,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return fmt.Errorf("gateway %s: %w", g.config.ID, err)
 	}
 	g.log.Info("gateway listens", "address", g.Addr().String(), "phase", g.config.Phase)
+	defer metrics.Watch(g.measure)()
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	g.meet(work)

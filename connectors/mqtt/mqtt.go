@@ -23,6 +23,7 @@ import (
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -60,6 +61,7 @@ func New(c Config) (*Connector, error) {
 	if m.log == nil {
 		m.log = slog.Default()
 	}
+	m.log = trace.Logger(m.log)
 	c.Gateway.Handler = m
 	var err error
 	if m.gateway, err = gateway.New(c.Gateway); err != nil {
@@ -197,7 +199,7 @@ func (m *Connector) Answer(c *link.Claimant, a api.ProvisionAnswer) {
 func (m *Connector) Deliver(d bus.Downlink) {
 	err := m.gateway.Publish(d.Device, d.Topic, d.Payload, gateway.Options{Acknowledged: true, Retain: d.Retain})
 	if err != nil && !errors.Is(err, gateway.ErrNotConnected) {
-		m.log.Warn("message to a device was not delivered", "device", d.Device, "topic", d.Topic, "id", d.ID, "error", err)
+		m.log.WarnContext(trace.With(context.Background(), d.Trace), "message to a device was not delivered", "device", d.Device, "topic", d.Topic, "id", d.ID, "error", err)
 	}
 }
 

@@ -66,6 +66,10 @@ type Config struct {
 	// Authenticate tells whether a user may manage functions, by /system/*. It is asked again after some seconds.
 	Authenticate func(ctx context.Context, user, password string) bool
 
+	// Metrics answers GET /metrics for who may manage functions; there is no such address if nil. Processes have an address of
+	// their own for it: this is for the platform in one process, whose gateway is all that people can reach.
+	Metrics http.Handler
+
 	// SecretsDir holds one file for every secret that functions can read; "" if there are none.
 	SecretsDir string
 
@@ -182,6 +186,9 @@ func (g *Gateway) routes() http.Handler {
 	mux.HandleFunc("GET /healthz", healthy)
 	mux.HandleFunc("GET /_/health", healthy)
 	system := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, g.authenticated(h)) }
+	if g.Metrics != nil {
+		system("GET /metrics", g.Metrics.ServeHTTP)
+	}
 	system("GET /system/info", g.info)
 	system("GET /system/functions", g.list)
 	system("POST /system/functions", g.builtIn)

@@ -4,12 +4,12 @@ package metrics
 var (
 	DeviceSessions = watched(Gauge, "castor_device_sessions",
 		"Sessions of devices (of claimants, at a provisioning gateway).", "gateway")
-	DeviceConnections = watched(Gauge, "castor_device_connections",
-		"Connections, those that are not authenticated yet among them.", "gateway")
 	DeviceAdmissions = watched(Gauge, "castor_device_admissions",
 		"Devices and claims that the gateway would let in.", "gateway")
 	DeviceRefused = watched(Counter, "castor_device_refused_total",
-		"Connections that were not let in: refused (who cannot show who they are), throttled (too many or too fast).", "gateway", "reason")
+		"What the gateway turned away, by reason: refused (connections that could not show who they are), throttled (connections, too many or too fast), topic (without the right to it), cut (sessions whose admission changed or ended).",
+		"gateway", "reason")
 	DeviceMessages = watched(Counter, "castor_device_messages_total",
-		"Messages by what the gateway did with them: received, sent, dropped.", "gateway", "outcome")
+		"Messages of devices that were received and acknowledged, and messages to devices that were dropped because they were too slow or gone.",
+		"gateway", "outcome")
 )

@@ -17,10 +17,12 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/artifact"
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/metrics"
 	"github.com/castor-iot/castor/shared/pki"
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store/embedded"
 	"github.com/castor-iot/castor/shared/store/mongo"
+	"github.com/castor-iot/castor/shared/trace"
 	"gopkg.in/natefinch/lumberjack.v2"
 )
 
@@ -158,7 +160,7 @@ func (c *Castor) openData(_, _ context.Context) (string, error) {
 		c.onClose(file.Close)
 		sink = slog.NewJSONHandler(file, nil)
 	}
-	c.base = platform.Base{Secrets: secrets, Now: c.config.Now, Log: slog.New(slog.NewMultiHandler(sink, c.logs)),
+	c.base = platform.Base{Secrets: secrets, Now: c.config.Now, Log: trace.Logger(slog.New(slog.NewMultiHandler(sink, c.logs))),
 		Mail: platform.Mail{URL: c.config.SMTP, From: c.config.From}, AllowPrivateWebhooks: c.config.PrivateWebhooks || loopback(c.config.Listen)}
 	if c.dir.new {
 		return "new platform in " + c.dir.path, nil
@@ -245,7 +247,7 @@ func (c *Castor) startFunctions(_, serving context.Context) (string, error) {
 		served = append(served, gateway.Function{Name: f.Name, Image: "castor/" + f.Name + ":built-in",
 			Annotations: annotations(f), Invoke: f.New(platform.New(c.base, f.Name, ""))})
 	}
-	h := gateway.New(gateway.Config{Functions: served, Queue: c.base.Bus, Authenticate: c.maintainer, SecretsDir: c.dir.sub(secretsDir),
+	h := gateway.New(gateway.Config{Functions: served, Queue: c.base.Bus, Authenticate: c.maintainer, Metrics: metrics.Handler(), SecretsDir: c.dir.sub(secretsDir),
 		Logs: c.logs, Release: "castor up", Log: c.base.Log, Now: c.config.Now})
 	c.run(serving, "the user gateway", func(ctx context.Context) error { return gateway.Serve(ctx, l, h, config) })
 	return fmt.Sprintf("%d behind %s/function/", len(served), c.URL), nil
