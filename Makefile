@@ -1,6 +1,7 @@
 # make run      the whole platform on this machine, with this machine as its first device
 # make test     everything: unit, store conformance, house rules, stories from end to end; with -race where there is a C compiler
 # make build    bin/castor and bin/castor-agent
+# make images   the container images: functions, castor, castor-connector (CASTOR_REGISTRY=…, CASTOR_VERSION=…, PUSH=1, PLATFORMS=…)
 # make lint     gofmt, go vet, staticcheck
 # make new NAME=x   a new function x in all its places
 
@@ -10,7 +11,7 @@ RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: run build test lint new clean
+.PHONY: run build test images lint new clean
 
 run: build
 	./bin/castor up $(ARGS)
@@ -24,6 +25,9 @@ test:
 	@# Names the MongoDB that the store's tests run on, or says that there is none: go test shows no output of packages that pass.
 	$(GO) test -count=1 -v -run TestServer ./tests/mongo
 	$(GO) test $(RACE) -timeout 9m ./...
+
+images:
+	@./infra/images/build.sh
 
 lint:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (run gofmt -w):"; echo "$$out"; exit 1; }
