@@ -103,7 +103,7 @@ func (g *gateways) settle(ctx context.Context, v place) (place, error) {
 		}
 	}
 	at := v.Gateway
-	revision, err := g.put(ctx, at, api.Admission{Client: string(v.Ref), Phase: operational, Fingerprint: v.Fingerprint})
+	revision, err := g.put(ctx, at, admission(v))
 	if err != nil {
 		return v, err
 	}
@@ -114,7 +114,7 @@ func (g *gateways) settle(ctx context.Context, v place) (place, error) {
 		case v.Gateway != at:
 			return errMoved
 		}
-		v.Revision = max(v.Revision, revision)
+		v.Revision = revision // not the highest: a bucket that was lost counts from one again
 		v.applied()
 		v.PendingSince, v.Updated = time.Time{}, g.p.Time()
 		return nil

@@ -104,13 +104,6 @@ func (g *gateways) tellOne(ctx context.Context, gateway string, v claim) error {
 	return err
 }
 
-// fill tells a new gateway of every claim that is admitted. A claim that comes meanwhile finds the gateway listed.
-func (g *gateways) fill(ctx context.Context, gateway string) error {
-	return g.claims.Scan(ctx, store.Query{Index: "by-state", Filter: store.Eq("dismissed", false)}, func(v claim) error {
-		return g.tellOne(ctx, gateway, v)
-	})
-}
-
 // expire dismisses claims whose admission has ended.
 func (g *gateways) expire(ctx context.Context) (int, error) {
 	page, err := g.claims.Find(ctx, store.Query{Index: "by-expiry", Limit: 1000,

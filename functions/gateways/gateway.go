@@ -34,9 +34,6 @@ type gateway struct {
 	// Counting and Leaving are devices that are counted here, or no more, while their own documents do not say so yet.
 	Counting []string `bson:"counting,omitempty"`
 	Leaving  []string `bson:"leaving,omitempty"`
-
-	// Filled is set once a provisioning gateway has been told of every claim there was when it came up.
-	Filled bool `bson:"filled,omitempty"`
 }
 
 func (v *gateway) healthy(now time.Time) bool { return now.Sub(v.Seen) < healthyFor }
@@ -76,7 +73,8 @@ func checkGateway(id string, in *api.Gateway) error {
 	return nil
 }
 
-// putGateway makes a gateway known and keeps it healthy. Of a provisioning gateway that is new, it fills the bucket.
+// putGateway makes a gateway known and keeps it healthy, whichever of its replicas says so. It fills the bucket of a gateway
+// that is new or whose bucket was lost.
 func (g *gateways) putGateway(ctx context.Context, call *faas.Call, in api.Gateway) (api.Gateway, error) {
 	id := call.Var("id")
 	if call.Caller.Gateway != id {
@@ -94,14 +92,10 @@ func (g *gateways) putGateway(ctx context.Context, call *faas.Call, in api.Gatew
 		v.Devices, v.Seen = devices, g.p.Time()
 		return nil
 	})
-	if err != nil || v.Phase != provisioning || v.Filled {
+	if err != nil {
 		return v.Gateway, err
 	}
-	if err := g.fill(ctx, id); err != nil {
-		return v.Gateway, err
-	}
-	v, err = g.gateways.Update(ctx, id, func(v *gateway) error { v.Filled = true; return nil })
-	return v.Gateway, err
+	return v.Gateway, g.fill(ctx, v.Gateway)
 }
 
 func (g *gateways) listGateways(ctx context.Context, call *faas.Call, _ faas.None) (api.Page[api.Gateway], error) {

@@ -412,3 +412,74 @@ func TestOnlyWhoSeesTheTwinSeesItsPlace(t *testing.T) {
 		t.Errorf("a foreign place: %v; one that is not there: %v", err, none)
 	}
 }
+
+// A bucket that the server has lost fills with the next heartbeat, whichever replica's, and is marked full last.
+func TestALostBucketIsFilledAgain(t *testing.T) {
+	w := start(t)
+	ctx := context.Background()
+	op, prov := api.Gateway{ID: "op", Phase: "operational"}, api.Gateway{ID: "prov", Phase: "provisioning"}
+	w.gateway(op)
+	w.gateway(prov)
+	for n := range 3 {
+		if _, err := w.provision.AssignGateway(ctx, assign(n, "")); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Part("credentials", "").AdmitClaim(ctx, api.Admission{Client: fmt.Sprintf("claim-%d", n), Phase: "provisioning", Verifier: fingerprint(n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, revision := w.admitted("op", "dev-0")
+	w.applied("op", "dev-0", revision)
+	if err := errors.Join(w.provision.RemoveAssignment(ctx, "dev-2"), w.Part("credentials", "").DismissClaim(ctx, "claim-2")); err != nil {
+		t.Fatal(err)
+	}
+	bucket := func(id string) *bus.Bucket {
+		b, err := w.Base.Bus.Bucket(ctx, api.BucketOf(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	lose := func(id string, keys ...string) {
+		for _, k := range keys {
+			if _, err := bucket(id).Delete(ctx, k); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	lose("op", api.FilledKey, api.AdmissionKey("dev-0"), api.AdmissionKey("dev-1"))
+	lose("prov", api.FilledKey, api.AdmissionKey("claim-0")) // claim-1 was put in again already, by a call that was broken off
+	_, there := w.admitted("prov", "claim-1")
+	var beats sync.WaitGroup
+	for range 2 {
+		beats.Go(func() { w.gateway(op); w.gateway(prov) })
+	}
+	beats.Wait()
+	for client, want := range map[string]bool{"op/dev-0": true, "op/dev-1": true, "op/dev-2": false, "prov/claim-0": true, "prov/claim-1": true, "prov/claim-2": false} {
+		gateway, name, _ := strings.Cut(client, "/")
+		if a, _ := w.admitted(gateway, name); (a != nil) != want {
+			t.Errorf("%s is told of: %v, want %v", client, a != nil, want)
+		}
+	}
+	if _, again := w.admitted("prov", "claim-1"); again != there {
+		t.Error("what was there was put in again")
+	}
+	for _, id := range []string{"op", "prov"} {
+		if _, err := bucket(id).Get(ctx, api.FilledKey); err != nil {
+			t.Errorf("bucket of %s is not marked full: %v", id, err)
+		}
+	}
+	if a, err := w.provision.GetAssignment(ctx, "dev-0"); err != nil || !a.Applied {
+		t.Errorf("a device that is registered is not any more: %+v, %v", a, err)
+	}
+	_, revision = w.admitted("op", "dev-1")
+	w.applied("op", "dev-1", revision)
+	if a, err := w.provision.GetAssignment(ctx, "dev-1"); err != nil || !a.Applied {
+		t.Errorf("a device that waited for its gateway waits on: %+v, %v", a, err)
+	}
+	_, before := w.admitted("op", "dev-0")
+	w.gateway(op)
+	if _, after := w.admitted("op", "dev-0"); after != before {
+		t.Error("a full bucket is filled with every heartbeat")
+	}
+}
