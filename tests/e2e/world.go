@@ -12,23 +12,27 @@ import (
 	"testing"
 	"time"
 
+	"github.com/castor-iot/castor/agent"
+	"github.com/castor-iot/castor/agent/host"
 	"github.com/castor-iot/castor/infra/castor/up"
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/monitor"
 	"github.com/castor-iot/castor/shared/twin"
+	"github.com/castor-iot/castor/tests/cluster"
 	"github.com/castor-iot/castor/tests/contract"
 )
 
 // A World is one platform with the people of one story.
 type World struct {
 	*testing.T
-	Config up.Config
-	Castor *up.Castor // nil where the platform is a program of its own
-	URL    string     // of the user gateway
-	HTTP   *http.Client
-	Admin  *api.Client
+	Config  Settings
+	Castor  *up.Castor       // nil where the platform is no part of this process
+	Cluster *cluster.Cluster // nil where it is not many processes
+	URL     string           // of the user gateway
+	HTTP    *http.Client
+	Admin   *api.Client
 
 	password string
 	ahead    atomic.Int64 // how far the platform's clock is ahead, in nanoseconds
@@ -36,17 +40,32 @@ type World struct {
 	owners   map[string]bool
 }
 
+// Settings are how the platform of a story is started.
+type Settings struct {
+	up.Config
+
+	// Processes has every part be processes of its own, see package cluster; of Config, mail and this machine as a device count.
+	Processes bool
+}
+
 // Option changes how the platform of a story is started.
-type Option func(*up.Config)
+type Option func(*Settings)
 
 // NewWorld starts a platform on free ports, without this machine as a device. It stops when the test ends.
 func NewWorld(t *testing.T, options ...Option) *World {
 	t.Helper()
 	w := &World{T: t, owners: map[string]bool{}}
-	w.Config = up.Config{Dir: t.TempDir(), Listen: "127.0.0.1:0", Provisioning: freePort(t), Operational: freePort(t), NoAgent: true,
-		Log: slog.NewJSONHandler(logFile(t), nil), Now: w.Now}
+	w.Config.Config = up.Config{Dir: t.TempDir(), NoAgent: true, Now: w.Now}
 	for _, o := range options {
 		o(&w.Config)
+	}
+	if w.Config.Processes {
+		w.startCluster()
+		return w
+	}
+	w.Config.Listen, w.Config.Provisioning, w.Config.Operational = "127.0.0.1:0", freePort(t), freePort(t)
+	if w.Config.Log == nil {
+		w.Config.Log = slog.NewJSONHandler(logFile(t), nil)
 	}
 	t.Cleanup(func() {
 		if w.Castor == nil {
@@ -63,7 +82,7 @@ func NewWorld(t *testing.T, options ...Option) *World {
 func (w *World) start() {
 	w.Helper()
 	var err error
-	if w.Castor, err = up.Start(w.Context(), w.Config); err != nil {
+	if w.Castor, err = up.Start(w.Context(), w.Config.Config); err != nil {
 		w.Fatalf("start: %v", err)
 	}
 	if w.password == "" {
@@ -76,15 +95,53 @@ func (w *World) start() {
 	w.Admin = w.Login("admin", w.password)
 }
 
+// startCluster starts the platform as processes, and this machine's agent as castor up would.
+func (w *World) startCluster() {
+	w.Helper()
+	w.Cluster = cluster.Start(w.T, cluster.Config{Dir: w.Config.Dir, SMTP: w.Config.SMTP, From: w.Config.From})
+	w.URL, w.HTTP, w.password = w.Cluster.URL, w.Cluster.HTTP(), w.Cluster.Password
+	w.Admin = w.Login("admin", w.password)
+	if w.Config.NoAgent {
+		return
+	}
+	serial, err := host.Serial(w.Context())
+	w.must(err, "this machine's serial")
+	who := device.Identity{Serial: serial, MAC: host.MAC(), Model: host.Model(), Type: "host"}
+	claim, err := up.ClaimHost(w.Context(), w.Admin, who, w.Config.Interval, "")
+	w.must(err, "this machine's claim")
+	a, err := agent.New(agent.Config{Dir: w.TempDir(), Claim: func(context.Context) (api.ClaimFile, error) { return claim, nil }, Serial: who.Serial, MAC: who.MAC,
+		Model: who.Model, Source: host.New().Measure, Interval: w.Config.Interval, Log: slog.New(slog.DiscardHandler)})
+	w.must(err, "this machine's agent")
+	ctx, stop := context.WithCancel(context.WithoutCancel(w.Context()))
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	w.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-done, a.Close()); err != nil {
+			w.Errorf("this machine's agent: %v", err)
+		}
+	})
+}
+
 // Now is the platform's clock.
 func (w *World) Now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
-// Later has the platform's clock go ahead.
-func (w *World) Later(d time.Duration) { w.ahead.Add(int64(d)) }
+// Later has the platform's clock go ahead; that of many processes cannot.
+func (w *World) Later(d time.Duration) {
+	w.Helper()
+	if w.Cluster != nil {
+		w.Fatal("processes have the machine's clock")
+	}
+	w.ahead.Add(int64(d))
+}
 
 // Restart stops the platform and starts it again on the same data.
 func (w *World) Restart() {
 	w.Helper()
+	if w.Cluster != nil {
+		w.Cluster.Restart()
+		return
+	}
 	if err := w.Castor.Stop(); err != nil {
 		w.Fatalf("stop: %v", err)
 	}
