@@ -39,12 +39,13 @@ castor up needs none of this: it makes its own.`,
 		Example: `  castor init secrets --host pump.example.com --host 10.0.0.5
   castor init secrets --host pump.example.com --gateway operational-1 --gateway operational-2 --gateway provisioning-1
   castor init secrets --renew                               a new certificate for the gateways, for the same hosts
-  castor init --list --stack stack.yml                      which process needs which secret`,
+  castor init --list --stack stack.yml                      which process needs which secret
+  castor init --list function                               the names of all that functions need`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := cmd.OutOrStdout()
 			if list {
-				return listSecrets(out, stack, plan.Gateways)
+				return listSecrets(out, stack, plan.Gateways, strings.Join(args, " "))
 			}
 			if len(args) == 0 {
 				return errors.New("name the folder for the secrets: castor init DIR --host HOST")
@@ -70,46 +71,69 @@ castor up needs none of this: it makes its own.`,
 	f.StringArrayVar(&plan.Gateways, "gateway", []string{"operational-1", "provisioning-1"}, "id of an MQTT gateway; may be given several times")
 	f.StringVar(&plan.Mongo, "mongo", "mongo:27017", "host and port of MongoDB, for castor-mongo-url")
 	f.BoolVar(&plan.Renew, "renew", false, "make a new certificate for the MQTT gateways, by the same CA")
-	f.BoolVar(&list, "list", false, "print which process needs which secret, and make nothing")
+	f.BoolVar(&list, "list", false, "print which process needs which secret, and make nothing; with the beginning of a process' name, the secrets' names alone")
 	f.StringVar(&stack, "stack", "stack.yml", "stack file that names the functions' secrets, for --list")
 	return cmd
 }
 
 // showSecrets prints what is there now and what to do with it; never a secret.
 func showSecrets(out io.Writer, dir secrets.Dir, r secrets.Result) {
-	switch {
-	case len(r.Made) == 0:
+	if len(r.Made) == 0 {
 		fmt.Fprintf(out, "All %d secrets in %s are there and fit together; nothing was made.\n", len(r.Kept), dir)
-	default:
+	} else {
 		fmt.Fprintf(out, "Made in %s:\n", dir)
 		for _, name := range r.Made {
 			fmt.Fprintf(out, "  %s\n", name)
 		}
-		if len(r.Kept) > 0 {
-			fmt.Fprintf(out, "Kept as they are: %d\n", len(r.Kept))
-		}
+		fmt.Fprintf(out, "Kept as they are: %d\n", len(r.Kept))
 	}
 	for _, note := range r.Notes {
 		fmt.Fprintf(out, "Note: %s\n", note)
 	}
-	if dir.Has(platform.SecretAdmin) {
+	if slices.Contains(r.Made, platform.SecretAdmin) {
 		fmt.Fprintf(out, "\nThe first administrator is user admin; the password is in %s.\nTake that file away when you have signed in and changed it.\n", dir.Path(platform.SecretAdmin))
 	}
-	fmt.Fprintf(out, `
+	if len(r.Made) > 0 {
+		fmt.Fprintf(out, next, dir, dir.Path(platform.SecretSMTP))
+	}
+}
+
+const next = `
 Next:
   keep a backup of %[1]s: what was sealed and signed with it is lost without it
   put the password of your mail server into %[2]s, if alarms go by e-mail
-  see which process needs which: castor init --list
+  give each process its own, and no others; castor init --list says which:
+    OpenFaaS    for s in $(castor init --list function); do faas-cli secret create $s --from-file=%[1]s/$s; done
+    Kubernetes  for s in $(castor init --list function); do kubectl -n openfaas-fn create secret generic $s --from-file=%[1]s/$s; done
+    processes   CASTOR_SECRETS names the folder in which a process finds its own
+`
 
-  OpenFaaS:    for f in %[1]s/*; do faas-cli secret create "$(basename "$f")" --from-file="$f"; done
-  Kubernetes:  for f in %[1]s/*; do kubectl -n openfaas-fn create secret generic "$(basename "$f")" --from-file="$f"; done
-               (leave out what functions do not need: castor init --list says it)
-  compose:     CASTOR_SECRETS names the folder in which a process finds its own
-`, dir, dir.Path(platform.SecretSMTP))
+// A need is one process and the secrets that it is given.
+type need struct {
+	process string
+	secrets []string
 }
 
-// listSecrets prints what each process needs and no more.
-func listSecrets(out io.Writer, path string, gateways []string) error {
+// needs lists what each process needs and no more.
+func needs(stack serve.Stack, gateways []string) []need {
+	var list []need
+	for _, name := range slices.Sorted(maps.Keys(stack.Functions)) {
+		list = append(list, need{"function " + name, stack.Functions[name].Secrets})
+	}
+	list = append(list, need{"castor-connector events", []string{platform.PartSecret("events", ""), secrets.NATSToken, secrets.BasicUser, secrets.BasicPassword}})
+	for _, g := range gateways {
+		list = append(list, need{"castor-connector mqtt " + g,
+			[]string{platform.PartSecret("connector", g), secrets.NATSToken, platform.SecretCACert, secrets.GatewayCert, secrets.GatewayKey}})
+	}
+	list = append(list, need{"castor gateway", []string{secrets.BasicUser, secrets.BasicPassword, secrets.NATSToken}})
+	for _, s := range secrets.Stores() {
+		list = append(list, need{s.Store, s.Secrets})
+	}
+	return list
+}
+
+// listSecrets prints the needs; of those that begin with process, if it is not "", the secrets' names alone.
+func listSecrets(out io.Writer, path string, gateways []string, process string) error {
 	stack, err := serve.ReadStack(path, os.Getenv)
 	if os.IsNotExist(err) {
 		return fmt.Errorf("%w: name the platform's stack file by --stack", err)
@@ -117,18 +141,26 @@ func listSecrets(out io.Writer, path string, gateways []string) error {
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	line := func(process string, names ...string) { fmt.Fprintf(w, "%s\t%s\n", process, strings.Join(names, " ")) }
-	for _, name := range slices.Sorted(maps.Keys(stack.Functions)) {
-		line("function "+name, stack.Functions[name].Secrets...)
+	list := needs(stack, gateways)
+	if process == "" {
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		for _, n := range list {
+			fmt.Fprintf(w, "%s\t%s\n", n.process, strings.Join(n.secrets, " "))
+		}
+		return w.Flush()
 	}
-	line("castor-connector events", platform.PartSecret("events", ""), secrets.NATSToken, secrets.BasicUser, secrets.BasicPassword)
-	for _, g := range gateways {
-		line("castor-connector mqtt, "+g, platform.PartSecret("connector", g), secrets.NATSToken, platform.SecretCACert, secrets.GatewayCert, secrets.GatewayKey)
+	var names []string
+	for _, n := range list {
+		if n.process == process || strings.HasPrefix(n.process, process+" ") {
+			names = append(names, n.secrets...)
+		}
 	}
-	line("castor gateway", secrets.BasicUser, secrets.BasicPassword, secrets.NATSToken)
-	for _, s := range secrets.Stores() {
-		line(s.Store, s.Secrets...)
+	if len(names) == 0 {
+		return fmt.Errorf("no process is called %q: castor init --list names them", process)
 	}
-	return w.Flush()
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		fmt.Fprintln(out, name)
+	}
+	return nil
 }

@@ -20,9 +20,9 @@ const (
 // renewBefore is how long before its end a certificate should be renewed.
 const renewBefore = 30 * 24 * time.Hour
 
-// certificate makes the gateways' certificate if there is none, or renews it, and checks the one that is there. hosts may be
-// empty where there is one: a renewed one is for the same.
-func (d Dir) certificate(p Plan) (made []string, notes []string, err error) {
+// certificate makes the gateways' certificate if there is none, or renews it, and checks the one that is there. The plan's
+// hosts may be none where there is one: a renewed one is for the same.
+func (d Dir) certificate(p Plan) (made, notes []string, err error) {
 	haveCert, haveKey := d.Has(GatewayCert), d.Has(GatewayKey)
 	var old *x509.Certificate
 	if haveCert {
@@ -32,12 +32,13 @@ func (d Dir) certificate(p Plan) (made []string, notes []string, err error) {
 	}
 	ours := old != nil && d.signed(old)
 	switch {
-	case haveCert && !ours && (p.Renew || !haveKey):
+	case haveCert && haveKey && !p.Renew:
+		notes, err = d.checkCertificate(p, old, ours)
+		return nil, notes, err
+	case haveCert && !ours:
 		return nil, nil, fmt.Errorf("%s is not signed by the platform's CA: get a new one with its key where it comes from, or take both files away", d.Path(GatewayCert))
 	case haveKey && !haveCert:
 		return nil, nil, fmt.Errorf("%s is there without %s: put the certificate beside it, or take the key away for new ones", d.Path(GatewayKey), GatewayCert)
-	case haveCert && haveKey && !p.Renew:
-		return nil, d.checkCertificate(p, old, ours, &err), err
 	}
 	hosts := p.Hosts
 	if len(hosts) == 0 && old != nil {
@@ -46,11 +47,21 @@ func (d Dir) certificate(p Plan) (made []string, notes []string, err error) {
 	if len(hosts) == 0 {
 		return nil, nil, errors.New("name what devices dial, for the gateways' certificate: --host pump.example.com (several are allowed)")
 	}
+	return d.makeCertificate(p, hosts)
+}
+
+// makeCertificate writes a new certificate and key. When it is interrupted between the two, they are found not to fit, and
+// --renew makes them again.
+func (d Dir) makeCertificate(p Plan, hosts []string) (made, notes []string, err error) {
 	ca, err := d.ca()
 	if err != nil {
 		return nil, nil, err
 	}
 	pair, err := ca.Server(p.Now, hosts...)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := x509.ParseCertificate(pair.Certificate[0])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -65,49 +76,44 @@ func (d Dir) certificate(p Plan) (made []string, notes []string, err error) {
 		return nil, nil, err
 	}
 	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	// One that is interrupted between the two is found by its not fitting, and made again by --renew.
-	if err := errors.Join(d.Replace(GatewayCert, chain.Bytes()), d.Replace(GatewayKey, key)); err != nil {
-		return nil, nil, err
+	if err = d.Replace(GatewayCert, chain.Bytes()); err == nil {
+		err = d.Replace(GatewayKey, key)
 	}
-	return []string{GatewayCert, GatewayKey}, []string{fmt.Sprintf("the gateways' certificate is for %s, until %s", strings.Join(hosts, ", "), p.Now.Add(renewalOf(pair)).UTC().Format(time.DateOnly))}, nil
+	return []string{GatewayCert, GatewayKey}, []string{fmt.Sprintf("the gateways' certificate is for %s, until %s", strings.Join(hosts, ", "), day(c.NotAfter))}, err
 }
 
-func renewalOf(pair tls.Certificate) time.Duration {
-	c, err := x509.ParseCertificate(pair.Certificate[0])
-	if err != nil {
-		return 0
-	}
-	return c.NotAfter.Sub(c.NotBefore)
-}
-
-// checkCertificate tells what is wrong with a certificate that stays: as notes what will be, as err what is.
-func (d Dir) checkCertificate(p Plan, c *x509.Certificate, ours bool, err *error) (notes []string) {
+// checkCertificate tells what is wrong with a certificate that stays: as notes what will be, as an error what is.
+func (d Dir) checkCertificate(p Plan, c *x509.Certificate, ours bool) (notes []string, err error) {
 	renew := "run castor init " + string(d) + " --renew"
 	if !ours {
 		renew = "put a new one in its place"
 	}
-	cert, certErr := d.Read(GatewayCert)
-	key, keyErr := d.Read(GatewayKey)
-	if *err = errors.Join(certErr, keyErr); *err != nil {
-		return nil
+	cert, err := d.Read(GatewayCert)
+	if err != nil {
+		return nil, err
 	}
-	if _, pairErr := tls.X509KeyPair(cert, key); pairErr != nil {
-		*err = fmt.Errorf("%s and %s in %s do not belong together: %s", GatewayCert, GatewayKey, d, renew)
-		return nil
+	key, err := d.Read(GatewayKey)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tls.X509KeyPair(cert, key); err != nil {
+		return nil, fmt.Errorf("%s and %s in %s do not belong together: %s", GatewayCert, GatewayKey, d, renew)
 	}
 	for _, h := range p.Hosts {
 		if c.VerifyHostname(h) != nil {
-			*err = fmt.Errorf("%s is for %s, not for %s: %s with every --host", d.Path(GatewayCert), strings.Join(hostsOf(c), ", "), h, renew)
-			return nil
+			return nil, fmt.Errorf("%s is for %s, not for %s: %s with every --host", d.Path(GatewayCert), strings.Join(hostsOf(c), ", "), h, renew)
 		}
 	}
-	if left := c.NotAfter.Sub(p.Now); left < 0 {
-		*err = fmt.Errorf("%s is expired since %s: %s", d.Path(GatewayCert), c.NotAfter.UTC().Format(time.DateOnly), renew)
-	} else if left < renewBefore {
-		notes = append(notes, fmt.Sprintf("the gateways' certificate ends on %s: %s", c.NotAfter.UTC().Format(time.DateOnly), renew))
+	switch left := c.NotAfter.Sub(p.Now); {
+	case left < 0:
+		return nil, fmt.Errorf("%s is expired since %s: %s", d.Path(GatewayCert), day(c.NotAfter), renew)
+	case left < renewBefore:
+		notes = append(notes, fmt.Sprintf("the gateways' certificate ends on %s: %s", day(c.NotAfter), renew))
 	}
-	return notes
+	return notes, nil
 }
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
 func (d Dir) leaf() (*x509.Certificate, error) {
 	b, err := d.Read(GatewayCert)
@@ -136,9 +142,8 @@ func (d Dir) signed(c *x509.Certificate) bool {
 }
 
 func hostsOf(c *x509.Certificate) []string {
-	// The first host is the subject; the order of kinds is lost otherwise.
-	hosts := []string{}
-	if isHost(c.Subject.CommonName) {
+	var hosts []string
+	if isHost(c.Subject.CommonName) { // the first one: it is what devices are told to dial
 		hosts = append(hosts, c.Subject.CommonName)
 	}
 	add := func(h string) {

@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/platform"
+	"github.com/gofrs/flock"
 )
 
 // Secrets besides those of package platform.
@@ -52,6 +54,9 @@ type Result struct {
 	Notes      []string // what somebody should know or do
 }
 
+// lockFile is held while secrets are made. It stays: to take it away would let two in.
+const lockFile = ".lock"
+
 // validGateway is an id that can be the end of a secret's name on Kubernetes too.
 var validGateway = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
@@ -80,6 +85,13 @@ func (d Dir) Make(p Plan) (r Result, err error) {
 	if err := d.Create(); err != nil {
 		return r, err
 	}
+	lock := flock.New(d.Path(lockFile), flock.SetPermissions(0o600))
+	if ok, err := lock.TryLock(); err != nil {
+		return r, fmt.Errorf("the folder cannot be locked: %w", err)
+	} else if !ok {
+		return r, fmt.Errorf("another castor is making secrets in %s now: wait until it has ended", d)
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	before, err := d.names()
 	if err != nil {
 		return r, err
@@ -113,18 +125,18 @@ func (d Dir) Make(p Plan) (r Result, err error) {
 
 // stores makes what the platform shows to its stores, and they to it. Each is written after those it is made from.
 func (d Dir) stores(p Plan) (made []string, err error) {
-	random := func(string) ([]byte, error) { return Random(24), nil }
-	fixed := func(s string) func(string) ([]byte, error) {
-		return func(string) ([]byte, error) { return []byte(s), nil }
+	random := func() ([]byte, error) { return Random(24), nil }
+	fixed := func(s string) func() ([]byte, error) {
+		return func() ([]byte, error) { return []byte(s), nil }
 	}
-	mongo := func(string) ([]byte, error) {
+	mongo := func() ([]byte, error) {
 		password, err := d.Read(mongoPassword)
 		u := url.URL{Scheme: "mongodb", User: url.UserPassword("castor", string(password)), Host: p.Mongo, Path: "/castor"}
 		return []byte(u.String()), err
 	}
 	for _, s := range []struct {
 		name  string
-		value func(string) ([]byte, error)
+		value func() ([]byte, error)
 		not   string // nor if this one is there: then it is somebody else's store
 	}{
 		{mongoRoot, random, MongoURL}, {mongoPassword, random, MongoURL}, {MongoURL, mongo, ""},
@@ -142,7 +154,7 @@ func (d Dir) stores(p Plan) (made []string, err error) {
 		if s.not != "" && d.Has(s.not) {
 			continue
 		}
-		value, err := s.value(s.name)
+		value, err := s.value()
 		if err == nil {
 			err = d.Add(s.name, value)
 		}
