@@ -56,7 +56,7 @@ func Packages(root string) (map[string]*Package, error) {
 		rel = filepath.ToSlash(rel)
 		if d.IsDir() {
 			name := d.Name()
-			if rel != "." && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata" || name == "node_modules" || rel == "template" || rel == "bin") {
+			if rel != "." && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata" || name == "node_modules" || rel == "template" || rel == "bin" || rel == "build") {
 				return filepath.SkipDir
 			}
 			return nil

@@ -16,13 +16,15 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// program is what the Dockerfile calls the program it makes.
-const program = "/handler"
-
-// Compile makes the program of a build context at out, by the RUN lines of the Dockerfile's build stage, for this machine. It
-// moves the context's files as they do, so it works once. The error holds what the compiler said.
+// Compile makes the program of a function's build context at out, by the RUN lines of the Dockerfile's build stage, for this
+// machine. It moves the context's files as they do, so it works once. The error holds what the compiler said.
 func Compile(context, out string) error {
-	b, err := os.ReadFile(filepath.Join(context, "Dockerfile"))
+	return compile(context, filepath.Join(context, "Dockerfile"), "/handler", out)
+}
+
+// compile runs the build stage of a Dockerfile in its context, with out in the place of what the Dockerfile calls made.
+func compile(context, dockerfile, made, out string) error {
+	b, err := os.ReadFile(dockerfile)
 	if err != nil {
 		return err
 	}
@@ -31,12 +33,15 @@ func Compile(context, out string) error {
 		return err
 	}
 	script := strings.Join(lines, "\n")
-	if !strings.Contains(script, "-o "+program+" ") {
-		return fmt.Errorf("the Dockerfile's build stage makes no %s", program)
+	if !strings.Contains(script, "-o "+made+" ") {
+		return fmt.Errorf("the Dockerfile's build stage makes no %s", made)
 	}
-	script = strings.ReplaceAll(script, "-o "+program+" ", `-o "$OUT" `)
+	script = strings.ReplaceAll(script, "-o "+made+" ", `-o "$OUT" `)
 	if out, err = filepath.Abs(out); err != nil {
 		return err
+	}
+	if strings.HasSuffix(made, "/") {
+		out += "/"
 	}
 	sh := exec.Command("sh", "-ec", script)
 	sh.Dir = context // the stage's WORKDIR, into which it copies all of the context
