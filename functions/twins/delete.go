@@ -17,7 +17,24 @@ import (
 // hold something of it (certificate and mapping, place at a gateway, rules, alarms, runs) drop it on event twin.deleted. Its
 // history goes here; what is left of that, and the tombstone, go with the sweep. Deleting again goes on where it ended.
 func (f *function) delete(ctx context.Context, c *faas.Call, _ faas.None) (faas.None, error) {
-	t, err := f.change(ctx, c, event.TwinDeleted, func(t *twin.Twin) error {
+	data := c.Query.Get("data")
+	if err := checkData("data", data); err != nil {
+		return faas.None{}, err
+	}
+	return faas.None{}, f.bury(ctx, hand{caller: c.Caller}, twin.ID(c.Var("id")), data)
+}
+
+// checkData refuses what cannot become of a deleted twin's data.
+func checkData(field, data string) error {
+	if data != "" && data != "archive" && data != "erase" {
+		return api.Invalid("%s %.40q must be archive or erase", field, data)
+	}
+	return nil
+}
+
+// bury deletes one twin.
+func (f *function) bury(ctx context.Context, h hand, id twin.ID, data string) error {
+	t, err := f.change(ctx, h, id, event.TwinDeleted, func(t *twin.Twin) error {
 		if !t.Deleted.IsZero() {
 			return store.Unchanged
 		}
@@ -30,15 +47,15 @@ func (f *function) delete(ctx context.Context, c *faas.Call, _ faas.None) (faas.
 		t.Definition = twin.Definition{Owner: t.Definition.Owner, Version: t.Definition.Version + 1, Updated: t.Deleted} // who may delete again
 		return nil
 	})
-	if err != nil {
-		return faas.None{}, err
+	if err != nil || h.dry {
+		return err
 	}
 	soon, cancel := context.WithTimeout(ctx, wipeFor)
 	defer cancel()
 	if err := f.wipe(soon, t.ID); err != nil {
-		f.p.Log.Info("history left for the sweep", "function", f.p.Part, "twin", t.ID, "error", err)
+		f.p.Log.InfoContext(ctx, "history left for the sweep", "function", f.p.Part, "twin", t.ID, "error", err)
 	}
-	return faas.None{}, nil
+	return nil
 }
 
 // empty refuses a type that has instances and an aggregate that has parts.

@@ -35,30 +35,46 @@ var fixed = map[string]string{
 
 // edit changes a definition by JSON Merge Patch (RFC 7396); If-Match names the version that was read.
 func (f *function) edit(ctx context.Context, c *faas.Call, body []byte) (faas.Reply, error) {
-	var patch map[string]any
-	if len(body) > faas.MaxBody {
-		return faas.Reply{}, api.Invalid("the body may have %d bytes", faas.MaxBody)
-	}
-	if err := faas.JSON(body, &patch); err != nil {
+	patch, err := readPatch(body)
+	if err != nil {
 		return faas.Reply{}, err
 	}
+	t, err := f.merge(ctx, hand{caller: c.Caller, match: c.Match}, twin.ID(c.Var("id")), patch)
+	return faas.Versioned(t.Definition.Version, t), err
+}
+
+// readPatch reads a merge patch and refuses what is not people's to change.
+func readPatch(body []byte) (patch map[string]any, err error) {
+	if len(body) > faas.MaxBody {
+		return nil, api.Invalid("the body may have %d bytes", faas.MaxBody)
+	}
+	if err := faas.JSON(body, &patch); err != nil {
+		return nil, err
+	}
 	if patch == nil {
-		return faas.Reply{}, api.Invalid("the patch must be an object with the fields to change")
+		return nil, api.Invalid("the patch must be an object with the fields to change")
 	}
 	for field, why := range fixed {
 		if _, ok := patch[field]; ok {
-			return faas.Reply{}, api.Invalid("definition.%s %s", field, why)
+			return nil, api.Invalid("definition.%s %s", field, why)
 		}
 	}
+	return patch, nil
+}
+
+// merge applies a patch to the definition of one twin.
+func (f *function) merge(ctx context.Context, h hand, id twin.ID, patch map[string]any) (twin.Twin, error) {
 	silence := false // whether instances count as offline at other times now
-	t, err := f.change(ctx, c, event.TwinChanged, func(t *twin.Twin) error {
+	t, err := f.change(ctx, h, id, event.TwinChanged, func(t *twin.Twin) error {
 		d := &t.Definition
-		if err := c.Match(d.Version); err != nil {
-			return err
+		if h.match != nil {
+			if err := h.match(d.Version); err != nil {
+				return err
+			}
 		}
 		was := editable{d.Name, d.Owner, d.Aggregates, d.Tags, d.Location, d.Model}
 		var now editable
-		if err := merge(was, patch, &now); err != nil {
+		if err := mergePatch(was, patch, &now); err != nil {
 			return err
 		}
 		if t.Kind == twin.Type && now.Model == nil {
@@ -72,7 +88,7 @@ func (f *function) edit(ctx context.Context, c *faas.Call, body []byte) (faas.Re
 			return err
 		}
 		if d.Owner != was.Owner {
-			if err := f.giveAway(ctx, c.Caller, t, was.Owner); err != nil {
+			if err := f.giveAway(ctx, h.caller, t, was.Owner); err != nil {
 				return err
 			}
 		}
@@ -80,12 +96,12 @@ func (f *function) edit(ctx context.Context, c *faas.Call, body []byte) (faas.Re
 			t.Live.Due = f.p.Time() // other rules may watch it now: twin-ingest is to look
 		}
 		silence = t.Kind == twin.Type && (was.Model == nil || was.Model.OfflineAfter != now.Model.OfflineAfter || was.Model.OfflineSeverity != now.Model.OfflineSeverity)
-		return f.checkAggregates(ctx, c.Caller, t, was.Aggregates)
+		return f.checkAggregates(ctx, h.caller, t, was.Aggregates)
 	})
-	if err == nil && silence {
+	if err == nil && silence && !h.dry {
 		f.remind(ctx, t.ID)
 	}
-	return faas.Versioned(t.Definition.Version, t), err
+	return t, err
 }
 
 // giveAway: a grant to write is none to make the twin one's own. Only who owns it hands it on.
@@ -97,8 +113,8 @@ func (f *function) giveAway(ctx context.Context, c access.Caller, t *twin.Twin, 
 	return f.checkOwner(ctx, c, t.Definition.Owner)
 }
 
-// merge applies a merge patch to v and reads the outcome strictly into out.
-func merge(v any, patch map[string]any, out any) error {
+// mergePatch applies a merge patch to v and reads the outcome strictly into out.
+func mergePatch(v any, patch map[string]any, out any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err

@@ -36,6 +36,12 @@ func New(p *platform.Platform) faas.Func {
 			"PATCH /twins/{id}/definition": faas.Op(p, access.Users(), f.edit),
 			"POST /twins/{id}/phase":       faas.Op(p, access.Parts("twin-provision"), f.setPhase),
 			"DELETE /twins/{id}":           faas.Op(p, access.Only(access.Configurator, access.Owner).And("twin-provision"), f.delete),
+			"POST /jobs":                   faas.Op(p, access.Users(), f.createJob),
+			"GET /jobs":                    faas.Op(p, access.Users(), f.listJobs),
+			"GET /jobs/{id}":               faas.Op(p, access.Users(), f.getJob),
+			"GET /jobs/{id}/results":       faas.Op(p, access.Users(), f.jobResults),
+			"POST /jobs/{id}/cancel":       faas.Op(p, access.Users(), f.cancelJob),
+			"POST /schedule":               faas.Schedule(p, f.schedule),
 			"POST /sweep":                  faas.Op(p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
 		}, nil
 	})
@@ -48,6 +54,8 @@ type function struct {
 	history *store.Collection[api.Record]        // only to remove what a deleted twin leaves
 	parked  *store.Collection[api.ParkedMessage] // likewise
 	outbox  platform.Outbox[twin.Twin]
+	jobs    *store.Collection[job]
+	results *store.Collection[api.JobResult]
 }
 
 func open(ctx context.Context, p *platform.Platform) (*function, error) {
@@ -59,7 +67,10 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 	if f.history, err = platform.OpenHistory(ctx, p.DB); err != nil {
 		return nil, err
 	}
-	f.parked, err = platform.OpenParked(ctx, p.DB)
+	if f.parked, err = platform.OpenParked(ctx, p.DB); err != nil {
+		return nil, err
+	}
+	f.jobs, f.results, err = openJobs(ctx, p)
 	f.outbox = platform.Outbox[twin.Twin]{P: p, C: f.twins, Index: "by-outbox", Field: "outbox.since",
 		Of: func(t *twin.Twin) (string, *event.Outbox) { return string(t.ID), &t.Outbox }}
 	return f, err
@@ -71,9 +82,20 @@ func (f *function) get(ctx context.Context, c *faas.Call, _ faas.None) (faas.Rep
 	return faas.Versioned(t.Definition.Version, t), err
 }
 
-// change alters a twin that the caller may write, and tells of it. alter returns store.Unchanged to leave all as it is.
-func (f *function) change(ctx context.Context, c *faas.Call, topic event.Topic, alter func(*twin.Twin) error) (twin.Twin, error) {
-	id := twin.ID(c.Var("id"))
+// A hand is who changes a twin: the caller of an operation, or a job for whoever asked for it.
+type hand struct {
+	caller access.Caller
+	match  func(version int64) error // of the definition that was read; nil = any
+
+	// dry has everything checked and nothing written.
+	dry bool
+
+	// tell has others told of a change; nil = at once.
+	tell func(twin.Twin)
+}
+
+// change alters a twin that the hand may write, and tells of it. alter returns store.Unchanged to leave all as it is.
+func (f *function) change(ctx context.Context, h hand, id twin.ID, topic event.Topic, alter func(*twin.Twin) error) (twin.Twin, error) {
 	if id.Valid() != nil {
 		return twin.Twin{}, platform.NotFound("twin", string(id))
 	}
@@ -81,7 +103,7 @@ func (f *function) change(ctx context.Context, c *faas.Call, topic event.Topic, 
 		if !t.Deleted.IsZero() && topic != event.TwinDeleted {
 			return platform.NotFound("twin", string(id))
 		}
-		if err := f.p.May(ctx, c.Caller, access.Write, access.Twin(t), "twin"); err != nil {
+		if err := f.p.May(ctx, h.caller, access.Write, access.Twin(t), "twin"); err != nil {
 			return err
 		}
 		kind, phase := t.Kind, t.Definition.Phase
@@ -97,15 +119,22 @@ func (f *function) change(ctx context.Context, c *faas.Call, topic event.Topic, 
 			t.Definition.Updated = f.p.Time()
 		}
 		t.Outbox.Add(string(t.ID), topic, string(t.ID), f.p.Time(), api.TwinChanged{Twin: t.ID, Kind: kind, Phase: phase, Part: "definition"})
+		if h.dry {
+			return store.Unchanged
+		}
 		return nil
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return t, platform.NotFound("twin", string(id))
 	}
-	if err != nil {
+	if err != nil || h.dry {
 		return t, err
 	}
-	f.flush(ctx, t)
+	if h.tell != nil {
+		h.tell(t)
+	} else {
+		f.flush(ctx, t)
+	}
 	return t, nil
 }
 
@@ -115,6 +144,6 @@ var errBusy = errors.Join(api.ErrUnavailable, errors.New("too many changes of th
 // flush tells others of the change at once; what it cannot is the sweep's.
 func (f *function) flush(ctx context.Context, t twin.Twin) {
 	if err := f.outbox.Flush(ctx, t); err != nil {
-		f.p.Log.Warn("events left for the sweep", "function", f.p.Part, "twin", t.ID, "error", err)
+		f.p.Log.WarnContext(ctx, "events left for the sweep", "function", f.p.Part, "twin", t.ID, "error", err)
 	}
 }

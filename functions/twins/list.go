@@ -115,27 +115,31 @@ var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{0,64}$`)
 func read(v url.Values) (query, error) {
 	q := query{twin.Kind(v.Get("kind")), twin.TypeID(v.Get("type")), twin.ID(v.Get("aggregate")), v.Get("owner"),
 		twin.Phase(v.Get("phase")), v.Get("tag"), v.Get("prefix"), v.Get("online")}
+	return q, q.check()
+}
+
+func (q *query) check() error {
 	for _, id := range []struct {
 		name string
 		id   twin.ID
 	}{{"type", q.of}, {"aggregate", q.aggregate}} {
 		if id.id != "" && id.id.Valid() != nil {
-			return q, fmt.Errorf("%s: %w", id.name, id.id.Valid())
+			return fmt.Errorf("%s: %w", id.name, id.id.Valid())
 		}
 	}
 	switch {
 	case q.kind != "" && q.kind != twin.Instance && q.kind != twin.Type && q.kind != twin.Aggregate:
-		return q, api.Invalid("kind %.40q must be instance, type or aggregate", q.kind)
+		return api.Invalid("kind %.40q must be instance, type or aggregate", q.kind)
 	case q.phase != "" && !q.phase.Valid():
-		return q, api.Invalid("phase %.40q must be onboarding, provisioning, operational, suspended or retired", q.phase)
+		return api.Invalid("phase %.40q must be onboarding, provisioning, operational, suspended or retired", q.phase)
 	case q.online != "" && q.online != "true" && q.online != "false":
-		return q, api.Invalid("online %.40q must be true or false", q.online)
+		return api.Invalid("online %.40q must be true or false", q.online)
 	case !prefixPattern.MatchString(q.prefix):
-		return q, api.Invalid("prefix %.80q must be the beginning of an id", q.prefix)
+		return api.Invalid("prefix %.80q must be the beginning of an id", q.prefix)
 	case len(q.owner) > 64 || len(q.tag) > 64 || strings.ToValidUTF8(q.owner+q.tag, "") != q.owner+q.tag:
-		return q, api.Invalid("owner and tag may have 64 bytes of text")
+		return api.Invalid("owner and tag may have 64 bytes of text")
 	}
-	return q, nil
+	return nil
 }
 
 // matches tells whether the query selects t.

@@ -37,7 +37,7 @@ func (f *function) remind(ctx context.Context, id twin.TypeID) {
 			_, err = f.twins.ReplaceMany(ctx, docs)
 		}
 		if err != nil {
-			f.p.Log.Warn("instances not reminded of their type's change", "function", f.p.Part, "type", id, "error", err)
+			f.p.Log.WarnContext(ctx, "instances not reminded of their type's change", "function", f.p.Part, "type", id, "error", err)
 			return
 		}
 		if find.Cursor = page.Next; find.Cursor == "" {

@@ -1,0 +1,348 @@
+package twins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	chunkSize = 100   // twins between two writes of a job
+	countSize = 5_000 // twins counted between two
+	atOnce    = 8     // twins of a chunk, and jobs of a run
+
+	heldFor = time.Minute      // how long a job is believed to be worked on without a word
+	workFor = 10 * time.Second // how long one run stays at one job; the next goes on
+
+	tellFor = 3 * time.Second // how long others are told of a chunk, before that is left for the sweep
+
+	maxTries = 30 // of twins that an outage keeps from being changed
+	maxPause = 30 * time.Second
+)
+
+// errTaken: the job was believed to be left, and somebody else has taken it.
+var errTaken = errors.New("somebody else works on the job now")
+
+// workJobs takes on the jobs that are due, those that have waited longest first.
+func (f *function) workJobs(ctx context.Context) (int, error) {
+	page, err := f.jobs.Find(ctx, store.Query{Index: "by-due", Limit: atOnce, Fields: []string{"due"},
+		Filter: store.And(store.Gt("due", time.UnixMilli(0)), store.Lte("due", f.p.Time()))})
+	if err != nil {
+		return 0, err
+	}
+	var g errgroup.Group
+	errs := make([]error, len(page.Items))
+	for i := range page.Items {
+		g.Go(func() error { errs[i] = f.workJob(ctx, page.Items[i].ID); return nil })
+	}
+	_ = g.Wait()
+	return len(page.Items), errors.Join(errs...)
+}
+
+// workJob makes a job this run's, and goes on with it until it ends, must wait, or time is up.
+func (f *function) workJob(ctx context.Context, id string) error {
+	holder := platform.NewID("run")
+	j, err := f.jobs.Update(ctx, id, func(j *job) error {
+		now := f.p.Time()
+		if j.Due.IsZero() || j.Due.After(now) {
+			return store.Unchanged // somebody else was faster
+		}
+		j.Holder, j.Due, j.State = holder, now.Add(heldFor), api.JobRunning
+		if j.Started.IsZero() {
+			j.Started = now
+		}
+		return nil
+	})
+	if err != nil || j.Holder != holder {
+		return err
+	}
+	// What a suspended process does after others have taken the job must end before it confuses them.
+	working, cancel := context.WithTimeout(ctx, heldFor/2)
+	defer cancel()
+	until := time.Now().Add(workFor)
+	for err == nil && !j.State.Ended() && j.Holder == holder {
+		if time.Now().After(until) {
+			_, err = f.note(ctx, &j, func(j *job, now time.Time) { j.Due, j.Holder = now, "" })
+			break
+		}
+		err = f.step(working, &j)
+	}
+	if err == nil || errors.Is(err, errTaken) {
+		return nil
+	}
+	f.p.Log.Warn("job waits", "function", f.p.Part, "job", id, "error", err)
+	if err = f.pause(ctx, &j, err); errors.Is(err, errTaken) {
+		return nil
+	}
+	return err
+}
+
+// note is a write of whoever holds the job; it tells whether it was made.
+func (f *function) note(ctx context.Context, j *job, change func(j *job, now time.Time)) (bool, error) {
+	holder := j.Holder
+	now, err := f.jobs.Update(ctx, j.ID, func(j *job) error {
+		if j.Holder != holder || j.State.Ended() {
+			return errTaken
+		}
+		at := f.p.Time()
+		j.Due = at.Add(heldFor)
+		change(j, at)
+		return nil
+	})
+	if err == nil {
+		*j = now
+	}
+	return err == nil, err
+}
+
+// step does one thing for a job: it counts, or does the planned chunk and plans the next.
+func (f *function) step(ctx context.Context, j *job) error {
+	if err := f.results.PutMany(ctx, j.Told); err != nil {
+		return err
+	}
+	caller, err := f.present(ctx, j)
+	if errors.Is(err, access.ErrUnauthenticated) {
+		_, err = f.note(ctx, j, func(j *job, now time.Time) { j.end(api.JobFailed, j.By+" may not sign in any more", now) })
+		return err
+	}
+	if err == nil && j.Action == api.JobDelete && !caller.Is(deleters...) {
+		_, err = f.note(ctx, j, func(j *job, now time.Time) { j.end(api.JobFailed, j.By+" may not delete twins any more", now) })
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	scope, err := f.p.Visible(ctx, caller)
+	if err != nil {
+		return err
+	}
+	if !j.Counted {
+		return f.countJob(ctx, j, scope)
+	}
+	done, failed, left, told, err := f.work(ctx, j, caller)
+	if len(left) > 0 && len(left) == len(j.Chunk) {
+		return err
+	}
+	p := plan{ids: left}
+	if len(left) == 0 && !j.Cancelling {
+		if p, err = f.plan(ctx, j, scope, chunkSize); err != nil {
+			return err
+		}
+	}
+	_, err = f.note(ctx, j, func(j *job, now time.Time) {
+		j.Done += done
+		j.Failed += failed + len(p.unseen)
+		j.Told = told
+		for _, id := range p.unseen {
+			j.Told = append(j.Told, resultOf(j.ID, id, f.p.Problem(platform.NotFound("twin", string(id))), now))
+		}
+		if j.Failed > maxResults {
+			j.Told = nil
+		}
+		j.Chunk, j.Tries, j.Reason = p.ids, 0, ""
+		if p.last != "" {
+			j.After = p.last
+		}
+		switch {
+		case j.Cancelling && len(j.Chunk) == 0:
+			j.end(api.JobCancelled, "", now)
+		case p.end && len(j.Chunk) == 0:
+			j.end(api.JobDone, "", now)
+		}
+	})
+	return err
+}
+
+// pause leaves the job for a while, because something that it needs is away.
+func (f *function) pause(ctx context.Context, j *job, why error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_, err := f.note(ctx, j, func(j *job, now time.Time) {
+		j.Tries++
+		j.Reason, j.Holder = clip("waits: "+f.p.Problem(why).Error()), ""
+		j.Due = now.Add(min(time.Duration(j.Tries)*time.Second, maxPause))
+	})
+	return err
+}
+
+// present is who asked for the job, with the roles and groups that they have now.
+func (f *function) present(ctx context.Context, j *job) (access.Caller, error) {
+	c := access.Caller{Kind: j.Kind, ID: j.Account}
+	gone := fmt.Errorf("%w: %s is not there any more", access.ErrUnauthenticated, c)
+	if c.Kind == access.Service {
+		a, err := f.p.API.GetAccount(ctx, c.ID)
+		if errors.Is(err, api.ErrNotFound) {
+			err = gone
+		}
+		c.Roles, c.Groups = a.Roles, a.Groups
+		return c, err
+	}
+	u, err := f.p.API.GetUser(ctx, c.ID)
+	if errors.Is(err, api.ErrNotFound) || err == nil && u.Disabled {
+		err = gone
+	}
+	c.Roles, c.Groups = u.Roles, u.Groups
+	return c, err
+}
+
+// countJob counts on, and begins at the first twin when all are counted.
+func (f *function) countJob(ctx context.Context, j *job, scope access.Scope) error {
+	p, err := f.plan(ctx, j, scope, countSize)
+	if err != nil {
+		return err
+	}
+	_, err = f.note(ctx, j, func(j *job, now time.Time) {
+		j.Total += len(p.ids) + len(p.unseen)
+		j.After, j.Counted = p.last, p.end
+		if p.end {
+			j.After = ""
+		}
+		if j.Cancelling {
+			j.end(api.JobCancelled, "", now)
+		}
+	})
+	return err
+}
+
+// A plan is what comes after the last twin of a job.
+type plan struct {
+	ids    []string
+	unseen []twin.ID // named by the filter, and not there for whoever asked
+	last   string    // the last twin that was decided about; "" if none was
+	end    bool
+}
+
+// plan finds the next twins of a job, at most n.
+func (f *function) plan(ctx context.Context, j *job, scope access.Scope, n int) (p plan, err error) {
+	q := filterOf(&j.Filter)
+	if len(j.Filter.IDs) > 0 {
+		return f.planNamed(ctx, j, q, scope, n)
+	}
+	walk, err := f.walk(ctx, scope, *q, j.After, 500)
+	if err != nil {
+		return p, err
+	}
+	for examined := 0; len(p.ids) < n && examined < maxExamined; examined++ {
+		t, err := walk.next(ctx)
+		if t == nil || err != nil {
+			p.end = true
+			return p, err
+		}
+		p.last = string(t.ID)
+		if q.matches(t) && scope.Allows(access.Twin(t)) {
+			p.ids = append(p.ids, p.last)
+		}
+	}
+	return p, nil
+}
+
+func (f *function) planNamed(ctx context.Context, j *job, q *query, scope access.Scope, n int) (p plan, err error) {
+	ids := j.Filter.IDs
+	from, _ := slices.BinarySearch(ids, twin.ID(j.After+"\x00"))
+	next := ids[from:min(from+n, len(ids))]
+	p.end = from+n >= len(ids)
+	if len(next) == 0 {
+		return p, nil
+	}
+	p.last = string(next[len(next)-1])
+	page, err := f.twins.Find(ctx, store.Query{Filter: store.In("_id", next...), Limit: len(next), Fields: looks})
+	seen := map[twin.ID]bool{}
+	for i := range page.Items {
+		t := &page.Items[i]
+		if !t.Deleted.IsZero() || !scope.Allows(access.Twin(t)) {
+			continue
+		}
+		if seen[t.ID] = true; q.matches(t) {
+			p.ids = append(p.ids, string(t.ID))
+		}
+	}
+	for _, id := range next {
+		if !seen[id] {
+			p.unseen = append(p.unseen, id)
+		}
+	}
+	return p, err
+}
+
+// work does the chunk. Twins that an outage kept from being changed are left, and err says what it was; after maxTries they
+// have failed. A chunk that was done before, without a word of it having been kept, may be done again.
+func (f *function) work(ctx context.Context, j *job, c access.Caller) (done, failed int, left []string, told []api.JobResult, err error) {
+	errs := make([]error, len(j.Chunk))
+	changed := make([]twin.Twin, len(j.Chunk))
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for i, id := range j.Chunk {
+		h := hand{caller: c, dry: j.DryRun, tell: func(t twin.Twin) { changed[i] = t }}
+		g.Go(func() error { errs[i] = f.do(ctx, j, h, twin.ID(id)); return nil })
+	}
+	_ = g.Wait()
+	f.tellAll(ctx, changed)
+	for i, id := range j.Chunk {
+		if errs[i] == nil {
+			done++
+			continue
+		}
+		switch problem := f.p.Problem(errs[i]); {
+		case problem.Status == http.StatusServiceUnavailable && j.Tries < maxTries:
+			left, err = append(left, id), errs[i]
+		default:
+			failed++
+			told = append(told, resultOf(j.ID, twin.ID(id), problem, f.p.Time()))
+			if problem.Status >= 500 {
+				f.p.Log.Error("job cannot change twin", "function", f.p.Part, "job", j.ID, "twin", id, "error", errs[i])
+			}
+		}
+	}
+	return done, failed, left, told, err
+}
+
+// tellAll publishes what a chunk has changed, in few round trips. What cannot be published soon is the sweep's.
+func (f *function) tellAll(ctx context.Context, changed []twin.Twin) {
+	ctx, cancel := context.WithTimeout(ctx, tellFor)
+	defer cancel()
+	var g errgroup.Group
+	for part := range slices.Chunk(changed, (len(changed)+atOnce-1)/atOnce+1) {
+		g.Go(func() error { return f.outbox.Flush(ctx, part...) })
+	}
+	if err := g.Wait(); err != nil {
+		f.p.Log.Warn("events left for the sweep", "function", f.p.Part, "error", err)
+	}
+}
+
+// do changes one twin.
+func (f *function) do(ctx context.Context, j *job, h hand, id twin.ID) error {
+	switch j.Action {
+	case api.JobPhase:
+		return f.move(ctx, h, id, j.Phase)
+	case api.JobDelete:
+		err := f.bury(ctx, h, id, j.Data)
+		if errors.Is(err, api.ErrNotFound) {
+			t, there := f.twins.Get(ctx, string(id))
+			if errors.Is(there, store.ErrNotFound) || there == nil && !t.Deleted.IsZero() {
+				return nil // it is gone, which is what was asked
+			}
+		}
+		return err
+	}
+	patch, err := readPatch(j.Patch)
+	if err == nil {
+		_, err = f.merge(ctx, h, id, patch)
+	}
+	return err
+}
+
+// schedule goes on with what takes longer than a call.
+func (f *function) schedule(ctx context.Context, _ time.Time) error {
+	_, err := f.workJobs(ctx)
+	return errors.Join(err, f.forgetJobs(ctx))
+}
