@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/agent/device"
-	"github.com/castor-iot/castor/infra/castor/up"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/twin"
 	"github.com/castor-iot/castor/tests/mongo"
@@ -74,11 +73,18 @@ func (w *World) Reported(id twin.ID, property string) any {
 	return r.Value
 }
 
-// on runs a story on each store: the embedded one, and the MongoDB of the tests.
-func on(t *testing.T, story func(t *testing.T, store Option)) {
-	t.Run("embedded", func(t *testing.T) { story(t, func(*up.Config) {}) })
+// on runs a story on each stage: in one process on the embedded store and on the MongoDB of the tests, and with every part a
+// process of its own, in replicas that are killed and calls that are repeated.
+func on(t *testing.T, story func(t *testing.T, stage Option)) {
+	t.Run("embedded", func(t *testing.T) { story(t, func(*Settings) {}) })
 	t.Run("mongo", func(t *testing.T) {
 		url := mongo.Start(t)
-		story(t, func(c *up.Config) { c.MongoURL = url })
+		story(t, func(c *Settings) { c.MongoURL = url })
+	})
+	t.Run("processes", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("many processes: left out by -short")
+		}
+		story(t, func(c *Settings) { c.Processes = true })
 	})
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/agent"
-	"github.com/castor-iot/castor/infra/castor/up"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/monitor"
 	"github.com/castor-iot/castor/shared/provision"
@@ -21,7 +20,7 @@ import (
 // Somebody types `castor up`: this machine makes itself known, gets its certificate and configuration, and reports real metrics.
 func TestAMachineProvisionsItselfAndIsSeen(t *testing.T) {
 	on(t, func(t *testing.T, store Option) {
-		w := NewWorld(t, store, func(c *up.Config) { c.NoAgent, c.Interval = false, 200*time.Millisecond })
+		w := NewWorld(t, store, func(c *Settings) { c.NoAgent, c.Interval = false, 200*time.Millisecond })
 		var machine twin.Twin
 		w.Eventually("this machine is operational and online", func() bool {
 			list, err := w.Admin.ListTwins(w.Context(), api.TwinQuery{Kind: twin.Instance, Type: "host"})
@@ -214,7 +213,7 @@ func TestADuplicateSerial(t *testing.T) {
 func TestThresholdEMailClear(t *testing.T) {
 	on(t, func(t *testing.T, store Option) {
 		box, hook := NewMailbox(t), NewHook(t)
-		w := NewWorld(t, store, func(c *up.Config) { c.SMTP, c.From = "smtp://"+box.Addr, "castor@plant.example" })
+		w := NewWorld(t, store, func(c *Settings) { c.SMTP, c.From = "smtp://"+box.Addr, "castor@plant.example" })
 		w.Type("pump")
 		owner := w.Owner("plant")
 		pump := w.Provision("pump", "P-7", "plant")

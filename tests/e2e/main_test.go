@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/castor-iot/castor/tests/cluster"
 	"github.com/castor-iot/castor/tests/contract"
 )
 
@@ -17,5 +18,6 @@ func TestMain(m *testing.M) {
 	if programDir != "" {
 		os.RemoveAll(programDir)
 	}
+	cluster.Clean()
 	os.Exit(code)
 }

@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/castor-iot/castor/infra/castor/up"
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/monitor"
@@ -29,7 +28,7 @@ import (
 // object cannot be told from one that does not exist.
 func TestNobodySeesWhatIsNotTheirs(t *testing.T) {
 	box := NewMailbox(t)
-	w := NewWorld(t, func(c *up.Config) { c.SMTP, c.From = "smtp://"+box.Addr, "castor@plant.example" })
+	w := NewWorld(t, func(c *Settings) { c.SMTP, c.From = "smtp://"+box.Addr, "castor@plant.example" })
 	m := newMatrix(w)
 	for _, op := range m.operations() {
 		t.Run(op.id, func(t *testing.T) {

@@ -37,6 +37,9 @@ func Start(tb testing.TB) (url string) {
 	return Find(tb).database(tb)
 }
 
+// Any returns the server without a test; it ends with the process.
+func Any() (Server, error) { return found() }
+
 // Find returns the server, as Start does, without making a database.
 func Find(tb testing.TB) Server {
 	tb.Helper()

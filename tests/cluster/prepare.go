@@ -1,0 +1,167 @@
+package cluster
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/castor-iot/castor/tests/images"
+)
+
+// programs are the files of what was built.
+type programs struct {
+	functions         map[string]string
+	castor, connector string
+}
+
+// build builds every program, once per test binary.
+var build = sync.OnceValues(func() (programs, error) {
+	p := programs{}
+	dir, err := os.MkdirTemp("", "castor-programs-*")
+	if err != nil {
+		return p, err
+	}
+	if p.functions, err = images.BuildAll(dir); err != nil {
+		return p, err
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-o", dir+"/", "./infra/castor", "./connectors/castor-connector")
+	cmd.Dir, cmd.Env = root(), append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return p, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	p.castor, p.connector = filepath.Join(dir, "castor"), filepath.Join(dir, "castor-connector")
+	built = dir
+	return p, nil
+})
+
+var built string
+
+// Clean removes the programs; for TestMain.
+func Clean() {
+	if built != "" {
+		os.RemoveAll(built)
+	}
+}
+
+func root() string {
+	_, here, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(here), "..", "..")
+}
+
+// makeSecrets has `castor init` make all secrets, as an operator would.
+func (c *Cluster) makeSecrets(p programs) {
+	c.t.Helper()
+	c.secrets = filepath.Join(c.config.Dir, "secrets")
+	out, err := exec.Command(p.castor, "init", c.secrets, "--host", "127.0.0.1", "--host", "localhost",
+		"--gateway", operationalID, "--gateway", provisioningID).CombinedOutput()
+	if err != nil {
+		c.t.Fatalf("castor init: %v\n%s", err, out)
+	}
+	password, err := os.ReadFile(filepath.Join(c.secrets, "castor-admin"))
+	c.must(err, "the first administrator")
+	c.Password = strings.TrimSpace(string(password))
+}
+
+// secret puts a secret in that castor init cannot know.
+func (c *Cluster) secret(name, value string) {
+	c.t.Helper()
+	c.must(os.WriteFile(filepath.Join(c.secrets, name), []byte(value), 0o600), name)
+}
+
+// mount makes a folder with some secrets, those that a process is given and no others.
+func (c *Cluster) mount(process string, names ...string) string {
+	c.t.Helper()
+	dir := filepath.Join(c.config.Dir, "mounts", process)
+	c.must(os.MkdirAll(dir, 0o700), "secrets of "+process)
+	for _, name := range names {
+		b, err := os.ReadFile(filepath.Join(c.secrets, name))
+		if os.IsNotExist(err) && name == "castor-smtp" {
+			continue
+		}
+		c.must(err, "secret "+name+" of "+process)
+		c.must(os.WriteFile(filepath.Join(dir, name), b, 0o600), name)
+	}
+	return dir
+}
+
+// prepare says what runs, where, and with which settings.
+func (c *Cluster) prepare(p programs, settings []string) {
+	c.t.Helper()
+	stack, err := images.ReadStack(root())
+	c.must(err, "stack.yml")
+	gatewayAddr := freePort(c)
+	c.URL = "http://" + gatewayAddr
+	settings = append(settings, "CASTOR_GATEWAY_URL="+c.URL)
+
+	var operational []string
+	for range 2 {
+		operational = append(operational, freePort(c))
+	}
+	c.Operational = NewLink(c.t, operational...)
+	provisioning := freePort(c)
+
+	names := slices.Sorted(maps.Keys(stack.Functions))
+	for _, name := range names {
+		secrets := c.mount(name, append(stack.Functions[name].Secrets, "castor-mongo-url", "castor-nats-token", "castor-s3-access", "castor-s3-secret")...)
+		for i := range c.config.Replicas {
+			r := &Replica{Function: name, Host: freePort(c)}
+			r.Process = c.process(fmt.Sprintf("%s/%d", name, i+1), p.functions[name], nil, append(settings, "CASTOR_LISTEN="+r.Host, "CASTOR_SECRETS="+secrets,
+				"CASTOR_PROVISIONING=tls://"+provisioning, "CASTOR_SMTP_URL="+c.config.SMTP, "CASTOR_SMTP_FROM="+c.config.From, "CASTOR_WEBHOOKS=private"))
+			c.Functions[name] = append(c.Functions[name], r)
+			c.byHost[r.Host] = r
+		}
+	}
+	secrets := c.mount("events", "castor-part-events", "castor-nats-token", "basic-auth-user", "basic-auth-password")
+	for i := range 2 {
+		c.Events = append(c.Events, c.process(fmt.Sprintf("events/%d", i+1), p.connector, []string{"events"}, append(settings, "CASTOR_SECRETS="+secrets)))
+	}
+	mqtt := func(name, id, phase, listen, public string) *Process {
+		secrets := c.mount(name, "castor-part-connector-"+id, "castor-nats-token", "castor-ca", "castor-gateway-cert", "castor-gateway-key")
+		return c.process(name, p.connector, []string{"mqtt"}, append(settings, "CASTOR_SECRETS="+secrets, "CASTOR_GATEWAY_ID="+id, "CASTOR_GATEWAY_PHASE="+phase,
+			"CASTOR_LISTEN="+listen, "CASTOR_PUBLIC_URL=tls://"+public, "CASTOR_DIR="+filepath.Join(c.config.Dir, "gateways", name)))
+	}
+	c.Provisioning = mqtt("provisioning", provisioningID, "provisioning", provisioning, provisioning)
+	for i, listen := range operational {
+		c.Gateways = append(c.Gateways, mqtt(fmt.Sprintf("operational-%d", i+1), operationalID, "operational", listen, c.Operational.Addr))
+	}
+}
+
+// process describes a program, which has its settings from the environment and nothing else of this one.
+func (c *Cluster) process(name, file string, args, env []string) *Process {
+	metrics := freePort(c)
+	return &Process{Name: name, cluster: c, file: file, args: args, metrics: metrics, env: append(slices.Clone(env), "CASTOR_METRICS="+metrics)}
+}
+
+// ports are given out one after the other, from below those that the system takes for connections: a process shall have its
+// address again each time it is started.
+var ports struct {
+	sync.Mutex
+	next int
+}
+
+func freePort(c *Cluster) string {
+	ports.Lock()
+	defer ports.Unlock()
+	if ports.next == 0 {
+		ports.next = 18_000 + os.Getpid()%8_000
+	}
+	for range 10_000 {
+		if ports.next++; ports.next >= 32_000 {
+			ports.next = 18_000
+		}
+		address := fmt.Sprintf("127.0.0.1:%d", ports.next)
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
+	}
+	c.t.Fatal("no port is free")
+	return ""
+}

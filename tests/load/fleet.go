@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/agent/device"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/store/embedded"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func percentile(all []time.Duration, p int) time.Duration {
+	slices.Sort(all)
+	return all[min(len(all)-1, len(all)*p/100)]
+}
+
+// measureProvisioning brings devices in, each from its first request to its confirmation on the operational gateway.
+func measureProvisioning(ctx context.Context, b *bench) error {
+	c, err := b.up(ctx, filepath.Join(b.dir, "provisioning", "data"), "")
+	if err != nil {
+		return err
+	}
+	defer c.stop()
+	const devices, parallel = 300, 32
+	configs, err := c.enrol(ctx, "D", devices, nil)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	all, err := device.StartAll(ctx, configs, parallel, nil)
+	if err != nil {
+		return err
+	}
+	took := time.Since(begin)
+	b.add(Figure{Name: "automatic provisionings, request to operational", Value: devices / took.Seconds(), Unit: "1/s",
+		Note: fmt.Sprintf("%d devices, %d at a time, their keys and TLS on the same CPUs", devices, parallel)})
+	return device.CloseAll(all)
+}
+
+const fleet = 100_000
+
+// measureFleet has a platform with 100,000 twins that say nothing: copies of one that was provisioned and has reported.
+func measureFleet(ctx context.Context, b *bench) error {
+	dir := filepath.Join(b.dir, "fleet", "data")
+	c, err := b.up(ctx, dir, "")
+	if err != nil {
+		return err
+	}
+	empty, err := resident(c)
+	if err != nil {
+		return err
+	}
+	configs, err := c.enrol(ctx, "F", 1, nil)
+	if err != nil {
+		return err
+	}
+	all, err := device.StartAll(ctx, configs, 1, nil)
+	if err != nil {
+		return err
+	}
+	d := all[0]
+	if _, err := d.Measure(time.Now(), map[string]any{"rpm": 1450.0, "temperature": 61.5}); err != nil {
+		return err
+	}
+	if err := d.Drain(ctx); err != nil {
+		return err
+	}
+	id, password := d.Twin(), c.password
+	if err := d.Close(); err != nil {
+		return err
+	}
+	if err := c.stop(); err != nil {
+		return err
+	}
+	before, err := diskUse(filepath.Join(dir, "store"))
+	if err != nil {
+		return err
+	}
+	if err := copyTwins(ctx, filepath.Join(dir, "store"), id); err != nil {
+		return err
+	}
+	if c, err = b.up(ctx, dir, password); err != nil {
+		return err
+	}
+	defer c.stop()
+	b.add(Figure{Name: "start with 100,000 twins", Value: c.took.Seconds(), Unit: "s"})
+	if n, err := c.admin.CountTwins(ctx); err != nil || n.Instances < fleet {
+		return fmt.Errorf("%d instances: %w", n.Instances, err)
+	}
+	select { // what starting needed is given back
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(20 * time.Second):
+	}
+	full, err := resident(c)
+	if err != nil {
+		return err
+	}
+	after, err := diskUse(filepath.Join(dir, "store"))
+	if err != nil {
+		return err
+	}
+	b.add(Figure{Name: "memory per idle twin", Value: (full - empty) / fleet, Unit: "B", Note: fmt.Sprintf("%.0f MB resident, %.0f MB without them", full/1e6, empty/1e6)})
+	b.add(Figure{Name: "disk per idle twin", Value: (after - before) / fleet, Unit: "B", Note: fmt.Sprintf("%.0f MB in all", after/1e6)})
+	return nil
+}
+
+// copyTwins puts copies of a twin into the store of a platform that does not run.
+func copyTwins(ctx context.Context, dir string, id twin.ID) error {
+	db, err := embedded.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	twins, err := platform.OpenTwins(ctx, db)
+	if err != nil {
+		return err
+	}
+	like, err := twins.Get(ctx, string(id))
+	if err != nil {
+		return err
+	}
+	const chunk = 1000
+	for i := 0; i < fleet; i += chunk {
+		many := make([]twin.Twin, chunk)
+		for k := range many {
+			many[k] = like
+			many[k].ID = twin.ID(fmt.Sprintf("idle-%06d", i+k))
+		}
+		if _, err := twins.InsertMany(ctx, many); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resident is the memory of the platform's process, in bytes.
+func resident(c *castor) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		var kb float64
+		if _, err := fmt.Sscanf(line, "VmRSS: %f kB", &kb); err == nil {
+			return kb * 1024, nil
+		}
+	}
+	return 0, fmt.Errorf("the system does not tell the memory of process %d", c.cmd.Process.Pid)
+}
+
+func diskUse(dir string) (sum float64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			sum += float64(info.Size())
+		}
+		return err
+	})
+	return sum, err
+}

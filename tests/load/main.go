@@ -1,0 +1,207 @@
+// Command load measures the platform, each figure beside its floor of the same run: what the same work costs with the part
+// that does nothing but the unavoidable. It starts what it needs, loads are bounded, and it checks no figure: a person reads
+// them. `make bench` runs it.
+//
+//	load [-only ingest,latency,…] [-out bench]     measure, print a table, write bench/TIME.json
+//	load -compare [-out bench]                     the last two runs beside each other
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Figure is one thing measured.
+type Figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+
+	// Floor is the same work at its cheapest, in the same unit; 0 = there is none. FloorIs says what it is.
+	Floor   float64 `json:"floor,omitempty"`
+	FloorIs string  `json:"floorIs,omitempty"`
+
+	Note string `json:"note,omitempty"`
+}
+
+// A Run is all figures of one run.
+type Run struct {
+	At      time.Time `json:"at"`
+	CPUs    int       `json:"cpus"`
+	Figures []Figure  `json:"figures"`
+}
+
+// sections in the order in which they are measured.
+var sections = []struct {
+	name    string
+	measure func(context.Context, *bench) error
+}{
+	{"ingest", measureIngest},
+	{"latency", measureLatency},
+	{"store", measureStore},
+	{"provisioning", measureProvisioning},
+	{"fleet", measureFleet},
+}
+
+// A bench is one run under way.
+type bench struct {
+	Run
+	dir     string // goes with the run
+	castor  string // the program; "" until it is built
+	program string // this one
+}
+
+func (b *bench) add(f Figure) {
+	b.Figures = append(b.Figures, f)
+	fmt.Println(f.row())
+}
+
+func (f Figure) row() string {
+	row := fmt.Sprintf("%-58s %14s %-8s", f.Name, number(f.Value), f.Unit)
+	if f.Floor > 0 {
+		row += fmt.Sprintf(" %14s %5.2f  %s", number(f.Floor), f.Value/f.Floor, f.FloorIs)
+	}
+	if f.Note != "" {
+		row += "  " + f.Note
+	}
+	return row
+}
+
+func number(v float64) string {
+	if v >= 100 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+func main() {
+	only := flag.String("only", "", "sections to measure, separated by commas; all if empty")
+	out := flag.String("out", "bench", "folder of the results")
+	comparing := flag.Bool("compare", false, "compare the last two results instead of measuring")
+	broker := flag.String("broker", "", "be the bare broker with this TLS certificate and key: CERT,KEY (for this program itself)")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	var err error
+	switch {
+	case *broker != "":
+		err = serveBroker(ctx, *broker)
+	case *comparing:
+		err = compare(*out)
+	default:
+		err = run(ctx, *only, *out)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, only, out string) (err error) {
+	wanted := strings.FieldsFunc(only, func(r rune) bool { return r == ',' })
+	for _, w := range wanted {
+		if !slices.ContainsFunc(sections, func(s struct {
+			name    string
+			measure func(context.Context, *bench) error
+		}) bool {
+			return s.name == w
+		}) {
+			return fmt.Errorf("there is no section %q", w)
+		}
+	}
+	b := &bench{Run: Run{At: time.Now().UTC().Truncate(time.Second), CPUs: runtime.NumCPU()}}
+	if b.dir, err = os.MkdirTemp("", "castor-load-*"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	if b.program, err = os.Executable(); err != nil {
+		return err
+	}
+	fmt.Printf("%-58s %14s %-8s %14s %5s  %s\n", fmt.Sprintf("%d CPUs, %s", b.CPUs, runtime.Version()), "", "", "floor", "ratio", "the floor is")
+	for _, s := range sections {
+		if len(wanted) > 0 && !slices.Contains(wanted, s.name) {
+			continue
+		}
+		if err := s.measure(ctx, b); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return b.write(out)
+}
+
+// build builds the platform's program, once.
+func (b *bench) build(ctx context.Context) error {
+	if b.castor != "" {
+		return nil
+	}
+	b.castor = filepath.Join(b.dir, "castor")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.castor, "./infra/castor")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w\n%s", err, said)
+	}
+	return nil
+}
+
+func (b *bench) write(out string) error {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(b.Run, "", "  ")
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(out, b.At.Format("20060102T150405Z")+".json")
+	if err := os.WriteFile(file, append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	fmt.Println("written to", file)
+	return nil
+}
+
+// compare prints the last two runs beside each other.
+func compare(out string) error {
+	files, err := filepath.Glob(filepath.Join(out, "*.json"))
+	if err != nil {
+		return err
+	}
+	if len(files) < 2 {
+		return errors.New("there are no two runs to compare: make bench writes one")
+	}
+	slices.Sort(files)
+	var runs [2]Run
+	for i, f := range files[len(files)-2:] {
+		data, err := os.ReadFile(f)
+		if err == nil {
+			err = json.Unmarshal(data, &runs[i])
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", f, err)
+		}
+	}
+	fmt.Printf("%-58s %14s %14s %8s\n", "", runs[0].At.Format(time.DateTime), runs[1].At.Format(time.DateTime), "")
+	for _, now := range runs[1].Figures {
+		i := slices.IndexFunc(runs[0].Figures, func(f Figure) bool { return f.Name == now.Name })
+		if i < 0 {
+			continue
+		}
+		before := runs[0].Figures[i]
+		fmt.Printf("%-58s %14s %14s %+7.1f%% %s", now.Name, number(before.Value), number(now.Value), 100*(now.Value/before.Value-1), now.Unit)
+		if before.Floor > 0 && now.Floor > 0 {
+			fmt.Printf("   of its floor %.2f, was %.2f", now.Value/now.Floor, before.Value/before.Floor)
+		}
+		fmt.Println()
+	}
+	return nil
+}
