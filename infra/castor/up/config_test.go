@@ -50,3 +50,17 @@ func TestASettingThatIsNone(t *testing.T) {
 		t.Errorf("it says %v", err)
 	}
 }
+
+// A certificate for what is no host would be good for nobody.
+func TestHostsAreNamesOrAddresses(t *testing.T) {
+	for _, host := range []string{"https://plant.example", "plant.example:8883", "10.0.0", "a b", ""} {
+		config := Config{Dir: t.TempDir(), Hosts: []string{"localhost", host}}
+		if err := config.complete(); err == nil || !strings.HasPrefix(err.Error(), "hosts: ") {
+			t.Errorf("%q: %v", host, err)
+		}
+	}
+	config := Config{Dir: t.TempDir(), Hosts: []string{"plant.example", "10.0.0.5", "::1"}}
+	if err := config.complete(); err != nil {
+		t.Error(err)
+	}
+}
