@@ -121,8 +121,8 @@ func (f *function) answered(ctx context.Context, e event.Event) error {
 		return nil
 	}
 	r, err := f.history.Get(ctx, d.Record)
-	if errors.Is(err, store.ErrNotFound) {
-		f.p.Log.WarnContext(ctx, "answer is not in history any more", "function", f.p.Part, "twin", d.Twin, "command", d.Command)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
+		f.p.Log.WarnContext(ctx, "answer is not in history", "function", f.p.Part, "twin", d.Twin, "command", d.Command)
 		return nil
 	}
 	if err != nil {
