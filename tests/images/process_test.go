@@ -259,3 +259,12 @@ func TestBadSettings(t *testing.T) {
 		}
 	}
 }
+
+// How long it takes to build all functions when Go's build cache has their packages.
+func BenchmarkBuildAll(b *testing.B) {
+	for b.Loop() {
+		if _, err := images.BuildAll(b.TempDir()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
