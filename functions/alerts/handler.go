@@ -94,5 +94,26 @@ func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (api.Sw
 			return api.Swept{Repaired: i}, err
 		}
 	}
-	return api.Swept{Repaired: len(page.Items)}, nil
+	swept := api.Swept{Repaired: len(page.Items)}
+	swept.Waiting, swept.Oldest, err = f.undelivered(ctx)
+	return swept, err
+}
+
+// late is after how long people should have been told.
+const late = time.Minute
+
+// undelivered counts the deliveries that should have gone out by now, up to 1,000, and tells when the oldest was made.
+func (f *function) undelivered(ctx context.Context) (n int, oldest time.Time, err error) {
+	before := f.p.Time().Add(-late)
+	page, err := f.deliveries.Find(ctx, store.Query{Index: "by-next", Limit: maxDue, Fields: []string{"created"},
+		Filter: store.Gt("next", time.UnixMilli(0))})
+	for _, d := range page.Items {
+		if d.Created.Before(before) {
+			n++
+			if oldest.IsZero() || d.Created.Before(oldest) {
+				oldest = d.Created
+			}
+		}
+	}
+	return n, oldest, err
 }

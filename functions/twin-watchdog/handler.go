@@ -29,6 +29,7 @@ func New(p *platform.Platform) faas.Func {
 		}
 		return faas.Routes{
 			"GET /status":    faas.Op(p, access.Only(access.Maintainer), f.status),
+			"GET /bus":       faas.Op(p, access.Only(access.Maintainer), f.bus),
 			"POST /schedule": faas.Schedule(p, f.schedule),
 		}, nil
 	})

@@ -53,7 +53,7 @@ func (f *function) functions(ctx context.Context) (names []string, certain map[s
 	defer cancel()
 	page, err := f.p.API.Discover(asking, capability)
 	if err != nil {
-		f.p.Log.Warn("service directory cannot be asked; the known functions are swept", "error", err)
+		f.p.Log.WarnContext(ctx, "service directory cannot be asked; the known functions are swept", "error", err)
 		names = slices.Clone(known)
 	}
 	for _, a := range page.Items {
@@ -125,6 +125,7 @@ func (w *watched) record(swept api.Swept, failure error, now time.Time) {
 	if failure == nil {
 		w.Outcome, w.Reason, w.Failing = "ok", "", time.Time{}
 		w.Repaired = max(swept.Repaired, 0)
+		w.Waiting, w.Oldest = max(swept.Waiting, 0), swept.Oldest
 		w.Total += int64(w.Repaired)
 		if w.Alarm != "" {
 			w.tell(event.AlarmCleared, false, now)

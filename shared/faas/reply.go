@@ -88,6 +88,7 @@ func (r Reply) response() handler.Response {
 		}
 	}
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set(api.HeaderVersion, api.Version)
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-store")
 	}

@@ -37,9 +37,9 @@ var (
 
 var (
 	outboxDocuments = watched(Gauge, "castor_outbox_documents",
-		"Documents with events that should have been published already, as the last sweep found (1,000 at most).", "collection")
+		"Documents with events that should have been published already, as the last sweep found (1,000 at most).", "function")
 	outboxOldest = watched(Gauge, "castor_outbox_oldest_seconds",
-		"How long the oldest of these events waits.", "collection")
+		"How long the oldest of these events waits.", "function")
 
 	outboxMu   sync.Mutex
 	outboxSeen = map[string]outbox{}
@@ -53,22 +53,22 @@ type outbox struct {
 // outboxFor is how long a finding is believed: the next sweep may be another replica's.
 const outboxFor = 2 * time.Minute
 
-// Outbox tells what a sweep found in a collection: how many documents that hold events back, and since when the oldest does.
-func Outbox(collection string, documents int, oldest, now time.Time) {
+// Outbox tells what a sweep of a function found: how many documents hold events back, and since when the oldest does.
+func Outbox(function string, documents int, oldest, now time.Time) {
 	outboxMu.Lock()
 	defer outboxMu.Unlock()
-	outboxSeen[collection] = outbox{documents, oldest, now}
+	outboxSeen[function] = outbox{documents, oldest, now}
 }
 
 var _ = Watch(func(s *Scrape) {
 	outboxMu.Lock()
 	defer outboxMu.Unlock()
-	for collection, o := range outboxSeen {
+	for function, o := range outboxSeen {
 		documents, age := 0, time.Duration(0)
 		if o.documents > 0 && time.Since(o.now) < outboxFor {
 			documents, age = o.documents, max(time.Since(o.oldest), 0)
 		}
-		s.Set(outboxDocuments, float64(documents), collection)
-		s.Set(outboxOldest, age.Seconds(), collection)
+		s.Set(outboxDocuments, float64(documents), function)
+		s.Set(outboxOldest, age.Seconds(), function)
 	}
 })

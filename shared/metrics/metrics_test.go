@@ -70,9 +70,9 @@ func TestOutbox(t *testing.T) {
 	metrics.Outbox("probe", 5, now.Add(-time.Hour), now)
 	metrics.Outbox("former", 5, now.Add(-time.Hour), now.Add(-time.Hour))
 	got := scrape(t)
-	wants(t, got, `castor_outbox_documents{collection="probe"} 5`)
-	wants(t, got, `castor_outbox_documents{collection="former"} 0`)
-	if !regexp.MustCompile(`castor_outbox_oldest_seconds\{collection="probe"\} 36\d\d`).MatchString(got) {
+	wants(t, got, `castor_outbox_documents{function="probe"} 5`)
+	wants(t, got, `castor_outbox_documents{function="former"} 0`)
+	if !regexp.MustCompile(`castor_outbox_oldest_seconds\{function="probe"\} 36\d\d`).MatchString(got) {
 		t.Error("the age of the oldest is not about an hour")
 	}
 }

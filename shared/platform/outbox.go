@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/metrics"
 	"github.com/castor-iot/castor/shared/store"
 )
 
@@ -67,5 +68,17 @@ func (o Outbox[T]) Sweep(ctx context.Context, before time.Time) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	o.measure(page.Items)
 	return len(page.Items), o.Flush(ctx, page.Items...)
+}
+
+// measure tells how much was held back, and for how long.
+func (o Outbox[T]) measure(docs []T) {
+	var oldest time.Time
+	for i := range docs {
+		if _, box := o.Of(&docs[i]); oldest.IsZero() || box.Since.Before(oldest) {
+			oldest = box.Since
+		}
+	}
+	metrics.Outbox(o.P.Part, len(docs), oldest, time.Now())
 }
