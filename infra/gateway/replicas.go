@@ -117,7 +117,23 @@ func (r *replicas) has(key string) bool {
 // take returns a replica that is not in tried, and counts a call as under way there; nil if there is none. Replicas that are
 // left out come last: one that is back need not wait until somebody notices.
 func (r *replicas) take(ctx context.Context, tried map[*replica]bool) *replica {
-	r.lookUp(ctx)
+	lookups := r.lookUp()
+	p := r.pick(tried)
+	for _, done := range lookups {
+		if p != nil { // no call waits for a name server while there is somebody to call
+			break
+		}
+		select {
+		case <-done:
+			p = r.pick(tried)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return p
+}
+
+func (r *replicas) pick(tried map[*replica]bool) *replica {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
@@ -181,9 +197,7 @@ func (r *replicas) release(p *replica) {
 
 // count tells how many there are, and how many of them are not left out.
 func (r *replicas) count() (all, available int) {
-	ctx, cancel := context.WithTimeout(context.Background(), lookupTime)
-	defer cancel()
-	r.lookUp(ctx)
+	r.lookUp() // for the next time: nobody waits here
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()

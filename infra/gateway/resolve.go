@@ -12,33 +12,20 @@ func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// lookUp has the host names looked up whose time has come, and waits for those that no replica is known of. The others' are
-// looked up in the background: no call waits for a name server while there is somebody to call.
-func (r *replicas) lookUp(ctx context.Context) {
+// lookUp has the host names looked up whose time has come. Each of what it returns is closed when one lookup ends.
+func (r *replicas) lookUp() (lookups []chan struct{}) {
 	r.mu.Lock()
-	var wait []chan struct{}
-	known := false
+	defer r.mu.Unlock()
 	for _, b := range r.bases {
 		if b.name != "" && b.looking == nil && r.now().Sub(b.looked) >= lookupAge {
 			b.looking = make(chan struct{})
 			go r.refresh(b)
 		}
 		if b.looking != nil {
-			wait = append(wait, b.looking)
-		}
-		known = known || len(b.replicas) > 0
-	}
-	r.mu.Unlock()
-	if known {
-		return
-	}
-	for _, done := range wait {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return
+			lookups = append(lookups, b.looking)
 		}
 	}
+	return lookups
 }
 
 // refresh makes a name's replicas those of its addresses. When nobody can say them, they stay.
