@@ -16,6 +16,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 	"github.com/castor-iot/castor/tests/functiontest"
 )
@@ -72,7 +73,7 @@ func TestACrashAnywhereLosesAndDoublesNothing(t *testing.T) {
 		}
 		c := w.Crash(n, how)
 		c.Run(w.World, "twin-ingest", twiningest.New)
-		_, err := w.connector.Ingest(context.Background(), telemetry.Batch{Gateway: "gw-1", Messages: batch})
+		_, err := w.connector.Ingest(trace.With(context.Background(), "test"), telemetry.Batch{Gateway: "gw-1", Messages: batch})
 		if n < 0 {
 			must(t, err)
 		} else if err != nil && !errors.Is(err, api.ErrUnavailable) {

@@ -18,6 +18,7 @@ import (
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 	"github.com/castor-iot/castor/tests/functiontest"
 )
@@ -68,7 +69,7 @@ func (w *world) add(ids ...twin.ID) {
 // say sends messages and returns what became of them.
 func (w *world) say(messages ...telemetry.Message) []telemetry.Outcome {
 	w.t.Helper()
-	r, err := w.connector.Ingest(context.Background(), telemetry.Batch{Gateway: "gw-1", Messages: messages})
+	r, err := w.connector.Ingest(trace.With(context.Background(), "test"), telemetry.Batch{Gateway: "gw-1", Messages: messages})
 	if err != nil {
 		w.t.Fatal(err)
 	}

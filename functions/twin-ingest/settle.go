@@ -44,7 +44,7 @@ func (b *batch) settle(ctx context.Context) error {
 				s.tries++
 				raced = append(raced, s)
 			case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound):
-				b.f.p.Log.Warn("twin not written", "function", b.f.p.Part, "twin", s.id, "error", err)
+				b.f.p.Log.WarnContext(ctx, "twin not written", "function", b.f.p.Part, "twin", s.id, "error", err)
 			}
 		}
 		b.flush(ctx, done)
@@ -122,14 +122,14 @@ func (b *batch) flush(ctx context.Context, subjects []*subject) {
 	defer cancel()
 	if err := b.f.publish(bounded, events...); err != nil {
 		b.busDown = true
-		b.f.p.Log.Warn("events left for the sweep", "function", b.f.p.Part, "events", len(events), "error", err)
+		b.f.p.Log.WarnContext(ctx, "events left for the sweep", "function", b.f.p.Part, "events", len(events), "error", err)
 		return
 	}
 	for _, s := range held {
 		s.doc.Value.Outbox.Clear(s.doc.Value.Outbox.Pending)
 	}
 	if _, err := b.f.twins.ReplaceMany(ctx, docs(held)); err != nil {
-		b.f.p.Log.Warn("events left for the sweep", "function", b.f.p.Part, "events", len(events), "error", err)
+		b.f.p.Log.WarnContext(ctx, "events left for the sweep", "function", b.f.p.Part, "events", len(events), "error", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -20,7 +21,7 @@ func (f *function) tick(ctx context.Context, _ *faas.Call, in api.Tick) (faas.No
 	if len(in.Twins) > maxTick {
 		return faas.None{}, api.Invalid("twins has %d ids, at most %d are taken", len(in.Twins), maxTick)
 	}
-	b := &batch{f: f, now: f.p.Time()}
+	b := &batch{f: f, now: f.p.Time(), trace: trace.Of(ctx)}
 	seen := map[twin.ID]bool{}
 	var ids []string
 	for _, id := range in.Twins {
