@@ -22,6 +22,7 @@ type Platform struct {
 	unknown   map[device.Ref]bool
 	directory []api.Advertisement
 	resolving func()
+	lost      int // answers to requests for leases
 
 	calls      map[string]int // "POST twin-ingest/batches" → how often
 	stored     []telemetry.Message
@@ -32,6 +33,10 @@ type Platform struct {
 	confirmed  []api.Confirmation
 	gateways   []api.Gateway
 	advertised []api.Advertisement
+
+	commands  []api.LeasedCommand
+	holders   map[string]string // of leases, by command
+	delivered []api.CommandDelivery
 }
 
 // Serve starts the peer on loopback and returns a client for it.

@@ -45,6 +45,15 @@ func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			p.confirmed = append(p.confirmed, in)
 			return nil
 		})
+	case "POST twin-command/lease":
+		p.serveLease(w, r, call)
+	case "POST twin-command/deliveries":
+		serve(w, r, func(in api.CommandDeliveries) any {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.delivered = append(p.delivered, in.Deliveries...)
+			return nil
+		})
 	case "PUT gateways/gateways":
 		serve(w, r, func(in api.Gateway) any {
 			p.mu.Lock()
@@ -116,8 +125,9 @@ func (p *Platform) serveBatch(w http.ResponseWriter, r *http.Request, call int) 
 			p.parked = append(p.parked, b.Messages[i])
 		}
 	}
+	result := telemetry.Result{Outcomes: outcomes, Commands: p.waiting(twins)}
 	p.mu.Unlock()
-	reply(w, telemetry.Result{Outcomes: outcomes})
+	reply(w, result)
 }
 
 func (p *Platform) enter(twins map[twin.ID]bool) {

@@ -26,6 +26,9 @@ type Device interface {
 	// Publish sends a message and returns at once. stored is closed when the gateway has acknowledged it.
 	Publish(kind telemetry.Kind, payload []byte) (stored <-chan struct{})
 
+	// Answer answers a command.
+	Answer(command string, payload []byte) (stored <-chan struct{})
+
 	// Confirm sends the confirmation of a provisioned device.
 	Confirm() (taken <-chan struct{})
 
@@ -53,9 +56,9 @@ type Message struct {
 
 // Run runs the suite.
 func Run(t *testing.T, p Protocol) {
-	all := stories
+	all := slices.Concat(stories, commandStories)
 	if p.Provisions {
-		all = slices.Concat(stories, provisioningStories)
+		all = append(all, provisioningStories...)
 	}
 	for _, story := range all {
 		t.Run(story.name, func(t *testing.T) {

@@ -30,6 +30,9 @@ import (
 // Patience is how long a test waits for what must happen.
 const Patience = 20 * time.Second
 
+// Soon is when what a story waits for has long happened.
+func Soon() time.Time { return time.Now().Add(time.Hour) }
+
 // Quiet drops log lines.
 var Quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
@@ -110,6 +113,14 @@ func (w *World) AdmitClaim(claim, token string) {
 	w.t.Helper()
 	sum := sha256.Sum256([]byte(token))
 	w.Admit(api.Admission{Client: claim, Phase: "provisioning", Type: "pump", Verifier: hex.EncodeToString(sum[:])})
+}
+
+// Fill marks the gateway's bucket as full, as function gateways does.
+func (w *World) Fill() {
+	w.t.Helper()
+	if _, err := w.bucket().Put(context.Background(), api.FilledKey, nil); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // Dismiss takes a client out of the bucket.

@@ -134,6 +134,10 @@ func (c *client) Publish(kind telemetry.Kind, payload []byte) <-chan struct{} {
 	return c.publish("castor/"+c.ref+"/"+topic, payload)
 }
 
+func (c *client) Answer(command string, payload []byte) <-chan struct{} {
+	return c.publish("castor/"+c.ref+"/command/"+command+"/response", payload)
+}
+
 func (c *client) Confirm() <-chan struct{} {
 	return c.publish("castor/"+c.ref+"/provision/confirm", []byte("{}"))
 }
