@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ type world struct {
 	*functiontest.World
 	t       *testing.T
 	objects *artifact.Store
+	admin   *api.Client
 	press   *api.Client
 	paint   *api.Client
 }
@@ -36,10 +38,36 @@ func newWorld(t *testing.T) *world {
 	w := &world{World: functiontest.New(t, nil), t: t, objects: objecttest.Start(t)}
 	w.Base.Objects = w.objects
 	w.Add("artifacts", artifacts.New)
-	w.press = w.User("pia", []access.Role{access.Owner}, "press")
-	w.paint = w.User("paul", []access.Role{access.Owner}, "paint")
+	w.User("pia", []access.Role{access.Owner}, "press")
+	w.User("paul", []access.Role{access.Owner}, "paint")
 	w.SetTime(start)
+	w.admin, w.press, w.paint = w.person(functiontest.Admin), w.person("pia"), w.person("paul")
 	return w
+}
+
+// person is a client that stays signed in while the clock moves on. Passwords are dear to check, so it shows its own only
+// when its session is over.
+func (w *world) person(name string) *api.Client {
+	var mu sync.Mutex
+	var tok api.Token
+	c := &api.Client{URL: w.URL}
+	c.Authorize = func(ctx context.Context, _ string) (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if w.Now().Add(time.Second).Before(tok.Expires) {
+			return "Bearer " + tok.Access, nil
+		}
+		next, err := tok, access.ErrUnauthenticated
+		if tok.Refresh != "" {
+			next, err = w.Nobody().Refresh(ctx, tok.Refresh)
+		}
+		if err != nil {
+			next, err = w.Nobody().Login(ctx, api.Login{Name: name, Password: functiontest.Password})
+		}
+		tok = next
+		return "Bearer " + tok.Access, err
+	}
+	return c
 }
 
 func random(n int) []byte {
@@ -148,7 +176,7 @@ func (w *world) later(d time.Duration) {
 
 func (w *world) quota(group string) api.ArtifactQuota {
 	w.t.Helper()
-	q, err := w.Admin().GetArtifactQuota(context.Background(), group)
+	q, err := w.admin.GetArtifactQuota(context.Background(), group)
 	w.must(err)
 	return q
 }

@@ -53,7 +53,7 @@ func (f *function) list(ctx context.Context, c *faas.Call, _ faas.None) (api.Pag
 	if err != nil {
 		return out, err
 	}
-	name, tag, owner := orderOf(c.Query.Get("name")), c.Query.Get("tag"), c.Query.Get("owner")
+	name, tag, owner := c.Query.Get("name"), c.Query.Get("tag"), c.Query.Get("owner")
 	switch {
 	case len(name) > maxName || !utf8.ValidString(name):
 		return out, api.Invalid("name must be the beginning of a name, of at most %d bytes", maxName)
@@ -70,6 +70,7 @@ func (f *function) list(ctx context.Context, c *faas.Call, _ faas.None) (api.Pag
 	if err != nil {
 		return out, err
 	}
+	name = orderOf(name)
 	var found []artifact
 	for _, of := range listsOf(s, owner) {
 		page, err := f.artifacts.Find(ctx, store.Query{Index: "by-scope", Limit: limit + 1,
