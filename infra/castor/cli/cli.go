@@ -39,7 +39,7 @@ func Commands() []*cobra.Command {
 
 func (a *app) commands() []*cobra.Command {
 	all := []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.typeCommand(), a.identityCommand(), a.claimCommand(), a.twinCommand(),
-		a.historyCommand(), a.ruleCommand(), a.alarmCommand(), a.routeCommand(), a.userCommand(), a.groupCommand(), a.grantCommand(),
+		a.historyCommand(), a.ruleCommand(), a.alarmCommand(), a.routeCommand(), a.commandCommand(), a.userCommand(), a.groupCommand(), a.grantCommand(),
 		a.modelCommand(), a.runCommand(), a.templateCommand(), a.gatewayCommand(), a.jobCommand(), a.replayCommand()}
 	for _, c := range all {
 		f := c.PersistentFlags()
