@@ -96,6 +96,7 @@ type Gateway struct {
 	admitted *admissions
 	count    counters
 	closing  atomic.Bool
+	listens  atomic.Bool   // to the other replicas
 	changed  chan struct{} // something was applied
 	bucket   atomic.Pointer[bus.Bucket]
 	position atomic.Uint64 // the revision that the bucket has told last
@@ -187,8 +188,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	defer metrics.Watch(g.measure)()
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
-	g.meet(work)
-	background.Go(func() { g.listen(work) })
+	background.Go(g.meet(work))
 	background.Go(func() { g.configure(work) })
 	background.Go(func() { g.expire(work) })
 	accepted := make(chan error, 1)
@@ -222,7 +222,7 @@ func (g *Gateway) Publish(client, topic string, payload []byte, o Options) error
 	}
 	s, ok := g.sessions.get(client)
 	retain := o.Retain && g.config.Phase == Operational && g.server.Topics.Retained.Len() < g.config.Limits.Retained
-	if !retain && (!ok || o.Session != "" && s.ID != o.Session) {
+	if !retain && (!ok || o.Session != "" && s.ID != o.Session || o.Name != "" && s.Name != o.Name) {
 		return ErrNotConnected
 	}
 	pk := packets.Packet{TopicName: topic, Payload: payload, FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: retain}}
@@ -240,8 +240,10 @@ type Options struct {
 	// Retain keeps the message in memory for sessions to come, on operational gateways.
 	Retain bool
 
-	// Session is the one session the message is for; "" = whichever the client has.
+	// Session is the one session the message is for; "" = whichever the client has. Name is what the client must have been
+	// admitted as; "" asks for none.
 	Session string
+	Name    string
 }
 
 // Sessions returns the sessions there are now, in no order.

@@ -64,7 +64,7 @@ func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	}
 	c.session = s
 	c.known()
-	g.announceSession(s)
+	g.begin(s)
 	if a, ok := g.admitted.get(s.Name); !ok || a.Since != s.admission { // removed while the former session was ending
 		s.cut(packets.ErrNotAuthorized)
 	}
@@ -74,7 +74,7 @@ func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 // authenticate finds the client's admission and compares what it shows.
 func (g *Gateway) authenticate(c *conn, pk packets.Packet) (*Session, error) {
 	s := &Session{
-		Client: pk.Connect.ClientIdentifier, Since: g.now().UTC().Truncate(time.Millisecond), gateway: g,
+		Client: pk.Connect.ClientIdentifier, Since: g.now().UTC().Truncate(time.Millisecond), gateway: g, mark: newMark(), numbered: make(chan struct{}),
 		window: make(chan struct{}, g.config.Limits.Window), done: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if err := device.Ref(s.Client).Valid(); err != nil {

@@ -17,7 +17,7 @@ type Session struct {
 	ID string
 
 	// Number grows with each session of a client, also when it comes back through another replica whose clock is behind. It
-	// is Unix milliseconds, about.
+	// is Unix milliseconds, about. ID and Number are set when the Handler hears of the session.
 	Number int64
 
 	// Name is what the client was admitted as: a device reference, or the id of a claim.
@@ -30,9 +30,11 @@ type Session struct {
 
 	gateway   *Gateway
 	broker    *mqtt.Client
-	admission uint64    // which admission let it in
-	expires   time.Time // of its certificate; the zero time if it has none
-	receive   int       // how many unacknowledged messages the client takes; 0 = any number
+	mark      string        // tells this session from all others
+	numbered  chan struct{} // closed when ID and Number are set
+	admission uint64        // which admission let it in
+	expires   time.Time     // of its certificate; the zero time if it has none
+	receive   int           // how many unacknowledged messages the client takes; 0 = any number
 	window    chan struct{}
 	done      chan struct{} // closed when the session is cut: nothing of it counts any more
 	cutOnce   sync.Once
@@ -116,8 +118,6 @@ func (l *sessions) enter(s *Session, patience time.Duration, may func(old *Sessi
 		l.mu.Lock()
 		old := l.byClient[s.Client]
 		if old == nil {
-			l.last = max(s.Since.UnixMilli(), l.last+1)
-			s.Number, s.ID = l.last, newSessionID(l.last)
 			l.byClient[s.Client] = s
 			l.mu.Unlock()
 			return nil
@@ -135,7 +135,27 @@ func (l *sessions) enter(s *Session, patience time.Duration, may func(old *Sessi
 	}
 }
 
-// hear takes note of the numbers that another replica has come to.
+// number gives the client's session its number, once: the next, and not before at.
+func (l *sessions) number(client, mark string, at int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.byClient[client]; s != nil && s.mark == mark && s.Number == 0 {
+		l.last = max(at, l.last+1)
+		s.Number, s.ID = l.last, fmt.Sprintf("%012x-%s", l.last, mark) // in fixed width, so that ids sort by it
+		close(s.numbered)
+	}
+}
+
+// pass leaves out the number that a session of another replica gets.
+func (l *sessions) pass(at int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at <= maxNumber {
+		l.last = max(at, l.last+1)
+	}
+}
+
+// hear takes note of how far another replica is.
 func (l *sessions) hear(number int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -157,11 +177,12 @@ func (l *sessions) leave(s *Session) {
 	close(s.ended)
 }
 
+// get returns the client's session, once it has its number.
 func (l *sessions) get(client string) (*Session, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, ok := l.byClient[client]
-	return s, ok
+	s := l.byClient[client]
+	return s, s != nil && s.Number != 0
 }
 
 func (l *sessions) all() []*Session {
@@ -207,9 +228,9 @@ func (l *sessions) drain(patience time.Duration) {
 // maxNumber is the highest number that ids can sort by.
 const maxNumber = 1<<48 - 1
 
-// newSessionID is the number in hexadecimal, so that ids sort by it, and 64 random bits.
-func newSessionID(ms int64) string {
+// newMark is 64 random bits.
+func newMark() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return fmt.Sprintf("%012x-%s", ms, hex.EncodeToString(b[:]))
+	return hex.EncodeToString(b[:])
 }

@@ -197,7 +197,7 @@ func (m *Connector) Answer(c *link.Claimant, a api.ProvisionAnswer) {
 
 // Deliver publishes a message of the platform. One to a device that is not here is for another connector, or too late.
 func (m *Connector) Deliver(d bus.Downlink) {
-	err := m.gateway.Publish(d.Device, d.Topic, d.Payload, gateway.Options{Acknowledged: true, Retain: d.Retain})
+	err := m.gateway.Publish(d.Device, d.Topic, d.Payload, gateway.Options{Acknowledged: true, Retain: d.Retain, Name: d.Claim})
 	if err != nil && !errors.Is(err, gateway.ErrNotConnected) {
 		m.log.WarnContext(trace.With(context.Background(), d.Trace), "message to a device was not delivered", "device", d.Device, "topic", d.Topic, "id", d.ID, "error", err)
 	}

@@ -78,6 +78,6 @@ func (f *function) send(ctx context.Context, r *provision.Run, a api.ProvisionAn
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendFor)
 	defer cancel()
-	return f.p.Bus.Send(ctx, bus.Downlink{Gateway: r.Request.Gateway, Device: r.Request.Client, ID: roundOf(r) + "." + a.Status,
+	return f.p.Bus.Send(ctx, bus.Downlink{Gateway: r.Request.Gateway, Device: r.Request.Client, Claim: r.Request.Claim, ID: roundOf(r) + "." + a.Status,
 		Topic: "castor/provision/" + r.Request.Client + "/" + topic, Payload: payload})
 }

@@ -22,6 +22,10 @@ type Downlink struct {
 	// Device is the device's reference, or the client id of a device that is being provisioned.
 	Device string `json:"device"`
 
+	// Claim is what a device that is being provisioned must have been let in by: claims may choose the same client id. "" asks
+	// for none.
+	Claim string `json:"claim,omitempty"`
+
 	Topic   string `json:"topic"`
 	Payload []byte `json:"payload"`
 
