@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -37,6 +38,10 @@ func main() {
 	root.AddCommand(cli.Commands()...)
 	cli.Usage(root)
 	if err := root.ExecuteContext(ctx); err != nil {
+		var unwell cli.Unwell
+		if errors.As(err, &unwell) {
+			os.Exit(unwell.ExitCode())
+		}
 		fmt.Fprintln(os.Stderr, "castor:", err)
 		os.Exit(1)
 	}
