@@ -93,8 +93,11 @@ func showSecrets(out io.Writer, dir secrets.Dir, r secrets.Result) {
 	if slices.Contains(r.Made, platform.SecretAdmin) {
 		fmt.Fprintf(out, "\nThe first administrator is user admin; the password is in %s.\nTake that file away when you have signed in and changed it.\n", dir.Path(platform.SecretAdmin))
 	}
-	if len(r.Made) > 0 {
+	switch {
+	case slices.Contains(r.Made, platform.SecretParts):
 		fmt.Fprintf(out, next, dir, dir.Path(platform.SecretSMTP))
+	case len(r.Made) > 0:
+		fmt.Fprintln(out, "\nGive what was made to the processes that need it, and start them again: castor init --list says which.")
 	}
 }
 

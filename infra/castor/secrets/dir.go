@@ -64,8 +64,18 @@ func (d Dir) Add(name string, value []byte) error {
 	})
 }
 
-// Replace writes a secret whether it is there or not.
-func (d Dir) Replace(name string, value []byte) error { return d.write(name, value, os.Rename) }
+// Replace writes a secret whether it is there or not. Who may read it stays as it was: an operator may have opened the file to
+// the containers that it is mounted into.
+func (d Dir) Replace(name string, value []byte) error {
+	return d.write(name, value, func(from, to string) error {
+		if old, err := os.Stat(to); err == nil {
+			if err := os.Chmod(from, old.Mode().Perm()); err != nil {
+				return err
+			}
+		}
+		return os.Rename(from, to)
+	})
+}
 
 func (d Dir) write(name string, value []byte, place func(from, to string) error) error {
 	tmp, err := os.CreateTemp(string(d), ".new-*") // mode 0600

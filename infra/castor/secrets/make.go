@@ -120,7 +120,7 @@ func (d Dir) Make(p Plan) (r Result, err error) {
 		return r, err
 	}
 	r.Made = append(r.Made, made...)
-	return r, d.open(&r)
+	return r, nil
 }
 
 // stores makes what the platform shows to its stores, and they to it. Each is written after those it is made from.
@@ -201,22 +201,6 @@ func (d Dir) parts(p Plan) (made []string, err error) {
 		}
 	}
 	return made, nil
-}
-
-// open notes files that others can read. It is the operator's to say whether they should: containers have users of their own.
-func (d Dir) open(r *Result) error {
-	names, err := d.names()
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if info, err := os.Stat(d.Path(name)); err != nil {
-			return err
-		} else if info.Mode().Perm()&0o077 != 0 {
-			r.Notes = append(r.Notes, fmt.Sprintf("%s can be read by others than its owner (mode %o)", d.Path(name), info.Mode().Perm()))
-		}
-	}
-	return nil
 }
 
 // names lists the secrets that are there. What an interrupted write has left is taken away.

@@ -14,7 +14,8 @@ const minKey = 16
 // Platform makes the platform's own secrets: the seal, the CA, the first administrator's password and the one that parts'
 // secrets are made from. What is there stays, so that a first time that was interrupted goes on. That last one is written
 // when all others are there: where it is, one of the others that is missing is lost, and not made anew, because devices and
-// sealed data stand on it. The first administrator's password may be gone: it is read once.
+// sealed data stand on it. It alone can be taken away to have new ones made for all parts. The first administrator's password
+// may be gone: it is read once.
 func (d Dir) Platform(now time.Time) (made []string, err error) {
 	add := func(name string, value []byte) {
 		if err == nil {
@@ -52,14 +53,13 @@ func (d Dir) Platform(now time.Time) (made []string, err error) {
 		add(platform.SecretCAKey, key)
 		add(platform.SecretCACert, cert)
 	}
-	for _, s := range []struct {
-		name  string
-		bytes int
-	}{{platform.SecretAdmin, 15}, {platform.SecretSeal, 32}, {platform.SecretParts, 32}} {
-		if !d.Has(s.name) {
-			add(s.name, Random(s.bytes))
+	if !d.Has(platform.SecretSeal) {
+		if !d.Has(platform.SecretAdmin) {
+			add(platform.SecretAdmin, Random(15))
 		}
+		add(platform.SecretSeal, Random(32)) // after the password: where it is, that one has been made, and may be gone since
 	}
+	add(platform.SecretParts, Random(32))
 	if err != nil {
 		return made, err
 	}

@@ -290,6 +290,9 @@ func TestRenew(t *testing.T) {
 		t.Errorf("after its end: %v", err)
 	}
 	p.Renew = true
+	if err := os.Chmod(d.Path(GatewayKey), 0o444); err != nil { // for containers, which have users of their own
+		t.Fatal(err)
+	}
 	r, err = d.Make(p)
 	if err != nil || !slices.Equal(r.Made, []string{GatewayCert, GatewayKey}) {
 		t.Fatalf("made %v, %v", r.Made, err)
@@ -297,6 +300,9 @@ func TestRenew(t *testing.T) {
 	c, err := d.leaf()
 	if err != nil || !d.signed(c) || !slices.Equal(hostsOf(c), plan().Hosts) || c.NotAfter.Before(p.Now.AddDate(0, 11, 0)) || c.Subject.CommonName != "pump.example.com" {
 		t.Errorf("renewed for %v until %v, %v", hostsOf(c), c.NotAfter, err)
+	}
+	if info, err := os.Stat(d.Path(GatewayKey)); err != nil || info.Mode().Perm() != 0o444 {
+		t.Errorf("the renewed key has mode %v, %v", info.Mode(), err)
 	}
 	p.Renew = false
 	if _, err := d.Make(p); err != nil {
@@ -344,11 +350,28 @@ func TestWhatAnOperatorHas(t *testing.T) {
 	if _, err := d.Make(p); err == nil || !strings.Contains(err.Error(), "not signed by the platform's CA") {
 		t.Errorf("a foreign certificate was renewed: %v", err)
 	}
-	if err := os.Chmod(d.Path(S3Secret), 0o644); err != nil {
+}
+
+// Parts get new secrets; the first administrator, who has signed in long ago, gets none, and nothing else changes.
+func TestPartsAreRotated(t *testing.T) {
+	d := made(t)
+	before := content(t, d)
+	for name := range before {
+		if strings.HasPrefix(name, "castor-part") || name == "castor-admin" {
+			remove(name)(t, d)
+		}
+	}
+	r, err := d.Make(plan())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := d.Make(plan()); err != nil || len(r.Notes) != 1 || !strings.Contains(r.Notes[0], S3Secret) {
-		t.Errorf("a file for all to read: %v, %v", r.Notes, err)
+	for name, value := range content(t, d) {
+		if (value != before[name]) != strings.HasPrefix(name, "castor-part") {
+			t.Errorf("%s: changed %v", name, value != before[name])
+		}
+	}
+	if slices.Contains(r.Made, "castor-admin") || !slices.Contains(r.Made, "castor-parts") {
+		t.Errorf("made %v", r.Made)
 	}
 }
 
