@@ -71,7 +71,8 @@ func TestWhatTheContractDoesNotHaveIsRefused(t *testing.T) {
 	g, _ := run(t, w, h, nil)
 	id := w.AdmitDevice("p-1")
 	d := admitted(t, w, g, id, nil)
-	for _, topic := range []string{"castor/p-2/telemetry", "castor/p-1/ack", "castor/p-1/command/c-1", "castor/p-1/log/", "castor/p-1/log/a/b", "castor/p-1", "castor/provision/pump/request"} {
+	for _, topic := range []string{"castor/p-2/telemetry", "castor/p-1/ack", "castor/p-1/command/c-1", "castor/p-1/log/", "castor/p-1/log/a/b", "castor/p-1",
+		"castor/p-2/command/c-1/response", "castor/p-1/command/response", "castor/p-1/command/a/b/response", "castor/p-1/command//response", "castor/provision/pump/request"} {
 		d.publish(topic, 1, 9, "{}")
 		if pk := d.expect(packets.Puback); pk.ReasonCode != packets.ErrNotAuthorized.Code {
 			t.Errorf("publishing to %s was answered %#x", topic, pk.ReasonCode)

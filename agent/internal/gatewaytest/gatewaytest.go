@@ -34,6 +34,9 @@ type Message struct {
 	Data  map[string]any
 	Level string
 	Text  string
+
+	// Of answers to commands; Output is JSON.
+	Status, Output, Reason string
 }
 
 // Platform is two gateways and what stands behind them. Script fields are set before devices connect, or through Do.
@@ -199,6 +202,23 @@ func (p *Platform) Ack(ref device.Ref, o twin.Order) {
 	}
 }
 
+// Command has a device do something, if it is connected and listens.
+func (p *Platform) Command(ref device.Ref, id, payload string) bool {
+	p.mu.Lock()
+	cl := p.connected[ref]
+	p.mu.Unlock()
+	if cl == nil {
+		return false
+	}
+	if _, ok := cl.State.Subscriptions.Get("castor/" + cl.ID + "/command/+"); !ok {
+		return false
+	}
+	return cl.WritePacket(packets.Packet{
+		ProtocolVersion: cl.Properties.ProtocolVersion, TopicName: "castor/" + cl.ID + "/command/" + id, Payload: []byte(payload),
+		FixedHeader: packets.FixedHeader{Type: packets.Publish},
+	}) == nil
+}
+
 // ack writes to the device's own connection. The broker's Publish would look it up by its id, where a former connection
 // of the device that ends late may have deleted it.
 func ack(cl *mochi.Client, o twin.Order) {
@@ -345,6 +365,9 @@ func decode(payload []byte) (out []Message, err error) {
 		Data  map[string]any
 		Level string
 		Text  string
+
+		Status, Reason string
+		Output         json.RawMessage
 	}
 	var all []wire
 	if payload[0] == '[' {
@@ -354,7 +377,8 @@ func decode(payload []byte) (out []Message, err error) {
 		err = json.Unmarshal(payload, &all[0])
 	}
 	for _, w := range all {
-		out = append(out, Message{Order: w.Order, Time: w.Time, Data: w.Data, Level: w.Level, Text: w.Text})
+		out = append(out, Message{Order: w.Order, Time: w.Time, Data: w.Data, Level: w.Level, Text: w.Text,
+			Status: w.Status, Output: string(w.Output), Reason: w.Reason})
 	}
 	return out, err
 }
