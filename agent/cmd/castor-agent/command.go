@@ -41,6 +41,7 @@ func run(dir *string) *cobra.Command {
 	var interval time.Duration
 	var spool int64
 	var verbose bool
+	var commands []string
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Provision this machine if it is not yet, then measure and report",
@@ -60,6 +61,7 @@ cannot be reached is kept on disk and sent later, in order.`,
 	f.StringVar(&model, "model", "", "model of the device (default what the firmware says)")
 	f.StringVar(&mac, "mac", "", "MAC address of the device (default the first interface's)")
 	f.Int64Var(&spool, "spool", 64, "most MiB that unsent messages may take on disk")
+	f.StringArrayVar(&commands, "command", nil, "NAME=PROGRAM: let the platform have the program run, as command NAME; may be given several times")
 	f.BoolVarP(&verbose, "verbose", "v", false, "log to standard error")
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
 		if interval < 100*time.Millisecond {
@@ -67,6 +69,10 @@ cannot be reached is kept on disk and sent later, in order.`,
 		}
 		if spool < 1 || spool > 1<<20 {
 			return errors.New("--spool must be 1 to 1048576")
+		}
+		handlers, err := programs(commands)
+		if err != nil {
+			return err
 		}
 		ctx := c.Context()
 		if serial == "" {
@@ -82,7 +88,7 @@ cannot be reached is kept on disk and sent later, in order.`,
 		}
 		cfg := agent.Config{
 			Dir: *dir, Serial: serial, Model: model, MAC: mac, Facts: host.Facts(ctx, version),
-			Source: host.New().Measure, Interval: interval, SpoolBytes: spool << 20,
+			Source: host.New().Measure, Interval: interval, SpoolBytes: spool << 20, Commands: handlers,
 			Progress: func(p agent.Progress) {
 				if p.Phase != agent.Failed { // which is Run's error too, and that main prints
 					printPhase(c.OutOrStdout(), p)
