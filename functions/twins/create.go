@@ -100,7 +100,13 @@ func (f *function) taken(ctx context.Context, c access.Caller, t *twin.Twin) (*t
 	case err != nil:
 		return nil, err
 	case !old.Deleted.IsZero():
-		if len(old.Outbox.Pending) == 0 && f.p.Time().Sub(old.Deleted) >= settled {
+		switch {
+		case archives(&old) && f.p.Objects == nil:
+			return nil, fmt.Errorf("%w: the data of the twin %s that was deleted are kept, because this platform has no object store to archive them in; "+
+				"erase them first (castor archive delete)", api.ErrConflict, t.ID)
+		case archives(&old):
+			return nil, fmt.Errorf("%w: the data of the twin %s that was deleted are just being archived; try again in a minute", api.ErrUnavailable, t.ID)
+		case len(old.Outbox.Pending) == 0 && f.p.Time().Sub(old.Deleted) >= settled:
 			return nil, f.purge(ctx, old)
 		}
 		return nil, fmt.Errorf("%w: twin %s is just being removed; try again in a few seconds", api.ErrUnavailable, t.ID)

@@ -1,7 +1,9 @@
 package twins
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -15,7 +17,8 @@ import (
 
 // delete makes of a twin a tombstone: from that write on nobody sees it, and its device's messages are refused. Those who
 // hold something of it (certificate and mapping, place at a gateway, rules, alarms, runs) drop it on event twin.deleted. Its
-// history goes here; what is left of that, and the tombstone, go with the sweep. Deleting again goes on where it ended.
+// document and history are archived and then removed, or removed at once; what is left of that, and the tombstone, go with
+// the schedule and the sweep. Deleting again goes on where it ended; deleting again with ?data=erase ends a wait for an archive.
 func (f *function) delete(ctx context.Context, c *faas.Call, _ faas.None) (faas.None, error) {
 	data := c.Query.Get("data")
 	if err := checkData("data", data); err != nil {
@@ -26,7 +29,7 @@ func (f *function) delete(ctx context.Context, c *faas.Call, _ faas.None) (faas.
 
 // checkData refuses what cannot become of a deleted twin's data.
 func checkData(field, data string) error {
-	if data != "" && data != "archive" && data != "erase" {
+	if data != "" && data != twin.Archive && data != twin.Erase {
 		return api.Invalid("%s %.40q must be archive or erase", field, data)
 	}
 	return nil
@@ -36,9 +39,17 @@ func checkData(field, data string) error {
 func (f *function) bury(ctx context.Context, h hand, id twin.ID, data string) error {
 	t, err := f.change(ctx, h, id, event.TwinDeleted, func(t *twin.Twin) error {
 		if !t.Deleted.IsZero() {
-			return store.Unchanged
+			if data != twin.Erase || t.Remains == nil || t.Remains.Data == twin.Erase {
+				return store.Unchanged
+			}
+			t.Remains.Data, t.Remains.Document = twin.Erase, nil
+			return nil
 		}
 		if err := f.empty(ctx, t); err != nil {
+			return err
+		}
+		var err error
+		if t.Remains, err = f.remains(ctx, t, data, h.caller.String()); err != nil {
 			return err
 		}
 		t.Deleted = f.p.Time()
@@ -47,7 +58,7 @@ func (f *function) bury(ctx context.Context, h hand, id twin.ID, data string) er
 		t.Definition = twin.Definition{Owner: t.Definition.Owner, Version: t.Definition.Version + 1, Updated: t.Deleted} // who may delete again
 		return nil
 	})
-	if err != nil || h.dry {
+	if err != nil || h.dry || archives(&t) {
 		return err
 	}
 	soon, cancel := context.WithTimeout(ctx, wipeFor)
@@ -56,6 +67,38 @@ func (f *function) bury(ctx context.Context, h hand, id twin.ID, data string) er
 		f.p.Log.InfoContext(ctx, "history left for the sweep", "function", f.p.Part, "twin", t.ID, "error", err)
 	}
 	return nil
+}
+
+// archives tells whether the data of a deleted twin have to be archived before they may go.
+func archives(t *twin.Twin) bool { return t.Remains != nil && t.Remains.Data == twin.Archive }
+
+// remains is what is kept of a twin that is just being deleted. What becomes of its data the call says, else its type, else
+// they are archived. A device that never came as far as to say anything leaves nothing worth it.
+func (f *function) remains(ctx context.Context, t *twin.Twin, data, by string) (*twin.Remains, error) {
+	d := &t.Definition
+	r := &twin.Remains{Data: data, By: by, Kind: t.Kind, Type: d.Type, Name: d.Name}
+	model := d.Model
+	if data == "" && t.Kind == twin.Instance {
+		if t.Live.Messages == 0 && (d.Phase == twin.Onboarding || d.Phase == twin.Provisioning) {
+			r.Data = twin.Erase
+			return r, nil
+		}
+		of, err := f.twins.Get(ctx, string(d.Type))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		model = of.Definition.Model
+	}
+	if r.Data == "" && model != nil {
+		r.Data = model.OnDelete
+	}
+	r.Data = cmp.Or(r.Data, twin.Archive)
+	if r.Data == twin.Erase {
+		return r, nil
+	}
+	var err error
+	r.Document, err = json.Marshal(t)
+	return r, err
 }
 
 // empty refuses a type that has instances and an aggregate that has parts.
@@ -115,14 +158,35 @@ func (f *function) purge(ctx context.Context, t twin.Twin) error {
 
 // sweep publishes what a crash or an outage left, and removes what deleted twins left.
 func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (api.Swept, error) {
-	before := f.p.Time().Add(-settled)
-	n, err := f.outbox.Sweep(ctx, before)
-	faults := []error{err}
-	page, err := f.twins.Find(ctx, store.Query{Index: "by-deleted", Limit: 1000,
-		Filter: store.And(store.Gt("deleted", time.UnixMilli(0)), store.Lte("deleted", before))})
-	faults = append(faults, err)
-	for _, t := range page.Items {
-		faults = append(faults, f.purge(ctx, t))
+	n, err := f.outbox.Sweep(ctx, f.p.Time().Add(-settled))
+	return api.Swept{Repaired: n}, errors.Join(err, f.clear(ctx), f.forgetArchives(ctx))
+}
+
+// clear removes what is left of deleted twins, and archives first what has to be.
+func (f *function) clear(ctx context.Context) error {
+	q := store.Query{Index: "by-deleted", Limit: 100,
+		Filter: store.And(store.Gt("deleted", time.UnixMilli(0)), store.Lte("deleted", f.p.Time().Add(-settled)))}
+	until := time.Now().Add(workFor)
+	var faults []error
+	for {
+		page, err := f.twins.Find(ctx, q)
+		if err != nil {
+			return errors.Join(append(faults, err)...)
+		}
+		for _, t := range page.Items {
+			done := true
+			if archives(&t) {
+				done, err = f.archive(ctx, &t)
+			}
+			if err == nil && done {
+				err = f.purge(ctx, t)
+			}
+			if err != nil && len(faults) < 10 {
+				faults = append(faults, fmt.Errorf("twin %s: %w", t.ID, err))
+			}
+		}
+		if q.Cursor = page.Next; q.Cursor == "" || ctx.Err() != nil || time.Now().After(until) {
+			return errors.Join(faults...)
+		}
 	}
-	return api.Swept{Repaired: n}, errors.Join(faults...)
 }

@@ -41,6 +41,10 @@ func New(p *platform.Platform) faas.Func {
 			"GET /jobs/{id}":               faas.Op(p, access.Users(), f.getJob),
 			"GET /jobs/{id}/results":       faas.Op(p, access.Users(), f.jobResults),
 			"POST /jobs/{id}/cancel":       faas.Op(p, access.Users(), f.cancelJob),
+			"GET /archives":                faas.Op(p, access.Users(), f.listArchives),
+			"GET /archives/{id}":           faas.Op(p, access.Users(), f.getArchive),
+			"GET /archives/{id}/url":       faas.Op(p, access.Users(), f.archiveURL),
+			"DELETE /archives/{id}":        faas.Op(p, access.Only(access.Configurator, access.Owner), f.eraseArchive),
 			"POST /schedule":               faas.Schedule(p, f.schedule),
 			"POST /sweep":                  faas.Op(p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
 		}, nil
@@ -56,6 +60,7 @@ type function struct {
 	outbox  platform.Outbox[twin.Twin]
 	jobs    *store.Collection[job]
 	results *store.Collection[api.JobResult]
+	kept    *store.Collection[archive]
 }
 
 func open(ctx context.Context, p *platform.Platform) (*function, error) {
@@ -70,7 +75,10 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 	if f.parked, err = platform.OpenParked(ctx, p.DB); err != nil {
 		return nil, err
 	}
-	f.jobs, f.results, err = openJobs(ctx, p)
+	if f.jobs, f.results, err = openJobs(ctx, p); err != nil {
+		return nil, err
+	}
+	f.kept, err = openArchives(ctx, p)
 	f.outbox = platform.Outbox[twin.Twin]{P: p, C: f.twins, Index: "by-outbox", Field: "outbox.since",
 		Of: func(t *twin.Twin) (string, *event.Outbox) { return string(t.ID), &t.Outbox }}
 	return f, err

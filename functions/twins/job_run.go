@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/castor-iot/castor/shared/access"
@@ -343,6 +344,10 @@ func (f *function) do(ctx context.Context, j *job, h hand, id twin.ID) error {
 
 // schedule goes on with what takes longer than a call.
 func (f *function) schedule(ctx context.Context, _ time.Time) error {
+	var cleared error
+	var both sync.WaitGroup
+	both.Go(func() { cleared = f.clear(ctx) })
 	_, err := f.workJobs(ctx)
-	return errors.Join(err, f.forgetJobs(ctx))
+	both.Wait()
+	return errors.Join(err, cleared, f.forgetJobs(ctx))
 }

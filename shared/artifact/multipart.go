@@ -53,6 +53,17 @@ func (s *Store) Parts(ctx context.Context, key, upload string) (parts []Part, er
 	}
 }
 
+// PutPart stores part number of an upload, of MinPart bytes at least unless it is the last. A part of that number is replaced.
+// ErrNotFound tells that there is no such upload (any more).
+func (s *Store) PutPart(ctx context.Context, key, upload string, number int, content []byte) error {
+	_, err := s.core().PutObjectPart(ctx, s.bucket, key, upload, number, bytes.NewReader(content), int64(len(content)),
+		minio.PutObjectPartOptions{DisableContentSha256: true})
+	if err != nil {
+		return fmt.Errorf("put part %d of object %q: %w", number, key, cause(err))
+	}
+	return nil
+}
+
 // CompleteUpload makes the object of the parts, as Parts returned them. Errors: ErrNotFound if the upload is over already,
 // ErrParts if a part has changed since.
 func (s *Store) CompleteUpload(ctx context.Context, key, upload string, parts []Part) error {

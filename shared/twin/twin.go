@@ -27,6 +27,25 @@ type Twin struct {
 
 	// Deleted is set on what is left of a twin while it is being removed; for everybody else there is no such twin.
 	Deleted time.Time `json:"-" bson:"deleted,omitempty"`
+
+	// Remains is what is kept of a deleted twin until its data are archived or erased.
+	Remains *Remains `json:"-" bson:"remains,omitempty"`
+}
+
+// What becomes of the document and the history of a deleted twin.
+const (
+	Archive = "archive" // they go to the object store first
+	Erase   = "erase"
+)
+
+// Remains is a deleted twin as it was, as far as it matters afterwards.
+type Remains struct {
+	Data     string `bson:"data"` // Archive or Erase
+	By       string `bson:"by"`   // who deleted it: "user:ada"
+	Kind     Kind   `bson:"kind"`
+	Type     TypeID `bson:"type,omitempty"`
+	Name     string `bson:"name,omitempty"`
+	Document []byte `bson:"document,omitempty"` // the whole twin as JSON; none where it is erased
 }
 
 // Definition is what people and the platform decide about a twin.
@@ -118,6 +137,26 @@ type Model struct {
 
 	// OfflineSeverity is the severity of the alarm raised when an instance goes offline; "" = no alarm.
 	OfflineSeverity string `json:"offlineSeverity,omitempty" bson:"offlineSeverity,omitempty"`
+
+	// OnDelete is what becomes of the data of an instance that is deleted, where the deletion does not say: Archive or Erase;
+	// "" = Archive.
+	OnDelete string `json:"onDelete,omitempty" bson:"onDelete,omitempty"`
+
+	// Watch is how function twin-watchdog watches asynchronous operations about the instances, by the operation's kind:
+	// "provision", "command". What is left out is the platform's.
+	Watch map[string]Watch `json:"watch,omitempty" bson:"watch,omitempty"`
+}
+
+// Watch is how one kind of asynchronous operation is watched. Zero fields are the platform's defaults.
+type Watch struct {
+	// Deadline is how long after an operation became overdue by its owner's account it is first tried again.
+	Deadline Duration `json:"deadline,omitempty" bson:"deadline,omitempty"`
+
+	// Retries is how often it is tried again before an alarm is raised; -1 = not at all.
+	Retries int `json:"retries,omitempty" bson:"retries,omitempty"`
+
+	// Severity is the alarm's: info, warning, critical, or none.
+	Severity string `json:"severity,omitempty" bson:"severity,omitempty"`
 }
 
 // A Property describes one value that instances of a type report.

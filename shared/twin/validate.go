@@ -19,6 +19,7 @@ const (
 	maxTags       = 32
 	maxAggregates = 32
 	maxParameters = 200
+	maxWatch      = 16
 	maxSilence    = 366 * 24 * time.Hour
 )
 
@@ -145,9 +146,35 @@ func (m *Model) Validate() error {
 	}
 	switch m.OfflineSeverity {
 	case "", "info", "warning", "critical":
-		return nil
+	default:
+		return bad("model.offlineSeverity", "%.40q must be info, warning or critical, or \"\" for no alarm", m.OfflineSeverity)
 	}
-	return bad("model.offlineSeverity", "%.40q must be info, warning or critical, or \"\" for no alarm", m.OfflineSeverity)
+	if m.OnDelete != "" && m.OnDelete != Archive && m.OnDelete != Erase {
+		return bad("model.onDelete", "%.40q must be archive or erase", m.OnDelete)
+	}
+	return m.validateWatch()
+}
+
+func (m *Model) validateWatch() error {
+	if len(m.Watch) > maxWatch {
+		return bad("model.watch", "has %d entries, at most %d are taken", len(m.Watch), maxWatch)
+	}
+	for kind, w := range m.Watch {
+		switch {
+		case !groupPattern.MatchString(kind):
+			return bad("model.watch", "%.80q must be a kind of operation, like provision or command", kind)
+		case w.Deadline < 0 || w.Deadline.D() > maxSilence:
+			return bad("model.watch."+kind+".deadline", "must be 0 to %s", Duration(maxSilence))
+		case w.Retries < -1 || w.Retries > 100:
+			return bad("model.watch."+kind+".retries", "%d must be -1 (none) to 100", w.Retries)
+		}
+		switch w.Severity {
+		case "", "none", "info", "warning", "critical":
+		default:
+			return bad("model.watch."+kind+".severity", "%.40q must be info, warning, critical or none", w.Severity)
+		}
+	}
+	return nil
 }
 
 func (p *Property) validate() error {
