@@ -65,6 +65,8 @@ func (c *Connector) request(ctx context.Context, call bus.Call) (result, error) 
 	if call.Query != "" {
 		url += "?" + call.Query
 	}
+	ctx, cancel := c.finish(ctx)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, call.Method, url, bytes.NewReader(call.Body))
 	if err != nil {
 		return result{status: http.StatusBadRequest}, nil // it will not get better

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/connectors/events"
+	"github.com/castor-iot/castor/shared/bus"
 )
 
 type report struct {
@@ -130,4 +131,60 @@ func TestCallbacksReachPublicAddressesOnly(t *testing.T) {
 	if len(f.all()) != 2 || len(reports) != 0 {
 		t.Errorf("%d calls made and %d results came through, want two and none", len(f.all()), len(reports))
 	}
+}
+
+// A connector that stops lets a call end that is under way, and does not have it made again by another.
+func TestACallUnderWayEndsWhenTheConnectorStops(t *testing.T) {
+	calling, hold := make(chan struct{}, 10), make(chan struct{})
+	f := recorder{next: func(int) int { calling <- struct{}{}; <-hold; return 200 }}
+	w := newWorld(t, f.as("f"))
+	c, stop := w.run()
+	url, reports := callbacks(t, 0)
+	w.callLater("f", url)
+	<-calling
+	stopped := make(chan struct{})
+	go func() {
+		stop()
+		close(stopped)
+	}()
+	w.run() // the other replica would have it after the first had broken it off
+	select {
+	case <-stopped:
+		t.Error("the connector stopped before its call had ended")
+	case <-time.After(300 * time.Millisecond):
+	}
+	close(hold)
+	if got := wait(t, reports); got.header.Get("X-Function-Status") != "200" {
+		t.Errorf("reported %v", got.header)
+	}
+	<-stopped
+	if n := len(f.all()); n != 1 || c.Stats().Calls != 1 {
+		t.Errorf("called %d times, %+v, want once", n, c.Stats())
+	}
+}
+
+// What does not end in its grace is broken off, and another replica makes the call.
+func TestACallThatDoesNotEndIsMadeByAnother(t *testing.T) {
+	calling, hold := make(chan struct{}, 10), make(chan struct{})
+	var n atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/function/f" && n.Add(1) == 1 {
+			calling <- struct{}{}
+			select {
+			case <-hold:
+			case <-r.Context().Done():
+			}
+		}
+	}))
+	t.Cleanup(s.Close)
+	t.Cleanup(func() { close(hold) })
+	w := newWorld(t)
+	_, stop := w.run(func(c *events.Config) { c.Gateway, c.Grace = s.URL, 50*time.Millisecond })
+	if err := w.bus.Enqueue(t.Context(), bus.Call{ID: "c-1", Function: "f", Method: "POST", At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	<-calling
+	stop()
+	w.run(func(c *events.Config) { c.Gateway = s.URL })
+	eventually(t, "the call is made again", func() bool { return n.Load() > 1 })
 }

@@ -28,6 +28,8 @@ func (c *Connector) consume(ctx context.Context, w wish) {
 		if err != nil {
 			return err
 		}
+		ctx, cancel := c.finish(ctx)
+		defer cancel()
 		if err := c.post(ctx, w.function, "/events", http.Header{"Content-Type": {"application/json"}}, body); err != nil {
 			c.count.eventsFailed.Add(uint64(len(events)))
 			c.Log.WarnContext(ctx, "events not taken", "function", w.function, "events", len(events), "traces", traces(events), "error", err)

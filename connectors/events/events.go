@@ -48,6 +48,9 @@ type Config struct {
 	// Refresh is how often the list of functions is read again; ten seconds if zero.
 	Refresh time.Duration
 
+	// Grace is how long calls that are under way when Run shall end may take to end by themselves; ten seconds if zero.
+	Grace time.Duration
+
 	// PrivateCallbacks allows results of queued calls to be sent to loopback and private addresses. Anybody who can reach
 	// the gateway can name a callback, so without it they reach public addresses only.
 	PrivateCallbacks bool
@@ -93,6 +96,9 @@ func New(c Config) *Connector {
 	if c.Refresh <= 0 {
 		c.Refresh = 10 * time.Second
 	}
+	if c.Grace <= 0 {
+		c.Grace = 10 * time.Second
+	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -121,8 +127,8 @@ func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastRe
 // Run is New(c).Run(ctx).
 func Run(ctx context.Context, c Config) error { return New(c).Run(ctx) }
 
-// Run connects until ctx ends; then it returns nil. What is under way is broken off and comes again, here or in another
-// replica. It waits for a gateway that is not there yet. It returns an error if the bus is closed meanwhile.
+// Run connects until ctx ends; then it returns nil. Calls that are under way get Grace to end; what is broken off then comes
+// again, here or in another replica. It waits for a gateway that is not there yet. It returns an error if the bus is closed meanwhile.
 func (c *Connector) Run(ctx context.Context) error {
 	ticks, err := c.Bus.Bucket(ctx, tickBucket)
 	if err != nil {

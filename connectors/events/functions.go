@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/trace"
@@ -115,6 +117,21 @@ func (c *Connector) post(ctx context.Context, function, path string, header http
 		return fmt.Errorf("function %s answered %s", function, response.Status)
 	}
 	return nil
+}
+
+// finish is ctx for one call, which gets Grace to end by itself after ctx was cancelled: half a call is made again, and not
+// every function can tell.
+func (c *Connector) finish(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			cancel()
+			return
+		}
+		late := time.AfterFunc(c.Grace, cancel)
+		context.AfterFunc(out, func() { late.Stop() })
+	})
+	return out, func() { stop(); cancel() }
 }
 
 // drain reads a little of what is left, so that the connection can be used again.

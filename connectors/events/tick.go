@@ -101,6 +101,7 @@ func (c *Connector) tickOnce(ctx context.Context, ticks *bus.Bucket, w wish, s s
 
 // renewUntil renews a claim until the tick was fired, notes whether it is done and returns the revision that the claim has then.
 func (c *Connector) renewUntil(ctx context.Context, ticks *bus.Bucket, w wish, t *tick, revision uint64, fired <-chan bool) uint64 {
+	ctx = context.WithoutCancel(ctx) // a call that gets its grace is still ours
 	renew := time.NewTicker(claimTime / 4)
 	defer renew.Stop()
 	for {
@@ -142,7 +143,9 @@ func (c *Connector) fire(ctx context.Context, w wish, s schedule, planned time.T
 	defer cancel()
 	for wait := time.Second; ; wait = min(2*wait, maxTickWait) {
 		header := http.Header{"X-Castor-Planned": {planned.UTC().Format(time.RFC3339)}}
-		err := c.post(bounded, w.function, "/schedule", header, nil)
+		call, end := c.finish(bounded)
+		err := c.post(call, w.function, "/schedule", header, nil)
+		end()
 		switch {
 		case err == nil:
 			c.count.ticks.Add(1)
