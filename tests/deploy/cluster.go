@@ -52,6 +52,12 @@ var secretFile = regexp.MustCompile(`(?m)^\s*- (?:[\w.-]+=)?(secrets/[\w.-]+)$`)
 
 // Build makes the objects of a kustomization. Secrets' files are made up, for each that it names.
 func (f Files) Build(dir string) (*Cluster, error) {
+	return clusters.of(f, dir, []string{"infra/kubernetes/"}, func() (*Cluster, error) { return f.build(dir) })
+}
+
+var clusters memo[*Cluster]
+
+func (f Files) build(dir string) (*Cluster, error) {
 	disk := filesys.MakeFsInMemory()
 	for name, text := range f {
 		if err := disk.WriteFile("/"+name, []byte(text)); err != nil {

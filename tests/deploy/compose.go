@@ -21,6 +21,12 @@ const (
 
 // LoadCompose reads compose.yaml as Docker Compose does, with the settings of env.example. What does not fit the schema is an error.
 func (f Files) LoadCompose() (*types.Project, error) {
+	return projects.of(f, "", []string{composeFile, composeDir + "/env.example"}, f.loadCompose)
+}
+
+var projects memo[*types.Project]
+
+func (f Files) loadCompose() (*types.Project, error) {
 	env, err := dotenv.UnmarshalWithLookup(f[composeDir+"/env.example"], nil)
 	if err != nil {
 		return nil, err

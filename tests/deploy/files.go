@@ -1,11 +1,15 @@
 package deploy
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // root is the repository.
@@ -48,6 +52,37 @@ func (f Files) With(name, old, new string) (Files, error) {
 	}
 	changed[name] = strings.Replace(f[name], old, new, 1)
 	return changed, nil
+}
+
+// A memo keeps what was made of files: most mistakes touch one, and need not have all others read again. What it returns is not changed.
+type memo[T any] struct {
+	mu   sync.Mutex
+	made map[[sha256.Size]byte]T
+}
+
+// of returns what make makes of those of the files whose names begin with one of the prefixes.
+func (m *memo[T]) of(files Files, key string, prefixes []string, make func() (T, error)) (T, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q", key)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			fmt.Fprintf(h, "%q%q", name, files[name])
+		}
+	}
+	k := [sha256.Size]byte(h.Sum(nil))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if v, ok := m.made[k]; ok {
+		return v, nil
+	}
+	v, err := make()
+	if err == nil {
+		if m.made == nil {
+			m.made = map[[sha256.Size]byte]T{}
+		}
+		m.made[k] = v
+	}
+	return v, err
 }
 
 // A Faults collects what is wrong.
