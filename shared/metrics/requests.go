@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,7 @@ var (
 // A Calls counts the calls of one thing: an operation of a function, or a function as the user gateway sees it.
 type Calls struct {
 	running prometheus.Gauge
-	took    prometheus.Observer
+	took    func() prometheus.Observer // made when first met, like the counters: many operations are seldom called
 	count   func(class string) prometheus.Counter
 	status  [6]atomic.Pointer[prometheus.Counter] // by class, made when first met; 0 is for what is no status
 }
@@ -39,13 +40,13 @@ var classes = [6]string{"other", "1xx", "2xx", "3xx", "4xx", "5xx"}
 // Operation counts the calls of an operation: its pattern as the routes declare it, such as "GET /twins/{id}"; "" for calls
 // that no operation was found for.
 func Operation(function, operation string) *Calls {
-	return &Calls{running: requestsRunning.WithLabelValues(function), took: requestSeconds.WithLabelValues(function, operation),
+	return &Calls{running: requestsRunning.WithLabelValues(function), took: sync.OnceValue(func() prometheus.Observer { return requestSeconds.WithLabelValues(function, operation) }),
 		count: func(class string) prometheus.Counter { return requests.WithLabelValues(function, operation, class) }}
 }
 
 // Invocation counts the calls of a function that the user gateway passes on. The function must be one that exists.
 func Invocation(function string) *Calls {
-	return &Calls{running: invocationsRunning.WithLabelValues(function), took: invocationSeconds.WithLabelValues(function),
+	return &Calls{running: invocationsRunning.WithLabelValues(function), took: sync.OnceValue(func() prometheus.Observer { return invocationSeconds.WithLabelValues(function) }),
 		count: func(class string) prometheus.Counter { return invocations.WithLabelValues(function, class) }}
 }
 
@@ -57,7 +58,7 @@ func (c *Calls) End() { c.running.Dec() }
 
 // Count counts a call that was answered with an HTTP status.
 func (c *Calls) Count(status int, took time.Duration) {
-	c.took.Observe(took.Seconds())
+	c.took().Observe(took.Seconds())
 	class := status / 100
 	if class < 1 || class > 5 {
 		class = 0

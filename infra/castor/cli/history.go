@@ -98,6 +98,7 @@ type point struct {
 	Flag     twin.Flag  `json:"flag,omitempty"`
 	Received time.Time  `json:"received"`
 	Order    twin.Order `json:"order"`
+	Trace    string     `json:"trace,omitempty"` // finds the message's way in the logs
 }
 
 var pointColumns = []column[point]{
@@ -138,7 +139,7 @@ func (a *app) records(ctx context.Context, c *api.Client, cmd *cobra.Command, q 
 					continue
 				}
 				n++
-				p := point{r.At, s.Property, s.Value, r.Flag, r.Received, r.Order}
+				p := point{r.At, s.Property, s.Value, r.Flag, r.Received, r.Order, r.Trace}
 				if a.output != asCSV {
 					points = append(points, p)
 				} else if err := out.Write([]string{stamp(p.At), p.Property, value(p.Value), string(p.Flag)}); err != nil {

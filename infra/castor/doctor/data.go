@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"cmp"
 	"net"
 	"os"
 	"path/filepath"
@@ -33,7 +32,7 @@ func (c *Config) Complete() {
 		host = file.Hosts[0]
 	}
 	if c.API == nil && len(c.Gateways) == 0 { // else the platform tells
-		for _, at := range []string{cmp.Or(file.Provisioning, "127.0.0.1:8884"), cmp.Or(file.Operational, "127.0.0.1:8883")} {
+		for _, at := range []string{file.Provisioning, file.Operational} {
 			if _, port, err := net.SplitHostPort(at); err == nil {
 				c.Gateways = append(c.Gateways, "tls://"+net.JoinHostPort(host, port))
 			}
