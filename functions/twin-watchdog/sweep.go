@@ -25,7 +25,7 @@ const (
 )
 
 // known are the functions that hold back events or work. They are swept while the directory cannot be asked.
-var known = []string{"alerts", "authorization", "credentials", "gateways", "twin-ingest", "twin-monitor", "twin-provision", "twins"}
+var known = []string{"alerts", "artifacts", "authorization", "credentials", "gateways", "twin-ingest", "twin-monitor", "twin-provision", "twins"}
 
 // schedule sweeps every function once for each planned time.
 func (f *function) schedule(ctx context.Context, planned time.Time) error {

@@ -42,7 +42,7 @@ the names of the flags (mongoUrl, noAgent in one word); flags go above the file.
 	f.StringVar(&flags.Key, "key", "", "the key of --certificate (PEM file)")
 	f.StringVar(&flags.MongoURL, "mongo", "", "MongoDB instead of the embedded store; also CASTOR_MONGO_URL")
 	f.StringVar(&flags.NATS, "nats", "", "address on which other processes may reach NATS (default none)")
-	f.StringVar(&flags.Objects, "objects", "", "address of the object store (default any free port of 127.0.0.1)")
+	f.StringVar(&flags.Objects, "objects", "", "address of the object store, for uploads and downloads from other machines (default any free port of 127.0.0.1)")
 	f.StringVar(&flags.SMTP, "smtp", "", "send alarms by e-mail: smtp://user@host:port; the password is in DATA/secrets/castor-smtp")
 	f.StringVar(&flags.From, "from", "", "sender of e-mail")
 	f.BoolVar(&flags.PrivateWebhooks, "private-webhooks", false, "let webhooks go to private addresses, though people reach the gateway from the network")
@@ -65,6 +65,9 @@ func runUp(cmd *cobra.Command, flags up.Config) error {
 		return err
 	}
 	ctx := cmd.Context()
+	if err := serveProfiles(ctx, os.Getenv("CASTOR_PPROF")); err != nil {
+		return err
+	}
 	t := newTerminal(cmd.OutOrStdout())
 	config.Tell, config.Version = t.phase, version
 	begin := time.Now()

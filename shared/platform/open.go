@@ -26,6 +26,8 @@ const SecretsDir = "/var/openfaas/secrets"
 //	CASTOR_NATS_CREDS    file with NATS credentials, instead of the token
 //	CASTOR_S3_ENDPOINT   host:port of the object store; none if not set. Secrets castor-s3-access and castor-s3-secret are its keys
 //	CASTOR_S3_BUCKET     "castor" if not set
+//	CASTOR_S3_PUBLIC     where people and devices reach the object store, for the URLs they get: https://objects.example.com;
+//	                     CASTOR_S3_ENDPOINT if not set
 //	CASTOR_S3_TLS        "true" if the object store is reached by HTTPS; plain HTTP if not set or "false"
 //	CASTOR_PROVISIONING  what claims tell devices to dial: tls://host:8884
 //	CASTOR_SECRETS       folder of secrets; SecretsDir if not set
@@ -69,7 +71,8 @@ func Open(ctx context.Context, env func(string) string) (Base, error) {
 		return Base{}, errors.Join(err, b.DB.Close())
 	}
 	if endpoint := env("CASTOR_S3_ENDPOINT"); endpoint != "" {
-		if err = b.openObjects(ctx, endpoint, get("CASTOR_S3_BUCKET", "castor"), s3TLS); err != nil {
+		c := artifact.Config{Endpoint: endpoint, Public: env("CASTOR_S3_PUBLIC"), Bucket: get("CASTOR_S3_BUCKET", "castor"), TLS: s3TLS}
+		if err = b.openObjects(ctx, c); err != nil {
 			return Base{}, errors.Join(err, b.Bus.Close(), b.DB.Close())
 		}
 	}
@@ -109,7 +112,7 @@ func BusOptions(env func(string) string, secrets Secrets) ([]bus.Option, error) 
 	return nil, err
 }
 
-func (b *Base) openObjects(ctx context.Context, endpoint, bucket string, tls bool) error {
+func (b *Base) openObjects(ctx context.Context, c artifact.Config) error {
 	access, err := b.Secrets(SecretS3Access)
 	if err != nil {
 		return err
@@ -118,6 +121,7 @@ func (b *Base) openObjects(ctx context.Context, endpoint, bucket string, tls boo
 	if err != nil {
 		return err
 	}
-	b.Objects, err = artifact.Open(ctx, artifact.Config{Endpoint: endpoint, Bucket: bucket, AccessKey: string(access), SecretKey: string(secret), TLS: tls})
+	c.AccessKey, c.SecretKey = string(access), string(secret)
+	b.Objects, err = artifact.Open(ctx, c)
 	return err
 }

@@ -208,10 +208,18 @@ func (c *Castor) startObjects(ctx, _ context.Context) (string, error) {
 		return "", inUse(err, "objects", c.config.Objects)
 	}
 	c.onClose(func() error { objects.Close(); return nil })
-	if c.base.Objects, err = artifact.Open(ctx, objects.Config()); err != nil {
+	config := objects.Config()
+	// Signed URLs name the host that people and devices reach this machine by, if they reach the store at all.
+	if _, port, err := net.SplitHostPort(config.Endpoint); err == nil && !loopback(config.Endpoint) {
+		config.Public = net.JoinHostPort(c.config.Hosts[0], port)
+	}
+	if c.base.Objects, err = artifact.Open(ctx, config); err != nil {
 		return "", err
 	}
-	return "S3 at " + objects.Config().Endpoint, nil
+	if config.Public != "" {
+		return "S3 at " + config.Public, nil
+	}
+	return "S3 at " + config.Endpoint, nil
 }
 
 func (c *Castor) startFunctions(_, serving context.Context) (string, error) {
