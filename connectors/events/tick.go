@@ -18,7 +18,7 @@ const (
 
 	// claimTime is how long a claim lasts. It is renewed while the tick is under way; a replica that says nothing for longer
 	// is taken for dead.
-	claimTime = 4 * time.Second
+	claimTime = 3 * time.Second
 
 	maxSleep    = 10 * time.Second // clocks are set
 	skew        = time.Minute      // between replicas' clocks

@@ -12,7 +12,7 @@ import (
 const (
 	// ackWait is when a message is delivered to somebody else after its consumer has gone. Whoever is still working on
 	// it says so three times in this span.
-	ackWait = 4 * time.Second
+	ackWait = 3 * time.Second
 
 	pollTime   = 20 * time.Second
 	retryTime  = time.Second
