@@ -194,6 +194,10 @@ func contained(s types.ServiceConfig) (f Faults) {
 	if !once && s.StopGracePeriod == nil {
 		f.Add("%s: it does not say how long it takes to stop", s.Name)
 	}
+	// The images of castor and castor-connector have nothing to ask with; the balancer and Prometheus ask them.
+	if !once && s.HealthCheck == nil && !strings.Contains(s.Image, "/castor:") && !strings.Contains(s.Image, "/castor-connector:") {
+		f.Add("%s: nobody asks whether it is healthy", s.Name)
+	}
 	for key := range s.Environment {
 		if upper := strings.ToUpper(key); (strings.Contains(upper, "PASSWORD") || strings.Contains(upper, "TOKEN")) && !strings.HasSuffix(upper, "_FILE") {
 			f.Add("%s: %s is in its environment; secrets are files", s.Name, key)
@@ -226,7 +230,7 @@ func composeNetworks(p *types.Project, s Stack) (f Faults) {
 		}
 		return false
 	}
-	needs := map[string][]string{"balancer": {"gateway", "operational-a", "operational-b", "provisioning"}, "gateway": {"nats"}, "events": {"nats", "gateway"},
+	needs := map[string][]string{"balancer": {"gateway", "operational-a", "operational-b", "provisioning", "minio"}, "gateway": {"nats"}, "events": {"nats", "gateway"},
 		"operational-a": {"nats", "gateway"}, "operational-b": {"nats", "gateway"}, "provisioning": {"nats", "gateway"}, "minio-init": {"minio"}}
 	for _, name := range s.Names() {
 		needs[name] = []string{"gateway", "mongo", "nats"}

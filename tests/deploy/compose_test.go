@@ -64,6 +64,7 @@ func TestComposeMistakes(t *testing.T) {
 		"a capability too much":              {composeFile, "cap_add: [CHOWN]", "cap_add: [CHOWN, SYS_ADMIN]", "keeps capabilities"},
 		"privileges to be gained":            {composeFile, "no-new-privileges:true", "no-new-privileges:false", "may gain privileges"},
 		"no limit of memory":                 {composeFile, "  mem_limit: 256m\n", "", "may take all memory"},
+		"a store that nobody asks":           {composeFile, "    healthcheck:\n      test: [CMD, mc, ready, local]\n      interval: 10s\n      timeout: 5s\n      retries: 5\n      start_period: 20s\n", "", "nobody asks whether it is healthy"},
 		"no restart":                         {composeFile, "restart: unless-stopped", `restart: "no"`, "nobody starts it again"},
 		"a log without a bound":              {composeFile, "max-size: 10m, ", "", "its log may fill the disk"},
 		"a store of any version":             {composeFile, "mongo:8.0.12", "mongo:latest", "not pinned"},
@@ -73,7 +74,7 @@ func TestComposeMistakes(t *testing.T) {
 		"a connector that reaches the store": {composeFile, "networks: [devices, calls, bus]", "networks: [devices, calls, bus, store]", "has no business there"},
 		"a function without its store":       {composeFile, "networks: [calls, bus, store]", "networks: [calls, bus]", "cannot reach mongo"},
 		"a network that leads outside":       {composeFile, "store: {internal: true}", "store: {}", "leads outside"},
-		"a way past the user gateway":        {composeFile, "networks: [outside, people, devices]", "networks: [outside, people, devices, calls]", "past the user gateway"},
+		"a way past the user gateway":        {composeFile, "networks: [outside, people, devices, files]", "networks: [outside, people, devices, files, calls]", "past the user gateway"},
 		"a setting that env.example forgot":  {composeDir + "/env.example", "CASTOR_OPERATIONAL=", "CASTOR_OPERATION=", "CASTOR_OPERATIONAL"},
 		"a new function":                     {"stack.yml", "functions:\n", "functions:\n  brand-new:\n    image: castor/brand-new:latest\n", "brand-new of stack.yml is not in compose.yaml"},
 	} {
