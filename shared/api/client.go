@@ -33,9 +33,9 @@ type Client struct {
 	// well-known one.
 	Route func(function string) string
 
-	// Retry makes a call again, a few times and soon, when it is not known what became of it: no connection, or 502, 503 or
+	// Retries makes a call again, a few times and soon, when it is not known what became of it: no connection, or 502, 503 or
 	// 504. For parts of the platform, whose calls may all be made twice; a person decides that alone.
-	Retry bool
+	Retries bool
 }
 
 // Page is one page of a list; Next is the cursor of the next one, "" at the end.
@@ -110,14 +110,14 @@ func (c *Client) call(ctx context.Context, method, function, path string, header
 	return nil
 }
 
-// tries is how often a call is made in all with Retry: a replica that has just ended is left out by then.
+// tries is how often a call is made in all with Retries: a replica that has just ended is left out by then.
 const tries = 4
 
 // Do is Call for answers that are read as they come; the caller closes the body. Answers of 400 and above are errors.
 func (c *Client) Do(ctx context.Context, method, function, path string, header http.Header, in any) (*http.Response, error) {
 	for n := 1; ; n++ {
 		resp, err := c.do(ctx, method, function, path, header, in)
-		if err == nil || !c.Retry || n == tries || !errors.Is(err, ErrUnavailable) {
+		if err == nil || !c.Retries || n == tries || !errors.Is(err, ErrUnavailable) {
 			return resp, err
 		}
 		wait := 50 * time.Millisecond << (n - 1)

@@ -31,7 +31,7 @@ func TestCallsThatMayHaveAnotherEnd(t *testing.T) {
 				}
 			}))
 			defer s.Close()
-			err := (&api.Client{URL: s.URL, Retry: c.retry}).Call(context.Background(), "POST", "twins", "/", map[string]string{"a": "b"}, nil)
+			err := (&api.Client{URL: s.URL, Retries: c.retry}).Call(context.Background(), "POST", "twins", "/", map[string]string{"a": "b"}, nil)
 			if calls.Load() != c.calls || (err != nil) != c.fails {
 				t.Errorf("%d calls, %v; want %d", calls.Load(), err, c.calls)
 			}

@@ -73,11 +73,11 @@ func New(b Base, part, gateway string) *Platform {
 	}
 	b.Log = trace.Logger(b.Log)
 	p := &Platform{Base: b, Part: part}
-	plain := &api.Client{URL: b.Gateway, HTTP: b.HTTP, Retry: true}
+	plain := &api.Client{URL: b.Gateway, HTTP: b.HTTP, Retries: true}
 	p.tokens = &tokens{api: plain, secrets: b.Secrets, part: part, gateway: gateway, now: p.Time}
 	p.keys = &keys{fetch: plain.Keys, now: p.Time}
 	p.grants = &grants{db: b.DB, bus: b.Bus, now: p.Time}
-	p.API = &api.Client{URL: b.Gateway, HTTP: b.HTTP, Authorize: p.tokens.authorize, Retry: true}
+	p.API = &api.Client{URL: b.Gateway, HTTP: b.HTTP, Authorize: p.tokens.authorize, Retries: true}
 	return p
 }
 
