@@ -86,8 +86,8 @@ func (c *credentials) checkClaim(ctx context.Context, caller access.Caller, in *
 		return fmt.Errorf("type: %w", in.Type.Valid())
 	case twin.ID(in.Owner).Valid() != nil:
 		return api.Invalid("owner must be the id of the group that the devices will belong to")
-	case in.Expires.D() < time.Minute || in.Expires.D() > claimLongest:
-		return api.Invalid("expires must be a duration from \"1m\" to \"2160h\" (90 days), not %q", in.Expires)
+	case in.Expires.D() < time.Second || in.Expires.D() > claimLongest:
+		return api.Invalid("expires must be a duration from \"1s\" to \"2160h\" (90 days), not %q", in.Expires)
 	case in.MaxUses < 1 || in.MaxUses > claimUses:
 		return api.Invalid("maxUses must be 1 to %d, not %d", claimUses, in.MaxUses)
 	case len(in.Serials) > 64 || !printable(in.Serials) || badPattern != nil:

@@ -52,7 +52,7 @@ func (c *chaos) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	person := !byPart(r)
 	if person {
-		replica.people.Add(1)
+		replica = c.cluster.forPerson(replica)
 		defer replica.people.Add(-1)
 	}
 	again := func(to *Replica) (*http.Response, error) {
@@ -72,9 +72,8 @@ func (c *chaos) RoundTrip(r *http.Request) (*http.Response, error) {
 			return first, nil
 		}
 		return second, nil
-	case dice%killOne == 0 && replica.people.Load() <= b2i(person):
+	case dice%killOne == 0 && replica.crash(person):
 		c.killed.Add(1)
-		replica.Crash()
 		if person {
 			return first, nil
 		}
@@ -82,13 +81,6 @@ func (c *chaos) RoundTrip(r *http.Request) (*http.Response, error) {
 	default:
 		return first, nil
 	}
-}
-
-func b2i(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // dice is a number for the next call of function.

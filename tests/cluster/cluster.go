@@ -53,6 +53,9 @@ type Cluster struct {
 	// Mongo, NATS and Objects are the ways to the stores. Operational is where devices connect, in front of Gateways.
 	Mongo, NATS, Objects, Operational *Link
 
+	// Secrets is the folder of all secrets, as castor init made it.
+	Secrets string
+
 	Functions    map[string][]*Replica
 	Events       []*Process
 	Provisioning *Process
@@ -62,7 +65,6 @@ type Cluster struct {
 	config  Config
 	log     *os.File
 	starter *starter
-	secrets string
 	byHost  map[string]*Replica
 	chaos   *chaos
 	calm    atomic.Bool
@@ -74,7 +76,35 @@ type Replica struct {
 	Function string
 	Host     string // address
 
+	dying  sync.Mutex   // held while it is killed, and while a person's call begins
 	people atomic.Int64 // calls of people under way
+}
+
+// crash kills the replica unless a person's call is under way, or another one than the caller's own: a person whose call was
+// broken off could not know what came of it.
+func (r *Replica) crash(own bool) bool {
+	r.dying.Lock()
+	defer r.dying.Unlock()
+	if n := r.people.Load(); n > 1 || n == 1 && !own || !r.Running() {
+		return false
+	}
+	r.Crash()
+	return true
+}
+
+// forPerson counts a person's call at the replica, or at another one if that does not run.
+func (c *Cluster) forPerson(r *Replica) *Replica {
+	for try := uint64(0); ; try++ {
+		r.dying.Lock()
+		if r.Running() || try > 20 {
+			r.people.Add(1)
+			r.dying.Unlock()
+			return r
+		}
+		r.dying.Unlock()
+		r = c.anyOf(r.Function, try<<32)
+		<-time.After(10 * time.Millisecond)
+	}
 }
 
 // errGone is a call whose replica has ended: nobody can tell what came of it.
@@ -169,14 +199,14 @@ func (c *Cluster) startGateway() {
 		}
 		served = append(served, gateway.Function{Name: name, Image: "castor/" + name, Annotations: f.Annotations, Upstreams: upstreams})
 	}
-	token, err := os.ReadFile(filepath.Join(c.secrets, "castor-nats-token"))
+	token, err := os.ReadFile(filepath.Join(c.Secrets, "castor-nats-token"))
 	c.must(err, "the bus's token")
 	queue, err := bus.Connect(c.t.Context(), "nats://"+c.NATS.Addr, bus.Token(string(token)), bus.Logger(slog.New(slog.DiscardHandler)))
 	c.must(err, "the bus")
 	c.t.Cleanup(func() { queue.Close() })
-	user, err := os.ReadFile(filepath.Join(c.secrets, "basic-auth-user"))
+	user, err := os.ReadFile(filepath.Join(c.Secrets, "basic-auth-user"))
 	c.must(err, "who may manage functions")
-	password, err := os.ReadFile(filepath.Join(c.secrets, "basic-auth-password"))
+	password, err := os.ReadFile(filepath.Join(c.Secrets, "basic-auth-password"))
 	c.must(err, "who may manage functions")
 	c.chaos = &chaos{cluster: c, next: gateway.NewTransport(), calls: map[string]uint64{}}
 	h := gateway.New(gateway.Config{Functions: served, Queue: queue, Transport: c.chaos, Log: slog.New(slog.NewJSONHandler(c.log, nil)),

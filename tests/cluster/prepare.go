@@ -58,13 +58,13 @@ func root() string {
 // makeSecrets has `castor init` make all secrets, as an operator would.
 func (c *Cluster) makeSecrets(p programs) {
 	c.t.Helper()
-	c.secrets = filepath.Join(c.config.Dir, "secrets")
-	out, err := exec.Command(p.castor, "init", c.secrets, "--host", "127.0.0.1", "--host", "localhost",
+	c.Secrets = filepath.Join(c.config.Dir, "secrets")
+	out, err := exec.Command(p.castor, "init", c.Secrets, "--host", "127.0.0.1", "--host", "localhost",
 		"--gateway", operationalID, "--gateway", provisioningID).CombinedOutput()
 	if err != nil {
 		c.t.Fatalf("castor init: %v\n%s", err, out)
 	}
-	password, err := os.ReadFile(filepath.Join(c.secrets, "castor-admin"))
+	password, err := os.ReadFile(filepath.Join(c.Secrets, "castor-admin"))
 	c.must(err, "the first administrator")
 	c.Password = strings.TrimSpace(string(password))
 }
@@ -72,7 +72,7 @@ func (c *Cluster) makeSecrets(p programs) {
 // secret puts a secret in that castor init cannot know.
 func (c *Cluster) secret(name, value string) {
 	c.t.Helper()
-	c.must(os.WriteFile(filepath.Join(c.secrets, name), []byte(value), 0o600), name)
+	c.must(os.WriteFile(filepath.Join(c.Secrets, name), []byte(value), 0o600), name)
 }
 
 // mount makes a folder with some secrets, those that a process is given and no others.
@@ -81,7 +81,7 @@ func (c *Cluster) mount(process string, names ...string) string {
 	dir := filepath.Join(c.config.Dir, "mounts", process)
 	c.must(os.MkdirAll(dir, 0o700), "secrets of "+process)
 	for _, name := range names {
-		b, err := os.ReadFile(filepath.Join(c.secrets, name))
+		b, err := os.ReadFile(filepath.Join(c.Secrets, name))
 		if os.IsNotExist(err) && name == "castor-smtp" {
 			continue
 		}

@@ -72,7 +72,7 @@ func (p *Process) watch(cmd *exec.Cmd, over chan struct{}) {
 }
 
 // Crash ends the program as a power cut would; it comes back soon.
-func (p *Process) Crash() { p.signal(syscall.SIGKILL, false) }
+func (p *Process) Crash() { <-p.signal(syscall.SIGKILL, false) }
 
 // Kill is Crash of a program that stays away until Start.
 func (p *Process) Kill() { <-p.signal(syscall.SIGKILL, true) }
@@ -87,6 +87,13 @@ func (p *Process) Stop() error {
 		p.Kill()
 		return errors.New(p.Name + " did not end within 20 s of SIGTERM")
 	}
+}
+
+// Running tells whether the program runs.
+func (p *Process) Running() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cmd != nil
 }
 
 // signal sends a signal and returns what is closed when the program has ended.

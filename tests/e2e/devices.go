@@ -73,18 +73,18 @@ func (w *World) Reported(id twin.ID, property string) any {
 	return r.Value
 }
 
-// on runs a story on each stage: in one process on the embedded store and on the MongoDB of the tests, and with every part a
-// process of its own, in replicas that are killed and calls that are repeated.
+// on runs a story on each stage: in one process on the embedded store and on the MongoDB of the tests, and as many processes.
 func on(t *testing.T, story func(t *testing.T, stage Option)) {
-	t.Run("embedded", func(t *testing.T) { story(t, func(*Settings) {}) })
 	t.Run("mongo", func(t *testing.T) {
 		url := mongo.Start(t)
 		story(t, func(c *Settings) { c.MongoURL = url })
 	})
-	t.Run("processes", func(t *testing.T) {
-		if testing.Short() {
-			t.Skip("many processes: left out by -short")
-		}
-		story(t, func(c *Settings) { c.Processes = true })
-	})
+	both(t, story)
+}
+
+// both runs a story in one process on the embedded store, and with every part processes of its own on MongoDB, in replicas
+// that are killed and calls that are repeated.
+func both(t *testing.T, story func(t *testing.T, stage Option)) {
+	t.Run("embedded", func(t *testing.T) { story(t, func(*Settings) {}) })
+	t.Run("processes", func(t *testing.T) { story(t, func(c *Settings) { c.Processes = true }) })
 }

@@ -91,61 +91,63 @@ func TestBacklogAfterAnOutage(t *testing.T) {
 // What a thief can do with a claim: nothing that its owner did not allow. Each refusal has its reason, is logged, and leaves
 // nothing half-made.
 func TestAStolenClaim(t *testing.T) {
-	w := NewWorld(t)
-	w.Type("pump")
-	w.Type("valve")
-	w.Identity("P-1")
-	w.Identity("X-9")
-	claim := w.Claim("pump", "plant", func(c *api.NewClaim) { c.Serials, c.MaxUses = "P-*", 1 })
-	short := w.Claim("pump", "plant", func(c *api.NewClaim) { c.Expires = twin.Duration(time.Minute) })
-	asValve := claim
-	asValve.Claim.Type = "valve"
-	w.Later(2 * time.Minute)
-	for name, c := range map[string]struct {
-		claim  api.ClaimFile
-		serial string
-		reason string
-	}{
-		"for a serial that the claim does not cover": {claim, "X-9", "serials"},
-		"for a serial that nobody knows":             {claim, "P-404", "P-404"},
-		"for another type than the claim's":          {asValve, "P-1", "type"},
-		"with a claim that is over":                  {short, "P-1", "expired"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			before := w.twins()
-			d := w.Device(c.claim, c.serial)
-			ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
-			defer cancel()
-			err := d.Ready(ctx)
-			if !errors.Is(err, agent.ErrRejected) || !strings.Contains(err.Error(), c.reason) {
-				t.Fatalf("the device is told %v, want a rejection that names %q", err, c.reason)
-			}
-			if after := w.twins(); !slices.Equal(before, after) {
-				t.Errorf("twins were %v, are %v", before, after)
-			}
-			if got := w.refusals(c.reason); got == 0 {
-				t.Error("no rejection and no run says why")
-			}
-		})
-	}
-	wrong := claim
-	wrong.Token = strings.Repeat("0", len(claim.Token))
-	thief := w.Device(wrong, "P-1")
-	ctx, cancel := context.WithTimeout(w.Context(), 2*time.Second)
-	defer cancel()
-	if err := thief.Ready(ctx); err == nil {
-		t.Error("a guessed token comes in")
-	}
-	thief.Close()
-
-	// After all that, the rightful device still has its one use.
-	w.Ready(w.Device(claim, "P-1"))
-	w.Eventually("the claim's way in is shut", func() bool {
-		late := w.Device(claim, "P-2")
-		defer late.Close()
+	both(t, func(t *testing.T, stage Option) {
+		w := NewWorld(t, stage)
+		w.Type("pump")
+		w.Type("valve")
+		w.Identity("P-1")
+		w.Identity("X-9")
+		claim := w.Claim("pump", "plant", func(c *api.NewClaim) { c.Serials, c.MaxUses = "P-*", 1 })
+		short := w.Claim("pump", "plant", func(c *api.NewClaim) { c.Expires = twin.Duration(w.Soon(time.Minute)) })
+		asValve := claim
+		asValve.Claim.Type = "valve"
+		w.Later(2 * time.Minute)
+		for name, c := range map[string]struct {
+			claim  api.ClaimFile
+			serial string
+			reason string
+		}{
+			"for a serial that the claim does not cover": {claim, "X-9", "serials"},
+			"for a serial that nobody knows":             {claim, "P-404", "P-404"},
+			"for another type than the claim's":          {asValve, "P-1", "type"},
+			"with a claim that is over":                  {short, "P-1", "expired"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				before := w.twins()
+				d := w.Device(c.claim, c.serial)
+				ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
+				defer cancel()
+				err := d.Ready(ctx)
+				if !errors.Is(err, agent.ErrRejected) || !strings.Contains(err.Error(), c.reason) {
+					t.Fatalf("the device is told %v, want a rejection that names %q", err, c.reason)
+				}
+				if after := w.twins(); !slices.Equal(before, after) {
+					t.Errorf("twins were %v, are %v", before, after)
+				}
+				if got := w.refusals(c.reason); got == 0 {
+					t.Error("no rejection and no run says why")
+				}
+			})
+		}
+		wrong := claim
+		wrong.Token = strings.Repeat("0", len(claim.Token))
+		thief := w.Device(wrong, "P-1")
 		ctx, cancel := context.WithTimeout(w.Context(), 2*time.Second)
 		defer cancel()
-		return late.Ready(ctx) != nil
+		if err := thief.Ready(ctx); err == nil {
+			t.Error("a guessed token comes in")
+		}
+		thief.Close()
+
+		// After all that, the rightful device still has its one use.
+		w.Ready(w.Device(claim, "P-1"))
+		w.Eventually("the claim's way in is shut", func() bool {
+			late := w.Device(claim, "P-2")
+			defer late.Close()
+			ctx, cancel := context.WithTimeout(w.Context(), 2*time.Second)
+			defer cancel()
+			return late.Ready(ctx) != nil
+		})
 	})
 }
 
@@ -186,27 +188,29 @@ func (w *World) refusals(reason string) (n int) {
 
 // A second box with the serial of the first comes with a key of its own: it is refused, and the first is not disturbed.
 func TestADuplicateSerial(t *testing.T) {
-	w := NewWorld(t)
-	w.Type("pump")
-	w.Identity("P-7")
-	claim := w.Claim("pump", "plant")
-	first := w.Device(claim, "P-7")
-	w.Ready(first)
+	both(t, func(t *testing.T, stage Option) {
+		w := NewWorld(t, stage)
+		w.Type("pump")
+		w.Identity("P-7")
+		claim := w.Claim("pump", "plant")
+		first := w.Device(claim, "P-7")
+		w.Ready(first)
 
-	copied := w.Device(claim, "P-7")
-	ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
-	defer cancel()
-	if err := copied.Ready(ctx); !errors.Is(err, agent.ErrRejected) || !strings.Contains(err.Error(), "key") {
-		t.Fatalf("the copy is told %v, want a rejection because of its key", err)
-	}
-	if n := w.refusals("key"); n == 0 {
-		t.Error("nothing logs the copy")
-	}
-	w.Measure(first, "rpm", 1500)
-	w.Drained(first)
-	if got := w.Reported(first.Twin(), "rpm"); got != 1500.0 {
-		t.Errorf("the first one's twin reports %v", got)
-	}
+		copied := w.Device(claim, "P-7")
+		ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
+		defer cancel()
+		if err := copied.Ready(ctx); !errors.Is(err, agent.ErrRejected) || !strings.Contains(err.Error(), "key") {
+			t.Fatalf("the copy is told %v, want a rejection because of its key", err)
+		}
+		if n := w.refusals("key"); n == 0 {
+			t.Error("nothing logs the copy")
+		}
+		w.Measure(first, "rpm", 1500)
+		w.Drained(first)
+		if got := w.Reported(first.Twin(), "rpm"); got != 1500.0 {
+			t.Errorf("the first one's twin reports %v", got)
+		}
+	})
 }
 
 // An owner sets a threshold; a bearing gets hot; somebody gets one e-mail and one webhook, and one more of each when it is over.

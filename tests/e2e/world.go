@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -126,13 +127,29 @@ func (w *World) startCluster() {
 // Now is the platform's clock.
 func (w *World) Now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
-// Later has the platform's clock go ahead; that of many processes cannot.
-func (w *World) Later(d time.Duration) {
-	w.Helper()
+// Soon is how long something lasts that shall be over after Later: processes have the machine's clock, which does not jump.
+func (w *World) Soon(d time.Duration) time.Duration {
 	if w.Cluster != nil {
-		w.Fatal("processes have the machine's clock")
+		return time.Second
+	}
+	return d
+}
+
+// Later has the platform's clock go ahead; with many processes it waits until what lasts Soon is over.
+func (w *World) Later(d time.Duration) {
+	if w.Cluster != nil {
+		<-time.After(1500 * time.Millisecond)
+		return
 	}
 	w.ahead.Add(int64(d))
+}
+
+// keys is the folder of the platform's own secrets.
+func (w *World) keys() string {
+	if w.Cluster != nil {
+		return w.Cluster.Secrets
+	}
+	return filepath.Join(w.Config.Dir, "keys")
 }
 
 // Restart stops the platform and starts it again on the same data.
