@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	leaseFor   = 30 * time.Second    // the first lease; later ones double, up to leaseMost
+	leaseLeast = 30 * time.Second    // of a repeatable command; doubles with each attempt, up to leaseMost
 	leaseMost  = time.Hour           //
+	leaseOnce  = 2 * time.Minute     // the longest of another, whose end is the command's: outages shall be shorter
 	lookAfter  = 5 * time.Second     // before what a crash may have left undone is done again; doubles while a command waits
 	lookMost   = 5 * time.Minute     //
 	keepFor    = 30 * 24 * time.Hour // how long a command is kept after its end
@@ -102,11 +103,23 @@ func (c *command) take(l lease, now time.Time) (taken bool) {
 	case c.State != api.CommandQueued || !now.Before(c.Expires):
 		return false
 	}
-	l.Number, l.Until = c.Lease.Number+1, now.Add(min(leaseFor<<min(c.Attempts, 10), leaseMost))
+	term := min(max(c.Expires.Sub(now), leaseLeast), leaseOnce)
+	if c.Repeatable {
+		term = min(leaseLeast<<min(c.Attempts, 10), leaseMost)
+	}
+	l.Number, l.Until = c.Lease.Number+1, now.Add(term)
 	c.Lease = l
 	c.Attempts++
 	c.to(api.CommandDelivering, now, "")
 	return true
+}
+
+// deliverUntil is when it is too late for the lease's holder to deliver the command.
+func (c *command) deliverUntil() time.Time {
+	if c.Expires.Before(c.Lease.Until) {
+		return c.Expires
+	}
+	return c.Lease.Until
 }
 
 // report takes what the lease's holder says of the delivery; false if it says nothing new.

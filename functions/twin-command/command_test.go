@@ -118,7 +118,7 @@ func TestTheStateIsTrue(t *testing.T) {
 		"nobody fetches it": {false, 0, func(twin.ID, api.Command) { w.later(time.Minute) }, api.CommandTimedOut, "has not had the command", 0, false, false},
 		"the connector that had it says nothing": {false, hour, func(id twin.ID, n api.Command) {
 			w.lease("c1", id, "s1", n.ID)
-			w.later(29 * time.Second)
+			w.later(119 * time.Second)
 			if got := w.lease("c2", id, "s1", n.ID); len(got) > 0 {
 				t.Errorf("leased twice: %+v", got)
 			}
@@ -131,7 +131,9 @@ func TestTheStateIsTrue(t *testing.T) {
 		}, api.CommandDelivering, "", 2, false, true},
 		"the lease of a repeatable one is over after its time": {true, 0, func(id twin.ID, n api.Command) {
 			w.later(45 * time.Second)
-			w.lease("c1", id, "s1", n.ID)
+			if until := w.lease("c1", id, "s1", n.ID)[0].Until; until != noon.Add(time.Minute) {
+				t.Errorf("it may be delivered until %s, after its time", until)
+			}
 			w.later(29 * time.Second)
 			w.later(time.Second)
 		}, api.CommandUnknown, "may have had it", 1, false, true},
@@ -156,7 +158,7 @@ func TestTheStateIsTrue(t *testing.T) {
 		}, api.CommandFailed, "as told", 1, true, false},
 		"the device answers although nobody knew that it had it": {false, hour, func(id twin.ID, n api.Command) {
 			w.lease("c1", id, "s1", n.ID)
-			w.later(30 * time.Second)
+			w.later(2 * time.Minute)
 			w.answer(id, n.ID, true, 1)
 		}, api.CommandSucceeded, "as told", 1, true, false},
 		"the answer is faster than the connector": {false, hour, func(id twin.ID, n api.Command) {
