@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -65,9 +66,17 @@ func (c *Config) mongodb(ctx context.Context, f *findings) {
 		Version string `bson:"version"`
 	}
 	db := client.Database("castor_doctor")
-	if err := db.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
-		f.bad("MongoDB does not answer", remedy)
+	if err := client.Ping(ctx, nil); err != nil {
+		var refused mongo.CommandError
+		if errors.As(err, &refused) {
+			f.bad(fmt.Sprintf("MongoDB does not let us in: %s", refused.Message), remedy)
+		} else {
+			f.bad("MongoDB does not answer", remedy) // the driver's words are a dump of what it knows of the servers
+		}
 		return
+	}
+	if db.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello) != nil { // before 4.4.2 it had another name
+		_ = db.RunCommand(ctx, bson.D{{Key: "isMaster", Value: 1}}).Decode(&hello)
 	}
 	_ = db.RunCommand(ctx, bson.D{{Key: "buildInfo", Value: 1}}).Decode(&info)
 	id := rand.Text()
