@@ -8,6 +8,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/trace"
 )
 
 const (
@@ -82,7 +83,7 @@ func (c *mappings) run(ctx context.Context) {
 				return
 			}
 		}
-		call, cancel := context.WithTimeout(ctx, c.link.limits.Timeout)
+		call, cancel := context.WithTimeout(trace.With(ctx, trace.New()), c.link.limits.Timeout)
 		found, err := c.link.api.Resolve(call, refs)
 		cancel()
 		if err == nil && c.answer(refs, found, version) {
@@ -94,7 +95,7 @@ func (c *mappings) run(ctx context.Context) {
 		}
 		if err != nil {
 			if tries++; tries == 1 || tries%10 == 0 {
-				c.link.log.Warn("device references cannot be resolved, messages wait", "waiting", len(refs), "tries", tries, "error", err)
+				c.link.log.WarnContext(call, "device references cannot be resolved, messages wait", "waiting", len(refs), "tries", tries, "error", err)
 			}
 			pause(ctx, nil, backoff(tries, c.link.limits.Backoff))
 		}

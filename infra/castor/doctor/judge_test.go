@@ -38,6 +38,8 @@ func TestJudgements(t *testing.T) {
 		"a watchdog that has stopped":         {sweeps(api.SweepStatus{Function: "twins", Planned: now.Add(-time.Hour), Outcome: "ok"}), Bad},
 		"a watchdog that never ran":           {sweeps(), Bad},
 		"a function that does not sweep":      {sweeps(api.SweepStatus{Function: "twins", Planned: fresh, Outcome: "failed", Failing: now.Add(-time.Hour)}), Bad},
+		"no operation that is overdue":        {func(f *findings) { judgeOperations(f, api.Heartbeat{Overdue: map[string]int{"job": 0}}) }, OK},
+		"operations that are overdue":         {func(f *findings) { judgeOperations(f, api.Heartbeat{Overdue: map[string]int{"job": 2}}) }, Warning},
 		"people who wait for minutes":         {sweeps(api.SweepStatus{Function: "alerts", Planned: fresh, Waiting: 3, Oldest: now.Add(-5 * time.Minute)}), Warning},
 		"people who wait for hours":           {sweeps(api.SweepStatus{Function: "alerts", Planned: fresh, Waiting: 3, Oldest: now.Add(-5 * time.Hour)}), Bad},
 	} {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/access"
@@ -84,6 +87,27 @@ func (c *Config) watchdog(ctx context.Context, f *findings) {
 		return
 	}
 	c.judgeSweeps(f, page.Items)
+	if h, err := c.API.WatchdogHeartbeat(ctx); err == nil {
+		judgeOperations(f, h)
+	}
+}
+
+// judgeOperations tells of asynchronous operations that do not go on.
+func judgeOperations(f *findings, h api.Heartbeat) {
+	n := 0
+	var kinds []string
+	for _, kind := range slices.Sorted(maps.Keys(h.Overdue)) {
+		if x := h.Overdue[kind]; x > 0 {
+			n += x
+			kinds = append(kinds, fmt.Sprintf("%d %s", x, kind))
+		}
+	}
+	if n == 0 {
+		f.ok("no operation is overdue")
+		return
+	}
+	f.warn(fmt.Sprintf("%d operations are overdue (%s), %d of them with an alarm", n, strings.Join(kinds, ", "), h.Alarms),
+		"castor alarm list; GET /function/twin-watchdog/operations names them all, each with the reason")
 }
 
 func (c *Config) judgeSweeps(f *findings, all []api.SweepStatus) {
