@@ -3,6 +3,7 @@
 // them. `make bench` runs it.
 //
 //	load [-only ingest,latency,…] [-out bench]     measure, print a table, write bench/TIME.json
+//	load -only ingest -profile DIR                 and write there where the platform's time and memory went
 //	load -compare [-out bench]                     the last two runs beside each other
 package main
 
@@ -42,24 +43,30 @@ type Run struct {
 	Figures []Figure  `json:"figures"`
 }
 
-// sections in the order in which they are measured.
-var sections = []struct {
+// A section is what is measured together.
+type section struct {
 	name    string
 	measure func(context.Context, *bench) error
-}{
-	{"ingest", measureIngest},
-	{"latency", measureLatency},
-	{"store", measureStore},
-	{"provisioning", measureProvisioning},
-	{"fleet", measureFleet},
+	limit   time.Duration // it is given up then
+}
+
+// sections in the order in which they are measured.
+var sections = []section{
+	{"ingest", measureIngest, 4 * time.Minute},
+	{"latency", measureLatency, 2 * time.Minute},
+	{"store", measureStore, 3 * time.Minute},
+	{"mongo", measureMongo, 4 * time.Minute},
+	{"provisioning", measureProvisioning, 2 * time.Minute},
+	{"fleet", measureFleet, 4 * time.Minute},
 }
 
 // A bench is one run under way.
 type bench struct {
 	Run
-	dir     string // goes with the run
-	castor  string // the program; "" until it is built
-	program string // this one
+	dir      string // goes with the run
+	castor   string // the program; "" until it is built
+	program  string // this one
+	profiles string // folder for profiles of the platform; "" = none are made
 }
 
 func (b *bench) add(f Figure) {
@@ -88,6 +95,8 @@ func number(v float64) string {
 func main() {
 	only := flag.String("only", "", "sections to measure, separated by commas; all if empty")
 	out := flag.String("out", "bench", "folder of the results")
+	profiles := flag.String("profile", "", "write CPU and allocation profiles of the platform under ingest into this folder")
+	castor := flag.String("castor", "", "measure this castor program; built from the source if empty")
 	comparing := flag.Bool("compare", false, "compare the last two results instead of measuring")
 	broker := flag.String("broker", "", "be the bare broker with this TLS certificate and key: CERT,KEY (for this program itself)")
 	flag.Parse()
@@ -100,7 +109,8 @@ func main() {
 	case *comparing:
 		err = compare(*out)
 	default:
-		err = run(ctx, *only, *out)
+		b := &bench{Run: Run{At: time.Now().UTC().Truncate(time.Second), CPUs: runtime.NumCPU()}, castor: *castor, profiles: *profiles}
+		err = b.run(ctx, *only, *out)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
@@ -108,19 +118,13 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, only, out string) (err error) {
+func (b *bench) run(ctx context.Context, only, out string) (err error) {
 	wanted := strings.FieldsFunc(only, func(r rune) bool { return r == ',' })
 	for _, w := range wanted {
-		if !slices.ContainsFunc(sections, func(s struct {
-			name    string
-			measure func(context.Context, *bench) error
-		}) bool {
-			return s.name == w
-		}) {
+		if !slices.ContainsFunc(sections, func(s section) bool { return s.name == w }) {
 			return fmt.Errorf("there is no section %q", w)
 		}
 	}
-	b := &bench{Run: Run{At: time.Now().UTC().Truncate(time.Second), CPUs: runtime.NumCPU()}}
 	if b.dir, err = os.MkdirTemp("", "castor-load-*"); err != nil {
 		return err
 	}
@@ -133,11 +137,22 @@ func run(ctx context.Context, only, out string) (err error) {
 		if len(wanted) > 0 && !slices.Contains(wanted, s.name) {
 			continue
 		}
-		if err := s.measure(ctx, b); err != nil {
+		if err := b.within(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	return b.write(out)
+}
+
+// within measures a section, and gives it up when it takes too long.
+func (b *bench) within(ctx context.Context, s section) error {
+	limited, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
+	err := s.measure(limited, b)
+	if errors.Is(limited.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("not done within %v, the machine is too slow or too busy for it (%w)", s.limit, err)
+	}
+	return err
 }
 
 // build builds the platform's program, once.

@@ -32,6 +32,7 @@ type castor struct {
 	admin    *api.Client
 	cmd      *exec.Cmd
 	took     time.Duration // to be ready
+	profiles string        // where it serves its profiles
 }
 
 var passwordShown = regexp.MustCompile(`password (\S+)`)
@@ -43,7 +44,7 @@ func (b *bench) up(ctx context.Context, dir, password string) (*castor, error) {
 	}
 	c := &castor{dir: dir, password: password}
 	var addresses []string
-	for range 3 {
+	for range 4 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
@@ -55,7 +56,8 @@ func (b *bench) up(ctx context.Context, dir, password string) (*castor, error) {
 	c.cmd = exec.CommandContext(ctx, b.castor, "up", "--data", dir, "--no-agent", "--listen", addresses[0],
 		"--provisioning", addresses[1], "--operational", addresses[2])
 	c.cmd.Stderr = os.Stderr
-	c.cmd.Env = append(os.Environ(), "NO_COLOR=1")
+	c.profiles = addresses[3]
+	c.cmd.Env = append(os.Environ(), "NO_COLOR=1", "CASTOR_PPROF="+c.profiles)
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
