@@ -25,11 +25,15 @@ const (
 )
 
 // known are the functions that hold back events or work. They are swept while the directory cannot be asked.
-var known = []string{"alerts", "artifacts", "authorization", "credentials", "gateways", "twin-ingest", "twin-monitor", "twin-provision", "twins"}
+var known = []string{"alerts", "artifacts", "authorization", "credentials", "gateways", "twin-command", "twin-ingest", "twin-monitor", "twin-provision", "twins"}
 
 // schedule sweeps every function once for each planned time.
 func (f *function) schedule(ctx context.Context, planned time.Time) error {
 	names, certain, err := f.functions(ctx)
+	if err != nil {
+		return err
+	}
+	owners, err := f.owners(ctx)
 	if err != nil {
 		return err
 	}
@@ -38,11 +42,46 @@ func (f *function) schedule(ctx context.Context, planned time.Time) error {
 	for _, name := range names {
 		g.Go(func() error { return f.sweep(ctx, name, planned, certain[name]) })
 	}
+	for _, name := range owners {
+		g.Go(func() error {
+			if err := f.watch(ctx, name, planned); err != nil {
+				f.p.Log.WarnContext(ctx, "operations not watched", "owner", name, "error", err)
+			}
+			return nil // its sweep tells of a function that is not there
+		})
+	}
 	err = g.Wait()
+	_, told := f.told.Sweep(ctx, f.p.Time())
+	err = errors.Join(err, told, f.beat(ctx))
 	if _, swept := f.outbox.Sweep(ctx, f.p.Time()); swept != nil {
 		err = errors.Join(err, swept)
 	}
 	return err
+}
+
+// owned are the functions that have operations to watch. They are asked while the directory cannot be.
+var owned = []string{"alerts", "gateways", "twin-command", "twin-provision", "twins"}
+
+// owners are the functions whose operations are watched: what the directory knows, or else the known ones, and those that
+// have operations under watch.
+func (f *function) owners(ctx context.Context) (names []string, err error) {
+	asking, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	page, err := f.p.API.Discover(asking, operations)
+	if err != nil {
+		names = slices.Clone(owned)
+	}
+	for _, a := range page.Items {
+		if a.Kind == "function" && twin.ID(a.Name).Valid() == nil {
+			names = append(names, a.Name)
+		}
+	}
+	err = f.operations.Scan(ctx, store.Query{Fields: []string{"function"}}, func(w operation) error {
+		names = append(names, w.Function)
+		return nil
+	})
+	slices.Sort(names)
+	return slices.Compact(names), err
 }
 
 // functions are those to be swept: what the directory knows, or the known ones while it is away; and those that were

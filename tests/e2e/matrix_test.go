@@ -82,9 +82,11 @@ func newMatrix(w *World) *matrix {
 	w.must(err, "route")
 	claims, err := ours.ListClaims(w.Context(), "")
 	w.must(err, "claims")
-	m.things = map[string]string{"twin": string(pump.Twin()), "rule": rule.ID, "alarm": w.Alarms(pump.Twin())[0].ID, "route": route.ID,
+	command, err := ours.SendCommand(w.Context(), api.NewCommand{Twin: pump.Twin(), Name: "secret-command"})
+	w.must(err, "command")
+	m.things = map[string]string{"command": command.ID, "twin": string(pump.Twin()), "rule": rule.ID, "alarm": w.Alarms(pump.Twin())[0].ID, "route": route.ID,
 		"run": w.Runs(pump.Twin())[0], "assignment": string(pump.Ref()), "identity": string(pump.Twin())}
-	m.words = []string{"secret-7", "SECRET-7", "secret-route", "secret@ours", "ours-owner", string(pump.Ref())}
+	m.words = []string{"secret-7", "SECRET-7", "secret-route", "secret-command", "secret@ours", "ours-owner", string(pump.Ref())}
 	for _, c := range claims.Items {
 		m.things["claim"] = c.ID
 		m.words = append(m.words, c.ID)
