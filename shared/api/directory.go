@@ -7,7 +7,7 @@ import (
 
 // Advertisement is what a service, connector or twin says of itself in the service directory (paper 4.2.2).
 type Advertisement struct {
-	ID   string `json:"id" bson:"_id"`                      // "twin-ingest", "mqtt:op-1"
+	ID   string `json:"id" bson:"_id"`                      // "twin-ingest", "mqtt:<replica>:op-1"
 	Kind string `json:"kind" bson:"kind"`                   // function, connector, gateway, twin
 	Name string `json:"name" bson:"name"`                   // what it is one of: "twin-ingest"
 	URL  string `json:"url,omitempty" bson:"url,omitempty"` // its entry point; for functions a path below the user gateway
