@@ -38,7 +38,7 @@ func (c *Config) clock(ctx context.Context, f *findings) {
 	}
 	// The header has whole seconds, cut off.
 	here := sent.Add(c.Now().Sub(sent) / 2)
-	skew := here.Sub(there.Add(500 * time.Millisecond)).Round(100 * time.Millisecond)
+	skew := here.Sub(there.Add(500 * time.Millisecond)).Round(time.Second)
 	switch {
 	case skew > maxSkew:
 		f.bad(fmt.Sprintf("this machine's clock is %s ahead of the platform's", skew), "set the one that is wrong: "+setClock)
