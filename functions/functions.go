@@ -39,20 +39,20 @@ type Function struct {
 
 // All lists the functions by name.
 var All = []Function{
-	{Name: "alerts", New: alerts.New, Topics: "alarm.raised,alarm.cleared,twin.deleted", Schedule: "@every 2s", Capabilities: "alarms,sweep"},
+	{Name: "alerts", New: alerts.New, Topics: "alarm.raised,alarm.cleared,twin.deleted", Schedule: "@every 2s", Capabilities: "alarms,sweep,operations"},
 	{Name: "artifacts", New: artifacts.New, Capabilities: "artifacts,sweep"},
 	{Name: "authorization", New: authorization.New, Topics: "audit,twin.deleted", Capabilities: "authorization,sweep"},
 	{Name: "configurations", New: configurations.New, Capabilities: "configurations"},
 	{Name: "credentials", New: credentials.New, Topics: "twin.deleted", Capabilities: "credentials.resolve,certificates,claims,sweep"},
 	{Name: "directory", New: directory.New, Schedule: "@every 1m", Capabilities: "directory"},
-	{Name: "gateways", New: gateways.New, Topics: "gateway.applied,twin.deleted", Capabilities: "gateways,sweep"},
+	{Name: "gateways", New: gateways.New, Topics: "gateway.applied,twin.deleted", Capabilities: "gateways,sweep,operations"},
 	{Name: "identities", New: identities.New, Capabilities: "identities"},
-	{Name: "twin-command", New: twincommand.New, Topics: "command.answered,twin.deleted", Schedule: "@every 2s", Capabilities: "commands,sweep"},
+	{Name: "twin-command", New: twincommand.New, Topics: "command.answered,twin.deleted", Schedule: "@every 2s", Capabilities: "commands,sweep,operations"},
 	{Name: "twin-history", New: twinhistory.New, Capabilities: "history"},
 	{Name: "twin-ingest", New: twiningest.New, Capabilities: "ingest,sweep"},
 	{Name: "twin-monitor", New: twinmonitor.New, Topics: "twin.deleted", Schedule: "@every 5s", Capabilities: "rules,sweep"},
-	{Name: "twin-provision", New: twinprovision.New, Topics: "gateway.applied,twin.deleted", Schedule: "@every 2s", Capabilities: "provision,sweep"},
+	{Name: "twin-provision", New: twinprovision.New, Topics: "gateway.applied,twin.deleted", Schedule: "@every 2s", Capabilities: "provision,sweep,operations"},
 	{Name: "twin-watchdog", New: twinwatchdog.New, Schedule: "@every 10s", Capabilities: "watchdog"},
-	{Name: "twins", New: twins.New, Schedule: "@every 2s", Capabilities: "twins,sweep"},
+	{Name: "twins", New: twins.New, Schedule: "@every 2s", Capabilities: "twins,sweep,operations"},
 	{Name: "users", New: users.New, Capabilities: "users,tokens"},
 }

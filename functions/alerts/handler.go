@@ -29,7 +29,7 @@ func New(p *platform.Platform) faas.Func {
 			return nil, err
 		}
 		routers := access.Only(access.Owner, access.Configurator)
-		return faas.Routes{
+		return platform.Watched(p, faas.Routes{
 			"GET /alarms":                   faas.Op(p, access.Users().And("castor"), f.listAlarms),
 			"GET /alarms/{id}":              faas.Op(p, access.Users(), f.getAlarm),
 			"POST /alarms/{id}/acknowledge": faas.Op(p, access.Users(), f.acknowledgeAlarm),
@@ -40,8 +40,16 @@ func New(p *platform.Platform) faas.Func {
 			"POST /events":                  faas.Events(p, f.events),
 			"POST /schedule":                faas.Schedule(p, f.schedule),
 			"POST /sweep":                   faas.Op(p, access.Only(access.Maintainer).And("twin-watchdog"), f.sweep).Quiet(),
-		}, nil
+		}, platform.Operations[delivery]{Kind: "delivery", C: f.deliveries, Index: "by-next", Field: "next", Grace: overdueAfter, Of: overdue,
+			Retry: func(ctx context.Context, id string) error { _, err := f.send(ctx, id); return err }}), nil
 	})
+}
+
+// overdueAfter is how late a delivery may be: many may wait for one receiver.
+const overdueAfter = 2 * time.Minute
+
+func overdue(d *delivery) api.Overdue {
+	return api.Overdue{ID: d.ID, Owner: d.Owner, Since: d.Next, Deadline: d.Created.Add(giveUpAfter), Attempts: d.Attempts, Reason: d.Reason}
 }
 
 // function is what the operations share.

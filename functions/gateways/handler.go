@@ -69,7 +69,7 @@ func open(ctx context.Context, p *platform.Platform) (*gateways, error) {
 func (g *gateways) routes() faas.Routes {
 	provision := access.Parts("twin-provision")
 	claims := access.Parts("credentials")
-	return faas.Routes{
+	return platform.Watched(g.p, faas.Routes{
 		"PUT /gateways/{id}": faas.Op(g.p, access.Parts("connector"), g.putGateway).Quiet(), // a heartbeat
 		"GET /gateways":      faas.Op(g.p, access.Only(access.Configurator).And("twin-provision", "twin-watchdog"), g.listGateways),
 
@@ -83,7 +83,7 @@ func (g *gateways) routes() faas.Routes {
 
 		"POST /events": faas.Events(g.p, g.events),
 		"POST /sweep":  faas.Op(g.p, access.Parts("twin-watchdog"), g.sweep).Quiet(),
-	}
+	}, g.operations()...)
 }
 
 // put writes what a gateway must know of a client into its bucket.

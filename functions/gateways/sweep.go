@@ -8,6 +8,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store"
 )
 
@@ -138,4 +139,37 @@ func (g *gateways) tidy(ctx context.Context) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// overdueAfter is how long a gateway may go without what it is to know: sweeps have had their turns by then.
+const overdueAfter = 30 * time.Second
+
+// operations are those that function twin-watchdog watches.
+func (g *gateways) operations() []platform.Operation {
+	return []platform.Operation{
+		platform.Operations[place]{Kind: "assignment", C: g.places, Index: "by-pending", Field: "pendingSince", Grace: overdueAfter,
+			Of: func(v *place) api.Overdue {
+				return api.Overdue{ID: string(v.Ref), Twin: v.Twin, Since: v.PendingSince, Reason: v.Reason}
+			},
+			Retry: func(ctx context.Context, id string) error {
+				v, err := g.places.Get(ctx, id)
+				switch {
+				case err != nil || v.PendingSince.IsZero():
+				case v.Removed:
+					err = g.leave(ctx, v)
+				default:
+					_, err = g.settle(ctx, v)
+				}
+				return err
+			}},
+		platform.Operations[claim]{Kind: "claim", C: g.claims, Index: "by-pending", Field: "pendingSince", Grace: overdueAfter,
+			Of: func(v *claim) api.Overdue { return api.Overdue{ID: v.ID, Since: v.PendingSince} },
+			Retry: func(ctx context.Context, id string) error {
+				v, err := g.claims.Get(ctx, id)
+				if err == nil {
+					err = g.tell(ctx, v)
+				}
+				return err
+			}},
+	}
 }

@@ -33,7 +33,7 @@ func New(p *platform.Platform) faas.Func {
 		if err != nil {
 			return nil, err
 		}
-		return faas.Routes{
+		return platform.Watched(p, faas.Routes{
 			"POST /commands":             faas.Op(p, access.Users(), f.create),
 			"GET /commands":              faas.Op(p, access.Users(), f.list),
 			"GET /commands/{id}":         faas.Op(p, access.Users(), f.get),
@@ -43,7 +43,7 @@ func New(p *platform.Platform) faas.Func {
 			"POST /events":               faas.Events(p, f.events),
 			"POST /schedule":             faas.Schedule(p, f.schedule),
 			"POST /sweep":                faas.Op(p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
-		}, nil
+		}, platform.Operations[command]{Kind: "command", C: f.commands, Index: "by-due", Field: "due", Grace: overdueAfter, Of: overdueOf, Retry: f.look}), nil
 	})
 }
 

@@ -157,3 +157,11 @@ func (f *function) forget(ctx context.Context, e event.Event) error {
 		}
 	}
 }
+
+// overdueAfter is how late a command may be looked at: the schedule and the sweep have had their turns by then.
+const overdueAfter = 30 * time.Second
+
+// overdueOf is what function twin-watchdog sees of a command.
+func overdueOf(c *command) api.Overdue {
+	return api.Overdue{ID: c.ID, Twin: c.Twin, Since: c.Due, Reason: c.Reason}
+}

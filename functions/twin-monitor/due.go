@@ -42,7 +42,7 @@ func (f *function) tick(ctx context.Context, planned time.Time) error {
 	defer cancel()
 	late := f.due(ctx, planned)
 	_, err = f.settleAll(ctx)
-	return errors.Join(late, err)
+	return errors.Join(late, err, f.guardWatchdog(ctx))
 }
 
 // due hands over the twins that are due, the longest waiting first. A batch that fails does not keep the others waiting.

@@ -1,6 +1,6 @@
 // Package twinmonitor keeps the rules by which twins are watched (paper 5, 7.8) and brings in the clock: every few seconds it
 // has those twins looked at whose time has come, so that "for 1m" and silence need no further message. It evaluates no rule
-// and raises no alarm itself; function twin-ingest does, because it alone writes a twin's live part.
+// and raises no alarm about twins itself; function twin-ingest does, because it alone writes a twin's live part. It also watches the watchdog.
 package twinmonitor
 
 import (
@@ -48,6 +48,8 @@ type function struct {
 	twins  *store.Collection[twin.Twin]
 	runs   *store.Collection[run]
 	outbox platform.Outbox[record]
+	guards *store.Collection[guard]
+	told   platform.Outbox[guard]
 }
 
 func open(ctx context.Context, p *platform.Platform) (f *function, err error) {
@@ -62,7 +64,8 @@ func open(ctx context.Context, p *platform.Platform) (f *function, err error) {
 		return nil, err
 	}
 	f.outbox = platform.Outbox[record]{P: p, C: f.rules, Of: outboxOf, Index: "by-outbox", Field: "outbox.since"}
-	return f, nil
+	f.guards, f.told, err = openGuards(ctx, p)
+	return f, err
 }
 
 // sweepAfter is how old what a write left behind must be before a sweep takes it for left.

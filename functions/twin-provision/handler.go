@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -79,7 +80,7 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 
 func (f *function) routes() faas.Routes {
 	configurators := access.Only(access.Configurator)
-	return faas.Routes{
+	return platform.Watched(f.p, faas.Routes{
 		"PUT /models/{id}": faas.Op(f.p, configurators, f.putModel),
 		"GET /models/{id}": faas.Op(f.p, configurators, f.getModel),
 		"GET /models":      faas.Op(f.p, configurators, f.listModels),
@@ -95,7 +96,14 @@ func (f *function) routes() faas.Routes {
 		"POST /events":   faas.Events(f.p, f.events),
 		"POST /schedule": faas.Schedule(f.p, f.schedule),
 		"POST /sweep":    faas.Op(f.p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
-	}
+	}, platform.Operations[provision.Run]{Kind: "provision", C: f.runs, Index: "by-due", Field: "due", Grace: overdueAfter, Of: overdue, Retry: f.takeUp})
+}
+
+// overdueAfter is how late a run may be taken up: the schedule and the sweep have had their turns by then.
+const overdueAfter = 30 * time.Second
+
+func overdue(r *provision.Run) api.Overdue {
+	return api.Overdue{ID: r.ID, Twin: r.Twin, Type: r.Type, Owner: r.Owner, Since: r.Due, Deadline: r.Deadline, Attempts: r.Tries, Reason: r.Reason}
 }
 
 // isNotFound tells whether err says that there is no such thing, in the store's words or the client's.

@@ -1,6 +1,8 @@
 // Package twinwatchdog sees to it that nothing stays half done (paper 4.8): every few seconds it has each function that can
-// "sweep" repair what a crash or an outage left over, and raises an alarm about one whose sweep keeps failing. It repairs
-// nothing itself and knows no function's data; which functions there are, it learns from the service directory.
+// "sweep" repair what a crash or an outage left over, and raises an alarm about one whose sweep keeps failing. It asks each
+// function that owns "operations" which of them are overdue, has them tried again and raises an alarm about those that do not
+// go on, by the policy of the twin's type. It repairs nothing itself and knows no function's data; which functions there are,
+// it learns from the service directory. Function twin-monitor watches it.
 package twinwatchdog
 
 import (
@@ -28,9 +30,11 @@ func New(p *platform.Platform) faas.Func {
 			return nil, err
 		}
 		return faas.Routes{
-			"GET /status":    faas.Op(p, access.Only(access.Maintainer), f.status),
-			"GET /bus":       faas.Op(p, access.Only(access.Maintainer), f.bus),
-			"POST /schedule": faas.Schedule(p, f.schedule),
+			"GET /status":     faas.Op(p, access.Only(access.Maintainer), f.status),
+			"GET /operations": faas.Op(p, access.Only(access.Maintainer), f.listOperations),
+			"GET /heartbeat":  faas.Op(p, access.Only(access.Maintainer).And("twin-monitor"), f.heartbeat),
+			"GET /bus":        faas.Op(p, access.Only(access.Maintainer), f.bus),
+			"POST /schedule":  faas.Schedule(p, f.schedule),
 		}, nil
 	})
 }
@@ -40,6 +44,10 @@ type function struct {
 	p       *platform.Platform
 	watched *store.Collection[watched]
 	outbox  platform.Outbox[watched]
+
+	operations *store.Collection[operation]
+	told       platform.Outbox[operation]
+	pulse      *store.Collection[pulse]
 }
 
 // A watched function is one that is swept.
@@ -59,6 +67,18 @@ func open(ctx context.Context, p *platform.Platform) (f *function, err error) {
 	}})
 	f.outbox = platform.Outbox[watched]{P: p, C: f.watched, Index: "by-outbox", Field: "outbox.since",
 		Of: func(w *watched) (string, *event.Outbox) { return w.Function, &w.Outbox }}
+	if err != nil {
+		return nil, err
+	}
+	f.operations, err = store.Open[operation](ctx, p.DB, store.Spec{Name: "operations", Schema: 1, Indexes: []store.Index{
+		{Name: "by-outbox", Fields: []string{"outbox.since"}},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	f.told = platform.Outbox[operation]{P: p, C: f.operations, Index: "by-outbox", Field: "outbox.since",
+		Of: func(w *operation) (string, *event.Outbox) { return w.Key, &w.Outbox }}
+	f.pulse, err = store.Open[pulse](ctx, p.DB, store.Spec{Name: "pulse", Schema: 1})
 	return f, err
 }
 

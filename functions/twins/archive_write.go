@@ -40,6 +40,7 @@ func (f *function) archive(ctx context.Context, t *twin.Twin) (done bool, err er
 			r := t.Remains
 			a.Archive = api.Archive{ID: id, Twin: t.ID, Kind: r.Kind, Type: r.Type, Name: r.Name, Owner: t.Definition.Owner, By: r.By,
 				Deleted: t.Deleted, State: api.ArchiveWaiting, Key: "archive/" + string(t.ID) + "/" + t.Deleted.Format("20060102T150405.000Z") + ".ndjson.gz"}
+			a.Worked = now
 		} else if a.State == api.ArchiveReady || a.State == api.ArchiveErased || a.Due.After(now) {
 			return store.Unchanged
 		}
@@ -147,7 +148,7 @@ func (w *writer) write(ctx context.Context) error {
 	}
 	return w.note(ctx, func(a *archive, now time.Time) {
 		a.State, a.Archived, a.SHA256, a.Reason = api.ArchiveReady, now, hex.EncodeToString(w.hash().Sum(nil)), ""
-		a.Due, a.Holder, a.Upload, a.Sum = time.Time{}, "", "", nil
+		a.Due, a.Worked, a.Holder, a.Upload, a.Sum = time.Time{}, time.Time{}, "", "", nil
 	})
 }
 
@@ -201,6 +202,7 @@ func (w *writer) part(ctx context.Context) error {
 	return w.note(ctx, func(a *archive, _ time.Time) {
 		a.Records, a.Parked, a.After, a.Whole = next.Records, next.Parked, next.After, next.Whole
 		a.Parts, a.Size, a.Sum = a.Parts+1, a.Size+int64(buf.Len()), sum
+		a.Worked, a.Tries = w.f.p.Time(), 0
 	})
 }
 

@@ -23,6 +23,7 @@ type archive struct {
 	// Due is when somebody is to go on with it: in the future while somebody does. Holder is who took it last.
 	Due    time.Time `bson:"due,omitempty"`
 	Holder string    `bson:"holder,omitempty"`
+	Worked time.Time `bson:"worked,omitempty"` // when it last went on, the zero time when it is ready: the watchdog goes by it
 	Tries  int       `bson:"tries,omitempty"`
 
 	// Upload is the object store's; Parts how many parts it has, After where the next one begins, Sum the
@@ -38,6 +39,7 @@ func openArchives(ctx context.Context, p *platform.Platform) (*store.Collection[
 	return store.Open[archive](ctx, p.DB, store.Spec{Name: "archives", Schema: 1, Indexes: []store.Index{
 		{Name: "by-age", Fields: []string{"-deleted"}},
 		{Name: "by-owner", Fields: []string{"owner", "-deleted"}},
+		{Name: "by-worked", Fields: []string{"worked"}},
 		{Name: "by-state", Fields: []string{"state", "due"}},
 	}})
 }

@@ -28,7 +28,7 @@ func New(p *platform.Platform) faas.Func {
 		if err != nil {
 			return nil, err
 		}
-		return faas.Routes{
+		return platform.Watched(p, faas.Routes{
 			"POST /twins":                  faas.Op(p, access.Only(access.Configurator, access.Owner).And("twin-provision"), f.create),
 			"GET /twins":                   faas.Op(p, access.Users().And("identities"), f.list),
 			"GET /counts":                  faas.Op(p, access.Users().And("castor"), f.count),
@@ -47,7 +47,7 @@ func New(p *platform.Platform) faas.Func {
 			"DELETE /archives/{id}":        faas.Op(p, access.Only(access.Configurator, access.Owner), f.eraseArchive),
 			"POST /schedule":               faas.Schedule(p, f.schedule),
 			"POST /sweep":                  faas.Op(p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
-		}, nil
+		}, f.operations()...), nil
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +31,9 @@ const (
 	maxTries = 30 // of twins that an outage keeps from being changed
 	maxPause = 30 * time.Second
 )
+
+// waits is how the reason of a job begins that cannot go on for now.
+const waits = "waits: "
 
 // errTaken: the job was believed to be left, and somebody else has taken it.
 var errTaken = errors.New("somebody else works on the job now")
@@ -95,9 +99,12 @@ func (f *function) note(ctx context.Context, j *job, change func(j *job, now tim
 		if j.Holder != holder || j.State.Ended() {
 			return errTaken
 		}
-		at := f.p.Time()
-		j.Due = at.Add(heldFor)
+		at, worked := f.p.Time(), j.Worked
+		j.Due, j.Worked = at.Add(heldFor), at
 		change(j, at)
+		if strings.HasPrefix(j.Reason, waits) && !j.State.Ended() {
+			j.Worked = worked
+		}
 		return nil
 	})
 	if err == nil {
@@ -170,7 +177,7 @@ func (f *function) pause(ctx context.Context, j *job, why error) error {
 	defer cancel()
 	_, err := f.note(ctx, j, func(j *job, now time.Time) {
 		j.Tries++
-		j.Reason, j.Holder = clip("waits: "+f.p.Problem(why).Error()), ""
+		j.Reason, j.Holder = clip(waits+f.p.Problem(why).Error()), ""
 		j.Due = now.Add(min(time.Duration(j.Tries)*time.Second, maxPause))
 	})
 	return err
@@ -350,4 +357,41 @@ func (f *function) schedule(ctx context.Context, _ time.Time) error {
 	_, err := f.workJobs(ctx)
 	both.Wait()
 	return errors.Join(err, cleared, f.forgetJobs(ctx))
+}
+
+// overdueAfter is how long a job or an archive may be without going on: schedule and sweep have had their turns by then.
+const overdueAfter = 2 * heldFor
+
+// operations are those that function twin-watchdog watches.
+func (f *function) operations() []platform.Operation {
+	return []platform.Operation{
+		platform.Operations[job]{Kind: "job", C: f.jobs, Index: "by-worked", Field: "worked", Grace: overdueAfter,
+			Of: func(j *job) api.Overdue {
+				return api.Overdue{ID: j.ID, Since: j.Worked, Attempts: j.Tries, Reason: j.Reason}
+			}, Retry: f.workJob},
+		platform.Operations[archive]{Kind: "archive", C: f.kept, Index: "by-worked", Field: "worked", Grace: overdueAfter,
+			Of: func(a *archive) api.Overdue {
+				return api.Overdue{ID: a.ID, Twin: a.Twin, Type: a.Type, Owner: a.Owner, Since: a.Worked, Attempts: a.Tries, Reason: a.Reason}
+			}, Retry: f.goOnWith},
+	}
+}
+
+// goOnWith goes on with one archive.
+func (f *function) goOnWith(ctx context.Context, id string) error {
+	a, err := f.kept.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if a.State == api.ArchiveErased {
+		return f.forgetArchive(ctx, &a)
+	}
+	t, err := f.twins.Get(ctx, string(a.Twin))
+	if err != nil || t.Deleted.IsZero() || archiveID(&t) != id || !archives(&t) {
+		return err
+	}
+	done, err := f.archive(ctx, &t)
+	if err == nil && done {
+		err = f.purge(ctx, t)
+	}
+	return err
 }

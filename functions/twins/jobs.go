@@ -34,6 +34,9 @@ type job struct {
 	Due    time.Time `bson:"due,omitempty"`
 	Holder string    `bson:"holder,omitempty"`
 
+	// Worked is when it last went on, the zero time when it has ended: the watchdog goes by it.
+	Worked time.Time `bson:"worked,omitempty"`
+
 	// Counted is set when Total is known. After is the last twin that was counted, or then planned.
 	Counted bool   `bson:"counted,omitempty"`
 	After   string `bson:"after,omitempty"`
@@ -58,6 +61,7 @@ const (
 func openJobs(ctx context.Context, p *platform.Platform) (*store.Collection[job], *store.Collection[api.JobResult], error) {
 	jobs, err := store.Open[job](ctx, p.DB, store.Spec{Name: "jobs", Schema: 1, Indexes: []store.Index{
 		{Name: "by-due", Fields: []string{"due"}},
+		{Name: "by-worked", Fields: []string{"worked"}},
 		{Name: "by-who", Fields: []string{"by", "-created"}},
 		{Name: "by-age", Fields: []string{"-created"}},
 		{Name: "by-end", Fields: []string{"finished"}},
@@ -80,7 +84,7 @@ func (f *function) createJob(ctx context.Context, c *faas.Call, in api.NewJob) (
 		return faas.Reply{}, fmt.Errorf("%w: twins are deleted by maintainers, configurators and owners", access.ErrDenied)
 	}
 	now := f.p.Time()
-	j := job{Kind: c.Caller.Kind, Account: c.Caller.ID, Due: now, Job: api.Job{ID: in.ID, Action: in.Action, Filter: in.Filter, Patch: in.Patch,
+	j := job{Kind: c.Caller.Kind, Account: c.Caller.ID, Due: now, Worked: now, Job: api.Job{ID: in.ID, Action: in.Action, Filter: in.Filter, Patch: in.Patch,
 		Phase: in.Phase, Data: in.Data, DryRun: in.DryRun, By: c.Caller.String(), State: api.JobQueued, Created: now}}
 	if j.ID == "" {
 		j.ID = platform.NewID("job")
@@ -261,7 +265,7 @@ func (f *function) cancelJob(ctx context.Context, c *faas.Call, _ faas.None) (ap
 // end notes that the job has ended.
 func (j *job) end(s api.JobState, reason string, now time.Time) {
 	j.State, j.Reason, j.Finished = s, clip(reason), now
-	j.Due, j.Holder, j.Cancelling = time.Time{}, "", false
+	j.Due, j.Worked, j.Holder, j.Cancelling = time.Time{}, time.Time{}, "", false
 	if s == api.JobDone {
 		j.Total = j.Done + j.Failed // twins came and went meanwhile
 	}
