@@ -79,10 +79,10 @@ func readKinds(s string) ([]telemetry.Kind, error) {
 		return []telemetry.Kind{telemetry.Telemetry, telemetry.State}, nil
 	case "all":
 		return nil, nil
-	case telemetry.Telemetry, telemetry.State, telemetry.Log, telemetry.Presence, telemetry.Event:
+	case telemetry.Telemetry, telemetry.State, telemetry.Log, telemetry.Presence, telemetry.Event, telemetry.Response:
 		return []telemetry.Kind{k}, nil
 	}
-	return nil, api.Invalid("kind %.40q must be telemetry, state, log, presence, event or all", s)
+	return nil, api.Invalid("kind %.40q must be telemetry, state, log, presence, event, response or all", s)
 }
 
 func (q *query) readRange(v url.Values, now time.Time) (err error) {

@@ -53,7 +53,7 @@ func (a *app) historyCommand() *cobra.Command {
 	f.StringVar(&to, "to", "", "end, which is not included; as --from (default now)")
 	durationVar(f, &q.Step, "step", "length of the steps in which values are put together, like 1m or 1d (default none: as it was)")
 	f.StringVar(&q.Agg, "agg", "avg", "with --step: min, max, avg, last, count, sum, p50, p95 …; several by comma")
-	f.StringVar(&q.Kind, "kind", "", "log, presence, event or all (default measured values)")
+	f.StringVar(&q.Kind, "kind", "", "log, presence, event, response or all (default measured values)")
 	f.IntVar(&q.Limit, "limit", 1000, "how many messages to show at most; one may have several values")
 	f.BoolVar(&all, "all", false, "show all messages, however many there are")
 	f.BoolVar(&q.Reverse, "reverse", false, "newest first")
