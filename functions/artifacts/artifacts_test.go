@@ -32,15 +32,13 @@ type world struct {
 	paint   *api.Client
 }
 
-var start = time.Now().UTC().Truncate(time.Millisecond)
-
 func newWorld(t *testing.T) *world {
 	w := &world{World: functiontest.New(t, nil), t: t, objects: objecttest.Start(t)}
 	w.Base.Objects = w.objects
 	w.Add("artifacts", artifacts.New)
 	w.User("pia", []access.Role{access.Owner}, "press")
 	w.User("paul", []access.Role{access.Owner}, "paint")
-	w.SetTime(start)
+	w.SetTime(time.Now())
 	w.admin, w.press, w.paint = w.person(functiontest.Admin), w.person("pia"), w.person("paul")
 	return w
 }

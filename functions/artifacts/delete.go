@@ -116,16 +116,20 @@ func (f *function) tidy(ctx context.Context, v artifact) error {
 
 // tidyReady looks for equal content, and removes the artifact's own object if it reads another's.
 func (f *function) tidyReady(ctx context.Context, v artifact) error {
+	before := v.Objects[0]
 	v, err := f.adopt(ctx, v)
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(v.Objects, v.key()) {
-		if err := f.remove(ctx, v.key()); err != nil {
+	for _, key := range []string{before, v.key()} {
+		if !slices.Contains(v.Objects, key) {
+			err = f.remove(ctx, key)
+		} else if key == v.key() { // a second upload of two calls at once
+			err = f.p.Objects.AbortUploads(ctx, key)
+		}
+		if err != nil {
 			return err
 		}
-	} else if err := f.p.Objects.AbortUploads(ctx, v.key()); err != nil { // a second upload of two calls at once
-		return err
 	}
 	_, err = f.update(ctx, v.ID, func(now *artifact) error {
 		if now.State != api.ArtifactReady || !now.Tidy.Equal(v.Tidy) || len(now.Objects) != 1 {

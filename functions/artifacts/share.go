@@ -19,24 +19,21 @@ const adoptAgain = time.Minute
 // looks for such names after the last reader has ended. One of the two sees the other, whatever their order, and there is no
 // lock and no count of readers to get wrong.
 func (f *function) adopt(ctx context.Context, v artifact) (artifact, error) {
-	page, err := f.artifacts.Find(ctx, store.Query{Index: "by-content", Limit: 10,
+	page, err := f.artifacts.Find(ctx, store.Query{Index: "by-content", Limit: 100,
 		Filter: store.And(store.Eq("sha256", v.SHA256), store.Eq("state", api.ArtifactReady))})
 	if err != nil {
 		return v, err
 	}
-	i := slices.IndexFunc(page.Items, func(o artifact) bool {
-		return o.ID != v.ID && len(o.Objects) == 1 && o.Objects[0] != v.Objects[0]
-	})
-	if i < 0 && len(v.Objects) > 1 { // a crash came between naming and going over
+	other, found := v.model(page.Items)
+	if !found && len(v.Objects) > 1 { // a crash came between naming and going over
 		return f.update(ctx, v.ID, func(v *artifact) error {
 			v.Objects = v.Objects[:1]
 			return nil
 		})
 	}
-	if i < 0 {
+	if !found {
 		return v, nil
 	}
-	other := page.Items[i]
 	if v, err = f.update(ctx, v.ID, func(v *artifact) error {
 		v.Objects = append(v.Objects[:1:1], other.Objects[0])
 		return nil
@@ -56,6 +53,22 @@ func (f *function) adopt(ctx context.Context, v artifact) (artifact, error) {
 		}
 		return nil
 	})
+}
+
+// model is the artifact among those of equal content whose object this one is to go over to: one that has settled before one
+// that may go over itself, and of those the one with the smallest key, so that several do not go round in circles.
+func (v *artifact) model(all []artifact) (best artifact, found bool) {
+	for _, o := range all {
+		settled := o.Tidy.IsZero()
+		if o.ID == v.ID || len(o.Objects) != 1 || o.Objects[0] == v.Objects[0] ||
+			v.State == api.ArtifactReady && !settled && o.Objects[0] > v.Objects[0] {
+			continue
+		}
+		if !found || settled && !best.Tidy.IsZero() || settled == best.Tidy.IsZero() && o.Objects[0] < best.Objects[0] {
+			best, found = o, true
+		}
+	}
+	return best, found
 }
 
 // still tells whether an artifact reads the same object as when it was read.
