@@ -128,7 +128,7 @@ func needs(stack serve.Stack, gateways []string) []need {
 		list = append(list, need{"castor-connector mqtt " + g,
 			[]string{platform.PartSecret("connector", g), secrets.NATSToken, platform.SecretCACert, secrets.GatewayCert, secrets.GatewayKey}})
 	}
-	list = append(list, need{"castor gateway", []string{secrets.BasicUser, secrets.BasicPassword, secrets.NATSToken}})
+	list = append(list, need{"castor serve", []string{secrets.BasicUser, secrets.BasicPassword, secrets.NATSToken}})
 	for _, s := range secrets.Stores() {
 		list = append(list, need{s.Store, s.Secrets})
 	}

@@ -1,5 +1,5 @@
 // Command castor is the platform's one program for people: `castor up` runs the whole platform on this machine, `castor init`
-// and `castor gateway` make the secrets and the user gateway of one that runs as many processes, the other commands are an
+// and `castor serve` make the secrets and the user gateway of one that runs as many processes, the other commands are an
 // operator's and owner's way to it, and `castor replay` plays recorded devices. It only parses arguments and prints; the work is
 // in packages up, secrets, serve, cli and replay.
 package main
@@ -34,7 +34,7 @@ func main() {
   castor history host-1 cpu.percent           what it measured in the last hour
   castor rule create host "cpu.percent > 80 for 1m clear 70" --severity critical`,
 	}
-	root.AddCommand(upCommand(), initCommand(), gatewayCommand())
+	root.AddCommand(upCommand(), initCommand(), serveCommand())
 	root.AddCommand(cli.Commands()...)
 	cli.Usage(root)
 	if err := root.ExecuteContext(ctx); err != nil {

@@ -13,10 +13,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func gatewayCommand() *cobra.Command {
+func serveCommand() *cobra.Command {
 	var c serve.Config
 	cmd := &cobra.Command{
-		Use:   "gateway",
+		Use:   "serve",
 		Short: "Run the user gateway in front of functions that are processes of their own",
 		Long: `Serves /function/NAME, /async-function/NAME and /system as OpenFaaS does, in front of functions that run as processes or
 containers, several replicas each. On Kubernetes the OpenFaaS gateway stands here instead.
@@ -39,10 +39,10 @@ entered with, and castor-nats-token, if the bus wants one. Environment:
   CASTOR_NATS_URL    the bus, for asynchronous calls; they are refused without it
   CASTOR_NATS_CREDS  file with NATS credentials, if the bus wants some
   CASTOR_METRICS     address of /metrics, /healthz and /readyz (default :9102; "off")`,
-		Example: `  castor gateway
-  castor gateway --listen :8080 --stack stack.yml --upstream 'http://{name}:8080'
-  castor gateway --stack stack.yml --functions functions.yml --upstream ''
-  castor gateway --listen :8443 --tls-cert gateway.pem --tls-key gateway-key.pem
+		Example: `  castor serve
+  castor serve --listen :8080 --stack stack.yml --upstream 'http://{name}:8080'
+  castor serve --stack stack.yml --functions functions.yml --upstream ''
+  castor serve --listen :8443 --tls-cert gateway.pem --tls-key gateway-key.pem
   kill -HUP $(pidof castor)          read the files again`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -1,6 +1,6 @@
 // Package gateway is the platform's own user gateway: it serves functions at the addresses, and to the tools, that OpenFaaS
 // has for them, so that what works here works there. Functions are in its own process (`castor up`) or in processes of their
-// own, several replicas each (`castor gateway`). On Kubernetes the OpenFaaS gateway stands here instead.
+// own, several replicas each (`castor serve`). On Kubernetes the OpenFaaS gateway stands here instead.
 //
 // It knows who may manage functions (/system/*), nothing more: whether a caller may do what it asks for is decided by
 // the function that is called.

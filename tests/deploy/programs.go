@@ -150,7 +150,7 @@ func Settings(files Files, p *Programs) (f Faults) {
 			f = append(f, p.connector(w.String(), strings.Join(x.Args, " "), env)...)
 		}
 	}
-	functions, gateway := files.variables("shared/platform", "template"), files.variables("infra/castor/gateway.go", "infra/castor/serve", "shared/platform")
+	functions, gateway := files.variables("shared/platform", "template"), files.variables("infra/castor/serve.go", "infra/castor/serve/", "shared/platform")
 	for _, name := range stack.Names() {
 		env, err := files.Environment(stack, name)
 		if err != nil {

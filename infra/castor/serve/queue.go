@@ -33,7 +33,7 @@ func newQueue(env func(string) string, s platform.Secrets, log *slog.Logger) (*q
 	if err != nil {
 		return nil, err
 	}
-	return &queue{url: url, opts: append(opts, bus.Logger(log), bus.Name("castor gateway")), log: log}, nil
+	return &queue{url: url, opts: append(opts, bus.Logger(log), bus.Name("castor serve")), log: log}, nil
 }
 
 // Enqueue is part of gateway.Queue.

@@ -1,4 +1,4 @@
-// Package serve runs the user gateway as a process of its own, in front of functions that are processes too: `castor gateway`.
+// Package serve runs the user gateway as a process of its own, in front of functions that are processes too: `castor serve`.
 // It reads where the functions are and keeps that up to date; what a gateway does is package infra/gateway's.
 package serve
 
