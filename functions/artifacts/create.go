@@ -109,7 +109,7 @@ func (f *function) reserve(ctx context.Context, c access.Caller, in api.NewArtif
 func (f *function) drop(ctx context.Context, id string) {
 	err := f.artifacts.DeleteIf(context.WithoutCancel(ctx), id, store.Eq("state", reserving))
 	if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
-		f.p.Log.Warn("artifact that was refused is left to the sweep", "artifact", id, "error", err)
+		f.p.Log.WarnContext(ctx, "artifact that was refused is left to the sweep", "artifact", id, "error", err)
 	}
 }
 

@@ -71,7 +71,7 @@ func named(references []string) string {
 // tidyNow does at once what the sweep would do; what fails is left to it.
 func (f *function) tidyNow(ctx context.Context, v artifact) {
 	if err := f.tidy(context.WithoutCancel(ctx), v); err != nil {
-		f.p.Log.Warn("artifact is left to the sweep", "artifact", v.ID, "state", string(v.State), "error", err)
+		f.p.Log.WarnContext(ctx, "artifact is left to the sweep", "artifact", v.ID, "state", string(v.State), "error", err)
 	}
 }
 

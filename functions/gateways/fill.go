@@ -20,7 +20,7 @@ func (g *gateways) fill(ctx context.Context, w api.Gateway) error {
 	}
 	if !errors.Is(err, bus.ErrNotFound) {
 		if err != nil {
-			g.p.Log.Warn("gateway's bucket is not looked at, the next heartbeat does", "gateway", w.ID, "error", err)
+			g.p.Log.WarnContext(ctx, "gateway's bucket is not looked at, the next heartbeat does", "gateway", w.ID, "error", err)
 		}
 		return nil
 	}

@@ -35,7 +35,7 @@ func main() {
   castor rule create host "cpu.percent > 80 for 1m clear 70" --severity critical`,
 	}
 	root.AddCommand(upCommand(), initCommand(), serveCommand())
-	root.AddCommand(cli.Commands()...)
+	root.AddCommand(cli.Commands(os.Getenv)...)
 	cli.Usage(root)
 	if err := root.ExecuteContext(ctx); err != nil {
 		var unwell cli.Unwell

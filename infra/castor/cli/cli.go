@@ -26,11 +26,13 @@ type app struct {
 
 	dir func() (string, error) // where the session is kept
 	now func() time.Time
+	env func(string) string
 }
 
-// Commands returns the commands, to be added to the root.
-func Commands() []*cobra.Command {
-	a := &app{now: time.Now, dir: func() (string, error) {
+// Commands returns the commands, to be added to the root. env is the environment, in which castor doctor looks for the settings
+// of a part of the platform.
+func Commands(env func(string) string) []*cobra.Command {
+	a := &app{now: time.Now, env: env, dir: func() (string, error) {
 		dir, err := os.UserConfigDir()
 		return filepath.Join(dir, "castor"), err
 	}}

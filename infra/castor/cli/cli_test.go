@@ -49,7 +49,7 @@ func newPerson(t *testing.T) *person {
 
 // castor runs the program with what is typed.
 func (p *person) castor(typed string, args ...string) (out, hints string, err error) {
-	a := &app{now: p.Now, dir: func() (string, error) { return p.dir, nil }}
+	a := &app{now: p.Now, env: func(string) string { return "" }, dir: func() (string, error) { return p.dir, nil }}
 	root := &cobra.Command{Use: "castor", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(a.commands()...)
 	Usage(root)

@@ -45,7 +45,7 @@ It changes nothing that stays, sends no mail, and takes ten seconds at most. The
 			if err != nil {
 				return err
 			}
-			c.URL, c.HTTP, c.Now, c.Env = client.URL, client.HTTP, a.now, doctor.Inside()
+			c.URL, c.HTTP, c.Now, c.Env = client.URL, client.HTTP, a.now, doctor.Inside(a.env)
 			if client.Authorize != nil {
 				c.API = client
 			}

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"net"
-	"os"
 	"path/filepath"
 
 	"github.com/castor-iot/castor/infra/castor/up"
@@ -47,11 +46,11 @@ func (c *Config) Complete() {
 	}
 }
 
-// Inside returns the settings of this process' environment if there are those of a part in it, else nil.
-func Inside() func(string) string {
+// Inside returns env if it has settings of a part of the platform, else nil.
+func Inside(env func(string) string) func(string) string {
 	for _, name := range []string{"CASTOR_MONGO_URL", "CASTOR_NATS_URL", "CASTOR_S3_ENDPOINT", "CASTOR_SMTP_URL"} {
-		if os.Getenv(name) != "" {
-			return os.Getenv
+		if env(name) != "" {
+			return env
 		}
 	}
 	return nil
