@@ -40,7 +40,9 @@ func New(p *platform.Platform) faas.Func {
 		return faas.Routes{
 			"GET /services":      faas.Op(p, readers, d.list),
 			"GET /services/{id}": faas.Op(p, readers, d.get),
+			"GET /twins":         faas.Op(p, access.Users(), d.twins),
 			// Not audited: they are repeated all the time, and change nothing that anybody decided.
+			"PUT /services":         faas.Op(p, access.Parts("*"), d.registerMany).Quiet(),
 			"PUT /services/{id}":    faas.Op(p, access.Parts("*"), d.register).Quiet(),
 			"DELETE /services/{id}": faas.Op(p, access.Parts("*"), d.deregister).Quiet(),
 			"POST /schedule":        faas.Schedule(p, d.purge),

@@ -5,6 +5,7 @@ package twins
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -30,7 +31,7 @@ func New(p *platform.Platform) faas.Func {
 		}
 		return platform.Watched(p, faas.Routes{
 			"POST /twins":                  faas.Op(p, access.Only(access.Configurator, access.Owner).And("twin-provision"), f.create),
-			"GET /twins":                   faas.Op(p, access.Users().And("identities"), f.list),
+			"GET /twins":                   faas.Op(p, access.Users().And("identities", "directory"), f.list),
 			"GET /counts":                  faas.Op(p, access.Users().And("castor"), f.count),
 			"GET /twins/{id}":              faas.Op(p, access.Users().And("*"), f.get),
 			"PATCH /twins/{id}/definition": faas.Op(p, access.Users(), f.edit),
@@ -61,6 +62,8 @@ type function struct {
 	jobs    *store.Collection[job]
 	results *store.Collection[api.JobResult]
 	kept    *store.Collection[archive]
+
+	said atomic.Int64 // when the types were advertised last, in milliseconds
 }
 
 func open(ctx context.Context, p *platform.Platform) (*function, error) {

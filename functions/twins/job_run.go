@@ -85,7 +85,7 @@ func (f *function) workJob(ctx context.Context, id string) error {
 	if err == nil || errors.Is(err, errTaken) {
 		return nil
 	}
-	f.p.Log.Warn("job waits", "function", f.p.Part, "job", id, "error", err)
+	f.p.Log.WarnContext(ctx, "job waits", "function", f.p.Part, "job", id, "error", err)
 	if err = f.pause(ctx, &j, err); errors.Is(err, errTaken) {
 		return nil
 	}
@@ -307,7 +307,7 @@ func (f *function) work(ctx context.Context, j *job, c access.Caller) (done, fai
 			failed++
 			told = append(told, resultOf(j.ID, twin.ID(id), problem, f.p.Time()))
 			if problem.Status >= 500 {
-				f.p.Log.Error("job cannot change twin", "function", f.p.Part, "job", j.ID, "twin", id, "error", errs[i])
+				f.p.Log.ErrorContext(ctx, "job cannot change twin", "function", f.p.Part, "job", j.ID, "twin", id, "error", errs[i])
 			}
 		}
 	}
@@ -323,7 +323,7 @@ func (f *function) tellAll(ctx context.Context, changed []twin.Twin) {
 		g.Go(func() error { return f.outbox.Flush(ctx, part...) })
 	}
 	if err := g.Wait(); err != nil {
-		f.p.Log.Warn("events left for the sweep", "function", f.p.Part, "error", err)
+		f.p.Log.WarnContext(ctx, "events left for the sweep", "function", f.p.Part, "error", err)
 	}
 }
 
@@ -356,6 +356,9 @@ func (f *function) schedule(ctx context.Context, _ time.Time) error {
 	both.Go(func() { cleared = f.clear(ctx) })
 	_, err := f.workJobs(ctx)
 	both.Wait()
+	if err := f.advertise(ctx); err != nil {
+		f.p.Log.WarnContext(ctx, "types not advertised", "function", f.p.Part, "error", err) // the next ones come soon
+	}
 	return errors.Join(err, cleared, f.forgetJobs(ctx))
 }
 

@@ -130,6 +130,7 @@ func (c *Client) Do(ctx context.Context, method, function, path string, header h
 }
 
 func (c *Client) do(ctx context.Context, method, function, path string, header http.Header, in any) (*http.Response, error) {
+	audience := function // wherever it is called: what it is does not change with its name
 	if c.Route != nil {
 		function = c.Route(function)
 	}
@@ -148,7 +149,7 @@ func (c *Client) do(ctx context.Context, method, function, path string, header h
 		req.Header.Set("Content-Type", contentType)
 	}
 	if c.Authorize != nil {
-		a, err := c.Authorize(ctx, function)
+		a, err := c.Authorize(ctx, audience)
 		if err != nil {
 			return nil, err
 		}

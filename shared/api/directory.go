@@ -53,3 +53,14 @@ func (c *Client) GetService(ctx context.Context, id string) (out Advertisement, 
 func (c *Client) Discover(ctx context.Context, capability string) (Page[Advertisement], error) {
 	return c.ListServices(ctx, ServiceQuery{Capability: capability})
 }
+
+// RegisterMany puts up to 1,000 advertisements into the directory, or renews them, by one write.
+func (c *Client) RegisterMany(ctx context.Context, in []Advertisement) error {
+	return c.Call(ctx, "PUT", "directory", "/services", in, nil)
+}
+
+// FindTwins pages through the twins the caller may see that have a capability ("property:rpm") or an interface ("castor:pump"),
+// as their types say.
+func (c *Client) FindTwins(ctx context.Context, q ServiceQuery) (out Page[Advertisement], err error) {
+	return out, c.Call(ctx, "GET", "directory", "/twins"+query("capability", q.Capability, "interface", q.Interface, "cursor", q.Cursor), nil, &out)
+}

@@ -78,6 +78,11 @@ func New(b Base, part, gateway string) *Platform {
 	p.keys = &keys{fetch: plain.Keys, now: p.Time}
 	p.grants = &grants{db: b.DB, bus: b.Bus, now: p.Time}
 	p.API = &api.Client{URL: b.Gateway, HTTP: b.HTTP, Authorize: p.tokens.authorize, Retries: true}
+	asker := *p.API
+	r := &services{now: p.Now, ask: func(ctx context.Context, cursor string) (api.Page[api.Advertisement], error) {
+		return asker.ListServices(ctx, api.ServiceQuery{Kind: "function", Cursor: cursor})
+	}}
+	p.API.Route = r.of
 	return p
 }
 
