@@ -38,7 +38,7 @@ func TestGuidesAndSettings(t *testing.T) {
 		"a connector that there is none of":         {base + "events.yaml", "args: [events]", "args: [event]", `no command "event"`},
 		"a setting that no function reads":          {"infra/functions.yml", "CASTOR_PROVISIONING:", "CASTOR_PROVISION:", "nothing reads CASTOR_PROVISION"},
 		"a connector in compose without its id":     {composeFile, "CASTOR_GATEWAY_ID: operational-1", "CASTOR_GATEWAY: operational-1", "requires CASTOR_GATEWAY_ID"},
-		"a flag that castor serve has not":        {composeFile, "--upstream", "--upstreams", "has no flag --upstreams"},
+		"a flag that castor serve has not":          {composeFile, "--upstream", "--upstreams", "has no flag --upstreams"},
 		"a setting in compose that no function has": {composeFile, "      CASTOR_SMTP_FROM: $", "      CASTOR_MAIL_FROM: $", "nothing reads CASTOR_MAIL_FROM"},
 		"a setting in env.example that nobody uses": {composeDir + "/env.example", "CASTOR_REGION=", "CASTOR_PLACE=", "does not use CASTOR_PLACE"},
 		"a guide with a command there is none of":   {kubernetesGuide, "castor twin list", "castor twins list", "there is no command twins"},
