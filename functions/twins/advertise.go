@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	advertiseEvery = 30 * time.Second
+	advertiseEvery = 10 * time.Second
 	advertised     = 120 // seconds that an advertisement is good
 	advertiseAt    = 500 // types in one call
 	maxWords       = 64  // capabilities of one type
