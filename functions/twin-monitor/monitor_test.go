@@ -140,14 +140,14 @@ func TestATickFiredTwiceHandsOverOnce(t *testing.T) {
 	w.Add("twin-ingest", func(*platform.Platform) faas.Func {
 		return func(handler.Request) (handler.Response, error) {
 			ticks.Add(1)
-			return handler.Response{StatusCode: http.StatusServiceUnavailable}, nil
+			return handler.Response{StatusCode: http.StatusInternalServerError}, nil
 		}
 	})
 	w.put(twin.Twin{ID: "due", Kind: twin.Instance, Live: twin.Live{Due: w.Now()}})
 	for want := range int64(3) {
 		var g sync.WaitGroup
 		for range 4 {
-			g.Go(func() { _ = w.Tick("twin-monitor", w.Now()) }) // who hands over is told that twin-ingest is away
+			g.Go(func() { _ = w.Tick("twin-monitor", w.Now()) }) // who hands over is told that twin-ingest failed
 		}
 		g.Wait()
 		if got := ticks.Load(); got != want+1 {
