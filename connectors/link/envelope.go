@@ -24,9 +24,6 @@ func split(payload []byte) (elements [][]byte, parse func([]byte) (envelope, err
 	case len(text) == 0:
 		return nil, nil, errors.New("the payload is empty")
 	case text[0] == '{':
-		if !json.Valid(text) {
-			return nil, nil, errors.New("the payload is not JSON")
-		}
 		return [][]byte{payload}, fromJSON, nil
 	case text[0] == '[':
 		var raw []json.RawMessage
@@ -72,16 +69,18 @@ var cborIn = func() cbor.DecMode {
 
 func fromJSON(raw []byte) (envelope, error) {
 	var e envelope
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber() // a sequence number may have more digits than a float64
-	var m map[string]any
-	if err := d.Decode(&m); err != nil || m == nil {
+	v, err := readJSON(raw)
+	if err != nil {
+		return e, err
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
 		return e, errors.New("the payload is not a JSON object")
 	}
 	return e, e.take(m)
 }
 
-// floats makes float64 of what UseNumber left as text.
+// floats makes float64 of what readJSON left as text.
 func floats(v any) (any, error) {
 	switch v := v.(type) {
 	case json.Number:

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -39,7 +38,9 @@ func identity(m *telemetry.Message) string {
 
 // order is an order in fixed width, so that keys sort as orders do, negative numbers too.
 func order(o twin.Order) string {
-	return fmt.Sprintf("%016x|%016x", uint64(o.Epoch)^1<<63, uint64(o.Seq)^1<<63)
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(o.Epoch)^1<<63)
+	text := hex.EncodeToString(binary.BigEndian.AppendUint64(b, uint64(o.Seq)^1<<63))
+	return text[:16] + "|" + text[16:]
 }
 
 // hash is of what the device said: kind, time and samples.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ const (
 	smallBody = 64 << 10  // of the beginning of a body, which is counted by itself
 	maxSmall  = 64 << 20  // of the beginnings of all bodies
 	maxLarge  = 256 << 20 // of what follows them
+	firstBody = 16 << 10  // of a body that is announced and has not come
 	roomStep  = 16 << 10  // in which room is taken while a body comes; smallBody is a multiple
 )
 
@@ -30,7 +32,9 @@ func (g *Gateway) body(w http.ResponseWriter, r *http.Request) (data []byte, rel
 		return nil, nil, false
 	}
 	in := &counted{reader: http.MaxBytesReader(w, r.Body, maxBody), room: g.requests}
-	data, err := io.ReadAll(in)
+	buf := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0)+bytes.MinRead, firstBody)))
+	_, err := buf.ReadFrom(in)
+	data = buf.Bytes()
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:

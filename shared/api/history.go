@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +32,9 @@ type Record struct {
 
 // RecordKey is where the ids of a twin's records of a time begin; keys sort as times do, for all times from 1970 to 33658.
 func RecordKey(id twin.ID, at time.Time) string {
-	return fmt.Sprintf("%s|%015d", id, max(at.UnixMilli(), 0))
+	const zeros = "000000000000000"
+	ms := strconv.FormatInt(max(at.UnixMilli(), 0), 10)
+	return string(id) + "|" + zeros[min(len(ms), len(zeros)):] + ms
 }
 
 // HistoryQuery asks for the history of one twin.

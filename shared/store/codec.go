@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"reflect"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -29,10 +30,20 @@ var registry = func() *bson.Registry {
 	return r
 }()
 
+// plains are buffers for documents on their way to be stored, of no more than keptPlain bytes.
+var plains = sync.Pool{New: func() any { return new([]byte) }}
+
+const keptPlain = 64 << 10
+
 // encode makes the stored document of v at a revision and returns its id with it. Keys of old that T does not know go
 // on as they are.
 func encode(v any, revision int64, schema int, s *shape, old bson.Raw) (id string, doc bson.Raw, err error) {
-	plain, err := bson.Marshal(v)
+	buf := plains.Get().(*[]byte)
+	defer plains.Put(buf)
+	plain, err := appendDocument((*buf)[:0], v)
+	if cap(plain) <= keptPlain {
+		*buf = plain
+	}
 	if err != nil {
 		return "", nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}

@@ -14,7 +14,7 @@ import (
 //
 // It returns twin.ErrInvalid, naming the property, for what cannot be a value or is over a bound.
 func Flatten(data map[string]any) ([]Sample, error) {
-	out, err := flatten(nil, "", data, 0)
+	out, err := flatten(make([]Sample, 0, min(len(data), MaxSamples)), "", data, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package twin
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 )
 
@@ -13,18 +12,28 @@ type ID string
 // A TypeID is the ID of a twin of kind type: "pump".
 type TypeID = ID
 
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-
 // ErrInvalid marks a value that a person or device may not set. Its text names the field and what would be right.
 var ErrInvalid = errors.New("invalid")
 
 // Valid returns ErrInvalid if id cannot name a twin: 1 to 64 letters, digits, dots, dashes and underscores, a letter or
 // digit first.
 func (id ID) Valid() error {
-	if !idPattern.MatchString(string(id)) {
+	if !id.wellFormed() {
 		return fmt.Errorf("%w: id %.80q must be 1 to 64 letters, digits, '.', '-' or '_', beginning with a letter or digit", ErrInvalid, string(id))
 	}
 	return nil
+}
+
+// wellFormed is asked for every message, so it is no regular expression.
+func (id ID) wellFormed() bool {
+	for i := range len(id) {
+		switch c := id[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', i > 0 && (c == '.' || c == '-' || c == '_'):
+		default:
+			return false
+		}
+	}
+	return 1 <= len(id) && len(id) <= 64
 }
 
 // Kind tells what a twin stands for.
