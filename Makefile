@@ -2,16 +2,18 @@
 # make test     everything: unit, store conformance, house rules, stories from end to end; with -race where there is a C compiler
 # make build    bin/castor and bin/castor-agent
 # make images   the container images: functions, castor, castor-connector (CASTOR_REGISTRY=…, CASTOR_VERSION=…, PUSH=1, PLATFORMS=…)
+# make bench    figures with their floors (ONLY=ingest,store …), kept in bench/; make bench-compare puts the last two side by side
 # make lint     gofmt, go vet, staticcheck
 # make new NAME=x   a new function x in all its places
 
 GO ?= go
 ARGS ?=
+ONLY ?=
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: run build test images lint new clean
+.PHONY: run build test images bench bench-compare lint new clean
 
 run: build
 	./bin/castor up $(ARGS)
@@ -28,6 +30,12 @@ test:
 
 images:
 	@./infra/images/build.sh
+
+bench:
+	$(GO) run ./tests/load -only '$(ONLY)' $(ARGS)
+
+bench-compare:
+	@$(GO) run ./tests/load -compare
 
 lint:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted (run gofmt -w):"; echo "$$out"; exit 1; }
