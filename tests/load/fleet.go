@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,7 +49,7 @@ func measureProvisioning(ctx context.Context, b *bench) error {
 
 const fleet = 100_000
 
-// measureFleet has a platform with 100,000 twins that say nothing: copies of one that was provisioned and has reported.
+// measureFleet has a platform with 100,000 twins that say nothing: each like one that was provisioned and has reported.
 func measureFleet(ctx context.Context, b *bench) error {
 	dir := filepath.Join(b.dir, "fleet", "data")
 	c, err := b.up(ctx, dir, "")
@@ -114,7 +115,7 @@ func measureFleet(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// copyTwins puts copies of a twin into the store of a platform that does not run.
+// copyTwins puts twins like one into the store of a platform that does not run.
 func copyTwins(ctx context.Context, dir string, id twin.ID) error {
 	db, err := embedded.Open(dir)
 	if err != nil {
@@ -133,7 +134,7 @@ func copyTwins(ctx context.Context, dir string, id twin.ID) error {
 	for i := 0; i < fleet; i += chunk {
 		many := make([]twin.Twin, chunk)
 		for k := range many {
-			many[k] = like
+			many[k] = other(like)
 			many[k].ID = twin.ID(fmt.Sprintf("idle-%06d", i+k))
 		}
 		if _, err := twins.InsertMany(ctx, many); err != nil {
@@ -141,6 +142,19 @@ func copyTwins(ctx context.Context, dir string, id twin.ID) error {
 		}
 	}
 	return nil
+}
+
+// other is a twin like t that another device has reported to: copies alone would be compressed to nothing.
+func other(t twin.Twin) twin.Twin {
+	t.Live.Reported = slices.Clone(t.Live.Reported)
+	late := time.Duration(rand.Int64N(1e9)) * time.Millisecond
+	for i := range t.Live.Reported {
+		r := &t.Live.Reported[i]
+		r.Value, r.At, r.Order = rand.Float64(), r.At.Add(late), twin.Order{Epoch: rand.Int64(), Seq: rand.Int64N(1e6)}
+	}
+	p := &t.Live.Presence
+	p.Session, p.Since, p.LastSeen = fmt.Sprintf("%016x", rand.Uint64()), p.Since.Add(late), p.LastSeen.Add(late)
+	return t
 }
 
 // resident is the memory of the platform's process, in bytes.
