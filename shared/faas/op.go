@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"reflect"
 	"strings"
 	"time"
 
@@ -78,10 +77,7 @@ func decode(c *Call, in any) error {
 		if len(c.Body) > MaxBulk {
 			return tooLarge(MaxBulk)
 		}
-		if err := cborIn.Unmarshal(c.Body, in); err != nil {
-			return api.Invalid("the body is not the CBOR expected here: %v", err)
-		}
-		return nil
+		return cborFault(cborIn.Unmarshal(c.Body, in))
 	}
 	if len(c.Body) > MaxBody {
 		return tooLarge(MaxBody)
@@ -89,9 +85,10 @@ func decode(c *Call, in any) error {
 	return JSON(c.Body, in)
 }
 
-// cborIn bounds what hostile CBOR can make of memory.
+// cborIn bounds what hostile CBOR can make of memory and of the processor's time. Tags have no place in what parts tell each
+// other, and a tagged number may have a million digits.
 var cborIn = func() cbor.DecMode {
-	m, err := cbor.DecOptions{MaxNestedLevels: 16, MaxArrayElements: 131072, MaxMapPairs: 4096, UTF8: cbor.UTF8RejectInvalid}.DecMode()
+	m, err := cbor.DecOptions{MaxNestedLevels: 16, MaxArrayElements: 131072, MaxMapPairs: 4096, UTF8: cbor.UTF8RejectInvalid, TagsMd: cbor.TagsForbidden}.DecMode()
 	if err != nil {
 		panic(err)
 	}
@@ -106,36 +103,12 @@ func JSON(body []byte, in any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(in); err != nil {
-		var te *json.UnmarshalTypeError
-		if errors.As(err, &te) && te.Field != "" {
-			return api.Invalid("field %s must be %s, not %s", te.Field, wordFor(te.Type), te.Value)
-		}
-		return api.Invalid("the body is not the JSON expected here: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return jsonFault(err, body, in)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return api.Invalid("there is something behind the JSON value")
 	}
 	return nil
-}
-
-// wordFor says in words what JSON a Go type is read from.
-func wordFor(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Pointer:
-		return wordFor(t.Elem())
-	case reflect.String:
-		return "a string"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Slice, reflect.Array:
-		return "an array"
-	case reflect.Map, reflect.Struct:
-		return "an object"
-	case reflect.Float32, reflect.Float64:
-		return "a number"
-	default:
-		return "a whole number within its bounds"
-	}
 }
 
 func tooLarge(limit int) error {

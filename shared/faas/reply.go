@@ -103,9 +103,15 @@ func mustMarshal(b []byte, err error) []byte {
 	return b
 }
 
+// maxDetail bounds what a problem says, in bytes.
+const maxDetail = 1000
+
 func problemReply(p *api.Problem, callID string) handler.Response {
 	q := *p
 	q.CallID = callID
+	if len(q.Detail) > maxDetail { // it quotes what the caller sent
+		q.Detail = strings.ToValidUTF8(q.Detail[:maxDetail], "") + " …"
+	}
 	return ProblemResponse(&q)
 }
 
