@@ -23,7 +23,7 @@ type (
 		At     time.Time `bson:"at"`
 		Due    time.Time `bson:"due,omitempty"`
 		Raw    []byte    `bson:"raw,omitempty"`
-		hidden int
+		hidden int //lint:ignore U1000 what is not exported is left out
 		Left   string `bson:"-"`
 	}
 	nested struct {
