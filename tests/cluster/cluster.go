@@ -215,9 +215,15 @@ func (c *Cluster) startGateway() {
 		}})
 	l, err := net.Listen("tcp", strings.TrimPrefix(c.URL, "http://"))
 	c.must(err, "the user gateway's address")
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	go s.Serve(l)
-	c.t.Cleanup(func() { s.Close() })
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- gateway.Serve(ctx, l, h, nil) }()
+	c.t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			c.t.Error(err)
+		}
+	})
 }
 
 // HTTP is a client for the user gateway.
@@ -302,6 +308,17 @@ func (c *Cluster) processes() (all []*Process) {
 		all = append(all, c.Provisioning)
 	}
 	return append(append(all, c.Gateways...), c.Events...)
+}
+
+// PIDs are the processes that run, by name.
+func (c *Cluster) PIDs() map[string]int {
+	all := map[string]int{}
+	for _, p := range c.processes() {
+		if pid := p.pid(); pid != 0 {
+			all[p.Name] = pid
+		}
+	}
+	return all
 }
 
 func (c *Cluster) end() {

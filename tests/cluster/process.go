@@ -132,3 +132,13 @@ func (s *starter) start(cmd *exec.Cmd) error {
 	s.ask <- func() { err <- cmd.Start() }
 	return <-err
 }
+
+// pid is the program's number; 0 while it does not run.
+func (p *Process) pid() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}

@@ -212,11 +212,16 @@ func (m *matrix) tokenFor(op operation, who person) string {
 	if who.role != "part" {
 		return who.token
 	}
+	return m.partToken(op, "stranger")
+}
+
+// partToken is what a part of the platform gets for the function of an operation.
+func (m *matrix) partToken(op operation, part string) string {
 	parts, err := os.ReadFile(filepath.Join(m.w.keys(), platform.SecretParts))
 	m.w.must(err, "the platform's secret")
 	function := strings.Split(op.path, "/")[2]
-	tok, err := m.w.Client("").Exchange(context.Background(), api.Exchange{Part: "stranger", Audience: function,
-		Secret: platform.DerivePart(bytes.TrimSpace(parts), "stranger", "")})
+	tok, err := m.w.Client("").Exchange(context.Background(), api.Exchange{Part: part, Audience: function,
+		Secret: platform.DerivePart(bytes.TrimSpace(parts), part, "")})
 	m.w.must(err, "a part's token")
 	return tok.Access
 }
