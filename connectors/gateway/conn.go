@@ -79,12 +79,12 @@ func (g *Gateway) accept(ctx context.Context) error {
 // serve makes the handshake, which is what an unknown peer costs most, and leaves the rest to the broker.
 func (g *Gateway) serve(ctx context.Context, raw net.Conn, addr netip.Addr) {
 	defer raw.Close()
-	release, ok := g.guard.handshake()
+	release, ok := g.guard.hall.enter(raw)
 	if !ok {
 		g.count.throttled.Add(1)
 		return
 	}
-	c := &conn{Conn: tls.Server(raw, g.config.TLS), addr: addr, timeout: g.config.Limits.WriteTimeout, known: sync.OnceFunc(release)}
+	c := &conn{Conn: tls.Server(raw, g.config.TLS), addr: addr, timeout: g.config.Limits.WriteTimeout, known: release}
 	defer c.known()
 	hello, cancel := context.WithTimeout(ctx, g.config.Limits.Handshake)
 	defer cancel()

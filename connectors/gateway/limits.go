@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"container/list"
 	"net/netip"
 	"slices"
 	"sync"
@@ -19,8 +20,10 @@ type Limits struct {
 	Window      int // messages of one session that are not acknowledged yet: 1,000; 8
 	Retained    int // messages kept for sessions to come: 10,000
 
-	// Handshakes is how many connections may be on their way to a session at a time: 512; 64.
+	// Handshakes is how many connections may be on their way to a session at a time: 512; 64. When all places are taken, a
+	// newcomer gets the place of the one that has been on its way longest, if that is longer than Hurry: 2 s.
 	Handshakes int
+	Hurry      time.Duration
 
 	// AddressRate and AddressBurst are how many connections one address may open, per second and at once: 200 and 2,000; 20
 	// and 200. FailureBurst is how many of them may fail to authenticate before the address is turned away unheard, and
@@ -57,6 +60,7 @@ func (l Limits) withDefaults(p Phase) Limits {
 	or(&l.AddressBurst, pick(2_000, 200))
 	or(&l.FailureRate, 1)
 	or(&l.FailureBurst, pick(50, 20))
+	or(&l.Hurry, 2*time.Second)
 	or(&l.Handshake, 10*time.Second)
 	or(&l.WriteTimeout, 20*time.Second)
 	or(&l.Keepalive, 30*time.Minute)
@@ -74,7 +78,7 @@ func or[T comparable](v *T, otherwise T) {
 // A guard turns away addresses that try too often, before they cost a handshake.
 type guard struct {
 	limits Limits
-	slots  chan struct{}
+	hall   hall
 	lines  *rate.Limiter // of the log
 
 	mu        sync.Mutex
@@ -87,7 +91,7 @@ type visitor struct{ tries, failures *rate.Limiter }
 const maxVisitors = 20_000
 
 func newGuard(l Limits) *guard {
-	return &guard{limits: l, slots: make(chan struct{}, l.Handshakes), lines: rate.NewLimiter(1, 20), now: make(map[netip.Addr]*visitor)}
+	return &guard{limits: l, hall: hall{most: l.Handshakes, hurry: l.Hurry, waiting: list.New()}, lines: rate.NewLimiter(1, 20), now: make(map[netip.Addr]*visitor)}
 }
 
 func (g *guard) visitor(a netip.Addr) *visitor {
@@ -135,16 +139,6 @@ func (g *guard) balancer(a netip.Addr) bool {
 
 // mayLog keeps strangers from filling the log.
 func (g *guard) mayLog() bool { return g.lines.Allow() }
-
-// handshake takes one of the places for connections that are not authenticated yet.
-func (g *guard) handshake() (release func(), ok bool) {
-	select {
-	case g.slots <- struct{}{}:
-		return func() { <-g.slots }, true
-	default:
-		return nil, false
-	}
-}
 
 type counters struct {
 	received, acknowledged, refusedClients, refusedTopics, throttled, dropped, cut atomic.Uint64
