@@ -75,7 +75,7 @@ func (b *bench) add(f Figure) {
 }
 
 func (f Figure) row() string {
-	row := fmt.Sprintf("%-58s %14s %-8s", f.Name, number(f.Value), f.Unit)
+	row := fmt.Sprintf("%-64s %14s %-8s", f.Name, number(f.Value), f.Unit)
 	if f.Floor > 0 {
 		row += fmt.Sprintf(" %14s %5.2f  %s", number(f.Floor), f.Value/f.Floor, f.FloorIs)
 	}
@@ -132,7 +132,7 @@ func (b *bench) run(ctx context.Context, only, out string) (err error) {
 	if b.program, err = os.Executable(); err != nil {
 		return err
 	}
-	fmt.Printf("%-58s %14s %-8s %14s %5s  %s\n", fmt.Sprintf("%d CPUs, %s", b.CPUs, runtime.Version()), "", "", "floor", "ratio", "the floor is")
+	fmt.Printf("%-64s %14s %-8s %14s %5s  %s\n", fmt.Sprintf("%d CPUs, %s", b.CPUs, runtime.Version()), "", "", "floor", "ratio", "the floor is")
 	for _, s := range sections {
 		if len(wanted) > 0 && !slices.Contains(wanted, s.name) {
 			continue
@@ -205,14 +205,14 @@ func compare(out string) error {
 			return fmt.Errorf("%s: %w", f, err)
 		}
 	}
-	fmt.Printf("%-58s %14s %14s %8s\n", "", runs[0].At.Format(time.DateTime), runs[1].At.Format(time.DateTime), "")
+	fmt.Printf("%-64s %14s %14s %8s\n", "", runs[0].At.Format(time.DateTime), runs[1].At.Format(time.DateTime), "")
 	for _, now := range runs[1].Figures {
 		i := slices.IndexFunc(runs[0].Figures, func(f Figure) bool { return f.Name == now.Name })
 		if i < 0 {
 			continue
 		}
 		before := runs[0].Figures[i]
-		fmt.Printf("%-58s %14s %14s %+7.1f%% %s", now.Name, number(before.Value), number(now.Value), 100*(now.Value/before.Value-1), now.Unit)
+		fmt.Printf("%-64s %14s %14s %+7.1f%% %s", now.Name, number(before.Value), number(now.Value), 100*(now.Value/before.Value-1), now.Unit)
 		if before.Floor > 0 && now.Floor > 0 {
 			fmt.Printf("   of its floor %.2f, was %.2f", now.Value/now.Floor, before.Value/before.Floor)
 		}
