@@ -50,7 +50,11 @@ func (g *Gateway) forward(ctx context.Context, w http.ResponseWriter, r *http.Re
 			write(w, response)
 			release()
 			return
-		case ctx.Err() != nil: // by the caller, or by the time that calls have
+		case errors.Is(ctx.Err(), context.Canceled):
+			f.replicas.release(p)
+			gone(w)
+			return
+		case ctx.Err() != nil:
 			f.replicas.release(p)
 			problem(w, http.StatusGatewayTimeout, "the function took too long")
 			return
@@ -70,6 +74,11 @@ func (g *Gateway) forward(ctx context.Context, w http.ResponseWriter, r *http.Re
 			return
 		}
 	}
+}
+
+// gone answers a caller who has closed the connection, or the half of it that is for sending: nobody else is to blame.
+func gone(w http.ResponseWriter) {
+	problem(w, http.StatusBadRequest, "the connection was closed before the answer: keep both directions open; the call may have been done")
 }
 
 func away(w http.ResponseWriter, f *instance) {
