@@ -23,8 +23,8 @@ type (
 		At     time.Time `bson:"at"`
 		Due    time.Time `bson:"due,omitempty"`
 		Raw    []byte    `bson:"raw,omitempty"`
-		hidden int //lint:ignore U1000 what is not exported is left out
-		Left   string `bson:"-"`
+		hidden int       //lint:ignore U1000 what is not exported is left out
+		Left   string    `bson:"-"`
 	}
 	nested struct {
 		Plain  `bson:",inline"`
