@@ -81,7 +81,7 @@ func TestHabits(t *testing.T) {
 
 func TestTopLevel(t *testing.T) {
 	allowed := map[string]bool{}
-	for _, n := range strings.Fields("functions stack.yml shared connectors agent infra tests go.mod go.sum Makefile README.md ARCHITECTURE.md docs template .ci .git .gitignore LICENSE bin build data") {
+	for _, n := range strings.Fields("functions stack.yml shared connectors agent infra tests go.mod go.sum Makefile README.md ARCHITECTURE.md docs template .ci .git .gitignore LICENSE bench bin build data") {
 		allowed[n] = true
 	}
 	entries, err := os.ReadDir(root)
