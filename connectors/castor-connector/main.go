@@ -3,6 +3,7 @@
 //
 //	castor-connector events   events, schedules and queued calls become calls of functions (package events)
 //	castor-connector mqtt     an IoT gateway for MQTT with its transformer (packages gateway, mqtt and link)
+//	castor-connector health   asks whether the one that runs is ready
 //
 // Settings are environment variables, `castor-connector mqtt --help` lists them; secrets are files. It writes below
 // CASTOR_DIR only. It starts no server that it needs, and waits for those that are not there yet. `castor up` does the same
@@ -10,6 +11,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +50,9 @@ func start(ctx context.Context, args []string, env func(string) string, out, err
 	if len(args) > 0 {
 		first = args[0]
 	}
+	if first == "health" {
+		return health(ctx, args[1:], env, out, errs)
+	}
 	if first == "--version" {
 		fmt.Fprintln(out, version)
 		return 0
@@ -73,12 +78,32 @@ func start(ctx context.Context, args []string, env func(string) string, out, err
 	return 2
 }
 
+// health asks the connector that runs beside this program, in the same container, whether it is ready.
+func health(ctx context.Context, args []string, env func(string) string, out, errs io.Writer) int {
+	if len(args) > 0 && (args[0] == "--help" || args[0] == "-h") {
+		fmt.Fprint(out, healthHelp)
+		return 0
+	}
+	if err := metrics.Ask(ctx, cmp.Or(strings.TrimSpace(env("CASTOR_METRICS")), ":9102")); err != nil {
+		fmt.Fprintln(errs, "castor-connector:", err)
+		return 1
+	}
+	return 0
+}
+
+const healthHelp = `castor-connector health: asks the connector that runs on this machine or in this container whether it is ready
+
+It exits with 0 if so, else with 1 and why not; for health checks of containers. CASTOR_METRICS is the address that the connector
+has for /readyz (default :9102).
+`
+
 func usage(w io.Writer) {
 	fmt.Fprintf(w, "castor-connector runs one connector of a Castor platform until it gets SIGTERM.\n")
 	for _, c := range commands {
 		fmt.Fprintln(w)
 		c.help(w)
 	}
+	fmt.Fprint(w, "\n", healthHelp)
 }
 
 func (c command) help(w io.Writer) {

@@ -68,7 +68,7 @@ castor up needs none of this: it makes its own.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&plan.Hosts, "host", nil, "name or address by which devices reach the MQTT gateways; may be given several times")
-	f.StringArrayVar(&plan.Gateways, "gateway", []string{"operational-1", "provisioning-1"}, "id of an MQTT gateway; may be given several times")
+	f.StringArrayVar(&plan.Gateways, "gateway", []string{"operational-1", "provisioning-1"}, "id of an MQTT gateway, which begins with provisioning if it is one for new devices; may be given several times")
 	f.StringVar(&plan.Mongo, "mongo", "mongo:27017", "host and port of MongoDB, for castor-mongo-url")
 	f.BoolVar(&plan.Renew, "renew", false, "make a new certificate for the MQTT gateways, by the same CA")
 	f.BoolVar(&list, "list", false, "print which process needs which secret, and make nothing; with the beginning of a process' name, the secrets' names alone")
@@ -125,8 +125,11 @@ func needs(stack serve.Stack, gateways []string) []need {
 	}
 	list = append(list, need{"castor-connector events", []string{platform.PartSecret("events", ""), secrets.NATSToken, secrets.BasicUser, secrets.BasicPassword}})
 	for _, g := range gateways {
-		list = append(list, need{"castor-connector mqtt " + g,
-			[]string{platform.PartSecret("connector", g), secrets.NATSToken, platform.SecretCACert, secrets.GatewayCert, secrets.GatewayKey}})
+		names := []string{platform.PartSecret("connector", g), secrets.NATSToken, secrets.GatewayCert, secrets.GatewayKey}
+		if !strings.HasPrefix(g, "provisioning") { // there devices have no certificate yet that it could be asked about
+			names = append(names, platform.SecretCACert)
+		}
+		list = append(list, need{"castor-connector mqtt " + g, names})
 	}
 	list = append(list, need{"castor serve", []string{secrets.BasicUser, secrets.BasicPassword, secrets.NATSToken}})
 	for _, s := range secrets.Stores() {

@@ -34,7 +34,7 @@ func main() {
   castor history host-1 cpu.percent           what it measured in the last hour
   castor rule create host "cpu.percent > 80 for 1m clear 70" --severity critical`,
 	}
-	root.AddCommand(upCommand(), initCommand(), serveCommand())
+	root.AddCommand(upCommand(), initCommand(), serveCommand(), healthCommand())
 	root.AddCommand(cli.Commands(os.Getenv)...)
 	cli.Usage(root)
 	if err := root.ExecuteContext(ctx); err != nil {

@@ -123,7 +123,11 @@ func (c *Cluster) prepare(p programs, settings []string) {
 		c.Events = append(c.Events, c.process(fmt.Sprintf("events/%d", i+1), p.connector, []string{"events"}, append(settings, "CASTOR_SECRETS="+secrets)))
 	}
 	mqtt := func(name, id, phase, listen, public string) *Process {
-		secrets := c.mount(name, "castor-part-connector-"+id, "castor-nats-token", "castor-ca", "castor-gateway-cert", "castor-gateway-key")
+		given := []string{"castor-part-connector-" + id, "castor-nats-token", "castor-gateway-cert", "castor-gateway-key"}
+		if phase == "operational" {
+			given = append(given, "castor-ca")
+		}
+		secrets := c.mount(name, given...)
 		return c.process(name, p.connector, []string{"mqtt"}, append(settings, "CASTOR_SECRETS="+secrets, "CASTOR_GATEWAY_ID="+id, "CASTOR_GATEWAY_PHASE="+phase,
 			"CASTOR_LISTEN="+listen, "CASTOR_PUBLIC_URL=tls://"+public, "CASTOR_DIR="+filepath.Join(c.config.Dir, "gateways", name)))
 	}

@@ -194,8 +194,7 @@ func contained(s types.ServiceConfig) (f Faults) {
 	if !once && s.StopGracePeriod == nil {
 		f.Add("%s: it does not say how long it takes to stop", s.Name)
 	}
-	// The images of castor and castor-connector have nothing to ask with; the balancer and Prometheus ask them.
-	if !once && s.HealthCheck == nil && !strings.Contains(s.Image, "/castor:") && !strings.Contains(s.Image, "/castor-connector:") {
+	if !once && s.HealthCheck == nil {
 		f.Add("%s: nobody asks whether it is healthy", s.Name)
 	}
 	for key := range s.Environment {

@@ -3,6 +3,7 @@ package deploy
 import (
 	"fmt"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -167,6 +168,11 @@ func Settings(files Files, p *Programs) (f Faults) {
 		for k, v := range s.Environment {
 			if v != nil {
 				env[k] = *v
+			}
+		}
+		if s.HealthCheck != nil && len(s.HealthCheck.Test) > 2 {
+			if asks := path.Base(s.HealthCheck.Test[1]); strings.HasPrefix(asks, "castor") && p.Help(asks, s.HealthCheck.Test[2:]...) == "" {
+				f.Add("%s: there is no command %s", name, strings.Join(s.HealthCheck.Test[1:], " "))
 			}
 		}
 		known := functions
