@@ -10,7 +10,7 @@ import (
 
 // readJSON reads one JSON value (RFC 8259) with nothing behind it, to what encoding/json makes of it: of a key that comes
 // twice the last counts, and what is not UTF-8 becomes U+FFFD. Every telemetry message comes this way, so it is read in one
-// pass; encoding/json takes three and six times as long. A number that a float64 may not hold exactly stays a json.Number.
+// pass; encoding/json takes two to three times as long. A number that a float64 may not hold exactly stays a json.Number.
 func readJSON(text []byte) (any, error) {
 	r := jsonReader{text: text}
 	v := r.value(0)

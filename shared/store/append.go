@@ -14,7 +14,7 @@ import (
 )
 
 // An appender appends the value v of one Go type to dst as BSON and tells which BSON type it became: what bson.Marshal makes
-// of it, byte for byte, in a third of the time. That counts where every message of every device is written. What is rare is
+// of it, byte for byte, in about a third of the time. That counts where every message of every device is written. What is rare is
 // left to bson.
 type appender func(dst []byte, v reflect.Value) ([]byte, bson.Type, error)
 
