@@ -62,7 +62,7 @@ func (p *process) ready(ctx context.Context) error {
 // connect opens the bus. It waits for one that is not there yet, because processes of a platform start in any order.
 func (p *process) connect(ctx context.Context, name string) (*bus.Bus, error) {
 	for tries := 0; ; tries++ {
-		opts := []bus.Option{bus.Name(name), bus.Logger(p.log)}
+		opts := []bus.Option{bus.Name(name), bus.Logger(p.log), bus.Replicas(int(p.settings.number("CASTOR_NATS_REPLICAS")))}
 		token, err := p.secrets(secretNATSToken)
 		switch {
 		case err == nil:

@@ -36,9 +36,10 @@ call is answered 502: the call may have been done. Without any replica calls are
 
 Secrets are files in the folder CASTOR_SECRETS (/var/openfaas/secrets): basic-auth-user and basic-auth-password, which /system is
 entered with, and castor-nats-token, if the bus wants one. Environment:
-  CASTOR_NATS_URL    the bus, for asynchronous calls; they are refused without it
-  CASTOR_NATS_CREDS  file with NATS credentials, if the bus wants some
-  CASTOR_METRICS     address of /metrics, /healthz and /readyz (default :9102; "off")`,
+  CASTOR_NATS_URL       the bus, for asynchronous calls; they are refused without it
+  CASTOR_NATS_REPLICAS  on how many servers of a NATS cluster the queue is kept: 1, 3 or 5
+  CASTOR_NATS_CREDS     file with NATS credentials, if the bus wants some
+  CASTOR_METRICS        address of /metrics, /healthz and /readyz (default :9102; "off")`,
 		Example: `  castor serve
   castor serve --listen :8080 --stack stack.yml --upstream 'http://{name}:8080'
   castor serve --stack stack.yml --functions functions.yml --upstream ''

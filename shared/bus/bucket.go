@@ -50,10 +50,31 @@ func (b *Bus) bucket(ctx context.Context, config jetstream.KeyValueConfig) (*Buc
 			kv, err = b.js.KeyValue(ctx, config.Bucket)
 		}
 	}
+	if err == nil {
+		err = b.spread(ctx, "KV_"+config.Bucket)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", config.Bucket, b.cause(err))
 	}
 	return &Bucket{bus: b, name: config.Bucket, kv: kv}, nil
+}
+
+// spread has a stream that is on fewer servers than it shall be move to more.
+func (b *Bus) spread(ctx context.Context, stream string) error {
+	if b.replicas <= 1 {
+		return nil
+	}
+	s, err := b.js.Stream(ctx, stream)
+	if err != nil {
+		return err
+	}
+	config := s.CachedInfo().Config
+	if config.Replicas >= b.replicas {
+		return nil
+	}
+	config.Replicas = b.replicas
+	_, err = b.js.UpdateStream(ctx, config)
+	return err
 }
 
 // Put sets key to value. Any key of 1 to 256 bytes will do.

@@ -83,8 +83,8 @@ func Logger(log *slog.Logger) Option {
 	return func(o *options) { o.log = log }
 }
 
-// Replicas is on how many servers of a cluster everything is kept; 1 without it. Streams and buckets that are kept on
-// more servers already stay as they are.
+// Replicas is on how many servers of a cluster everything is kept: 1, 3 or 5; 1 without it. Streams and buckets that are on
+// fewer move to more when they are opened; those that are on more already stay as they are.
 func Replicas(n int) Option {
 	return func(o *options) { o.replicas = n }
 }

@@ -24,6 +24,7 @@ const SecretsDir = "/var/openfaas/secrets"
 //	                     is no embedded store here: processes cannot share one
 //	CASTOR_NATS_URL      nats://host:4222 (required); secret castor-nats-token is what it is entered with, if it is there
 //	CASTOR_NATS_CREDS    file with NATS credentials, instead of the token
+//	CASTOR_NATS_REPLICAS on how many servers of a NATS cluster everything is kept: 1 (if not set), 3 or 5
 //	CASTOR_S3_ENDPOINT   host:port of the object store; none if not set. Secrets castor-s3-access and castor-s3-secret are its keys
 //	CASTOR_S3_BUCKET     "castor" if not set
 //	CASTOR_S3_PUBLIC     where people and devices reach the object store, for the URLs they get: https://objects.example.com;
@@ -94,20 +95,28 @@ func mongoURL(env func(string) string, secrets Secrets) (string, error) {
 }
 
 // BusOptions are how the bus is entered: by the credentials file that CASTOR_NATS_CREDS names, else by secret castor-nats-token,
-// else by nothing. A token that is there and cannot be used is an error.
+// else by nothing. A token that is there and cannot be used is an error. CASTOR_NATS_REPLICAS is in them too.
 func BusOptions(env func(string) string, secrets Secrets) ([]bus.Option, error) {
+	var opts []bus.Option
+	switch n := env("CASTOR_NATS_REPLICAS"); n {
+	case "":
+	case "1", "3", "5":
+		opts = append(opts, bus.Replicas(int(n[0]-'0')))
+	default:
+		return nil, fmt.Errorf("CASTOR_NATS_REPLICAS=%.40q must be 1, 3 or 5: as many servers as the NATS cluster has, or fewer", n)
+	}
 	if f := env("CASTOR_NATS_CREDS"); f != "" {
 		if _, err := os.Stat(f); err != nil {
 			return nil, fmt.Errorf("CASTOR_NATS_CREDS: %w", err)
 		}
-		return []bus.Option{bus.Credentials(f)}, nil
+		return append(opts, bus.Credentials(f)), nil
 	}
 	token, err := secrets(SecretNATSToken)
 	switch {
 	case err == nil:
-		return []bus.Option{bus.Token(string(token))}, nil
+		return append(opts, bus.Token(string(token))), nil
 	case errors.Is(err, os.ErrNotExist):
-		return nil, nil
+		return opts, nil
 	}
 	return nil, err
 }

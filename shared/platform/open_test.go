@@ -23,6 +23,7 @@ func TestWhatOpenNeeds(t *testing.T) {
 		"MongoDB's secret is none":  {secrets: map[string]string{"castor-mongo-url": "mongo"}, says: "must begin with mongodb://"},
 		"the token is empty":        {secrets: map[string]string{"castor-nats-token": ""}, says: "castor-nats-token is empty"},
 		"credentials are missing":   {env: map[string]string{"CASTOR_NATS_CREDS": "/none"}, says: "CASTOR_NATS_CREDS"},
+		"replicas that are none":    {env: map[string]string{"CASTOR_NATS_REPLICAS": "2"}, says: "CASTOR_NATS_REPLICAS=\"2\" must be 1, 3 or 5"},
 		"a switch that is none":     {env: map[string]string{"CASTOR_S3_TLS": "yes please"}, says: "CASTOR_S3_TLS must be true or false"},
 	} {
 		t.Run(name, func(t *testing.T) {
