@@ -62,14 +62,11 @@ func (p *process) ready(ctx context.Context) error {
 // connect opens the bus. It waits for one that is not there yet, because processes of a platform start in any order.
 func (p *process) connect(ctx context.Context, name string) (*bus.Bus, error) {
 	for tries := 0; ; tries++ {
-		opts := []bus.Option{bus.Name(name), bus.Logger(p.log), bus.Replicas(int(p.settings.number("CASTOR_NATS_REPLICAS")))}
-		token, err := p.secrets(secretNATSToken)
-		switch {
-		case err == nil:
-			opts = append(opts, bus.Token(string(token)))
-		case !errors.Is(err, platform.ErrNoSecret):
-			return nil, fmt.Errorf("secret %s: %w", secretNATSToken, err)
+		opts, err := platform.BusOptions(p.settings.get, p.secrets)
+		if err != nil {
+			return nil, err
 		}
+		opts = append(opts, bus.Name(name), bus.Logger(p.log))
 		b, err := bus.Connect(ctx, p.settings.get("CASTOR_NATS_URL"), opts...)
 		if err == nil {
 			p.state.Store(&state{bus: b})

@@ -84,7 +84,7 @@ func SecretFiles(dir string) Secrets {
 		b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
 		switch b = bytes.TrimSpace(b); {
 		case err != nil:
-			return nil, fmt.Errorf("secret %s cannot be read: %w", filepath.Base(name), err)
+			return nil, fmt.Errorf("secret %s cannot be read: %w: it must be a file that the user of this process can read; castor init makes it", filepath.Base(name), err)
 		case len(b) > maxSecret:
 			return nil, fmt.Errorf("secret %s has more than 1 MiB: %s is another file", filepath.Base(name), path)
 		case len(b) == 0:
