@@ -268,6 +268,13 @@ func TestWhatItDoesNotStartWith(t *testing.T) {
 			env["CASTOR_NATS_URL"] = "nats://127.0.0.1:1"
 			write(t, env["CASTOR_SECRETS"]+"/castor-nats-token", "")
 		}, "castor-nats-token is empty"},
+		"an empty password": {func(t *testing.T, c *Config, env map[string]string) {
+			write(t, env["CASTOR_SECRETS"]+"/basic-auth-password", "\n")
+		}, "basic-auth-password is empty: put it back"},
+		"a user that cannot be read": {func(t *testing.T, c *Config, env map[string]string) {
+			os.Remove(env["CASTOR_SECRETS"] + "/basic-auth-user")
+			os.Mkdir(env["CASTOR_SECRETS"]+"/basic-auth-user", 0o700) // for root too
+		}, "secret basic-auth-user cannot be read"},
 		"a certificate without a key": {func(t *testing.T, c *Config, _ map[string]string) { c.Cert = "x.pem" }, "go together"},
 		"a certificate that is none":  {func(t *testing.T, c *Config, _ map[string]string) { c.Cert, c.Key = c.Functions, c.Functions }, "--tls-cert"},
 		"an address that is none":     {func(t *testing.T, c *Config, _ map[string]string) { c.Listen = "127.0.0.1" }, "--listen"},
