@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -130,6 +131,69 @@ func TestCallbacksReachPublicAddressesOnly(t *testing.T) {
 	eventually(t, "both are given up", func() bool { return c.Stats().CallbacksFailed == 2 })
 	if len(f.all()) != 2 || len(reports) != 0 {
 		t.Errorf("%d calls made and %d results came through, want two and none", len(f.all()), len(reports))
+	}
+}
+
+// Who names a callback that never answers holds up neither calls nor others' results, however many of them there are.
+func TestACallbackThatDoesNotAnswerHoldsUpItsHostOnly(t *testing.T) {
+	var f recorder
+	hold := make(chan struct{})
+	var now, most, all atomic.Int64
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		all.Add(1)
+		for n := now.Add(1); n > most.Load(); {
+			most.Store(n)
+		}
+		defer now.Add(-1)
+		select {
+		case <-hold:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(slow.Close)
+	w := newWorld(t, f.as("f"))
+	c, stop := w.run()
+	released := sync.OnceFunc(func() { close(hold) })
+	t.Cleanup(released)
+	const calls, waiting = 520, 512
+	for range calls {
+		w.callLater("f", strings.Replace(slow.URL, "127.0.0.1", "localhost", 1))
+	}
+	eventually(t, "all calls are made", func() bool { return c.Stats().Calls == calls })
+	url, reports := callbacks(t, 0)
+	w.callLater("f", url)
+	wait(t, reports)
+	if n := most.Load(); n != 2 {
+		t.Errorf("%d results were sent to one host at a time, want 2", n)
+	}
+	if n := c.Stats().CallbacksFailed; n != calls-waiting {
+		t.Errorf("%d results were given up, want %d", n, calls-waiting)
+	}
+	released()
+	stop()
+	if n := c.Stats().Callbacks; n != waiting+1 || len(f.all()) != calls+1 {
+		t.Errorf("%d results delivered of %d calls, want %d of %d", n, len(f.all()), waiting+1, calls+1)
+	}
+}
+
+// What a callback does not take while the connector stops is given up after its grace.
+func TestAStoppingConnectorDoesNotWaitForCallbacks(t *testing.T) {
+	var f recorder
+	hold, got := make(chan struct{}), make(chan struct{}, 10)
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { got <- struct{}{}; <-hold }))
+	t.Cleanup(slow.Close)
+	t.Cleanup(func() { close(hold) })
+	w := newWorld(t, f.as("f"))
+	c, stop := w.run(func(c *events.Config) { c.Grace = 50 * time.Millisecond })
+	for range 5 {
+		w.callLater("f", slow.URL)
+	}
+	<-got
+	eventually(t, "all calls are made", func() bool { return c.Stats().Calls == 5 })
+	began := time.Now()
+	stop()
+	if took := time.Since(began); took > 10*time.Second || c.Stats().CallbacksFailed != 5 {
+		t.Errorf("stopped after %s with %+v", took, c.Stats())
 	}
 }
 

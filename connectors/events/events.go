@@ -39,6 +39,10 @@ type Config struct {
 	// calls carry what their caller gave and never this. Nil sends none.
 	Authorize func(ctx context.Context, function string) (header string, err error)
 
+	// Renew says that a function refused a header of Authorize with 401. If Authorize returns another one then, the call is
+	// made once more with it. Nil: a refused call is one that failed.
+	Renew func(function, header string)
+
 	// API registers the functions in the service directory, by their annotation castor.capabilities; nil does not.
 	API *api.Client
 
@@ -83,6 +87,7 @@ type Connector struct {
 	Config
 	gateway  *http.Client
 	callback *http.Client
+	results  *results
 	count    counters
 	listed   atomic.Bool
 }
@@ -114,11 +119,13 @@ func New(c Config) *Connector {
 			IdleConnTimeout:     time.Minute,
 		}
 	}
-	return &Connector{
+	connector := &Connector{
 		Config:   c,
 		gateway:  &http.Client{Transport: c.Transport, CheckRedirect: noRedirect},
 		callback: callbackClient(c.PrivateCallbacks),
 	}
+	connector.results = newResults(connector)
+	return connector
 }
 
 // noRedirect makes a redirect an answer like others: nobody else shall get what was meant for one address.
@@ -138,7 +145,9 @@ func (c *Connector) Run(ctx context.Context) error {
 	group.Go(func() error { return c.Bus.Calls(ctx, c.Workers, c.makeCall) })
 	group.Go(func() error { return c.follow(ctx, ticks) })
 	group.Go(func() error { c.measure(ctx); return nil })
-	return group.Wait()
+	err = group.Wait()
+	c.results.drain(c.Grace)
+	return err
 }
 
 // Ready returns nil once the functions have been listed.

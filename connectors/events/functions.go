@@ -93,19 +93,50 @@ func (w wish) topicList() (topics []event.Topic) {
 	return topics
 }
 
-// post makes one of the connector's own calls. Any status but 2xx is an error.
+// post makes one of the connector's own calls, and once more when its authorization was refused and there is another by
+// now. Any status but 2xx is an error.
 func (c *Connector) post(ctx context.Context, function, path string, header http.Header, body []byte) error {
+	authorization, err := c.authorization(ctx, function)
+	if err != nil {
+		return err
+	}
+	err = c.postAs(ctx, authorization, function, path, header, body)
+	if authorization == "" || c.Renew == nil || !errors.Is(err, errRefused) {
+		return err
+	}
+	c.Renew(function, authorization)
+	another, failed := c.authorization(ctx, function)
+	switch {
+	case failed != nil:
+		return failed
+	case another == authorization:
+		return err
+	}
+	return c.postAs(ctx, another, function, path, header, body)
+}
+
+// authorization is the header for a call of function, "" if there is none.
+func (c *Connector) authorization(ctx context.Context, function string) (string, error) {
+	if c.Authorize == nil {
+		return "", nil
+	}
+	authorization, err := c.Authorize(ctx, function)
+	if err != nil {
+		return "", fmt.Errorf("authorize call of %s: %w", function, err)
+	}
+	return authorization, nil
+}
+
+var errRefused = errors.New("the authorization was refused")
+
+func (c *Connector) postAs(ctx context.Context, authorization, function, path string, header http.Header, body []byte) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Gateway+"/function/"+function+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	request.Header = header
+	request.Header = header.Clone()
 	trace.SetHeader(request.Header, trace.Of(ctx))
-	if c.Authorize != nil {
-		authorization, err := c.Authorize(ctx, function)
-		if err != nil {
-			return fmt.Errorf("authorize call of %s: %w", function, err)
-		}
+	if authorization != "" {
 		request.Header.Set("Authorization", authorization)
 	}
 	response, err := c.gateway.Do(request)
@@ -113,6 +144,9 @@ func (c *Connector) post(ctx context.Context, function, path string, header http
 		return err
 	}
 	defer drain(response.Body)
+	if response.StatusCode == http.StatusUnauthorized {
+		return fmt.Errorf("function %s answered %s: %w", function, response.Status, errRefused)
+	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return fmt.Errorf("function %s answered %s", function, response.Status)
 	}

@@ -30,7 +30,7 @@ func TestAnAsynchronousCallIsQueued(t *testing.T) {
 	b := queue(t)
 	c.Queue = b
 	url := serve(t, c)
-	response, _ := send(t, "POST", url+"/async-function/echo/pump-7?a=1", "hello",
+	response, _ := send(t, "POST", url+"/async-function/echo/pump-7?a=1", "hello", "Authorization", "Bearer of somebody",
 		"X-Callback-Url", "https://example.com/back", "Content-Type", "text/plain", "X-Castor-Path", "/forged")
 	id := response.Header.Get("X-Call-Id")
 	if response.StatusCode != 202 || id == "" {
@@ -65,6 +65,7 @@ func TestAsynchronousCallsThatAreRefused(t *testing.T) {
 		"a callback to a file":           {"echo", "", "file:///etc/passwd", 400},
 		"a callback with a password":     {"echo", "", "http://a:b@example.com", 400},
 		"a body larger than the queue's": {"echo", strings.Repeat("x", 9<<20), "", 413},
+		"a callback for a stranger":      {"echo", "", "https://example.com/back", 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if response, body := send(t, "POST", url+"/async-function/"+test.path, test.body, "X-Callback-Url", test.callback); response.StatusCode != test.want {

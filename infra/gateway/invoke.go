@@ -124,6 +124,10 @@ func (g *Gateway) enqueue(w http.ResponseWriter, r *http.Request, rest string) {
 		problem(w, http.StatusBadRequest, headerCallback+" must be an absolute http or https URL without user and fragment, 2048 bytes at most")
 		return
 	}
+	if callback != "" && r.Header.Get("Authorization") == "" { // a stranger could have us send what he likes to whom he likes
+		problem(w, http.StatusUnauthorized, "a call with "+headerCallback+" needs an Authorization header; sign in, or call without a callback")
+		return
+	}
 	body, release, ok := g.body(w, r)
 	if !ok {
 		return
