@@ -16,13 +16,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/platform"
 )
 
 // version is set by the build.
@@ -128,7 +128,7 @@ func (c command) help(w io.Writer) {
 
 // serve runs the connector, with its health beside it.
 func serve(ctx context.Context, c command, env func(string) string, errs io.Writer) int {
-	log := slog.New(slog.NewJSONHandler(errs, nil))
+	log := platform.LogTo(errs, env)
 	settings, err := readSettings(c.settings, env)
 	if err != nil {
 		fmt.Fprintf(errs, "%v\nAll settings: castor-connector %s --help\n", err, c.name)

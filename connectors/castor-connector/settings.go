@@ -56,6 +56,7 @@ var common = []setting{
 	{name: "CASTOR_GATEWAY_URL", what: "the user gateway, behind which the functions are", required: true, example: "http://gateway:8080", check: checkURL("http", "https")},
 	{name: "CASTOR_SECRETS", what: "the folder with the secrets", otherwise: "/var/openfaas/secrets", example: "/run/secrets"},
 	{name: "CASTOR_METRICS", what: "address of /metrics, /healthz and /readyz; off = none", otherwise: ":9102", example: "127.0.0.1:9102", check: checkMetrics},
+	{name: "CASTOR_LOG", what: "the least that is logged: debug, info, warn or error", otherwise: "info", example: "debug", check: checkWord("debug", "info", "warn", "error")},
 }
 
 // commonSecrets are the secrets of every connector.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/infra/castor/serve"
+	"github.com/castor-iot/castor/shared/platform"
 	"github.com/spf13/cobra"
 )
 
@@ -39,7 +39,8 @@ entered with, and castor-nats-token, if the bus wants one. Environment:
   CASTOR_NATS_URL       the bus, for asynchronous calls; they are refused without it
   CASTOR_NATS_REPLICAS  on how many servers of a NATS cluster the queue is kept: 1, 3 or 5
   CASTOR_NATS_CREDS     file with NATS credentials, if the bus wants some
-  CASTOR_METRICS        address of /metrics, /healthz and /readyz (default :9102; "off")`,
+  CASTOR_METRICS        address of /metrics, /healthz and /readyz (default :9102; "off")
+  CASTOR_LOG            the least that is logged: debug, info, warn or error (default info)`,
 		Example: `  castor serve
   castor serve --listen :8080 --stack stack.yml --upstream 'http://{name}:8080'
   castor serve --stack stack.yml --functions functions.yml --upstream ''
@@ -61,7 +62,10 @@ entered with, and castor-nats-token, if the bus wants one. Environment:
 			reload, stop := hangUps()
 			defer stop()
 			c.Env, c.Reload, c.Version = os.Getenv, reload, version
-			c.Log = slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil))
+			if _, err := platform.LogLevel(os.Getenv); err != nil {
+				return err
+			}
+			c.Log = platform.LogTo(cmd.ErrOrStderr(), os.Getenv)
 			c.Ready = func(a net.Addr) { fmt.Fprintf(cmd.OutOrStdout(), "user gateway at %s\n", a) }
 			err := serve.Run(cmd.Context(), c)
 			if os.IsNotExist(err) && !cmd.Flags().Changed("stack") {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/infra/castor/up"
+	"github.com/castor-iot/castor/shared/platform"
 	"github.com/spf13/cobra"
 )
 
@@ -22,7 +23,10 @@ OpenFaaS-compatible gateway, a provisioning and an operational MQTT gateway with
 Then it enrols this machine itself: the agent provisions itself with a claim and reports what it measures.
 
 Everything is kept in the data directory; a restart goes on where it was. Settings may also be in castor.yaml there, with
-the names of the flags (mongoUrl, noAgent in one word); flags go above the file. Ctrl-C stops cleanly.`,
+the names of the flags (mongoUrl, noAgent in one word); flags go above the file. Ctrl-C stops cleanly.
+
+The log is castor.log in the data directory. The environment variable CASTOR_LOG is the least that is logged there: debug, info,
+warn or error (default info).`,
 		Example: `  castor up
   castor up --data /var/lib/castor --hosts plant.example,10.0.0.5 --tls
   castor up --listen 127.0.0.1:9080 --operational 127.0.0.1:9883 --provisioning 127.0.0.1:9884
@@ -62,6 +66,9 @@ func defaultData() string {
 func runUp(cmd *cobra.Command, flags up.Config) error {
 	config, err := merged(cmd, flags)
 	if err != nil {
+		return err
+	}
+	if config.LogLevel, err = platform.LogLevel(os.Getenv); err != nil {
 		return err
 	}
 	ctx := cmd.Context()

@@ -3,7 +3,6 @@ package platform
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
@@ -18,7 +17,7 @@ var lazies []func() error
 // Lazy makes the handler that OpenFaaS calls: it opens the platform from environment and secrets on the first call, or as soon
 // as Serve runs, keeps it, and tries again when that failed (at most once a second).
 func Lazy(part string, build func(*Platform) faas.Func) func(handler.Request) (handler.Response, error) {
-	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	log := LogTo(os.Stderr, os.Getenv)
 	var p *Platform
 	o := &opener{part: part, open: func(ctx context.Context) (faas.Func, error) {
 		b, err := Open(ctx, os.Getenv)

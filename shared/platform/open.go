@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strconv"
 
@@ -34,6 +33,7 @@ const SecretsDir = "/var/openfaas/secrets"
 //	CASTOR_SECRETS       folder of secrets; SecretsDir if not set
 //	CASTOR_SMTP_URL      smtp://user@host:587 or smtps://…; secret castor-smtp is the password
 //	CASTOR_SMTP_FROM     sender of e-mail
+//	CASTOR_LOG           the least that is logged: debug, info, warn or error; info if not set
 //	CASTOR_WEBHOOKS      "private" lets webhooks go to private addresses
 func Open(ctx context.Context, env func(string) string) (Base, error) {
 	get := func(name, otherwise string) string {
@@ -47,6 +47,9 @@ func Open(ctx context.Context, env func(string) string) (Base, error) {
 			return Base{}, fmt.Errorf("%s is not set: set it in the environment of this process, like %s", s.name, s.like)
 		}
 	}
+	if _, err := LogLevel(env); err != nil {
+		return Base{}, err
+	}
 	s3TLS, err := strconv.ParseBool(get("CASTOR_S3_TLS", "false"))
 	if err != nil {
 		return Base{}, errors.New("CASTOR_S3_TLS must be true or false")
@@ -55,7 +58,7 @@ func Open(ctx context.Context, env func(string) string) (Base, error) {
 		Gateway: env("CASTOR_GATEWAY_URL"), Provisioning: env("CASTOR_PROVISIONING"),
 		Secrets: SecretFiles(get("CASTOR_SECRETS", SecretsDir)),
 		Mail:    Mail{URL: env("CASTOR_SMTP_URL"), From: env("CASTOR_SMTP_FROM")},
-		Log:     slog.New(slog.NewJSONHandler(os.Stderr, nil)), AllowPrivateWebhooks: env("CASTOR_WEBHOOKS") == "private",
+		Log:     LogTo(os.Stderr, env), AllowPrivateWebhooks: env("CASTOR_WEBHOOKS") == "private",
 	}
 	at, err := mongoURL(env, b.Secrets)
 	if err != nil {

@@ -41,6 +41,7 @@ const (
 //
 //	CASTOR_LISTEN    host:port for calls; 127.0.0.1:8082 if not set
 //	CASTOR_METRICS   address of /metrics, /healthz and /readyz; ":9102" if not set, "off" for none
+//	CASTOR_LOG       the least that is logged: debug, info, warn or error; info if not set
 //	CASTOR_DRAIN     how long calls are still taken after ctx has ended, until callers have learned of it: "6s"; not at all if not set
 //
 // Beside calls it answers /_/health, and /_/ready with 200 from when its stores are open until ctx ends: these are of-watchdog's
@@ -51,6 +52,9 @@ func Serve(ctx context.Context, env func(string) string, handle faas.Func) error
 			return v
 		}
 		return otherwise
+	}
+	if _, err := LogLevel(env); err != nil {
+		return err
 	}
 	drain, err := time.ParseDuration(get("CASTOR_DRAIN", "0s"))
 	if err != nil || drain < 0 {
@@ -77,7 +81,7 @@ func Serve(ctx context.Context, env func(string) string, handle faas.Func) error
 
 	server := &http.Server{Handler: routes(handle, ready), MaxHeaderBytes: maxHeader, ReadHeaderTimeout: headerTime,
 		ReadTimeout: connectionTime, WriteTimeout: connectionTime, IdleTimeout: idleTime,
-		ErrorLog: slog.NewLogLogger(slog.NewJSONHandler(os.Stderr, nil), slog.LevelWarn)}
+		ErrorLog: slog.NewLogLogger(LogTo(os.Stderr, env).Handler(), slog.LevelWarn)}
 	serving := make(chan error, 1)
 	go func() { serving <- server.Serve(netutil.LimitListener(l, maxConnections)) }()
 	for ctx.Err() == nil {
@@ -149,7 +153,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req.WithContext(ctx)
 	resp, err := s.handle(req)
 	if err != nil {
-		slog.New(slog.NewJSONHandler(os.Stderr, nil)).Error("call failed", trace.Key, trace.FromHeader(r.Header), "error", err)
+		LogTo(os.Stderr, os.Getenv).Error("call failed", trace.Key, trace.FromHeader(r.Header), "error", err)
 		resp = faas.ProblemResponse(api.ProblemOf(err))
 	}
 	write(w, resp)

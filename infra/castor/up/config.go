@@ -68,6 +68,9 @@ type Config struct {
 	// Version is the program's, as it was built.
 	Version string `yaml:"-"`
 
+	// LogLevel is the least that the file castor.log gets; the zero value is info.
+	LogLevel slog.Level `yaml:"-"`
+
 	// Now and Log are for tests; nil = the machine's clock, and a file in Dir.
 	Now func() time.Time `yaml:"-"`
 	Log slog.Handler     `yaml:"-"`

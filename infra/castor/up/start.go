@@ -158,7 +158,7 @@ func (c *Castor) openData(_, _ context.Context) (string, error) {
 	if sink == nil {
 		file := &lumberjack.Logger{Filename: c.dir.sub("castor.log"), MaxSize: 50, MaxBackups: 3}
 		c.onClose(file.Close)
-		sink = slog.NewJSONHandler(file, nil)
+		sink = slog.NewJSONHandler(file, &slog.HandlerOptions{Level: c.config.LogLevel})
 	}
 	c.base = platform.Base{Secrets: secrets, Now: c.config.Now, Log: trace.Logger(slog.New(slog.NewMultiHandler(sink, c.logs))),
 		Mail: platform.Mail{URL: c.config.SMTP, From: c.config.From}, AllowPrivateWebhooks: c.config.PrivateWebhooks || loopback(c.config.Listen)}
