@@ -143,7 +143,7 @@ type Model struct {
 	OnDelete string `json:"onDelete,omitempty" bson:"onDelete,omitempty"`
 
 	// Watch is how function twin-watchdog watches asynchronous operations about the instances, by the operation's kind:
-	// "provision", "command". What is left out is the platform's.
+	// "archive", "assignment", "command", "provision". What is left out is the platform's.
 	Watch map[string]Watch `json:"watch,omitempty" bson:"watch,omitempty"`
 }
 
@@ -152,7 +152,7 @@ type Watch struct {
 	// Deadline is how long after an operation became overdue by its owner's account it is first tried again.
 	Deadline Duration `json:"deadline,omitempty" bson:"deadline,omitempty"`
 
-	// Retries is how often it is tried again before an alarm is raised; -1 = not at all.
+	// Retries is how often it is tried again before an alarm is raised; 0 = as often as the platform does, 3 times; -1 = not at all.
 	Retries int `json:"retries,omitempty" bson:"retries,omitempty"`
 
 	// Severity is the alarm's: info, warning, critical, or none.

@@ -19,7 +19,6 @@ const (
 	maxTags       = 32
 	maxAggregates = 32
 	maxParameters = 200
-	maxWatch      = 16
 	maxSilence    = 366 * 24 * time.Hour
 )
 
@@ -155,18 +154,19 @@ func (m *Model) Validate() error {
 	return m.validateWatch()
 }
 
+// watched are the kinds of operations that are about twins of a type. Those about no twin (job, claim, delivery) are watched
+// as the platform does.
+var watched = []string{"archive", "assignment", "command", "provision"}
+
 func (m *Model) validateWatch() error {
-	if len(m.Watch) > maxWatch {
-		return bad("model.watch", "has %d entries, at most %d are taken", len(m.Watch), maxWatch)
-	}
 	for kind, w := range m.Watch {
 		switch {
-		case !groupPattern.MatchString(kind):
-			return bad("model.watch", "%.80q must be a kind of operation, like provision or command", kind)
+		case !slices.Contains(watched, kind):
+			return bad("model.watch", "%.80q is no kind of operation that types say anything about: %s", kind, strings.Join(watched, ", "))
 		case w.Deadline < 0 || w.Deadline.D() > maxSilence:
 			return bad("model.watch."+kind+".deadline", "must be 0 to %s", Duration(maxSilence))
 		case w.Retries < -1 || w.Retries > 100:
-			return bad("model.watch."+kind+".retries", "%d must be -1 (none) to 100", w.Retries)
+			return bad("model.watch."+kind+".retries", "%d must be 1 to 100, -1 for none, or 0 for as often as the platform does", w.Retries)
 		}
 		switch w.Severity {
 		case "", "none", "info", "warning", "critical":

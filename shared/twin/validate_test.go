@@ -96,6 +96,10 @@ func TestDefinitions(t *testing.T) {
 		"a parameter's name with a space": {Type, model(Model{Parameters: map[string]string{"a b": ""}}), "model.parameters"},
 		"a parameter too long":            {Type, model(Model{Parameters: map[string]string{"a": strings.Repeat("a", 4097)}}), "model.parameters.a"},
 		"silence of ages":                 {Type, model(Model{OfflineAfter: Duration(400 * 24 * time.Hour)}), "model.offlineAfter"},
+		"a watch of nothing there is":     {Type, model(Model{Watch: map[string]Watch{"provisoin": {}}}), "archive, assignment, command, provision"},
+		"a watch of what has no type":     {Type, model(Model{Watch: map[string]Watch{"job": {}}}), "model.watch"},
+		"a watch that retries too often":  {Type, model(Model{Watch: map[string]Watch{"command": {Retries: 101}}}), "model.watch.command.retries"},
+		"a watch with a severity of none": {Type, model(Model{Watch: map[string]Watch{"archive": {Severity: "fatal"}}}), "model.watch.archive.severity"},
 		"a severity there is not":         {Type, model(Model{OfflineSeverity: "fatal"}), "model.offlineSeverity"},
 	} {
 		err := c.d.Validate(c.kind)
