@@ -148,6 +148,7 @@ func (f *function) step(ctx context.Context, j *job) error {
 		}
 	}
 	_, err = f.note(ctx, j, func(j *job, now time.Time) {
+		j.Narrowed = j.Narrowed || j.Sight != sight(scope)
 		j.Done += done
 		j.Failed += failed + len(p.unseen)
 		j.Told = told
@@ -165,7 +166,7 @@ func (f *function) step(ctx context.Context, j *job) error {
 		case j.Cancelling && len(j.Chunk) == 0:
 			j.end(api.JobCancelled, "", now)
 		case p.end && len(j.Chunk) == 0:
-			j.end(api.JobDone, "", now)
+			j.finish(now)
 		}
 	})
 	return err
@@ -210,6 +211,10 @@ func (f *function) countJob(ctx context.Context, j *job, scope access.Scope) err
 		return err
 	}
 	_, err = f.note(ctx, j, func(j *job, now time.Time) {
+		if j.Sight == "" {
+			j.Sight = sight(scope)
+		}
+		j.Narrowed = j.Narrowed || j.Sight != sight(scope)
 		j.Total += len(p.ids) + len(p.unseen)
 		j.After, j.Counted = p.last, p.end
 		if p.end {

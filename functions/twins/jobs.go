@@ -2,6 +2,8 @@ package twins
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,6 +42,11 @@ type job struct {
 	// Counted is set when Total is known. After is the last twin that was counted, or then planned.
 	Counted bool   `bson:"counted,omitempty"`
 	After   string `bson:"after,omitempty"`
+
+	// Sight is what whoever asked could see when the twins were first counted, as a hash; Narrowed is set when it was seen to
+	// be something else later.
+	Sight    string `bson:"sight,omitempty"`
+	Narrowed bool   `bson:"narrowed,omitempty"`
 
 	// Chunk are the twins that are planned and not yet told of in Done and Failed. Tries counts how often they were in vain.
 	Chunk []string `bson:"chunk,omitempty"`
@@ -267,8 +274,29 @@ func (j *job) end(s api.JobState, reason string, now time.Time) {
 	j.State, j.Reason, j.Finished = s, clip(reason), now
 	j.Due, j.Worked, j.Holder, j.Cancelling = time.Time{}, time.Time{}, "", false
 	if s == api.JobDone {
-		j.Total = j.Done + j.Failed // twins came and went meanwhile
+		j.Total = max(j.Total, j.Done+j.Failed) // twins came meanwhile
 	}
+}
+
+// finish ends a job that has come to its last twin. Twins that were counted and not come to are told of: it has failed if
+// whoever asked sees other twins than when they were counted, and else they are gone or not what the filter selects any more.
+func (j *job) finish(now time.Time) {
+	switch missed := j.Total - j.Done - j.Failed; {
+	case missed <= 0:
+		j.end(api.JobDone, "", now)
+	case j.Narrowed:
+		j.end(api.JobFailed, fmt.Sprintf("%d of %d twins were not in reach any more: what %s may see has changed meanwhile; they are not changed", missed, j.Total, j.By), now)
+	default:
+		j.end(api.JobDone, fmt.Sprintf("%d of %d twins were deleted meanwhile, or are not what the filter selects any more", missed, j.Total), now)
+	}
+}
+
+// sight is what a scope allows to see, as a hash.
+func sight(s access.Scope) string {
+	groups := slices.Clone(s.Groups)
+	slices.Sort(groups)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%t %q %q", s.All, groups, s.Twins))
+	return hex.EncodeToString(sum[:])
 }
 
 // told is the job as people see it.

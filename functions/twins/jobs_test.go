@@ -149,6 +149,45 @@ func TestAJobHasTheRightsOfWhoAsked(t *testing.T) {
 	}
 }
 
+// A job that does not come to what it counted says so, and why.
+func TestAJobWhoseTwinsGoOutOfReach(t *testing.T) {
+	for name, test := range map[string]struct {
+		meanwhile func(w *world)
+		state     api.JobState
+		reason    string
+	}{
+		"who asked sees fewer": {func(w *world) {
+			none := []string{}
+			must(w.t, second(w.admin.UpdateUser(ctx, "ada", api.UserChange{Groups: &none})))
+		}, api.JobFailed, "250 of 250 twins were not in reach any more"},
+		"the twins are deleted": {func(w *world) {
+			for _, id := range []string{"p-0003", "p-0249"} {
+				must(w.t, w.twins.Delete(ctx, id))
+			}
+		}, api.JobDone, "2 of 250 twins were deleted meanwhile"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.make("pump")
+			w.fleet(250)
+			ada := w.User("ada", []access.Role{access.Owner}, "plant")
+			j, err := ada.CreateJob(ctx, mergeOf(api.JobFilter{Type: "pump"}, `{"tags":["new"]}`))
+			must(t, err)
+			w.Crash(2, functiontest.Before).Run(w.World, "twins", twins.New) // it is taken on and counted, and no more
+			_ = w.Tick("twins", w.Now())
+			w.Add("twins", twins.New)
+			if j, err = ada.GetJob(ctx, j.ID); err != nil || j.Total != 250 || j.Done != 0 {
+				t.Fatalf("counted: %+v %v", j, err)
+			}
+			test.meanwhile(w)
+			w.SetTime(w.Now().Add(2 * time.Minute))
+			if j = w.work(w.admin, j.ID); j.State != test.state || !strings.HasPrefix(j.Reason, test.reason) || j.Total != 250 {
+				t.Errorf("%+v", j)
+			}
+		})
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 func TestWhatNoJobCanDo(t *testing.T) {

@@ -77,7 +77,7 @@ type Job struct {
 	By    string   `json:"by" bson:"by"` // who asked for it: "user:ada"
 	State JobState `json:"state" bson:"state"`
 
-	// Reason is why it failed; while it runs, what it is waiting for, "" if for nothing.
+	// Reason is why it failed, or what became of twins that it counted and did not come to; while it runs, what it is waiting for, "" if for nothing.
 	Reason string `json:"reason,omitempty" bson:"reason,omitempty"`
 
 	// Total is how many twins were selected when it began (0 until they are counted), Done how many are as was asked, Failed
