@@ -36,15 +36,15 @@ func New(p *platform.Platform) faas.Func {
 			{Name: "by-expiry", Fields: []string{"expires"}},
 		}})
 		d := &directory{p, says}
-		readers := access.Users().And("*")
+		readers := access.Users().And("*", "connector", "events")
 		return faas.Routes{
 			"GET /services":      faas.Op(p, readers, d.list),
 			"GET /services/{id}": faas.Op(p, readers, d.get),
 			"GET /twins":         faas.Op(p, access.Users(), d.twins),
 			// Not audited: they are repeated all the time, and change nothing that anybody decided.
-			"PUT /services":         faas.Op(p, access.Parts("*"), d.registerMany).Quiet(),
-			"PUT /services/{id}":    faas.Op(p, access.Parts("*"), d.register).Quiet(),
-			"DELETE /services/{id}": faas.Op(p, access.Parts("*"), d.deregister).Quiet(),
+			"PUT /services":         faas.Op(p, access.Parts("*", "connector", "events"), d.registerMany).Quiet(),
+			"PUT /services/{id}":    faas.Op(p, access.Parts("*", "connector", "events"), d.register).Quiet(),
+			"DELETE /services/{id}": faas.Op(p, access.Parts("*", "connector", "events"), d.deregister).Quiet(),
 			"POST /schedule":        faas.Schedule(p, d.purge),
 		}, err
 	})

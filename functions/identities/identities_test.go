@@ -183,7 +183,7 @@ func TestImport(t *testing.T) {
 	if err != nil || got.Created != 1 || got.Unchanged != 1 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	want = map[int]string{3: "the same serial as line 1", 4: "the same mac as line 1", 5: `taken by the device with serial "P-8"`, 6: `taken by "p-8"`, 7: "location", 8: "JSON"}
+	want = map[int]string{3: "the same serial as line 1", 4: "the same mac as line 1", 5: `taken by the device with serial "P-8"`, 6: `taken by "p-8"`, 7: "location", 8: "object, not array"}
 	for _, f := range got.Faults {
 		if want[f.Line] == "" || !strings.Contains(f.Reason, want[f.Line]) {
 			t.Errorf("line %d: %s; want %q", f.Line, f.Reason, want[f.Line])

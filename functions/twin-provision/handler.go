@@ -36,6 +36,8 @@ type function struct {
 
 	mu sync.Mutex
 	ca string // PEM, once asked for
+
+	phases sync.Map // gateway id → phase, which never changes
 }
 
 // New returns the function running on p.

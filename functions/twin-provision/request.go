@@ -47,6 +47,9 @@ func (f *function) request(ctx context.Context, c *faas.Call, in api.ProvisionRe
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestFor)
 	defer cancel()
+	if err := f.speaksFor(ctx, in.Gateway, twin.Provisioning); err != nil {
+		return api.ProvisionAnswer{}, err
+	}
 	r, err := f.knock(ctx, &in)
 	var no refusal
 	if errors.As(err, &no) {
@@ -201,5 +204,27 @@ func disturbed(r *provision.Run, req provision.Request, why string, now time.Tim
 	r.Log(provision.Step{At: now, State: r.State, Actor: "claim:" + req.Claim, Outcome: "ignored",
 		Reason: fmt.Sprintf("a request from client %s at gateway %s: %s", req.Client, req.Gateway, why)})
 	r.Updated = updated
+	return nil
+}
+
+// speaksFor refuses a connector whose gateway is not of the phase: an operational one authenticates no claims, a provisioning
+// one no devices. One that the gateway manager does not know yet is told to try again.
+func (f *function) speaksFor(ctx context.Context, gateway string, phase twin.Phase) error {
+	known, ok := f.phases.Load(gateway)
+	if !ok {
+		list, err := f.p.API.ListGateways(ctx, string(phase))
+		if err != nil {
+			return err
+		}
+		for _, g := range list.Items {
+			f.phases.Store(g.ID, twin.Phase(g.Phase))
+		}
+		if known, ok = f.phases.Load(gateway); !ok {
+			return fmt.Errorf("%w: no %s gateway %s is known, or not yet", api.ErrUnavailable, phase, gateway)
+		}
+	}
+	if known != phase {
+		return fmt.Errorf("%w: gateway %s is not a %s one", access.ErrDenied, gateway, phase)
+	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
 )
 
 // confirm takes a device's confirmation on its operational gateway. It is idempotent, and one that no run waits for is taken
@@ -22,6 +23,9 @@ func (f *function) confirm(ctx context.Context, c *faas.Call, in api.Confirmatio
 	}
 	if err := in.Ref.Valid(); err != nil {
 		return faas.None{}, fmt.Errorf("ref: %w", err)
+	}
+	if err := f.speaksFor(ctx, in.Gateway, twin.Operational); err != nil {
+		return faas.None{}, err
 	}
 	return faas.None{}, f.trigger(ctx, string(in.Ref), in.Gateway, provision.DeviceConfirm, "device")
 }

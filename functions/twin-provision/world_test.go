@@ -53,7 +53,7 @@ func start(t *testing.T) *world {
 	w.beat()
 	_, err := w.admin.CreateGroup(w.ctx, api.Group{ID: "press"})
 	w.must(err)
-	w.newType("pump", twin.Model{Template: "pump", Parameters: map[string]string{"interval": "30s"}})
+	w.newType("pump", twin.Model{OnDelete: twin.Erase, Template: "pump", Parameters: map[string]string{"interval": "30s"}})
 	_, err = w.admin.PutTemplate(w.ctx, api.Template{Name: "pump", Format: "json", Content: `{"serial": {{json .Identity.serial}}, "every": {{json .Parameters.interval}}}`})
 	w.must(err)
 	w.answers = w.listen()
