@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -40,6 +41,7 @@ func (a *app) archiveCommand() *cobra.Command {
 // getArchive shows an archive, or downloads it and checks that it came whole.
 func (a *app) getArchive(complete cobra.CompletionFunc) *cobra.Command {
 	var file string
+	var force bool
 	c := &cobra.Command{Use: "get ID", Aliases: []string{"show"}, Short: "Show an archive, or download it with --file", Args: cobra.ExactArgs(1), ValidArgsFunction: first(complete),
 		Long: "Show an archive, or download it with --file: gzipped lines of JSON, the twin's document first, then its history.",
 		Example: `  castor archive get pump-7@20261121T120000.000Z
@@ -56,7 +58,7 @@ func (a *app) getArchive(complete cobra.CompletionFunc) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := download(ctx, u.URL, file, x); err != nil {
+			if err := download(ctx, u.URL, file, force, x); err != nil {
 				return err
 			}
 			hint(cmd, "%s: %d records, %d bytes", file, x.Records, x.Size)
@@ -64,11 +66,16 @@ func (a *app) getArchive(complete cobra.CompletionFunc) *cobra.Command {
 		})}
 	a.outputFlag(c, asYAML, asJSON)
 	c.Flags().StringVarP(&file, "file", "f", "", "file to download it to")
+	c.Flags().BoolVar(&force, "force", false, "replace the file if it is there")
 	return c
 }
 
-// download brings a file from the object store; one that is not whole is removed.
-func download(ctx context.Context, from, file string, x api.Archive) (err error) {
+// download brings a file from the object store. It gets its name when it is whole, so what force replaces is not lost by one
+// that is not.
+func download(ctx context.Context, from, file string, force bool, x api.Archive) (err error) {
+	if _, err := os.Lstat(file); err == nil && !force {
+		return fmt.Errorf("%s %w; name another with --file, or give --force", file, errThere)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return err
@@ -81,13 +88,16 @@ func download(ctx context.Context, from, file string, x api.Archive) (err error)
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("the object store answers %s", resp.Status)
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*") // for its owner alone
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err = errors.Join(err, f.Close()); err != nil {
-			err = errors.Join(err, os.Remove(file))
+		if err = errors.Join(err, f.Close()); err == nil {
+			err = os.Rename(f.Name(), file)
+		}
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
 	sum := sha256.New()

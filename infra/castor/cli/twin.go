@@ -96,7 +96,7 @@ func (a *app) twinCommand() *cobra.Command {
   id: line-2
   kind: aggregate
   definition: {name: "Line 2", owner: press}`, putTwin),
-		a.removeTwin("twin", twinIDs(a, "")), a.countCommand(), a.parkedCommand())
+		a.removeTwin("twin", twinIDs(a, "")), a.findCommand(), a.countCommand(), a.parkedCommand())
 }
 
 func (a *app) parkedCommand() *cobra.Command {
@@ -168,21 +168,40 @@ func putTwin(ctx context.Context, c *api.Client, file twinFile) (id, outcome str
 	return id, "changed", err
 }
 
+// removeTwin deletes twins or types. A type has no data of its own, so nothing is to be said of it.
 func (a *app) removeTwin(what string, complete cobra.CompletionFunc) *cobra.Command {
 	var sure bool
-	c := remove(a, what, "Delete, for ever, with history and all", "  castor "+what+" delete pump-7", complete,
-		func(ctx context.Context, c *api.Client, id string) error { return c.DeleteTwin(ctx, twin.ID(id)) })
+	var data string
+	short, example := "Delete types that have no instances any more, for ever", "  castor type delete pump"
+	if what != "type" {
+		short = "Delete twins; what they reported is archived or erased"
+		example = "  castor twin delete pump-7\n  castor twin delete pump-7 --data erase      nothing is kept"
+	}
+	c := remove(a, what, short, example, complete,
+		func(ctx context.Context, c *api.Client, id string) error {
+			return c.DeleteTwinAs(ctx, twin.ID(id), data)
+		})
 	c.Flags().BoolVarP(&sure, "yes", "y", false, "do not ask (where there is no terminal nobody is asked)")
+	if what != "type" {
+		c.Long = `Delete twins, for ever. What becomes of an instance's history and document is said by --data: archive puts them into the object
+store, where castor archive list finds them; erase keeps nothing. Without --data it is what the type's model says by onDelete,
+else archive. An aggregate must have no parts any more, a type no instances.`
+		c.Flags().StringVar(&data, "data", "", "what becomes of its data: archive or erase (default what the type says, else archive)")
+		check(c.RegisterFlagCompletionFunc("data", cobra.FixedCompletions([]cobra.Completion{twin.Archive, twin.Erase}, cobra.ShellCompDirectiveNoFileComp)))
+	}
 	was := c.PreRunE
 	c.PreRunE = func(cmd *cobra.Command, args []string) error {
 		if err := was(cmd, args); err != nil {
 			return err
 		}
+		if data != "" && data != twin.Archive && data != twin.Erase {
+			return fmt.Errorf("--data: %q must be archive or erase", data)
+		}
 		in, ok := cmd.InOrStdin().(*os.File)
 		if sure || !ok || !term.IsTerminal(int(in.Fd())) { // scripts are not asked
 			return nil
 		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "Delete %s with all history, for ever? [y/N] ", strings.Join(args, ", "))
+		fmt.Fprintf(cmd.ErrOrStderr(), "Delete %s%s? [y/N] ", strings.Join(args, ", "), fate(what, data))
 		var answer string
 		_, err := fmt.Fscanln(in, &answer)
 		if answer = strings.ToLower(answer); err != nil || answer != "y" && answer != "yes" {
@@ -190,6 +209,39 @@ func (a *app) removeTwin(what string, complete cobra.CompletionFunc) *cobra.Comm
 		}
 		return nil
 	}
+	return c
+}
+
+// fate says what becomes of the data of a twin that is deleted.
+func fate(what, data string) string {
+	switch {
+	case what == "type":
+		return " for ever"
+	case data == twin.Archive:
+		return " and archive its data"
+	case data == twin.Erase:
+		return " and erase all its data, for ever"
+	}
+	return " and archive its data, or erase it if its type says so"
+}
+
+// findCommand lists twins by what they can do.
+func (a *app) findCommand() *cobra.Command {
+	var q api.ServiceQuery
+	c := list(a, "Find twins by what their types say they can do", `  castor twin find --capability property:rpm
+  castor twin find --interface castor:pump`, []column[api.Advertisement]{
+		{"id", func(x api.Advertisement) string { return x.ID }},
+		{"name", func(x api.Advertisement) string { return a.short(x.Name) }},
+		{"capabilities", func(x api.Advertisement) string { return a.short(strings.Join(x.Capabilities, ", ")) }},
+		{"interfaces", func(x api.Advertisement) string { return a.short(strings.Join(x.Interfaces, ", ")) }},
+	}, func(ctx context.Context, c *api.Client, cursor string) (api.Page[api.Advertisement], error) {
+		q := q
+		q.Cursor = cursor
+		return c.FindTwins(ctx, q)
+	})
+	c.Use, c.Aliases = "find", nil
+	c.Flags().StringVar(&q.Capability, "capability", "", "only those that can do this, like property:rpm or command:restart")
+	c.Flags().StringVar(&q.Interface, "interface", "", "only those that are spoken to so, like castor:pump")
 	return c
 }
 
