@@ -234,7 +234,7 @@ func (h *hostile) bounded(before int64) {
 	after := h.memory()
 	h.w.Logf("memory: at most %d MiB, %d MiB before", after>>20, before>>20)
 	if h.w.Cluster == nil {
-		if after-before > 2<<30 { // platform and callers, before the garbage is collected
+		if after-before > memoryBound {
 			h.w.Errorf("platform and callers took %d MiB more than before", (after-before)>>20)
 		}
 		var m runtime.MemStats

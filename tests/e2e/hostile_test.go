@@ -97,7 +97,7 @@ func (h *hostile) everywhere(t *testing.T, operations []operation) {
 		callers := h.callers(op)
 		for _, who := range callers {
 			for j, a := range attacks {
-				if h.w.Cluster != nil && (i+j)%2 != 0 { // in this process each operation meets all of them
+				if h.w.Cluster != nil && (i+j)%2 != 0 || h.w.Cluster == nil && (i+j)%attackEvery != 0 {
 					continue
 				}
 				if len(a.body) > 64<<10 && callers[(i+j)%len(callers)].name != who.name { // by one of them, which another one for the next operation

@@ -220,7 +220,9 @@ func (m *matrix) partToken(op operation, part string) string {
 	parts, err := os.ReadFile(filepath.Join(m.w.keys(), platform.SecretParts))
 	m.w.must(err, "the platform's secret")
 	function := strings.Split(op.path, "/")[2]
-	tok, err := m.w.Client("").Exchange(context.Background(), api.Exchange{Part: part, Audience: function,
+	client := m.w.Client("")
+	client.Retries = true
+	tok, err := client.Exchange(context.Background(), api.Exchange{Part: part, Audience: function,
 		Secret: platform.DerivePart(bytes.TrimSpace(parts), part, "")})
 	m.w.must(err, "a part's token")
 	return tok.Access
