@@ -41,7 +41,7 @@ func runEvents(ctx context.Context, p *process) error {
 		return errors.Join(err, b.Close())
 	}
 	config := events.Config{
-		Bus: b, Gateway: part.Gateway, User: string(user), Password: string(password), Authorize: part.API.Authorize, API: part.API,
+		Bus: b, Gateway: part.Gateway, User: string(user), Password: string(password), Authorize: part.API.Authorize, Renew: part.API.Renew, API: part.API,
 		Workers: int(p.settings.number("CASTOR_WORKERS")), PrivateCallbacks: p.settings.get("CASTOR_CALLBACKS") == "private", Log: p.log,
 	}
 	if part.HTTP != nil {

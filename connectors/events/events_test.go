@@ -281,3 +281,48 @@ func TestARefusedAuthorizationIsTriedAgain(t *testing.T) {
 		t.Errorf("called with %q", got)
 	}
 }
+
+// A delivery that is refused with 401 comes again at once with another authorization, not only when the bus brings it again.
+func TestARefusedDeliveryIsMadeAgainAtOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		offers bool
+		failed uint64
+	}{
+		"with a renewal no delivery fails":         {true, 0},
+		"without one the delivery is brought anew": {false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := recorder{next: func(n int) int {
+				if n == 1 {
+					return http.StatusUnauthorized
+				}
+				return http.StatusOK
+			}}
+			w := newWorld(t, f.as("f", "topic", "audit"))
+			var generation atomic.Int64
+			connector, _ := w.run(func(config *events.Config) {
+				config.Authorize = func(context.Context, string) (string, error) { return fmt.Sprintf("Bearer %d", generation.Load()), nil }
+				if c.offers {
+					config.Renew = func(function, header string) {
+						if function != "f" || header != "Bearer 0" {
+							t.Errorf("%s refused %q", function, header)
+						}
+						generation.Add(1)
+					}
+				}
+			})
+			w.publish(event.Audit, 0, 1)
+			eventually(t, "the event is handled", func() bool { return connector.Stats().Events == 1 })
+			if n := connector.Stats().EventsFailed; n != c.failed {
+				t.Errorf("%d deliveries failed, want %d", n, c.failed)
+			}
+			requests := f.all()
+			if len(requests) != 2 || string(requests[0].Body) != string(requests[1].Body) || len(requests[1].Header.Values("Authorization")) != 1 {
+				t.Errorf("%d requests", len(requests))
+			}
+			if got := requests[1].Header.Get("Authorization"); c.offers && got != "Bearer 1" {
+				t.Errorf("called again with %q", got)
+			}
+		})
+	}
+}

@@ -24,7 +24,7 @@ import (
 // probe is a function that tells who calls; it checks tokens with the keys that users publishes.
 func probe(p *platform.Platform) faas.Func {
 	return faas.Routes{
-		"GET /who": faas.Op(p, access.Users().And("*"), func(_ context.Context, c *faas.Call, _ faas.None) (access.Caller, error) {
+		"GET /who": faas.Op(p, access.Users().And("*", "connector"), func(_ context.Context, c *faas.Call, _ faas.None) (access.Caller, error) {
 			return c.Caller, nil
 		}),
 		"GET /owners": faas.Op(p, access.Only(access.Owner).And("alerts"), func(_ context.Context, c *faas.Call, _ faas.None) (access.Caller, error) {

@@ -34,9 +34,12 @@ const (
 	lookAgain = 5 * time.Second
 )
 
-// published keys: the newest and the one before. A token lives shorter than any sane time between two rotations; rotating
-// twice ends every token that was signed before.
-const publishedKeys = 2
+// A key is published until the last token signed with it has ended: it signs until the next one is useAfter old, and its
+// tokens then live for at most userLife, the longest. The rest is for clocks that differ a little.
+const keepFor = useAfter + userLife + time.Minute
+
+// maxKeys bounds how many keys are published at a time, so that no series of rotations ends a token before its time.
+const maxKeys = 8
 
 // A signer keeps the signing keys.
 type signer struct {
@@ -44,7 +47,7 @@ type signer struct {
 	keys *store.Collection[signingKey]
 
 	mu     sync.Mutex
-	ring   []signingKey // newest first
+	ring   []signingKey // newest first; also keys that are published no more
 	looked time.Time
 	opened map[string]ed25519.PrivateKey // by kid
 }
@@ -85,14 +88,19 @@ func (s *signer) make(ctx context.Context, generation int) error {
 func (s *signer) look(ctx context.Context, now bool) ([]signingKey, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if age := s.p.Time().Sub(s.looked); !now && len(s.ring) > 0 && age >= 0 && age < lookAgain {
-		return s.ring, nil
+	t := s.p.Time()
+	if age := t.Sub(s.looked); now || len(s.ring) == 0 || age < 0 || age >= lookAgain {
+		page, err := s.keys.Find(ctx, store.Query{Reverse: true, Limit: maxKeys})
+		if err != nil {
+			return nil, err
+		}
+		s.ring, s.looked = page.Items, t
 	}
-	page, err := s.keys.Find(ctx, store.Query{Reverse: true, Limit: publishedKeys})
-	if err != nil {
-		return nil, err
+	for i := 1; i < len(s.ring); i++ {
+		if !t.Before(s.ring[i-1].Created.Add(keepFor)) {
+			return s.ring[:i], nil
+		}
 	}
-	s.ring, s.looked = page.Items, s.p.Time()
 	return s.ring, nil
 }
 
@@ -142,11 +150,17 @@ func (u *users) keys(ctx context.Context, _ *faas.Call, _ faas.None) (api.JWKS, 
 	return u.signer.published(ctx)
 }
 
-// rotateKeys makes a new signing key; the one before stays good for checking.
+// rotateKeys makes a new signing key; those before stay good for checking until their tokens have ended. Replicas that do it at
+// once make one key, because its id comes from those they count here.
 func (u *users) rotateKeys(ctx context.Context, _ *faas.Call, _ faas.None) (faas.Reply, error) {
 	ring, err := u.signer.look(ctx, true)
 	if err != nil {
 		return faas.Reply{}, err
+	}
+	if len(ring) >= maxKeys {
+		free := ring[maxKeys-2].Created.Add(keepFor + time.Second - time.Millisecond).Truncate(time.Second) // up to a whole one
+		return faas.Reply{}, fmt.Errorf("%w: %d keys are published, each until its last token has ended; a new one can be made at %s",
+			api.ErrTooMany, len(ring), free.Format(time.RFC3339))
 	}
 	generation, err := strconv.Atoi(ring[0].ID)
 	if err != nil {

@@ -3,6 +3,9 @@ package users_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -161,21 +164,107 @@ func TestKeyRotation(t *testing.T) {
 		t.Errorf("a token of the key before: %v", err)
 	}
 	two, err := functiontest.Bearer(w.URL, young).RotateKeys(ctx)
-	if err != nil || len(two.Keys) != 2 || two.Keys[1] != one.Keys[0] {
+	if err != nil || len(two.Keys) != 3 || two.Keys[1] != one.Keys[0] || two.Keys[2] != one.Keys[1] {
 		t.Fatalf("%+v, %v", two, err)
 	}
 	now = now.Add(6 * time.Minute) // verifiers ask again by then
 	w.SetTime(now)
-	if err := me(old); !errors.Is(err, access.ErrUnauthenticated) {
-		t.Errorf("a token of a key that was withdrawn: %v", err)
+	if err := me(old); err != nil {
+		t.Errorf("a token of two keys before, which has not ended: %v", err)
 	}
 	if err := me(young); err != nil {
 		t.Errorf("a token of the key before: %v", err)
+	}
+	now = now.Add(12 * time.Minute)
+	w.SetTime(now)
+	if last, err := w.Nobody().Keys(ctx); err != nil || len(last.Keys) != 1 || last.Keys[0] != two.Keys[0] {
+		t.Errorf("all tokens of the keys before have ended, and %+v are published, %v", last, err)
 	}
 	if err := me(login()); err != nil {
 		t.Errorf("a token of the newest key: %v", err)
 	}
 	if _, err := w.User("ada", []access.Role{access.Configurator}).RotateKeys(ctx); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("a configurator rotates keys: %v", err)
+	}
+}
+
+// Keys that are made one right after another end no token before its time, a user's or a part's; no call fails meanwhile,
+// though a client without Renew uses what it has until a minute before the end.
+func TestRotationsInARowRefuseNoCall(t *testing.T) {
+	ctx := context.Background()
+	w := functiontest.New(t, functiontest.Functions{"probe": probe, "other": probe})
+	start := time.Now().UTC().Truncate(time.Second)
+	w.SetTime(start)
+	admin := w.Admin()
+	parts := map[string]*api.Client{}
+	for _, name := range []string{"alerts", "credentials", "twins"} {
+		parts[name] = w.Part(name, "")
+		parts[name].Renew = nil
+	}
+	for at := time.Duration(0); at < 35*time.Minute; at += 7 * time.Second {
+		w.SetTime(start.Add(at))
+		if n := at / (7 * time.Second); n > 0 && n < 4 {
+			if _, err := admin.RotateKeys(ctx); err != nil {
+				t.Fatalf("rotation %d: %v", n, err)
+			}
+		}
+		var calls sync.WaitGroup
+		for name, part := range parts {
+			for _, function := range []string{"probe", "other"} {
+				calls.Go(func() {
+					if err := part.Call(ctx, "GET", function, "/who", nil, nil); err != nil {
+						t.Errorf("after %v: %s calls %s: %v", at, name, function, err)
+					}
+				})
+			}
+		}
+		if at < 15*time.Minute {
+			calls.Go(func() {
+				if _, err := admin.Me(ctx); err != nil {
+					t.Errorf("after %v: a user's token: %v", at, err)
+				}
+			})
+		}
+		calls.Wait()
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+func TestRotationIsBounded(t *testing.T) {
+	ctx := context.Background()
+	w := functiontest.New(t, nil)
+	start := time.Now().UTC().Truncate(time.Second)
+	w.SetTime(start)
+	admin := w.Admin()
+	var set api.JWKS
+	for i := range 7 {
+		w.SetTime(start.Add(time.Duration(i) * time.Second))
+		var err error
+		if set, err = admin.RotateKeys(ctx); err != nil {
+			t.Fatalf("rotation %d: %v", i+1, err)
+		}
+	}
+	if len(set.Keys) != 8 {
+		t.Fatalf("%d keys are published, want 8", len(set.Keys))
+	}
+	_, err := admin.RotateKeys(ctx)
+	_, text, ok := strings.Cut(fmt.Sprint(err), "can be made at ")
+	free, parsed := time.Parse(time.RFC3339, text)
+	if !errors.Is(err, api.ErrTooMany) || !ok || parsed != nil {
+		t.Fatalf("one rotation too many: %v", err)
+	}
+	if now, err := w.Nobody().Keys(ctx); err != nil || len(now.Keys) != 8 || now.Keys[7] != set.Keys[7] {
+		t.Errorf("after the refusal %+v are published, %v", now, err)
+	}
+	w.SetTime(free.Add(-2 * time.Second))
+	admin = w.Admin()
+	if _, err := admin.RotateKeys(ctx); !errors.Is(err, api.ErrTooMany) {
+		t.Errorf("before the time that was said: %v", err)
+	}
+	w.SetTime(free)
+	if set, err = admin.RotateKeys(ctx); err != nil || len(set.Keys) != 8 {
+		t.Errorf("at the time that was said: %+v, %v", set, err)
 	}
 }

@@ -29,6 +29,11 @@ type Client struct {
 	// may keep what it has.
 	Authorize func(ctx context.Context, function string) (string, error)
 
+	// Renew says that a call of function with this header from Authorize was refused with 401: what Authorize keeps may be
+	// good no longer. If Authorize yields another header then, the call is made once more with it. Nil = a refusal is final.
+	// Whoever offers it bounds how often it leads to a new header: refused calls may be many.
+	Renew func(function, header string)
+
 	// Route names the function to call in place of the well-known one, as the service directory has it; nil = the
 	// well-known one.
 	Route func(function string) string
@@ -129,8 +134,33 @@ func (c *Client) Do(ctx context.Context, method, function, path string, header h
 	}
 }
 
+// do makes a call, and once more when its authorization was refused and there is another by now. What was refused has done
+// nothing, so this is safe also for those whose calls must not be made twice.
 func (c *Client) do(ctx context.Context, method, function, path string, header http.Header, in any) (*http.Response, error) {
-	audience := function // wherever it is called: what it is does not change with its name
+	if c.Authorize == nil {
+		return c.send(ctx, method, function, path, header, in, "")
+	}
+	authorization, err := c.Authorize(ctx, function)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.send(ctx, method, function, path, header, in, authorization)
+	var p *Problem
+	if authorization == "" || c.Renew == nil || !errors.As(err, &p) || p.Status != http.StatusUnauthorized {
+		return resp, err
+	}
+	c.Renew(function, authorization)
+	another, failed := c.Authorize(ctx, function)
+	switch {
+	case failed != nil:
+		return nil, failed
+	case another == authorization:
+		return nil, err
+	}
+	return c.send(ctx, method, function, path, header, in, another)
+}
+
+func (c *Client) send(ctx context.Context, method, function, path string, header http.Header, in any, authorization string) (*http.Response, error) {
 	if c.Route != nil {
 		function = c.Route(function)
 	}
@@ -148,14 +178,8 @@ func (c *Client) do(ctx context.Context, method, function, path string, header h
 	if contentType != "" && req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", contentType)
 	}
-	if c.Authorize != nil {
-		a, err := c.Authorize(ctx, audience)
-		if err != nil {
-			return nil, err
-		}
-		if a != "" {
-			req.Header.Set("Authorization", a)
-		}
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
 	}
 	if token, ok := ctx.Value(onBehalfKey{}).(string); ok {
 		req.Header.Set(HeaderFor, token)

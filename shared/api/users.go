@@ -131,7 +131,8 @@ func (c *Client) Me(ctx context.Context) (out User, err error) {
 	return out, c.Call(ctx, "GET", "users", "/me", nil, &out)
 }
 
-// RotateKeys makes a new signing key. Tokens signed with the one before stay good; doing it twice ends them.
+// RotateKeys makes a new signing key. Tokens signed with those before stay good until they end. It is
+// ErrTooMany while as many keys as are published at a time are in use.
 func (c *Client) RotateKeys(ctx context.Context) (out JWKS, err error) {
 	return out, c.Call(ctx, "POST", "users", "/keys", nil, &out)
 }

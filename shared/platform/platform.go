@@ -77,7 +77,7 @@ func New(b Base, part, gateway string) *Platform {
 	p.tokens = &tokens{api: plain, secrets: b.Secrets, part: part, gateway: gateway, now: p.Time}
 	p.keys = &keys{fetch: plain.Keys, now: p.Time}
 	p.grants = &grants{db: b.DB, bus: b.Bus, now: p.Time}
-	p.API = &api.Client{URL: b.Gateway, HTTP: b.HTTP, Authorize: p.tokens.authorize, Retries: true}
+	p.API = &api.Client{URL: b.Gateway, HTTP: b.HTTP, Authorize: p.tokens.authorize, Renew: p.tokens.renew, Retries: true}
 	asker := *p.API
 	r := &services{now: p.Now, ask: func(ctx context.Context, cursor string) (api.Page[api.Advertisement], error) {
 		return asker.ListServices(ctx, api.ServiceQuery{Kind: "function", Cursor: cursor})

@@ -95,25 +95,29 @@ type keys struct {
 
 	mu    sync.Mutex
 	byID  map[string]ed25519.PublicKey
-	asked time.Time
+	asked time.Time // when byID was fetched
+	tried time.Time // when it was last to be fetched
+	err   error     // what came of that
 	one   singleflight.Group
 }
 
 // keysFor is how long keys are believed without asking again, so that a withdrawn key ends.
 const keysFor = 5 * time.Minute
 
+// keysEvery is how often function users is asked at most, once some keys are known: a flood of tokens with made-up keys, or
+// of tokens while users is away, must not become a flood of questions. A new key signs only when it has been published for
+// longer than this.
+const keysEvery = time.Second
+
 func (k *keys) get(ctx context.Context, kid string) (ed25519.PublicKey, error) {
 	k.mu.Lock()
 	key, ok := k.byID[kid]
-	age, some := k.now().Sub(k.asked), len(k.byID) > 0
+	age := k.now().Sub(k.asked)
 	k.mu.Unlock()
 	if ok && age < keysFor {
 		return key, nil
 	}
-	// An unknown key may be a new one; a flood of tokens with made-up keys must not become a flood of questions.
-	if !ok && age < time.Second && some {
-		return nil, fmt.Errorf("unknown key %.40q", kid)
-	}
+	// An unknown key may be a new one.
 	if _, err, _ := k.one.Do("", func() (any, error) { return nil, k.load(context.WithoutCancel(ctx)) }); err != nil {
 		if ok {
 			return key, nil // users is away; the key was good a moment ago
@@ -128,7 +132,24 @@ func (k *keys) get(ctx context.Context, kid string) (ed25519.PublicKey, error) {
 	return key, nil
 }
 
+// load fetches the keys, unless that was done, or tried, less than keysEvery ago: then what came of it counts.
 func (k *keys) load(ctx context.Context) error {
+	k.mu.Lock()
+	since := k.now().Sub(k.tried)
+	if len(k.byID) > 0 && since >= 0 && since < keysEvery {
+		defer k.mu.Unlock()
+		return k.err
+	}
+	k.tried = k.now()
+	k.mu.Unlock()
+	err := k.ask(ctx)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.err = err
+	return err
+}
+
+func (k *keys) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	set, err := k.fetch(ctx)
@@ -147,19 +168,40 @@ func (k *keys) load(ctx context.Context) error {
 	return nil
 }
 
-// tokens trades the part's secret for tokens, one per audience, and renews them before they end.
+// tokens trades the part's secret for tokens, one per audience, and renews them before they end, or when they are refused.
 type tokens struct {
 	api           *api.Client
 	secrets       Secrets
 	part, gateway string
 	now           func() time.Time
 
-	mu  sync.Mutex
-	has map[string]api.Token
-	one singleflight.Group
+	mu      sync.Mutex
+	has     map[string]api.Token
+	dropped map[string]time.Time // when a token was last refused, by function
+	one     singleflight.Group
 }
 
-// public are the calls that need no token: those that give one, and the keys.
+// dropEvery is how often a refused token is given up at most, per function: calls may be refused for other reasons than the
+// part's token, such as that of the user they are made for, and a flood of them must not become a flood of exchanges.
+const dropEvery = time.Second
+
+// renew gives up the token in header, which function refused, unless there is another by now or one was given up just before.
+func (t *tokens) renew(function, header string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tok, ok := t.has[function]
+	since := t.now().Sub(t.dropped[function])
+	if !ok || header != "Bearer "+tok.Access || since >= 0 && since < dropEvery {
+		return
+	}
+	delete(t.has, function)
+	if t.dropped == nil {
+		t.dropped = map[string]time.Time{}
+	}
+	t.dropped[function] = t.now()
+}
+
+// authorize is the header for calls of function.
 func (t *tokens) authorize(ctx context.Context, function string) (string, error) {
 	t.mu.Lock()
 	tok, ok := t.has[function]

@@ -147,15 +147,137 @@ func TestKeysAreKept(t *testing.T) {
 		t.Errorf("a flood of bad tokens asked %d times", asked)
 	}
 	away = true
+	before := asked
+	w.SetTime(now.Add(2 * time.Second))
+	for i := range 100 {
+		header := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"alg":"EdDSA","typ":"JWT","kid":"made-up-%d"}`, i))
+		if err := authenticate(header + "." + rest); !errors.Is(err, api.ErrUnavailable) {
+			t.Fatal(err)
+		}
+	}
+	if asked != before+1 {
+		t.Errorf("a flood of bad tokens while users is away asked %d times", asked-before)
+	}
 	w.SetTime(now.Add(6 * time.Minute))
 	if err := authenticate(tok.Access); err != nil {
 		t.Errorf("while users is away for a while: %v", err)
 	}
 	away = false
+	w.SetTime(now.Add(6*time.Minute + time.Second))
 	p.UseKeys(func(context.Context) (api.JWKS, error) {
 		return api.JWKS{Keys: []api.JWK{{Kty: "RSA"}, {Kty: "OKP", Crv: "Ed25519", X: "!"}}}, nil
 	})
 	if err := authenticate(tok.Access); !errors.Is(err, access.ErrUnauthenticated) {
 		t.Errorf("a withdrawn key: %v", err)
+	}
+}
+
+// Many callers at once, with tokens of unknown keys, ask once a second together.
+func TestAFloodOfUnknownKeysIsOneQuestionASecond(t *testing.T) {
+	ctx := context.Background()
+	w := functiontest.New(t, nil)
+	now := time.Now().UTC()
+	w.SetTime(now)
+	tok, err := w.Nobody().Login(ctx, api.Login{Name: functiontest.Admin, Password: functiontest.Password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := w.Platform("twins")
+	var asked atomic.Int64
+	p.UseKeys(func(ctx context.Context) (api.JWKS, error) { asked.Add(1); return w.Nobody().Keys(ctx) })
+	_, rest, _ := strings.Cut(tok.Access, ".")
+	for second := range 5 {
+		w.SetTime(now.Add(time.Duration(second) * time.Second))
+		var callers sync.WaitGroup
+		for i := range 50 {
+			callers.Go(func() {
+				header := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"alg":"EdDSA","typ":"JWT","kid":"made-up-%d"}`, i))
+				if _, err := p.Authenticate(ctx, http.Header{"Authorization": {"Bearer " + header + "." + rest}}); !errors.Is(err, access.ErrUnauthenticated) {
+					t.Error(err)
+				}
+			})
+		}
+		callers.Wait()
+		if n := asked.Load(); n != int64(second)+1 {
+			t.Fatalf("asked %d times in %d seconds", n, second+1)
+		}
+	}
+}
+
+// A token that is refused is traded anew once, however many calls had it, and all of them succeed; while everything is
+// refused there is one exchange a second.
+func TestARefusedTokenIsTradedAnew(t *testing.T) {
+	ctx := context.Background()
+	w := functiontest.New(t, functiontest.Functions{"who": who})
+	url, exchanges := counted(t, w, "/function/users/token")
+	var refused sync.Map
+	var all atomic.Bool
+	var calls atomic.Int64
+	guard := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/function/who/who" {
+			calls.Add(1)
+			if _, bad := refused.Load(r.Header.Get("Authorization")); bad || all.Load() {
+				rw.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+		}
+		r.RequestURI = ""
+		r.URL.Scheme, r.URL.Host = "http", strings.TrimPrefix(url, "http://")
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			rw.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		defer resp.Body.Close()
+		rw.WriteHeader(resp.StatusCode)
+		_, _ = io.Copy(rw, resp.Body)
+	}))
+	t.Cleanup(guard.Close)
+	base := w.Base
+	base.Gateway = guard.URL
+	now := time.Now().UTC()
+	w.SetTime(now)
+	p := platform.New(base, "alerts", "")
+	call := func() error { return p.API.Call(ctx, "GET", "who", "/who", nil, nil) }
+	flood := func() (failed int64) {
+		var n atomic.Int64
+		var wg sync.WaitGroup
+		for range 30 {
+			wg.Go(func() {
+				if err := call(); err != nil {
+					n.Add(1)
+					if !errors.Is(err, access.ErrUnauthenticated) {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		return n.Load()
+	}
+
+	header, err := p.API.Authorize(ctx, "who")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused.Store(header, true)
+	if failed := flood(); failed != 0 || exchanges.Load() != 2 {
+		t.Errorf("one token refused: %d calls failed and %d tokens were traded; want none, and 2", failed, exchanges.Load())
+	}
+
+	all.Store(true)
+	for second := 1; second <= 3; second++ {
+		w.SetTime(now.Add(time.Duration(second) * time.Second))
+		calls.Store(0)
+		if failed := flood(); failed != 30 || exchanges.Load() != int64(2+second) {
+			t.Errorf("second %d of refusals: %d of 30 calls failed, %d tokens in all; want one a second", second, failed, exchanges.Load())
+		}
+		if n := calls.Load(); n > 60 {
+			t.Errorf("30 refused calls were made %d times", n)
+		}
+	}
+	all.Store(false)
+	if err := call(); err != nil {
+		t.Errorf("after the flood: %v", err)
 	}
 }

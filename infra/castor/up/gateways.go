@@ -109,7 +109,7 @@ func (c *Castor) startTriggers(_, serving context.Context) (string, error) {
 	}
 	client := platform.New(c.base, "events", "").API
 	config := events.Config{Bus: c.base.Bus, Gateway: c.base.Gateway, User: eventsUser, Password: string(secret),
-		Authorize: client.Authorize, API: client, PrivateCallbacks: loopback(c.config.Listen), Log: c.base.Log, Now: c.config.Now}
+		Authorize: client.Authorize, Renew: client.Renew, API: client, PrivateCallbacks: loopback(c.config.Listen), Log: c.base.Log, Now: c.config.Now}
 	if c.base.HTTP != nil {
 		config.Transport = c.base.HTTP.Transport
 	}
