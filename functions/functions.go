@@ -40,7 +40,7 @@ type Function struct {
 // All lists the functions by name.
 var All = []Function{
 	{Name: "alerts", New: alerts.New, Topics: "alarm.raised,alarm.cleared,twin.deleted", Schedule: "@every 2s", Capabilities: "alarms,sweep,operations"},
-	{Name: "artifacts", New: artifacts.New, Capabilities: "artifacts,sweep"},
+	{Name: "artifacts", New: artifacts.New, Capabilities: "artifacts,sweep,operations"},
 	{Name: "authorization", New: authorization.New, Topics: "audit,twin.deleted", Capabilities: "authorization,sweep"},
 	{Name: "configurations", New: configurations.New, Capabilities: "configurations"},
 	{Name: "credentials", New: credentials.New, Topics: "twin.deleted", Capabilities: "credentials.resolve,certificates,claims,sweep"},

@@ -35,6 +35,9 @@ type artifact struct {
 	// Since is when the state was entered, or when the artifact was last worked at.
 	Since time.Time `bson:"since"`
 
+	// Due is when somebody is to have gone on with the upload or its verification; the zero time where nothing is under way.
+	Due time.Time `bson:"due,omitempty"`
+
 	// Owed tells that the group's quota is still to be given back what this one took.
 	Owed bool `bson:"owed,omitempty"`
 

@@ -55,6 +55,7 @@ func (f *function) joinUpload(ctx context.Context, v artifact) (artifact, error)
 			return store.Unchanged
 		}
 		v.State, v.Since = api.ArtifactVerifying, f.p.Time()
+		v.Due = v.Since.Add(verifyAfter)
 		return nil
 	})
 }
@@ -69,6 +70,9 @@ func (f *function) verify(ctx context.Context, v artifact) (artifact, error) {
 	}
 	at, err := f.read(ctx, v, sum)
 	if err != nil {
+		if why, _ := f.lost(ctx, v); why != "" {
+			return f.refuse(ctx, v, why)
+		}
 		return v, err
 	}
 	if at == v.Size {
@@ -83,6 +87,7 @@ func (f *function) verify(ctx context.Context, v artifact) (artifact, error) {
 			return store.Unchanged
 		}
 		v.Verified, v.Hash, v.Since = at, state, f.p.Time()
+		v.Due = v.Since.Add(verifyAfter)
 		return nil
 	})
 }
@@ -115,19 +120,33 @@ func (f *function) read(ctx context.Context, v artifact, sum hash.Hash) (at int6
 	return at, nil
 }
 
+// lost says why the object cannot be what was announced: it is not there, or has another size; "" if it can. Whoever goes
+// over to another's object removes the own one, but not before the artifact is ready.
+func (f *function) lost(ctx context.Context, v artifact) (why string, err error) {
+	o, err := f.p.Objects.Stat(ctx, v.key())
+	switch {
+	case errors.Is(err, objects.ErrNotFound):
+		return "the content is not in the object store any more; announce and upload it again", nil
+	case err != nil:
+		return "", fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	case o.Size != v.Size:
+		return fmt.Sprintf("the content has %d bytes, not %d as announced; it was removed, announce and upload it again", o.Size, v.Size), nil
+	}
+	return "", nil
+}
+
 // judge compares what was read with what was announced.
 func (f *function) judge(ctx context.Context, v artifact, sum string) (artifact, error) {
-	o, err := f.p.Objects.Stat(ctx, v.key())
-	if err != nil && !errors.Is(err, objects.ErrNotFound) {
-		return v, fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	if why, err := f.lost(ctx, v); err != nil {
+		return v, err
+	} else if why != "" {
+		return f.refuse(ctx, v, why)
 	}
-	switch {
-	case err == nil && o.Size != v.Size:
-		return f.refuse(ctx, v, fmt.Sprintf("the content has %d bytes, not %d as announced; it was removed, announce and upload it again", o.Size, v.Size))
-	case err == nil && sum != v.SHA256:
+	if sum != v.SHA256 {
 		return f.refuse(ctx, v, fmt.Sprintf("the content has SHA-256 %s, not %s as announced; it was removed, announce and upload it again", sum, v.SHA256))
 	}
-	if v, err = f.adopt(ctx, v); err != nil {
+	v, err := f.adopt(ctx, v)
+	if err != nil {
 		return v, err
 	}
 	v, err = f.update(ctx, v.ID, func(v *artifact) error {
@@ -136,7 +155,7 @@ func (f *function) judge(ctx context.Context, v artifact, sum string) (artifact,
 		}
 		now := f.p.Time()
 		v.State, v.Since, v.Verified, v.Hash, v.Upload = api.ArtifactReady, now, 0, nil, ""
-		v.Tidy = now.Add(adoptAgain)
+		v.Tidy, v.Due = now.Add(adoptAgain), time.Time{}
 		return nil
 	})
 	if err == nil && v.Objects[0] != v.key() {

@@ -93,8 +93,10 @@ func (f *function) reserve(ctx context.Context, c access.Caller, in api.NewArtif
 	}
 	v, err = f.update(ctx, v.ID, func(v *artifact) error {
 		v.Since, v.State, v.Objects = f.p.Time(), api.ArtifactUploading, []string{v.key()}
+		v.Due = v.Since.Add(uploadFor)
 		if ready {
 			v.State, v.Objects, v.Tidy = api.ArtifactReady, slices.Clone(has.Objects), v.Since.Add(adoptAgain)
+			v.Due = time.Time{}
 		}
 		v.show()
 		return nil

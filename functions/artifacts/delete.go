@@ -48,7 +48,7 @@ func (f *function) end(ctx context.Context, id string, state api.ArtifactState, 
 		if v.State == api.ArtifactReady {
 			v.Tidy = now.Add(grace)
 		}
-		v.State, v.Reason, v.Since, v.Hash, v.Verified = state, why, now, nil, 0
+		v.State, v.Reason, v.Since, v.Due, v.Hash, v.Verified = state, why, now, time.Time{}, nil, 0
 		if state == deleted {
 			v.Scopes = nil
 		}
@@ -187,8 +187,12 @@ func (f *function) release(ctx context.Context, c *faas.Call, _ faas.None) (faas
 	return faas.None{}, err
 }
 
-// referrer is who needs the artifact. It begins with the calling function: none ends another's references.
+// referrer is who needs the artifact. It begins with the calling function: none ends another's references. Connectors stand
+// where devices are and need none.
 func referrer(c *faas.Call) (string, error) {
+	if c.Caller.Gateway != "" || c.Caller.ID == "connector" || c.Caller.ID == "events" {
+		return "", fmt.Errorf("%w: artifacts are kept for functions, not for connectors", access.ErrDenied)
+	}
 	name := c.Var("referrer")
 	if !referrerPattern.MatchString(name) {
 		return "", api.Invalid("referrer %.80q must be 1 to 128 letters, digits or any of \"._:@+-\", beginning with a letter or digit", name)

@@ -53,6 +53,7 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 		{Name: "by-state", Fields: []string{"state", "since"}},
 		{Name: "by-tidy", Fields: []string{"tidy"}},
 		{Name: "by-debt", Fields: []string{"owed"}},
+		{Name: "by-due", Fields: []string{"due"}},
 	}}); err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func (f *function) routes() faas.Routes {
 	owners := access.Only(access.Owner, access.Configurator)
 	readers := access.Users().And("*") // parts of the platform fetch for devices
 	parts := access.Parts("*")
-	return faas.Routes{
+	return platform.Watched(f.p, faas.Routes{
 		"POST /artifacts":               faas.Op(f.p, owners, f.create),
 		"GET /artifacts":                faas.Op(f.p, access.Users(), f.list),
 		"GET /artifacts/{id}":           faas.Op(f.p, readers, f.get),
@@ -85,5 +86,5 @@ func (f *function) routes() faas.Routes {
 		"PUT /quotas/{group}": faas.Op(f.p, access.Only(access.Maintainer), f.putQuota),
 
 		"POST /sweep": faas.Op(f.p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
-	}
+	}, f.operation())
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	objects "github.com/castor-iot/castor/shared/artifact"
 	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store"
 )
 
@@ -51,9 +52,7 @@ func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out ap
 		return err
 	})
 	each("by-state", in(api.ArtifactUploading, uploadFor), func(v artifact) error {
-		_, err := f.end(ctx, v.ID, api.ArtifactRefused, "it was not completed within "+uploadFor.String()+" and was given up; announce and upload it again",
-			func(v *artifact) bool { return v.State == api.ArtifactUploading })
-		return err
+		return f.giveUp(ctx, v.ID)
 	})
 	each("by-state", in(api.ArtifactVerifying, verifyAfter), func(v artifact) error {
 		_, err := f.verify(ctx, v)
@@ -64,6 +63,39 @@ func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out ap
 	each("by-tidy", store.And(store.Gt("tidy", time.UnixMilli(0)), store.Lte("tidy", now)), func(v artifact) error { return f.tidy(ctx, v) })
 	faults = append(faults, f.recounts(ctx), f.walk(ctx))
 	return out, errors.Join(faults...)
+}
+
+// giveUp ends an upload that nobody completes.
+func (f *function) giveUp(ctx context.Context, id string) error {
+	_, err := f.end(ctx, id, api.ArtifactRefused, "it was not completed within "+uploadFor.String()+" and was given up; announce and upload it again",
+		func(v *artifact) bool { return v.State == api.ArtifactUploading })
+	return err
+}
+
+// overdueAfter is how late an upload may be ended, or its verification gone on with: the sweep has had its turns by then.
+const overdueAfter = 2 * time.Minute
+
+// operation is what function twin-watchdog watches: uploads until they are completed, and then until their content is verified.
+func (f *function) operation() platform.Operation {
+	return platform.Operations[artifact]{Kind: "artifact", C: f.artifacts, Index: "by-due", Field: "due", Grace: overdueAfter,
+		Of: func(v *artifact) api.Overdue {
+			return api.Overdue{ID: v.ID, Owner: v.Owner, Since: v.Due, Reason: "it is " + string(v.State)}
+		}, Retry: f.goOnWith}
+}
+
+// goOnWith goes on with one artifact.
+func (f *function) goOnWith(ctx context.Context, id string) error {
+	v, err := f.artifacts.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	switch v.State {
+	case api.ArtifactUploading:
+		return f.giveUp(ctx, id)
+	case api.ArtifactVerifying:
+		_, err = f.verify(ctx, v)
+	}
+	return err
 }
 
 // recounts counts for the groups whose last count is longest ago.
