@@ -37,7 +37,7 @@ func sizeOf(size int64, number int) int64 {
 	return min(p, size-int64(number-1)*p)
 }
 
-// listParts pages through the parts of an upload: those that are there, and URLs for the others.
+// listParts pages through the parts of an upload: which are there, and URLs for all.
 func (f *function) listParts(ctx context.Context, c *faas.Call, _ faas.None) (api.Page[api.ArtifactPart], error) {
 	out := api.Page[api.ArtifactPart]{Items: []api.ArtifactPart{}}
 	limit, err := c.Limit()
@@ -74,19 +74,19 @@ func (f *function) parts(ctx context.Context, v artifact, after, limit int) (out
 	if err != nil {
 		return out, false, fmt.Errorf("%w: %w", api.ErrUnavailable, err)
 	}
-	done := map[int]int64{}
+	done := map[int]objects.Part{}
 	for _, p := range there {
-		done[p.Number] = p.Size
+		done[p.Number] = p
 	}
 	last := partsOf(v.Size)
 	expires := f.p.Time().Add(partFor)
 	for n := after + 1; n <= last && n <= after+limit; n++ {
-		p := api.ArtifactPart{Number: n, Size: sizeOf(v.Size, n)}
-		if p.Done = done[n] == p.Size; !p.Done {
-			p.Expires = expires
-			if p.URL, err = f.p.Objects.PartURL(ctx, v.key(), v.Upload, n, p.Size, partFor); err != nil {
-				return out, false, err
-			}
+		p := api.ArtifactPart{Number: n, Size: sizeOf(v.Size, n), Expires: expires}
+		if p.Done = done[n].Size == p.Size; p.Done {
+			p.MD5 = done[n].MD5
+		}
+		if p.URL, err = f.p.Objects.PartURL(ctx, v.key(), v.Upload, n, p.Size, partFor); err != nil {
+			return out, false, err
 		}
 		out = append(out, p)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -150,12 +149,10 @@ func (t *tenants) PutObject(ctx context.Context, in s3response.PutObjectInput) (
 	if err := t.at(in.Bucket); err != nil {
 		return s3response.PutObjectOutput{}, err
 	}
+	in.Body = whole(in.Body, in.ContentLength)
 	out, err := t.files.PutObject(ctx, in)
-	switch {
-	case err == nil:
+	if err == nil {
 		err = t.sync(*in.Bucket, *in.Key)
-	case errors.Is(err, io.ErrUnexpectedEOF): // a client that hangs up is no fault of ours, to be printed in red
-		err = s3err.GetAPIError(s3err.ErrIncompleteBody)
 	}
 	return out, err
 }
@@ -205,11 +202,8 @@ func (t *tenants) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.U
 	if err := t.at(in.Bucket); err != nil {
 		return nil, err
 	}
-	out, err := t.files.UploadPart(ctx, in)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = s3err.GetAPIError(s3err.ErrIncompleteBody)
-	}
-	return out, err
+	in.Body = whole(in.Body, in.ContentLength)
+	return t.files.UploadPart(ctx, in)
 }
 
 func (t *tenants) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput) (s3response.CompleteMultipartUploadResult, string, error) {

@@ -2,11 +2,15 @@ package local_test
 
 import (
 	"bytes"
+	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,6 +108,72 @@ func TestAnUploadInParts(t *testing.T) {
 	defer r.Close()
 	if b, err := io.ReadAll(r); err != nil || !bytes.Equal(b, content[1]) {
 		t.Errorf("the last part comes back changed, %v", err)
+	}
+}
+
+// A connection that is cut in the middle of a part leaves no part, and no other content than before.
+func TestAPartThatIsCutShortIsNotKept(t *testing.T) {
+	s := open(t, start(t, t.TempDir()).Config())
+	ctx := t.Context()
+	const key = "sha256/ab/abc/a-1"
+	content := random(artifact.MinPart)
+	for _, sent := range []int{0, 1, 100_000, len(content) - 1} {
+		upload, err := s.StartUpload(ctx, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part, err := s.PartURL(ctx, key, upload, 1, int64(len(content)), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cutShort(t, part, content, sent)
+		if parts, err := s.Parts(ctx, key, upload); err != nil || len(parts) != 0 {
+			t.Errorf("after %d bytes there are %+v, %v", sent, parts, err)
+		}
+		if resp, b := request(t, "PUT", part, content, nil); resp.StatusCode != 200 {
+			t.Fatalf("part: %d %s", resp.StatusCode, b)
+		}
+		cutShort(t, part, random(len(content)), sent)
+		parts, err := s.Parts(ctx, key, upload)
+		if sum := md5.Sum(content); err != nil || len(parts) != 1 || parts[0].MD5 != hex.EncodeToString(sum[:]) {
+			t.Errorf("a part that was there, after %d bytes of another: %+v, %v", sent, parts, err)
+		}
+	}
+	whole, err := s.PutURL(ctx, "a/whole", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cutShort(t, whole, content, 100_000)
+	if o, err := s.Stat(ctx, "a/whole"); !errors.Is(err, artifact.ErrNotFound) {
+		t.Errorf("an object that was cut short is kept: %+v, %v", o, err)
+	}
+}
+
+// cutShort announces content, sends the first bytes of it, hangs up, and returns when the store has taken notice.
+func cutShort(t *testing.T, to string, content []byte, sent int) {
+	t.Helper()
+	u, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := fmt.Fprintf(c, "PUT %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n", u.RequestURI(), u.Host, len(content)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(content[:sent]); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	answer, err := io.ReadAll(c)
+	if err != nil || strings.HasPrefix(string(answer), "HTTP/1.1 200") {
+		t.Errorf("%d of %d bytes are answered %q, %v", sent, len(content), answer, err)
 	}
 }
 

@@ -72,8 +72,9 @@ type ArtifactPart struct {
 	Number  int       `json:"number"` // from 1 on
 	Size    int64     `json:"size"`
 	Done    bool      `json:"done,omitempty"`
-	URL     string    `json:"url,omitempty"` // "" for what is done
-	Expires time.Time `json:"expires,omitzero"`
+	MD5     string    `json:"md5,omitempty"` // of what is done, hexadecimal; "" where the object store does not tell
+	URL     string    `json:"url"`           // what is done can be sent again, if its MD5 is not that of the file
+	Expires time.Time `json:"expires"`
 }
 
 // An ArtifactDownload is where the content is. Who holds the URL can read it, without any token, until it expires: it is a
@@ -116,7 +117,7 @@ func (c *Client) CreateArtifact(ctx context.Context, in NewArtifact) (out Announ
 	return out, c.Call(ctx, "POST", "artifacts", "/artifacts", in, &out)
 }
 
-// ListArtifactParts pages through the parts of an upload: which are there, and URLs for the others.
+// ListArtifactParts pages through the parts of an upload: which are there, and URLs for all.
 func (c *Client) ListArtifactParts(ctx context.Context, id, cursor string) (out Page[ArtifactPart], err error) {
 	return out, c.Call(ctx, "GET", "artifacts", "/artifacts/"+url.PathEscape(id)+"/parts"+query("cursor", cursor), nil, &out)
 }

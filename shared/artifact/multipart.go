@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 )
@@ -22,7 +23,17 @@ const (
 type Part struct {
 	Number int // from 1 on
 	Size   int64
+	MD5    string // of its content, hexadecimal; "" where the store does not tell
 	tag    string
+}
+
+// md5Of is the MD5 that a store's tag of a part is, unless the store encrypts parts under keys of others.
+func md5Of(tag string) string {
+	tag = strings.ToLower(strings.Trim(tag, `"`))
+	if b, err := hex.DecodeString(tag); err != nil || len(b) != 16 {
+		return ""
+	}
+	return tag
 }
 
 // StartUpload begins an upload in parts and returns its id. There is no object until CompleteUpload.
@@ -44,7 +55,7 @@ func (s *Store) Parts(ctx context.Context, key, upload string) (parts []Part, er
 			return nil, fmt.Errorf("list parts of object %q: %w", key, cause(err))
 		}
 		for _, p := range r.ObjectParts {
-			parts = append(parts, Part{Number: p.PartNumber, Size: p.Size, tag: p.ETag})
+			parts = append(parts, Part{Number: p.PartNumber, Size: p.Size, MD5: md5Of(p.ETag), tag: p.ETag})
 		}
 		if !r.IsTruncated || r.NextPartNumberMarker <= after {
 			return parts, nil

@@ -48,6 +48,13 @@ func TestArtifacts(t *testing.T) {
 	if resp, err := http.DefaultClient.Do(put); err != nil || resp.StatusCode != 200 {
 		t.Fatalf("part: %v, %v", resp, err)
 	}
+	// Its second part has the size announced, and other content.
+	if put, err = http.NewRequest("PUT", a.Upload.URLs[1].URL, bytes.NewReader(content[:16<<20])); err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := http.DefaultClient.Do(put); err != nil || resp.StatusCode != 200 {
+		t.Fatalf("part: %v, %v", resp, err)
+	}
 	out := p.does([]string{"artifact", "upload", file, "--owner", "press", "--tag", "os=linux", "--media-type", "application/gzip"}, "", "image.tar.gz is artifact artifact-", "verified")
 	id := regexp.MustCompile(`artifact-[0-9a-f]{16}`).FindString(out)
 	if id != a.Artifact.ID {
@@ -59,6 +66,7 @@ func TestArtifacts(t *testing.T) {
 	p.does([]string{"artifact", "get", id}, "", hex.EncodeToString(sum[:]), "application/gzip", "user:admin")
 	p.does(words("artifact quota press"), "", "1 of 10000 artifacts", "65.0 MiB of 10.0 GiB")
 	p.does(words("artifact quota press --count 1 -o json"), "", `"maxCount": 1`, `"maxBytes": 10737418240`)
+	p.fails([]string{"artifact", "upload", file, "--owner", "nobodys"}, "nobodys")
 	p.fails([]string{"artifact", "upload", p.file("b", "x"), "--owner", "press"}, "quota", "ask a maintainer")
 
 	same := func(name string) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
 )
 
 // A transfer moves content between files and the object store.
@@ -39,8 +41,15 @@ const (
 	pause = time.Second
 )
 
+// bar shows how far a transfer is, to people: nothing where the output is no terminal. What was moved earlier counts as done,
+// so a rate would be nonsense; the bar shows none.
 func (t *transfer) bar(size int64, what string) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(size, progressbar.OptionSetWriter(t.bars), progressbar.OptionSetDescription(what), progressbar.OptionShowBytes(true),
+	f, ok := t.bars.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return progressbar.DefaultBytesSilent(size)
+	}
+	return progressbar.NewOptions64(size, progressbar.OptionSetWriter(t.bars), progressbar.OptionSetDescription(what), progressbar.OptionShowTotalBytes(true),
+		progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionOnCompletion(func() { fmt.Fprintln(t.bars) }))
 }
 
@@ -50,7 +59,10 @@ func (t *transfer) upload(ctx context.Context, name string, in api.NewArtifact) 
 		return v, err
 	}
 	defer f.Close()
-	if in.SHA256, in.Size, err = t.sum(f, name); err != nil {
+	if err := t.room(ctx, f, in.Owner); err != nil {
+		return v, err
+	}
+	if in.SHA256, in.Size, err = t.sum(f); err != nil {
 		return v, err
 	}
 	a, err := t.api.CreateArtifact(ctx, in)
@@ -77,14 +89,31 @@ func (t *transfer) upload(ctx context.Context, name string, in api.NewArtifact) 
 	}
 }
 
+// room refuses, before it is read, what can never be stored. What there is room for now is the platform's to say, when the
+// file is announced: it knows which upload this goes on with.
+func (t *transfer) room(ctx context.Context, f *os.File, owner string) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a file", f.Name())
+	}
+	if owner == "" {
+		return nil
+	}
+	q, err := t.api.GetArtifactQuota(ctx, owner)
+	if err == nil && info.Size() > q.MaxBytes {
+		err = fmt.Errorf("%s has %d bytes; the quota of group %s is %d in all, so ask a maintainer for more", f.Name(), info.Size(), owner, q.MaxBytes)
+	}
+	return err
+}
+
 // sum reads the file once, to announce it.
-func (t *transfer) sum(f *os.File, name string) (sum string, size int64, err error) {
+func (t *transfer) sum(f *os.File) (sum string, size int64, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return "", 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return "", 0, fmt.Errorf("%s is not a file", name)
 	}
 	h := sha256.New()
 	b := t.bar(info.Size(), "reading")
@@ -92,11 +121,12 @@ func (t *transfer) sum(f *os.File, name string) (sum string, size int64, err err
 	return hex.EncodeToString(h.Sum(nil)), size, err
 }
 
-// send sends the parts that are missing, until none is.
+// send sends the parts that are missing or not the file's, until none is.
 func (t *transfer) send(ctx context.Context, f io.ReaderAt, a api.Announced) error {
 	b := t.bar(a.Artifact.Size, "sending")
+	sent := map[int]bool{}
 	for try := 1; ; try++ {
-		err := t.round(ctx, f, a, b)
+		err := t.round(ctx, f, a, sent, b)
 		var p *api.Problem
 		if err == nil || ctx.Err() != nil || try == tries || errors.As(err, &p) && p.Status < 500 {
 			return err
@@ -107,7 +137,9 @@ func (t *transfer) send(ctx context.Context, f io.ReaderAt, a api.Announced) err
 	}
 }
 
-func (t *transfer) round(ctx context.Context, f io.ReaderAt, a api.Announced, b *progressbar.ProgressBar) error {
+// round goes through the parts once. What somebody sent before is kept only if its MD5 is that of the file: a store may have
+// kept what a cut connection left, or the sender read a file that was changing.
+func (t *transfer) round(ctx context.Context, f io.ReaderAt, a api.Announced, sent map[int]bool, b *progressbar.ProgressBar) error {
 	var moved int64
 	for cursor, more := "", true; more; more = cursor != "" {
 		page, err := t.api.ListArtifactParts(ctx, a.Artifact.ID, cursor)
@@ -115,10 +147,18 @@ func (t *transfer) round(ctx context.Context, f io.ReaderAt, a api.Announced, b 
 			return err
 		}
 		for _, p := range page.Items {
-			if !p.Done {
-				if err := t.put(ctx, p, io.NewSectionReader(f, int64(p.Number-1)*a.Upload.PartSize, p.Size)); err != nil {
+			content := io.NewSectionReader(f, int64(p.Number-1)*a.Upload.PartSize, p.Size)
+			has := p.Done && sent[p.Number]
+			if p.Done && !has {
+				if has, err = same(content, p.MD5); err != nil {
+					return err
+				}
+			}
+			if !has {
+				if err := t.put(ctx, p, content); err != nil {
 					return fmt.Errorf("part %d of %d: %w", p.Number, a.Upload.Parts, err)
 				}
+				sent[p.Number] = true
 			}
 			moved += p.Size
 			_ = b.Set64(moved)
@@ -126,6 +166,19 @@ func (t *transfer) round(ctx context.Context, f io.ReaderAt, a api.Announced, b 
 		cursor = page.Next
 	}
 	return nil
+}
+
+// same tells whether content has an MD5, and rewinds it. One that is not known is no content's.
+func same(content io.ReadSeeker, sum string) (bool, error) {
+	if sum == "" {
+		return false, nil
+	}
+	h := md5.New()
+	_, err := io.Copy(h, content)
+	if err == nil {
+		_, err = content.Seek(0, io.SeekStart)
+	}
+	return hex.EncodeToString(h.Sum(nil)) == sum, err
 }
 
 func (t *transfer) put(ctx context.Context, p api.ArtifactPart, content io.Reader) error {
