@@ -2,10 +2,14 @@ package faas
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"mime"
+	"net/http"
 	"strings"
 	"time"
 
@@ -66,14 +70,18 @@ func decode(c *Call, in any) error {
 	switch in := in.(type) {
 	case *None:
 		return nil
-	case *[]byte:
+	case *[]byte: // which types it takes is the operation's to say
 		if len(c.Body) > MaxBulk {
 			return tooLarge(MaxBulk)
 		}
 		*in = c.Body
 		return nil
 	}
-	if strings.HasPrefix(c.Header.Get("Content-Type"), "application/cbor") {
+	kind, err := contentType(c)
+	if err != nil {
+		return err
+	}
+	if kind == "application/cbor" {
 		if len(c.Body) > MaxBulk {
 			return tooLarge(MaxBulk)
 		}
@@ -83,6 +91,18 @@ func decode(c *Call, in any) error {
 		return tooLarge(MaxBody)
 	}
 	return JSON(c.Body, in)
+}
+
+// contentType is the media type of a body of values: JSON where none is named.
+func contentType(c *Call) (string, error) {
+	given := cmp.Or(c.Header.Get("Content-Type"), "application/json")
+	kind, _, err := mime.ParseMediaType(given)
+	taken := kind == "application/cbor" || kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
+	if err == nil && taken || len(c.Body) == 0 {
+		return kind, nil
+	}
+	return "", &api.Problem{Title: http.StatusText(http.StatusUnsupportedMediaType), Status: http.StatusUnsupportedMediaType,
+		Detail: fmt.Sprintf("Content-Type %.80q is not taken here; send application/json or application/cbor", given)}
 }
 
 // cborIn bounds what hostile CBOR can make of memory and of the processor's time. Tags have no place in what parts tell each
