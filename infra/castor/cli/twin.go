@@ -240,7 +240,7 @@ func (a *app) findCommand() *cobra.Command {
 		return c.FindTwins(ctx, q)
 	})
 	c.Use, c.Aliases = "find", nil
-	c.Flags().StringVar(&q.Capability, "capability", "", "only those that can do this, like property:rpm or command:restart")
+	c.Flags().StringVar(&q.Capability, "capability", "", "only those that can do this, like property:rpm")
 	c.Flags().StringVar(&q.Interface, "interface", "", "only those that are spoken to so, like castor:pump")
 	return c
 }
