@@ -29,5 +29,12 @@ func (d *directory) registerMany(ctx context.Context, c *faas.Call, in []api.Adv
 		}
 		a.Updated, a.Expires = now, now.Add(time.Duration(a.TTL)*time.Second)
 	}
-	return faas.None{}, d.says.PutMany(ctx, in)
+	if err := d.room(ctx, c.Caller, in...); err != nil {
+		return faas.None{}, err
+	}
+	all := make([]said, len(in))
+	for i := range in {
+		all[i] = said{in[i], speaker(c.Caller)}
+	}
+	return faas.None{}, d.says.PutMany(ctx, all)
 }

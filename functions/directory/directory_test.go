@@ -3,6 +3,7 @@ package directory_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -156,6 +157,7 @@ func TestOnlyUnderOnesOwnName(t *testing.T) {
 		"a function another's name":              {w.Part("alerts", ""), api.Advertisement{ID: "alerts", Kind: "function", Name: "users"}, access.ErrDenied},
 		"a function a twin below its name":       {w.Part("twins", ""), tw, nil},
 		"a function a twin below another":        {w.Part("alerts", ""), tw, access.ErrDenied},
+		"a function a twin below its own name":   {w.Part("alerts", ""), api.Advertisement{ID: "alerts:pump-7", Kind: "twin", Name: "pump-7"}, access.ErrDenied},
 		"a function a connector":                 {w.Part("alerts", ""), gateway("op-1"), access.ErrDenied},
 		"a name that only begins like one's own": {w.Part("twin", ""), api.Advertisement{ID: "twins", Kind: "twin", Name: "twins"}, access.ErrDenied},
 		"events any function":                    {w.Part("events", ""), function("users"), nil},
@@ -188,6 +190,65 @@ func TestOnlyUnderOnesOwnName(t *testing.T) {
 		if err := c.client.Deregister(ctx, c.id); !errors.Is(err, c.want) {
 			t.Errorf("taking out %s: %v, want %v", name, err, c.want)
 		}
+	}
+}
+
+// One speaker cannot fill the directory, neither one by one nor at once, and what ends makes room.
+func TestASpeakerHasItsShare(t *testing.T) {
+	ctx := context.Background()
+	w := start(t)
+	now := time.Now().UTC().Truncate(time.Second)
+	w.SetTime(now)
+	for name, c := range map[string]struct {
+		client *api.Client
+		say    func(n int) api.Advertisement
+		share  bool
+	}{
+		"a function": {w.Part("alerts", ""), func(n int) api.Advertisement {
+			return api.Advertisement{ID: fmt.Sprintf("alerts:%d", n), Kind: "function", Name: "alerts"}
+		}, true},
+		"a gateway": {w.Part("connector", "op-1"), func(n int) api.Advertisement {
+			return api.Advertisement{ID: fmt.Sprintf("mqtt:%d:op-1", n), Kind: "connector", Name: "mqtt"}
+		}, true},
+		"events": {w.Part("events", ""), func(n int) api.Advertisement { return function(fmt.Sprintf("f-%d", n)) }, false},
+		"twins": {w.Part("twins", ""), func(n int) api.Advertisement {
+			return api.Advertisement{ID: fmt.Sprintf("twins:%d", n), Kind: "twin", Name: fmt.Sprintf("t-%d", n)}
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.SetTime(now)
+			many := func(from, to int) (all []api.Advertisement) {
+				for n := from; n < to; n++ {
+					all = append(all, c.say(n))
+				}
+				return all
+			}
+			refused := func(what string, err error) {
+				t.Helper()
+				if want := map[bool]error{true: api.ErrTooMany}[c.share]; !errors.Is(err, want) {
+					t.Errorf("%s: %v, want %v", what, err, want)
+				}
+			}
+			refused("many at once", c.client.RegisterMany(ctx, many(0, 101)))
+			if err := c.client.RegisterMany(ctx, many(0, 99)); err != nil {
+				t.Fatal(err)
+			}
+			for n := 98; n < 100; n++ {
+				if _, err := c.client.Register(ctx, c.say(n)); err != nil {
+					t.Errorf("number %d: %v", n, err)
+				}
+			}
+			if err := c.client.RegisterMany(ctx, many(0, 100)); err != nil {
+				t.Errorf("all are renewed: %v", err)
+			}
+			_, err := c.client.Register(ctx, c.say(100))
+			refused("one more", err)
+			refused("one more of two", c.client.RegisterMany(ctx, many(99, 101)))
+			w.SetTime(now.Add(61 * time.Second))
+			if _, err := c.client.Register(ctx, c.say(100)); err != nil {
+				t.Errorf("after the others have ended: %v", err)
+			}
+		})
 	}
 }
 

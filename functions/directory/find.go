@@ -46,7 +46,10 @@ func (d *directory) list(ctx context.Context, c *faas.Call, _ faas.None) (api.Pa
 	}
 	q.Filter = store.And(conditions...)
 	page, err := d.says.Find(ctx, q)
-	out.Items, out.Next = append(out.Items, page.Items...), page.Next
+	for _, a := range page.Items {
+		out.Items = append(out.Items, a.Advertisement)
+	}
+	out.Next = page.Next
 	return out, err
 }
 
@@ -57,7 +60,7 @@ func (d *directory) get(ctx context.Context, c *faas.Call, _ faas.None) (api.Adv
 		err == nil && (!a.Expires.After(d.p.Time()) || a.Kind != publicKind && !insider(c.Caller)) {
 		return api.Advertisement{}, platform.NotFound("service", id)
 	}
-	return a, err
+	return a.Advertisement, err
 }
 
 // publicKind is what everybody may know of: functions are entered through the user gateway, all else is inner addresses.

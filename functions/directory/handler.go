@@ -22,18 +22,26 @@ var handle = platform.Lazy("directory", New)
 // directory is the function with its collection.
 type directory struct {
 	p    *platform.Platform
-	says *store.Collection[api.Advertisement]
+	says *store.Collection[said]
+}
+
+// A said is an advertisement with who it is by.
+type said struct {
+	api.Advertisement `bson:",inline"`
+
+	By string `bson:"by,omitempty"`
 }
 
 // New returns the function running on p.
 func New(p *platform.Platform) faas.Func {
 	return platform.Ready(p, func(ctx context.Context) (faas.Routes, error) {
-		says, err := store.Open[api.Advertisement](ctx, p.DB, store.Spec{Name: "advertisements", Schema: 1, Indexes: []store.Index{
+		says, err := store.Open[said](ctx, p.DB, store.Spec{Name: "advertisements", Schema: 1, Indexes: []store.Index{
 			{Name: "by-capability", Fields: []string{"capabilities"}},
 			{Name: "by-interface", Fields: []string{"interfaces"}},
 			{Name: "by-name", Fields: []string{"name"}},
 			{Name: "by-kind", Fields: []string{"kind"}},
 			{Name: "by-expiry", Fields: []string{"expires"}},
+			{Name: "by-speaker", Fields: []string{"by"}},
 		}})
 		d := &directory{p, says}
 		readers := access.Users().And("*", "connector", "events")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,10 +37,10 @@ func (d *directory) register(ctx context.Context, c *faas.Call, in api.Advertise
 	}
 	in.Updated = d.p.Time()
 	in.Expires = in.Updated.Add(time.Duration(in.TTL) * time.Second)
-	return d.says.Upsert(ctx, id, func(v *api.Advertisement, _ bool) error {
-		*v = in
-		return nil
-	})
+	if err := d.room(ctx, c.Caller, in); err != nil {
+		return in, err
+	}
+	return in, d.says.PutMany(ctx, []said{{in, speaker(c.Caller)}})
 }
 
 // deregister takes an advertisement out; one that is not there is out already.
@@ -49,7 +50,7 @@ func (d *directory) deregister(ctx context.Context, c *faas.Call, _ faas.None) (
 		return faas.None{}, nil
 	}
 	if err == nil {
-		err = mayAdvertise(c.Caller, v)
+		err = mayAdvertise(c.Caller, v.Advertisement)
 	}
 	if err == nil {
 		err = d.says.Delete(ctx, v.ID)
@@ -61,7 +62,8 @@ func (d *directory) deregister(ctx context.Context, c *faas.Call, _ faas.None) (
 }
 
 // mayAdvertise lets each part speak under its own name only, so that none can draw another one's calls to itself. events
-// speaks for the functions, because the user gateway tells it which there are; a connector speaks for its own gateway.
+// speaks for the functions, because the user gateway tells it which there are; twins speaks for the twins, a connector for
+// its own gateway.
 func mayAdvertise(c access.Caller, a api.Advertisement) error {
 	ok := false
 	switch {
@@ -72,10 +74,53 @@ func mayAdvertise(c access.Caller, a api.Advertisement) error {
 	case c.ID == "events":
 		ok = a.ID == "events" || a.Kind == "function" && a.ID == a.Name
 	default:
-		ok = (a.ID == c.ID || strings.HasPrefix(a.ID, c.ID+":")) && (a.Kind == "function" && a.Name == c.ID || a.Kind == "twin")
+		ok = (a.ID == c.ID || strings.HasPrefix(a.ID, c.ID+":")) && (a.Kind == "function" && a.Name == c.ID || a.Kind == "twin" && c.ID == "twins")
 	}
 	if !ok {
 		return fmt.Errorf("%w: %s does not speak for %s %q", access.ErrDenied, c, a.Kind, a.ID)
+	}
+	return nil
+}
+
+// maxAlive bounds what one speaker has in the directory at a time. Calls that come at once may go a little beyond it. Parts that
+// speak for others are as many as those.
+const maxAlive = 100
+
+var unbounded = []string{"events", "twins"}
+
+// speaker is who an advertisement is by: a part, or all connectors of a gateway.
+func speaker(c access.Caller) string {
+	if c.Gateway != "" {
+		return "gateway:" + c.Gateway
+	}
+	return c.ID
+}
+
+// room returns api.ErrTooMany if the speaker had more than its share with these.
+func (d *directory) room(ctx context.Context, c access.Caller, in ...api.Advertisement) error {
+	if c.Gateway == "" && slices.Contains(unbounded, c.ID) {
+		return nil
+	}
+	ids := make([]string, 0, len(in))
+	for _, a := range in {
+		ids = append(ids, a.ID)
+	}
+	slices.Sort(ids)
+	n, ids := 0, slices.Compact(ids)
+	if len(ids) <= maxAlive {
+		alive := []store.Filter{store.Eq("by", speaker(c)), store.Gt("expires", d.p.Time())}
+		all, err := d.says.Count(ctx, store.And(alive...), "by-speaker")
+		if err != nil || all+len(ids) <= maxAlive {
+			return err
+		}
+		renewed, err := d.says.Count(ctx, store.And(append(alive, store.In("_id", ids...))...), "by-speaker")
+		if err != nil {
+			return err
+		}
+		n = all - renewed
+	}
+	if n += len(ids); n > maxAlive {
+		return fmt.Errorf("%w: %s would have %d advertisements, at most %d are taken; take some out, or wait until they end", api.ErrTooMany, speaker(c), n, maxAlive)
 	}
 	return nil
 }

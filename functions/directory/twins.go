@@ -55,7 +55,7 @@ func (d *directory) twins(ctx context.Context, c *faas.Call, _ faas.None) (out a
 			return out, err
 		}
 		for _, t := range page.Items {
-			out.Items = append(out.Items, instance(a, t))
+			out.Items = append(out.Items, instance(a.Advertisement, t))
 		}
 		if page.Next != "" {
 			out.Next = a.ID + "|" + page.Next
