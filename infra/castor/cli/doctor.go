@@ -31,16 +31,21 @@ func (a *app) doctorCommand() *cobra.Command {
 are the gateways' ports reached and their certificates good, does the watchdog run, what waits. Signed in as a maintainer it sees
 more. With --data it examines castor up's data directory too, also while castor up does not run: disk, secrets, settings. Where
 CASTOR_NATS_URL, CASTOR_MONGO_URL, CASTOR_S3_ENDPOINT or CASTOR_SMTP_URL are set, as inside a function, it also writes to and reads
-from the stores and greets the mail server; --secrets names the folder of secrets.
+from the stores and greets the mail server; --secrets names the folder of secrets (default CASTOR_SECRETS). For a platform of
+containers that is a machine with castor, these settings, and a way to the stores, like a tunnel: images of functions have no castor.
 
 It changes nothing that stays, sends no mail, and takes ten seconds at most. The exit code is 0 if all is well, 1 with warnings,
 2 if something is bad.`,
 		Example: `  castor doctor
   castor doctor --data /var/lib/castor
   castor doctor --url https://castor.example --gateway tls://castor.example:8883 --json
-  kubectl exec -n openfaas-fn deploy/twins -- castor doctor --secrets /var/openfaas/secrets`,
+  kubectl -n castor port-forward service/nats 4222:4222 &
+  CASTOR_NATS_URL=nats://127.0.0.1:4222 castor doctor --secrets infra/kubernetes/mine/secrets`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.Secrets == "" {
+				c.Secrets = a.env("CASTOR_SECRETS")
+			}
 			client, err := a.client()
 			if err != nil {
 				return err
@@ -92,7 +97,7 @@ It changes nothing that stays, sends no mail, and takes ten seconds at most. The
 		}}
 	f := cmd.Flags()
 	f.StringVar(&c.Data, "data", "", "data directory of castor up")
-	f.StringVar(&c.Secrets, "secrets", "", "folder of secrets, as castor init makes it")
+	f.StringVar(&c.Secrets, "secrets", "", "folder of secrets, as castor init makes it (default CASTOR_SECRETS)")
 	f.StringArrayVar(&c.Gateways, "gateway", nil, "what devices dial, like tls://castor.example:8883; may be given several times")
 	f.BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	return cmd

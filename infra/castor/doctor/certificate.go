@@ -21,9 +21,12 @@ const (
 	soonCA     = 365 * day
 	nowCA      = 90 * day
 	renewCA    = "every device must trust the new CA before this one ends: enrol them anew in time"
-	renewCert  = "castor init SECRETS --renew, then start the gateways again (castor up makes its own at every start)"
-	newHosts   = "make one for the name that devices dial: castor init SECRETS --renew --host %s (castor up: --host %[1]s)"
+	renewCert  = "castor init SECRETS --renew, then start the gateways again"
+	newHosts   = "make one for the name that devices dial: castor init SECRETS --renew --host %s"
 	wrongCA    = "the gateway must show a certificate by the platform's CA: castor init SECRETS --renew, then start the gateway again"
+	restart    = "start castor up again: it makes new certificates at every start" // these three for --data
+	upHosts    = "castor up makes one for the names that it is given: --hosts %s"
+	otherOne   = "another process has this port, or castor up runs on another data directory: sudo ss -ltnp"
 	closedPort = "start the gateway's process, and let the port through the firewall: sudo ss -ltnp | grep %s"
 )
 
@@ -80,6 +83,14 @@ func (c *Config) port(ctx context.Context, f *findings, target string) {
 	c.judge(f, target, host, shown, u.Scheme == "https")
 }
 
+// remedy is the one for what is examined: castor up, which makes its certificates itself, or a platform of many processes.
+func (c *Config) remedy(many, one string) string {
+	if c.Data != "" {
+		return one
+	}
+	return many
+}
+
 // judge says what is wrong with a server's certificate.
 func (c *Config) judge(f *findings, target, host string, chain []*x509.Certificate, system bool) {
 	roots := x509.NewCertPool()
@@ -102,17 +113,17 @@ func (c *Config) judge(f *findings, target, host string, chain []*x509.Certifica
 	var name x509.HostnameError
 	switch {
 	case errors.As(err, &name):
-		f.bad(fmt.Sprintf("the certificate of %s is for %s, not for %s", target, strings.Join(names(chain[0]), ", "), host), fmt.Sprintf(newHosts, host))
+		f.bad(fmt.Sprintf("the certificate of %s is for %s, not for %s", target, strings.Join(names(chain[0]), ", "), host), fmt.Sprintf(c.remedy(newHosts, upHosts), host))
 	case err != nil && trusts:
-		f.bad(fmt.Sprintf("the certificate of %s is not by the platform's CA: %v", target, err), wrongCA)
+		f.bad(fmt.Sprintf("the certificate of %s is not by the platform's CA: %v", target, err), c.remedy(wrongCA, otherOne))
 	}
 	switch {
 	case left <= 0:
-		f.bad(fmt.Sprintf("the certificate of %s ended on %s", target, chain[0].NotAfter.UTC().Format(time.DateOnly)), renewCert)
+		f.bad(fmt.Sprintf("the certificate of %s ended on %s", target, chain[0].NotAfter.UTC().Format(time.DateOnly)), c.remedy(renewCert, restart))
 	case left < now:
-		f.bad(fmt.Sprintf("the certificate of %s ends in %s", target, days(left)), renewCert)
+		f.bad(fmt.Sprintf("the certificate of %s ends in %s", target, days(left)), c.remedy(renewCert, restart))
 	case left < soon:
-		f.warn(fmt.Sprintf("the certificate of %s ends in %s", target, days(left)), renewCert)
+		f.warn(fmt.Sprintf("the certificate of %s ends in %s", target, days(left)), c.remedy(renewCert, restart))
 	case err == nil || !trusts:
 		f.ok(fmt.Sprintf("%s is reached; its certificate is good for %s", target, days(left)))
 	}

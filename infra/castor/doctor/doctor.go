@@ -6,6 +6,7 @@ package doctor
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -86,6 +87,7 @@ type check struct {
 type findings struct {
 	check string
 	all   []Finding
+	down  bool // what was looked at does not run: what else fails is its consequence
 }
 
 func (f *findings) ok(fact string)           { f.add(OK, fact, "") }
@@ -118,10 +120,31 @@ func Examine(ctx context.Context, c Config) Report {
 	}
 	wg.Wait()
 	r := Report{At: c.Now().UTC().Truncate(time.Millisecond), Version: api.Version, Findings: []Finding{}}
+	without(found)
 	for i := range found {
 		r.Findings = append(r.Findings, found[i].all...)
 	}
 	return r
+}
+
+// without leaves out what is wrong only because the platform does not run.
+func without(found []findings) {
+	down := map[string]bool{}
+	for _, f := range found {
+		down[f.check] = f.down
+	}
+	if !down["gateway"] {
+		return // something answers
+	}
+	follows := []string{"functions", "watchdog", "queues", "messages"}
+	if down["platform"] {
+		follows = append(follows, "gateway", "ports")
+	}
+	for i := range found {
+		if slices.Contains(follows, found[i].check) {
+			found[i].all = slices.DeleteFunc(found[i].all, func(f Finding) bool { return f.Level != OK })
+		}
+	}
 }
 
 func (c *Config) checks() []check {

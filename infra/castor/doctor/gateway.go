@@ -33,6 +33,7 @@ func (c *Config) get(ctx context.Context, path string) (*http.Response, error) {
 func (c *Config) userGateway(ctx context.Context, f *findings) {
 	resp, err := c.get(ctx, "/healthz")
 	if err != nil {
+		f.down = true
 		f.bad(fmt.Sprintf("no platform answers at %s: %v", c.URL, rootOf(err)), c.start())
 		return
 	}

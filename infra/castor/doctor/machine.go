@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/castor-iot/castor/infra/castor/up"
 	"github.com/castor-iot/castor/shared/pki"
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/gofrs/flock"
@@ -23,8 +24,17 @@ func (c *Config) running(_ context.Context, f *findings) {
 	}
 	name := filepath.Join(c.Data, "castor.lock")
 	if _, err := os.Stat(name); err != nil {
+		f.down = true
 		f.bad("no castor up has run in "+c.Data, c.start())
 		return
+	}
+	file := up.Config{Dir: c.Data}
+	err := file.ReadFile(c.Data)
+	if err == nil {
+		err = file.Check()
+	}
+	if err != nil {
+		f.bad(fmt.Sprintf("castor up refuses its settings: %v", err), "mend "+filepath.Join(c.Data, up.File))
 	}
 	lock := flock.New(name, flock.SetFlag(os.O_RDONLY))
 	free, err := lock.TryRLock() // shared: another doctor does not disturb
@@ -34,6 +44,7 @@ func (c *Config) running(_ context.Context, f *findings) {
 	}
 	if free {
 		_ = lock.Unlock()
+		f.down = true
 		f.bad("no castor up runs in "+c.Data, c.start())
 		return
 	}
@@ -96,7 +107,11 @@ func (c *Config) folder(f *findings, dir string, need []string) {
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		f.bad("there is no folder of secrets at "+dir, "castor init makes one: castor init "+dir+" --host HOST")
+		remedy := "castor init makes one: castor init " + dir + " --host HOST"
+		if c.Data != "" && filepath.Dir(dir) == filepath.Clean(c.Data) {
+			remedy = "put it back from your backup"
+		}
+		f.bad("there is no folder of secrets at "+dir, remedy)
 		return
 	case err != nil:
 		f.bad(fmt.Sprintf("the secrets in %s cannot be listed: %v", dir, err), "run castor doctor as the user that the platform runs as")
@@ -133,7 +148,11 @@ func (c *Config) folder(f *findings, dir string, need []string) {
 	}
 	for _, name := range need {
 		if !there[name] {
-			f.bad(fmt.Sprintf("the secret %s is missing", filepath.Join(dir, name)), "put it back from your backup; on a new platform castor init makes it")
+			remedy := "put it back from your backup"
+			if dir == c.Secrets {
+				remedy += "; on a new platform castor init makes it"
+			}
+			f.bad(fmt.Sprintf("the secret %s is missing", filepath.Join(dir, name)), remedy)
 		}
 	}
 	if there[platform.SecretCACert] && there[platform.SecretCAKey] {

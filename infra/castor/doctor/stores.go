@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/castor-iot/castor/infra/castor/secrets"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/artifact"
 	"github.com/castor-iot/castor/shared/bus"
@@ -190,6 +191,9 @@ func (c *Config) mail(ctx context.Context, f *findings) {
 	at := c.Env("CASTOR_SMTP_URL")
 	if at == "" {
 		return
+	}
+	if b, err := c.files()(platform.SecretSMTP); err == nil && string(b) == secrets.MailPlaceholder {
+		f.warn("the password of the mail server was never set", "put it into the secret castor-smtp, and start the function alerts again")
 	}
 	const remedy = "look at CASTOR_SMTP_URL (castor up: --smtp), and whether this machine may reach the mail server"
 	u, err := url.Parse(at)

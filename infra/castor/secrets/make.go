@@ -60,6 +60,9 @@ const lockFile = ".lock"
 // validGateway is an id that can be the end of a secret's name on Kubernetes too.
 var validGateway = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
+// MailPlaceholder is what the mail server's password is until somebody puts it there.
+const MailPlaceholder = "put-the-password-of-your-mail-server-here"
+
 func (p Plan) check() error {
 	if err := CheckHosts(p.Hosts); err != nil {
 		return fmt.Errorf("host: %w", err)
@@ -143,7 +146,7 @@ func (d Dir) stores(p Plan) (made []string, err error) {
 		{minioUser, fixed("minio-root"), S3Secret}, {minioPassword, random, S3Secret}, {S3Access, fixed("castor"), ""}, {S3Secret, random, ""},
 		{NATSToken, random, ""},
 		{BasicUser, fixed("admin"), ""}, {BasicPassword, random, ""},
-		{platform.SecretSMTP, fixed("put-the-password-of-your-mail-server-here"), ""},
+		{platform.SecretSMTP, fixed(MailPlaceholder), ""},
 	} {
 		if d.Has(s.name) {
 			if _, err := d.Read(s.name); err != nil {

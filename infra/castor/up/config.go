@@ -113,6 +113,12 @@ func (c *Config) ReadFile(dir string) error {
 // unknownField is how the decoder says that a setting is none, in words about Go.
 var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
 
+// Check returns the error with which Start would refuse the settings; it leaves them as they are.
+func (c *Config) Check() error {
+	filled := *c
+	return filled.complete()
+}
+
 // complete fills in defaults and returns an error, naming the setting, for what cannot be.
 func (c *Config) complete() error {
 	if c.Dir == "" {
