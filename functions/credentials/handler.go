@@ -69,10 +69,7 @@ func open(ctx context.Context, p *platform.Platform) (*credentials, error) {
 	}}); err != nil {
 		return nil, err
 	}
-	if c.certs, err = store.Open[certificate](ctx, p.DB, store.Spec{Name: "certificates", Schema: 1, Indexes: []store.Index{
-		{Name: "by-ref", Fields: []string{"ref"}, Unique: true},
-		{Name: "by-outbox", Fields: []string{"outbox.since"}},
-	}}); err != nil {
+	if c.certs, err = platform.OpenCertificates[certificate](ctx, p.DB); err != nil {
 		return nil, err
 	}
 	if c.twins, err = platform.OpenTwins(ctx, p.DB); err != nil {

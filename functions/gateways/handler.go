@@ -48,11 +48,7 @@ func open(ctx context.Context, p *platform.Platform) (*gateways, error) {
 	}}); err != nil {
 		return nil, err
 	}
-	if g.places, err = store.Open[place](ctx, p.DB, store.Spec{Name: "assignments", Schema: 1, Indexes: []store.Index{
-		{Name: "by-twin", Fields: []string{"twin"}},
-		{Name: "by-pending", Fields: []string{"pendingSince"}},
-		{Name: "by-removed", Fields: []string{"removedAt"}},
-	}}); err != nil {
+	if g.places, err = platform.OpenAssignments[place](ctx, p.DB); err != nil {
 		return nil, err
 	}
 	if g.claims, err = store.Open[claim](ctx, p.DB, store.Spec{Name: "admissions", Schema: 1, Indexes: []store.Index{

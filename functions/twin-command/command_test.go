@@ -209,7 +209,7 @@ func TestTheStateIsTrue(t *testing.T) {
 func TestWhoGetsALease(t *testing.T) {
 	w := start(t, "valve-1")
 	w.connect("valve-1", "s2", true)
-	n := w.send(api.NewCommand{Twin: "valve-1", Name: "open"})
+	n := w.send(api.NewCommand{Twin: "valve-1", Name: "open", Timeout: twin.Duration(time.Hour)})
 	ask := func(c *api.Client, gateway, session string, id twin.ID) (int, error) {
 		l, err := c.LeaseCommands(w.ctx, api.LeaseCommands{Gateway: gateway, Holder: "x", Devices: []api.LeaseDevice{{Twin: id, Session: session, Commands: []string{n.ID}}}})
 		return len(l.Commands), err
@@ -255,6 +255,13 @@ func TestWhoGetsALease(t *testing.T) {
 		t.Errorf("of a device that is not connected: %d commands, %v", got, err)
 	}
 	w.connect("valve-1", "s4", true)
+	w.Enrol("gw-2", 1, "valve-1")
+	w.SetTime(w.Now().Add(time.Minute))
+	if got, err := ask(w.connector, "gw-1", "s4", "valve-1"); got != 0 || err != nil {
+		t.Errorf("of a device whose place is elsewhere: %d commands, %v", got, err)
+	}
+	w.Enrol("gw-1", 1, "valve-1")
+	w.SetTime(w.Now().Add(time.Second))
 	if got, err := ask(w.connector, "gw-1", "s4", "valve-1"); got != 1 || err != nil {
 		t.Errorf("the connector where it is: %d commands, %v", got, err)
 	}

@@ -53,6 +53,7 @@ type function struct {
 	commands *store.Collection[command]
 	twins    *store.Collection[twin.Twin]
 	history  *store.Collection[api.Record]
+	places   *platform.Places
 	outbox   platform.Outbox[command]
 	send     func(context.Context, bus.Downlink) error
 }
@@ -69,6 +70,9 @@ func open(ctx context.Context, p *platform.Platform) (f *function, err error) {
 		return nil, err
 	}
 	if f.twins, err = platform.OpenTwins(ctx, p.DB); err != nil {
+		return nil, err
+	}
+	if f.places, err = platform.OpenPlaces(ctx, p); err != nil {
 		return nil, err
 	}
 	f.outbox = platform.Outbox[command]{P: p, C: f.commands, Index: "by-outbox", Field: "outbox.since",

@@ -89,7 +89,8 @@ func (f *function) lease(ctx context.Context, c *faas.Call, in api.LeaseCommands
 	return out, nil
 }
 
-// here tells of which devices the twin says that they are connected at the gateway, by the session named, and operational.
+// here tells of which devices the twin says that they are connected at the gateway, by the session named, and operational,
+// and that have their place there.
 func (f *function) here(ctx context.Context, in api.LeaseCommands) (map[twin.ID]bool, error) {
 	var ids []string
 	session := map[twin.ID]string{}
@@ -103,13 +104,23 @@ func (f *function) here(ctx context.Context, in api.LeaseCommands) (map[twin.ID]
 		}
 	}
 	docs, err := f.twins.Load(ctx, ids)
-	here := map[twin.ID]bool{}
+	if err != nil {
+		return nil, err
+	}
+	connected := map[twin.ID]int64{} // by which generation
 	for _, d := range docs {
 		if d == nil || !d.Value.Deleted.IsZero() || d.Value.Definition.Phase != twin.Operational {
 			continue
 		}
 		p := &d.Value.Live.Presence
-		here[d.Value.ID] = p.Connected && p.Gateway == in.Gateway && p.Session == session[d.Value.ID]
+		if p.Connected && p.Gateway == in.Gateway && p.Session == session[d.Value.ID] {
+			connected[d.Value.ID] = d.Value.Live.Generation
+		}
+	}
+	issued, err := f.places.At(ctx, in.Gateway, connected)
+	here := map[twin.ID]bool{}
+	for id, generation := range issued {
+		here[id] = connected[id] <= generation
 	}
 	return here, err
 }

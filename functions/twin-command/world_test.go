@@ -65,6 +65,7 @@ func (w *world) add(ids ...twin.ID) {
 		w.must(w.twins.Insert(w.ctx, twin.Twin{ID: id, Kind: twin.Instance, Created: w.Now().Add(-time.Hour),
 			Definition: twin.Definition{Version: 1, Type: "valve", Owner: "plant", Phase: twin.Operational}}))
 	}
+	w.Enrol("gw-1", 1, ids...)
 }
 
 // later moves the clock, and lets the schedule find what has become due.

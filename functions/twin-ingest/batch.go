@@ -54,15 +54,22 @@ func (f *function) ingest(ctx context.Context, c *faas.Call, in telemetry.Batch)
 	}
 	err := b.load(ctx)
 	if err == nil {
+		err = b.place(ctx, in.Gateway)
+	}
+	if err == nil {
+		err = b.learn(ctx)
+	}
+	if err == nil {
 		err = b.keep(ctx)
 	}
 	if err == nil {
 		err = b.settle(ctx)
 	}
-	if err == nil {
-		b.measure(time.Since(began))
+	if err != nil {
+		return faas.Reply{}, err
 	}
-	return faas.Reply{Value: telemetry.Result{Outcomes: b.outcomes, Commands: b.commands(in.Gateway)}, CBOR: true}, err
+	b.measure(time.Since(began))
+	return faas.Reply{Value: telemetry.Result{Outcomes: b.outcomes, Commands: b.commands(in.Gateway)}, CBOR: true}, nil
 }
 
 // commands are what waits for the devices of the batch that are connected to the gateway.
@@ -156,7 +163,7 @@ func clip(s string, n int) string {
 	return strings.ToValidUTF8(s, "")
 }
 
-// load reads the twins that the batch is about, and what is known of their types, aggregates and rules.
+// load reads the twins that the batch is about.
 func (b *batch) load(ctx context.Context) error {
 	at := map[twin.ID]*subject{}
 	var ids []string
@@ -187,7 +194,7 @@ func (b *batch) load(ctx context.Context) error {
 		}
 	}
 	b.subjects = there
-	return b.learn(ctx)
+	return nil
 }
 
 // learn fills in what the subjects depend on.
@@ -286,9 +293,11 @@ func (b *batch) refuseOld(s *subject) {
 	}
 	newest := t.Live.Generation
 	for _, i := range s.messages[s.next:] {
-		if g := b.messages[i].Generation; g < newest {
+		switch g := b.messages[i].Generation; {
+		case b.outcomes[i] == telemetry.Retry: // it does not count yet
+		case g < newest:
 			b.outcomes[i] = telemetry.Refused
-		} else {
+		default:
 			newest = g
 		}
 	}

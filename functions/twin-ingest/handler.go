@@ -45,6 +45,7 @@ type function struct {
 	history *store.Collection[api.Record]
 	parked  *store.Collection[api.ParkedMessage]
 	known   *cache
+	places  *platform.Places
 	publish func(context.Context, ...event.Event) error
 }
 
@@ -58,6 +59,9 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 		return nil, err
 	}
 	if f.parked, err = platform.OpenParked(ctx, p.DB); err != nil {
+		return nil, err
+	}
+	if f.places, err = platform.OpenPlaces(ctx, p); err != nil {
 		return nil, err
 	}
 	f.known, err = openCache(ctx, p, f.twins)

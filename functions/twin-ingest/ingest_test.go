@@ -64,6 +64,7 @@ func (w *world) add(ids ...twin.ID) {
 		must(w.t, w.twins.Insert(context.Background(), twin.Twin{ID: id, Kind: twin.Instance, Created: noon, Definition: twin.Definition{Version: 1, Type: "pump",
 			Owner: "plant", Phase: twin.Operational, Location: &twin.Location{Site: "hall 3"}}}))
 	}
+	w.Enrol("gw-1", 1, ids...)
 }
 
 // say sends messages and returns what became of them.
@@ -301,6 +302,7 @@ func TestRepeatedStamps(t *testing.T) {
 
 func TestWhatIsParkedAndRefused(t *testing.T) {
 	w := newWorld(t, twin.Model{}, "pump-1", "pump-2")
+	w.Enrol("gw-1", 3, "pump-1")
 	w.stored(withGeneration(measured("pump-1", 1, "rpm", 1), 3))
 	if _, err := w.twins.Update(context.Background(), "pump-2", func(t *twin.Twin) error { t.Definition.Phase = twin.Retired; return nil }); err != nil {
 		t.Fatal(err)
@@ -382,7 +384,7 @@ func TestDevicesThatExaggerate(t *testing.T) {
 		w.stored(m)
 	}
 	raw, err := hex.DecodeString("a2" + "6767617465776179" + "6467772d31" + "686d65737361676573" + "81" + "a4" + // {gateway: "gw-1", messages: [{
-		"647477696e" + "6670756d702d31" + "646b696e64" + "6974656c656d65747279" + "6474696d65" + "c11b000000e8d4a51000" + // twin, kind, time: 1(10^12)
+		"647477696e" + "6670756d702d31" + "646b696e64" + "6974656c656d65747279" + "6474696d65" + "1b000000e8d4a51000" + // twin, kind, time: 10^12
 		"6773616d706c6573" + "81" + "a2" + "6170" + "6466617221" + "6176" + "01") // samples: [{p: "far!", v: 1}]
 	must(t, err)
 	must(t, w.connector.Call(context.Background(), "POST", "twin-ingest", "/batches", api.Raw{ContentType: "application/cbor", Body: raw}, nil))
@@ -449,6 +451,8 @@ func TestAnewEnrolledDeviceCountsAnew(t *testing.T) {
 	if got := w.value("pump-1", "rpm"); got != 1.0 {
 		t.Fatalf("within one enrolment an older number moves the state to %v", got)
 	}
+	w.Enrol("gw-1", 2, "pump-1")
+	w.pass(time.Second)
 	w.stored(withGeneration(measured("pump-1", 3, "rpm", 3.0), 2))
 	if got := w.value("pump-1", "rpm"); got != 3.0 {
 		t.Errorf("after the new enrolment the twin reports %v, want 3", got)

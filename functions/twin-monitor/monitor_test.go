@@ -58,6 +58,7 @@ func (w *world) put(x twin.Twin) {
 func (w *world) instance(id twin.ID, owner string) {
 	w.t.Helper()
 	w.put(twin.Twin{ID: id, Kind: twin.Instance, Definition: twin.Definition{Version: 1, Type: "pump", Owner: owner, Phase: twin.Operational}})
+	w.Enrol("op-1", 1, id)
 }
 
 // report has a twin report a value of property cpu now.

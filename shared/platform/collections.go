@@ -45,6 +45,25 @@ func OpenRules(ctx context.Context, db *store.DB) (*store.Collection[monitor.Rul
 	}})
 }
 
+// OpenCertificates opens the certificates, which say what reference a twin's device has, and in which generation. Written by
+// credentials; see Places for who reads them. T is the writer's type, or the part of it that a reader needs.
+func OpenCertificates[T any](ctx context.Context, db *store.DB) (*store.Collection[T], error) {
+	return store.Open[T](ctx, db, store.Spec{Name: "certificates", Schema: 1, Indexes: []store.Index{
+		{Name: "by-ref", Fields: []string{"ref"}, Unique: true},
+		{Name: "by-outbox", Fields: []string{"outbox.since"}},
+	}})
+}
+
+// OpenAssignments opens the assignments, which say at which gateway a device has its place. Written by gateways; see Places
+// for who reads them. T is the writer's type, or the part of it that a reader needs.
+func OpenAssignments[T any](ctx context.Context, db *store.DB) (*store.Collection[T], error) {
+	return store.Open[T](ctx, db, store.Spec{Name: "assignments", Schema: 1, Indexes: []store.Index{
+		{Name: "by-twin", Fields: []string{"twin"}},
+		{Name: "by-pending", Fields: []string{"pendingSince"}},
+		{Name: "by-removed", Fields: []string{"removedAt"}},
+	}})
+}
+
 // OpenHistory opens the history. Written by twin-ingest, read by twin-history.
 func OpenHistory(ctx context.Context, db *store.DB) (*store.Collection[api.Record], error) {
 	return store.Open[api.Record](ctx, db, store.Spec{Name: "history", Schema: 1})

@@ -114,6 +114,7 @@ func (p *person) file(name, content string) string {
 // report has a device report at a time.
 func (p *person) report(id twin.ID, seq int64, at time.Time, samples ...telemetry.Sample) {
 	p.t.Helper()
+	p.Enrol("op-1", 1, id)
 	res, err := p.Part("connector", "op-1").Ingest(context.Background(), telemetry.Batch{Gateway: "op-1", Messages: []telemetry.Message{{Twin: id, Kind: telemetry.Telemetry,
 		Time: at, Received: at, Order: twin.Order{Epoch: 1, Seq: seq}, Gateway: "op-1", Samples: samples}}})
 	if err != nil || res.Outcomes[0] != telemetry.Stored {

@@ -1,0 +1,51 @@
+package functiontest
+
+import (
+	"context"
+	"time"
+
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// certificate and assignment are what functions credentials and gateways store, as far as others read it.
+type certificate struct {
+	Twin       twin.ID      `bson:"_id"`
+	Ref        device.Ref   `bson:"ref,omitempty"`
+	Generation int64        `bson:"generation"`
+	Outbox     event.Outbox `bson:"outbox"`
+}
+
+type assignment struct {
+	Ref          device.Ref `bson:"_id"`
+	Twin         twin.ID    `bson:"twin"`
+	Gateway      string     `bson:"gateway"`
+	RemovedAt    time.Time  `bson:"removedAt,omitempty"`
+	PendingSince time.Time  `bson:"pendingSince,omitempty"`
+}
+
+// Enrol gives the devices of twins their places at a gateway, by a mapping of a generation, for tests in which functions
+// credentials and gateways do not run. Who has a place already gets this one instead.
+func (w *World) Enrol(gateway string, generation int64, ids ...twin.ID) {
+	w.t.Helper()
+	ctx := context.Background()
+	certificates, err := platform.OpenCertificates[certificate](ctx, w.Base.DB)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	assignments, err := platform.OpenAssignments[assignment](ctx, w.Base.DB)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, id := range ids {
+		ref := device.Ref("device-of-" + id)
+		if err := assignments.PutMany(ctx, []assignment{{Ref: ref, Twin: id, Gateway: gateway}}); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := certificates.PutMany(ctx, []certificate{{Twin: id, Ref: ref, Generation: generation}}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
