@@ -32,6 +32,9 @@ type artifact struct {
 	// Hash is the state of SHA-256 after Verified bytes, so that any instance goes on with it.
 	Hash []byte `bson:"hash,omitempty"`
 
+	// Other is how far another's object was checked before this artifact goes over to it.
+	Other *reading `bson:"other,omitempty"`
+
 	// Since is when the state was entered, or when the artifact was last worked at.
 	Since time.Time `bson:"since"`
 

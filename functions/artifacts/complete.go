@@ -68,19 +68,19 @@ func (f *function) verify(ctx context.Context, v artifact) (artifact, error) {
 			return v, fmt.Errorf("state of the SHA-256 of artifact %s: %w", v.ID, err)
 		}
 	}
-	at, err := f.read(ctx, v, sum)
+	at, err := f.read(ctx, v.key(), v.Verified, v.Size, sum)
 	if err != nil {
 		if why, _ := f.lost(ctx, v); why != "" {
 			return f.refuse(ctx, v, why)
 		}
 		return v, err
 	}
-	if at == v.Size {
-		return f.judge(ctx, v, hex.EncodeToString(sum.Sum(nil)))
-	}
 	state, err := sum.(encoding.BinaryMarshaler).MarshalBinary()
 	if err != nil {
 		return v, err
+	}
+	if at == v.Size {
+		return f.judge(ctx, v, state, hex.EncodeToString(sum.Sum(nil)))
 	}
 	return f.update(ctx, v.ID, func(v *artifact) error {
 		if v.State != api.ArtifactVerifying || v.Verified >= at { // somebody else reads too, and is ahead
@@ -92,26 +92,25 @@ func (f *function) verify(ctx context.Context, v artifact) (artifact, error) {
 	})
 }
 
-// read hashes content from v.Verified on until it ends or the time is over, and returns how far it came.
-func (f *function) read(ctx context.Context, v artifact, sum hash.Hash) (at int64, err error) {
+// read hashes an object of some size from an offset on until it ends or the time is over, and returns how far it came.
+func (f *function) read(ctx context.Context, key string, at, size int64, sum hash.Hash) (int64, error) {
 	ctx, cancel := context.WithCancel(ctx) // a body that is not read to its end is dropped
 	defer cancel()
-	at = v.Verified
-	if at >= v.Size {
+	if at >= size {
 		return at, nil
 	}
-	r, err := f.p.Objects.ReadAt(ctx, v.key(), at, v.Size-at)
+	r, err := f.p.Objects.ReadAt(ctx, key, at, size-at)
 	if err != nil {
 		return at, fmt.Errorf("%w: %w", api.ErrUnavailable, err)
 	}
 	defer r.Close()
 	buf := make([]byte, 1<<20)
-	for begin := time.Now(); at < v.Size; {
+	for begin := time.Now(); at < size; {
 		n, err := r.Read(buf)
 		sum.Write(buf[:n])
 		at += int64(n)
-		if err != nil && (err != io.EOF || at < v.Size) {
-			return at, fmt.Errorf("%w: content of artifact %s: %w", api.ErrUnavailable, v.ID, err)
+		if err != nil && (err != io.EOF || at < size) {
+			return at, fmt.Errorf("%w: content %s: %w", api.ErrUnavailable, key, err)
 		}
 		if time.Since(begin) > sliceFor {
 			break
@@ -135,8 +134,8 @@ func (f *function) lost(ctx context.Context, v artifact) (why string, err error)
 	return "", nil
 }
 
-// judge compares what was read with what was announced.
-func (f *function) judge(ctx context.Context, v artifact, sum string) (artifact, error) {
+// judge compares what was read with what was announced; state is that of the SHA-256 at the end.
+func (f *function) judge(ctx context.Context, v artifact, state []byte, sum string) (artifact, error) {
 	if why, err := f.lost(ctx, v); err != nil {
 		return v, err
 	} else if why != "" {
@@ -145,9 +144,19 @@ func (f *function) judge(ctx context.Context, v artifact, sum string) (artifact,
 	if sum != v.SHA256 {
 		return f.refuse(ctx, v, fmt.Sprintf("the content has SHA-256 %s, not %s as announced; it was removed, announce and upload it again", sum, v.SHA256))
 	}
-	v, err := f.adopt(ctx, v)
+	v, again, err := f.adopt(ctx, v)
 	if err != nil {
 		return v, err
+	}
+	if again { // another's object is being read
+		return f.update(ctx, v.ID, func(v *artifact) error {
+			if v.State != api.ArtifactVerifying {
+				return store.Unchanged
+			}
+			v.Verified, v.Hash, v.Since = v.Size, state, f.p.Time()
+			v.Due = v.Since.Add(verifyAfter)
+			return nil
+		})
 	}
 	v, err = f.update(ctx, v.ID, func(v *artifact) error {
 		if v.State != api.ArtifactVerifying {

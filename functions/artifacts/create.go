@@ -51,12 +51,23 @@ func (f *function) same(ctx context.Context, c access.Caller, in api.NewArtifact
 	page, err := f.artifacts.Find(ctx, store.Query{Index: "by-content", Limit: 100, Partial: true, Filter: store.And(store.Eq("sha256", in.SHA256),
 		store.In("state", api.ArtifactUploading, api.ArtifactVerifying, api.ArtifactReady), store.Eq("owner", in.Owner),
 		store.Eq("name", in.Name), store.Eq("by", c.String()))})
+	var ready artifact
 	for _, v := range page.Items {
-		if v.MediaType == in.MediaType && v.Size == in.Size && slices.Equal(v.Tags, in.Tags) {
+		if v.MediaType != in.MediaType || v.Size != in.Size || !slices.Equal(v.Tags, in.Tags) {
+			continue
+		}
+		if v.State != api.ArtifactReady {
 			return v, nil
 		}
+		ready = v
 	}
-	return artifact{}, err
+	if err == nil && ready.ID != "" { // one whose content was damaged is mended by a new upload
+		var damaged bool
+		if damaged, err = f.damaged(ctx, ready); damaged {
+			ready = artifact{}
+		}
+	}
+	return ready, err
 }
 
 // reserve makes the artifact within the group's quota: ready at once if the caller can read the content anyway, else to be
@@ -90,6 +101,13 @@ func (f *function) reserve(ctx context.Context, c access.Caller, in api.NewArtif
 		if ready, err = f.still(ctx, has); err != nil {
 			return v, err
 		}
+	}
+	if ready {
+		damaged, err := f.damaged(ctx, has)
+		if err != nil {
+			return v, err
+		}
+		ready = !damaged
 	}
 	v, err = f.update(ctx, v.ID, func(v *artifact) error {
 		v.Since, v.State, v.Objects = f.p.Time(), api.ArtifactUploading, []string{v.key()}

@@ -117,8 +117,8 @@ func (f *function) tidy(ctx context.Context, v artifact) error {
 // tidyReady looks for equal content, and removes the artifact's own object if it reads another's.
 func (f *function) tidyReady(ctx context.Context, v artifact) error {
 	before := v.Objects[0]
-	v, err := f.adopt(ctx, v)
-	if err != nil {
+	v, again, err := f.adopt(ctx, v)
+	if err != nil || again { // the next sweep goes on
 		return err
 	}
 	for _, key := range []string{before, v.key()} {

@@ -15,29 +15,54 @@ import (
 const adoptAgain = time.Minute
 
 // adopt has an artifact go over to the object that another ready artifact of the same content reads, so that equal content is
-// stored once. It names that object first and then makes sure that the other one still reads it. Whoever removes an object
-// looks for such names after the last reader has ended. One of the two sees the other, whatever their order, and there is no
-// lock and no count of readers to get wrong.
-func (f *function) adopt(ctx context.Context, v artifact) (artifact, error) {
+// stored once. That object is read first: disks damage what lies on them. What was damaged is read by nobody any longer once
+// this artifact is ready and has settled. again tells that there is more to read, in the next call.
+func (f *function) adopt(ctx context.Context, v artifact) (_ artifact, again bool, err error) {
 	page, err := f.artifacts.Find(ctx, store.Query{Index: "by-content", Limit: 100,
 		Filter: store.And(store.Eq("sha256", v.SHA256), store.Eq("state", api.ArtifactReady))})
 	if err != nil {
-		return v, err
+		return v, false, err
 	}
 	other, found := v.model(page.Items)
-	if !found && len(v.Objects) > 1 { // a crash came between naming and going over
-		return f.update(ctx, v.ID, func(v *artifact) error {
+	damaged := false
+	if found {
+		var whole bool
+		whole, again, err = f.checkOther(ctx, &v, other.Objects[0])
+		switch {
+		case ctx.Err() != nil || again:
+			return v, again, err
+		case err != nil: // its own object is good, so it needs no other
+			f.p.Log.WarnContext(ctx, "equal content cannot be read", "artifact", other.ID, "object", other.Objects[0], "error", err)
+		}
+		found, damaged = whole && err == nil, !whole && err == nil
+	}
+	if found {
+		v, err = f.goOver(ctx, v, other)
+		return v, false, err
+	}
+	if len(v.Objects) > 1 { // a crash came between naming and going over
+		if v, err = f.update(ctx, v.ID, func(v *artifact) error {
 			v.Objects = v.Objects[:1]
 			return nil
-		})
+		}); err != nil {
+			return v, false, err
+		}
 	}
-	if !found {
-		return v, nil
+	if damaged && v.State == api.ArtifactReady {
+		return v, false, f.mend(ctx, v, other.Objects[0], page.Items)
 	}
-	if v, err = f.update(ctx, v.ID, func(v *artifact) error {
+	return v, false, nil
+}
+
+// goOver has an artifact read the object of another. It names that object first and then makes sure that the other one still
+// reads it. Whoever removes an object looks for such names after the last reader has ended. One of the two sees the other,
+// whatever their order, and there is no lock and no count of readers to get wrong.
+func (f *function) goOver(ctx context.Context, v, other artifact) (artifact, error) {
+	v, err := f.update(ctx, v.ID, func(v *artifact) error {
 		v.Objects = append(v.Objects[:1:1], other.Objects[0])
 		return nil
-	}); err != nil {
+	})
+	if err != nil {
 		return v, err
 	}
 	reads, err := f.still(ctx, other)
@@ -48,7 +73,7 @@ func (f *function) adopt(ctx context.Context, v artifact) (artifact, error) {
 		if len(v.Objects) != 2 || v.Objects[1] != other.Objects[0] { // another call works at the same artifact
 			return store.Unchanged
 		}
-		if v.Objects = v.Objects[:1]; reads {
+		if v.Objects, v.Other = v.Objects[:1], nil; reads {
 			v.Objects = other.Objects
 		}
 		return nil
