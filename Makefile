@@ -1,6 +1,6 @@
 # make run      the whole platform on this machine, with this machine as its first device
 # make test     everything: unit, store conformance, house rules, stories from end to end; with -race where there is a C compiler
-# make build    bin/castor and bin/castor-agent
+# make build    bin/castor, bin/castor-connector and bin/castor-agent
 # make images   the container images: functions, castor, castor-connector (CASTOR_REGISTRY=…, CASTOR_VERSION=…, PUSH=1, PLATFORMS=…)
 # make bench    figures with their floors (ONLY=ingest,store …), kept in bench/; make bench-compare puts the last two side by side
 # make lint     gofmt, go vet, staticcheck
@@ -20,7 +20,7 @@ run: build
 
 build:
 	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./infra/castor ./agent/cmd/castor-agent
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./infra/castor ./connectors/castor-connector ./agent/cmd/castor-agent
 
 test:
 	@[ -n "$(RACE)" ] || echo "No C compiler here: the tests run without the race detector."

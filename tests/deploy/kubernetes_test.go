@@ -33,7 +33,7 @@ func TestKubernetesMistakes(t *testing.T) {
 	for mistake, m := range map[string]struct{ file, old, new, want string }{
 		"an unknown field":                      {base + "operational.yaml", "enableServiceLinks: false", "enableServiceLink: false", `unknown field`},
 		"a field twice":                         {base + "events.yaml", "  replicas: 2\n", "  replicas: 2\n  replicas: 3\n", `already`},
-		"a value of the wrong type":             {base + "events.yaml", "replicas: 2", "replicas: two", "Deployment"},
+		"a value of the wrong type":             {base + "events.yaml", "terminationGracePeriodSeconds: 60", "terminationGracePeriodSeconds: soon", "Deployment"},
 		"a selector for other pods":             {base + "events.yaml", "    matchLabels:\n      app.kubernetes.io/name: events\n  template", "    matchLabels:\n      app.kubernetes.io/name: event\n  template", "its selector does not match"},
 		"a secret that nobody makes":            {base + "events.yaml", "secretName: castor-events", "secretName: castor-event", "there is no secret castor-event"},
 		"a secret that nobody reads":            {start + "kustomization.yaml", "secretGenerator:\n", "secretGenerator:\n  - name: castor-spare\n    namespace: castor\n    files: [kustomization.yaml]\n", "nobody reads it"},
@@ -62,7 +62,7 @@ func TestKubernetesMistakes(t *testing.T) {
 		"a budget for nobody":                   {base + "operational.yaml", "  maxUnavailable: 1\n  selector:\n    matchLabels:\n      app.kubernetes.io/name: operational", "  maxUnavailable: 1\n  selector:\n    matchLabels:\n      app.kubernetes.io/name: gateway", "it matches no pods"},
 		"a scaler of nothing":                   {base + "operational.yaml", "kind: StatefulSet\n    name: operational", "kind: Deployment\n    name: operational", "there is no Deployment operational"},
 		"a number of replicas beside a scaler":  {base + "operational.yaml", "  serviceName: operational-replicas\n", "  serviceName: operational-replicas\n  replicas: 2\n", "undoes what the autoscaler decided"},
-		"one replica only":                      {base + "events.yaml", "replicas: 2", "replicas: 1", "it has not two replicas"},
+		"one replica only":                      {start + "kustomization.yaml", "{name: events, count: 2}", "{name: events, count: 1}", "it has not two replicas"},
 		"metrics where there is no port":        {base + "events.yaml", `prometheus.io/port: "9102"`, `prometheus.io/port: "9100"`, "Prometheus does not find"},
 		"no default":                            {base + "network.yaml", "  podSelector: {}\n", "  podSelector:\n    matchLabels:\n      a: b\n", "no policy denies"},
 		"a policy for nobody":                   {stores + "network.yaml", "    matchLabels:\n      app.kubernetes.io/name: mongo\n", "    matchLabels:\n      app.kubernetes.io/name: mongodb\n", "it selects nothing"},
