@@ -26,7 +26,7 @@ test:
 	@[ -n "$(RACE)" ] || echo "No C compiler here: the tests run without the race detector."
 	@# Names the MongoDB that the store's tests run on, or says that there is none: go test shows no output of packages that pass.
 	$(GO) test -count=1 -v -run TestServer ./tests/mongo
-	$(GO) test $(RACE) -timeout 9m ./...
+	$(GO) test $(RACE) -timeout 20m ./...
 
 images:
 	@./infra/images/build.sh
