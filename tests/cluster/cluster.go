@@ -125,8 +125,8 @@ func Start(t testing.TB, config Config) *Cluster {
 	programs, err := build()
 	c.must(err, "the programs")
 	c.makeSecrets(programs)
-	settings := c.startStores()
-	c.prepare(programs, settings)
+	settings, objects := c.startStores()
+	c.prepare(programs, settings, objects)
 	c.startGateway()
 	c.startAll()
 	return c
@@ -162,8 +162,9 @@ func (c *Cluster) openLog() {
 	})
 }
 
-// startStores starts NATS and the object store, finds the MongoDB of the tests, and returns how processes reach them.
-func (c *Cluster) startStores() []string {
+// startStores starts NATS and the object store, finds the MongoDB of the tests, and returns how processes reach them, the
+// object store apart: only some do.
+func (c *Cluster) startStores() (settings, forObjects []string) {
 	c.t.Helper()
 	u, err := url.Parse(mongo.Start(c.t))
 	c.must(err, "MongoDB's URL")
@@ -183,7 +184,7 @@ func (c *Cluster) startStores() []string {
 	c.secret("castor-s3-access", objects.Config().AccessKey)
 	c.secret("castor-s3-secret", objects.Config().SecretKey)
 	c.secret("castor-mongo-url", u.String())
-	return []string{"CASTOR_NATS_URL=nats://" + c.NATS.Addr, "CASTOR_S3_ENDPOINT=" + c.Objects.Addr, "CASTOR_S3_BUCKET=" + objects.Config().Bucket}
+	return []string{"CASTOR_NATS_URL=nats://" + c.NATS.Addr}, []string{"CASTOR_S3_ENDPOINT=" + c.Objects.Addr, "CASTOR_S3_BUCKET=" + objects.Config().Bucket}
 }
 
 // startGateway starts the user gateway in this process, with chaos on the way to the functions.

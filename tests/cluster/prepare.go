@@ -92,7 +92,7 @@ func (c *Cluster) mount(process string, names ...string) string {
 }
 
 // prepare says what runs, where, and with which settings.
-func (c *Cluster) prepare(p programs, settings []string) {
+func (c *Cluster) prepare(p programs, settings, objects []string) {
 	c.t.Helper()
 	stack, err := images.ReadStack(root())
 	c.must(err, "stack.yml")
@@ -109,10 +109,13 @@ func (c *Cluster) prepare(p programs, settings []string) {
 
 	names := slices.Sorted(maps.Keys(stack.Functions))
 	for _, name := range names {
-		secrets := c.mount(name, append(stack.Functions[name].Secrets, "castor-mongo-url", "castor-nats-token", "castor-s3-access", "castor-s3-secret")...)
+		secrets, settings := c.mount(name, stack.Functions[name].Secrets...), settings
+		if slices.Contains(stack.Functions[name].Secrets, "castor-s3-secret") {
+			settings = append(slices.Clone(settings), objects...)
+		}
 		for i := range c.config.Replicas {
 			r := &Replica{Function: name, Host: freePort(c)}
-			r.Process = c.process(fmt.Sprintf("%s/%d", name, i+1), p.functions[name], nil, append(settings, "CASTOR_LISTEN="+r.Host, "CASTOR_SECRETS="+secrets,
+			r.Process = c.process(fmt.Sprintf("%s/%d", name, i+1), p.functions[name], nil, append(slices.Clone(settings), "CASTOR_LISTEN="+r.Host, "CASTOR_SECRETS="+secrets,
 				"CASTOR_PROVISIONING=tls://"+provisioning, "CASTOR_SMTP_URL="+c.config.SMTP, "CASTOR_SMTP_FROM="+c.config.From, "CASTOR_WEBHOOKS=private"))
 			c.Functions[name] = append(c.Functions[name], r)
 			c.byHost[r.Host] = r
