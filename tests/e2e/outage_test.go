@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -190,6 +191,11 @@ func TestAStoreIsGone(t *testing.T) {
 					t.Errorf("while %s is away a person is told %v, not to try again", name, err)
 				}
 			}
+			if name != "MongoDB" {
+				if err := w.announce("while it is away"); !errors.Is(err, api.ErrUnavailable) {
+					t.Errorf("a file that is announced without an object store: %v, want to be told to try again", err)
+				}
+			}
 			if name == "MongoDB" && retries == 0 {
 				t.Error("while MongoDB is away nobody is told to try again")
 			}
@@ -198,6 +204,16 @@ func TestAStoreIsGone(t *testing.T) {
 			}
 			w.within(30*time.Second, "the backlog is stored after "+name+" is back", func() bool { return l.pending() < 10 })
 			l.check()
+			w.Cluster.Calm(true) // an announcement that chaos makes twice is two
+			w.Eventually("files can be announced", func() bool { return w.announce("afterwards") == nil })
 		})
 	}
+}
+
+// announce announces a file, which begins its upload in the object store.
+func (w *World) announce(name string) error {
+	ctx, cancel := context.WithTimeout(w.Context(), 20*time.Second)
+	defer cancel()
+	_, err := w.Admin.CreateArtifact(ctx, api.NewArtifact{Name: name, Owner: "plant", Size: 6, SHA256: strings.Repeat("0", 64)})
+	return err
 }
