@@ -5,11 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/monitor"
 )
 
@@ -48,11 +50,14 @@ func TestKilledAtRandomMoments(t *testing.T) {
 			t.Fatalf("reading %d is %d times in history, want once", i, seen[float64(i)])
 		}
 	}
-	p.Eventually("each hot spell has its alarm", func() bool { return len(p.Alarms(pump.Twin())) == rounds })
-	for _, a := range p.Alarms(pump.Twin()) {
-		if a.State != monitor.Cleared {
-			t.Errorf("alarm %s is %s", a.ID, a.State)
-		}
+	// An event that was under way when the platform was killed comes again later than its successors: the end of an early spell
+	// may be heard after the last one's.
+	p.Eventually("each hot spell has its alarm, and each alarm its end", func() bool {
+		alarms := p.Alarms(pump.Twin())
+		return len(alarms) >= rounds && !slices.ContainsFunc(alarms, func(a api.Alarm) bool { return a.State != monitor.Cleared })
+	})
+	if n := len(p.Alarms(pump.Twin())); n != rounds {
+		t.Errorf("%d alarms, want one for each of %d hot spells", n, rounds)
 	}
 }
 
