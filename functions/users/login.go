@@ -15,7 +15,7 @@ import (
 var errLogin = fmt.Errorf("%w: the name or the password is wrong", access.ErrUnauthenticated)
 
 func (u *users) login(ctx context.Context, c *faas.Call, in api.Login) (api.Token, error) {
-	v, err := u.verified(ctx, client(c.Header), in.Name, in.Password)
+	v, err := u.verified(ctx, client(c), in.Name, in.Password)
 	if err != nil {
 		return api.Token{}, err
 	}

@@ -2,6 +2,7 @@ package users
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -22,14 +23,25 @@ const sessionLife = 30 * 24 * time.Hour
 // maxSessions is how many sessions a user may have; signing in once more ends the one that was not used for longest.
 const maxSessions = 100
 
-// A session is what a refresh token belongs to: "<id>.<secret>". Each use changes the secret; an old one that is shown again
-// was copied by somebody, so it ends the session for both.
+// reuseFor is how long the secret that was replaced last is still taken, for the same new one that its first use gave: two pages
+// may refresh at once, and an answer may be lost on its way.
+const reuseFor = 30 * time.Second
+
+// A session is what a refresh token belongs to: "<id>.<secret>". Each use changes the secret; one that was replaced reuseFor
+// ago or earlier and is shown again was copied by somebody, so it ends the session for both.
 type session struct {
-	ID      string    `bson:"_id"`
-	User    string    `bson:"user"`
-	Epoch   int64     `bson:"epoch"` // the user's when it began
-	Hash    []byte    `bson:"hash"`  // SHA-256 of the secret that is good now
-	Began   time.Time `bson:"began"`
+	ID    string    `bson:"_id"`
+	User  string    `bson:"user"`
+	Epoch int64     `bson:"epoch"` // the user's when it began
+	Hash  []byte    `bson:"hash"`  // SHA-256 of the secret that is good now
+	Began time.Time `bson:"began"`
+
+	// Former is the hash of the secret before, Replaced when that was changed for the present one, which is made of it and Salt
+	// (see successor): whoever shows it gets the present one again, and what is stored gives away neither.
+	Former   []byte    `bson:"former,omitempty"`
+	Salt     []byte    `bson:"salt,omitempty"`
+	Replaced time.Time `bson:"replaced,omitempty"`
+
 	Used    time.Time `bson:"used"`
 	Expires time.Time `bson:"expires"`
 }
@@ -64,17 +76,28 @@ func (u *users) tokenOf(ctx context.Context, v user, session string, secret []by
 	return t, err
 }
 
-// refresh exchanges a refresh token. Roles and groups are those the user has now.
+// refresh exchanges a refresh token; used twice within reuseFor, it gives the same one both times. Roles and groups are those
+// the user has now.
 func (u *users) refresh(ctx context.Context, _ *faas.Call, in api.Refresh) (api.Token, error) {
 	id, secret, err := parseRefresh(in.Refresh)
 	if err != nil {
 		return api.Token{}, err
 	}
-	now, next := u.p.Time(), random(32)
+	var next []byte
+	now, shown := u.p.Time(), sum(secret)
 	s, err := u.sessions.Update(ctx, id, func(s *session) error {
-		if subtle.ConstantTimeCompare(sum(secret), s.Hash) != 1 || now.After(s.Expires) {
+		if now.After(s.Expires) {
 			return errSession
 		}
+		if subtle.ConstantTimeCompare(shown, s.Former) == 1 && now.Sub(s.Replaced) < reuseFor {
+			next = successor(secret, s.Salt)
+			return store.Unchanged
+		}
+		if subtle.ConstantTimeCompare(shown, s.Hash) != 1 {
+			return errSession
+		}
+		s.Salt, s.Former, s.Replaced = random(32), shown, now
+		next = successor(secret, s.Salt)
 		s.Hash, s.Used, s.Expires = sum(next), now, now.Add(sessionLife)
 		return nil
 	})
@@ -123,6 +146,13 @@ func parseRefresh(token string) (id string, secret []byte, err error) {
 		return "", nil, api.Invalid("refresh must be the refresh token that signing in gave")
 	}
 	return id, secret, nil
+}
+
+// successor is the secret that follows one: without that, the salt says nothing of it.
+func successor(secret, salt []byte) []byte {
+	m := hmac.New(sha256.New, salt)
+	m.Write(secret)
+	return m.Sum(nil)
 }
 
 func sum(secret []byte) []byte {

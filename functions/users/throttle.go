@@ -3,11 +3,14 @@ package users
 import (
 	"hash/maphash"
 	"net"
-	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/faas"
 )
 
 // Failed sign-ins that are borne: a burst, then one per interval. Successful ones do not count.
@@ -56,10 +59,20 @@ func (t *throttle) full(key string, now time.Time) bool {
 	return max(t.until[i], now.UnixMilli())+t.every.Milliseconds() > now.Add(t.burst).UnixMilli()
 }
 
-// client is where a call comes from, as the user gateway says. Only the last address of X-Forwarded-For was written by a
-// proxy of ours; those before it are what the caller claims. IPv6 addresses count by their /64, which one household has.
-func client(h http.Header) string {
-	all := strings.Join(h.Values("X-Forwarded-For"), ",")
+// client is where a sign-in comes from: what the user gateway says, or function console of the person it signs in. IPv6
+// addresses count by their /64, which one household has.
+func client(c *faas.Call) string {
+	from := c.Header.Values("X-Forwarded-For")
+	if c.Caller.Kind == access.Part && c.Caller.ID == "console" {
+		from = c.Header.Values(api.HeaderClient)
+	}
+	return network(from)
+}
+
+// network is that of the last address of X-Forwarded-For: only that was written by a proxy of ours, those before it are what
+// the caller claims.
+func network(forwarded []string) string {
+	all := strings.Join(forwarded, ",")
 	last := strings.TrimSpace(all[strings.LastIndexByte(all, ',')+1:])
 	if host, _, err := net.SplitHostPort(last); err == nil {
 		last = host

@@ -5,6 +5,10 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/faas"
 )
 
 func TestThrottle(t *testing.T) {
@@ -54,7 +58,26 @@ func TestClientAddress(t *testing.T) {
 		"rubbish":                      {[]string{"unknown"}, ""},
 		"rubbish at the end":           {[]string{"203.0.113.7, "}, ""},
 	} {
-		if got := client(http.Header{"X-Forwarded-For": c.in}); got != c.want {
+		if got := network(c.in); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// Only function console may say that a sign-in comes from elsewhere.
+func TestClientOfTheConsole(t *testing.T) {
+	h := http.Header{"X-Forwarded-For": {"203.0.113.7"}, api.HeaderClient: {"10.0.0.1, 198.51.100.9"}}
+	for name, c := range map[string]struct {
+		caller access.Caller
+		want   string
+	}{
+		"nobody":                  {access.Caller{}, "203.0.113.7"},
+		"the console":             {access.Caller{Kind: access.Part, ID: "console"}, "198.51.100.9"},
+		"another part":            {access.Caller{Kind: access.Part, ID: "twins"}, "203.0.113.7"},
+		"a user called console":   {access.Caller{Kind: access.User, ID: "console"}, "203.0.113.7"},
+		"an account of that name": {access.Caller{Kind: access.Service, ID: "console"}, "203.0.113.7"},
+	} {
+		if got := client(&faas.Call{Header: h, Caller: c.caller}); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

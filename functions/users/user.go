@@ -133,7 +133,7 @@ func (u *users) setPassword(ctx context.Context, c *faas.Call, in api.PasswordCh
 		return faas.None{}, err
 	}
 	if own {
-		switch _, err := u.verified(ctx, client(c.Header), id, in.Old); {
+		switch _, err := u.verified(ctx, client(c), id, in.Old); {
 		case errors.Is(err, errLogin):
 			return faas.None{}, fmt.Errorf("%w: old is not the present password", access.ErrDenied)
 		case err != nil:

@@ -56,6 +56,10 @@ type Caller struct {
 
 	// For is the user on whose behalf a part of the platform calls; nil if it calls for itself. Both need the right.
 	For *Caller `json:"for,omitempty"`
+
+	// Expires is when the token ends that told who calls; what outlives a call, as a stream does, ends then. The zero time
+	// where there was no token.
+	Expires time.Time `json:"-"`
 }
 
 // known tells whether the caller is anybody: the zero Caller is not.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/castor-iot/castor/shared/access"
@@ -17,9 +18,13 @@ type Login struct {
 type Token struct {
 	Access  string    `json:"access"`            // JWT, sent as "Authorization: Bearer …"
 	Expires time.Time `json:"expires"`           // of Access
-	Refresh string    `json:"refresh,omitempty"` // exchanged once for a new Token
+	Refresh string    `json:"refresh,omitempty"` // exchanged for a new Token
 	User    *User     `json:"user,omitempty"`
 }
+
+// HeaderClient carries the addresses of the person that function console signs in, as X-Forwarded-For has them: function users
+// throttles by them. It counts from console only.
+const HeaderClient = "X-Castor-Client"
 
 // Refresh asks for a new token, or for the end of the session it belongs to.
 type Refresh struct {
@@ -106,7 +111,13 @@ func (c *Client) Login(ctx context.Context, in Login) (out Token, err error) {
 	return out, c.Call(ctx, "POST", "users", "/login", in, &out)
 }
 
-// Refresh exchanges a refresh token; the one given is used up.
+// LoginFor signs a person in whose call came from another address than this one does: see HeaderClient.
+func (c *Client) LoginFor(ctx context.Context, forwarded []string, in Login) (out Token, err error) {
+	return out, c.call(ctx, "POST", "users", "/login", http.Header{HeaderClient: forwarded}, in, &out)
+}
+
+// Refresh exchanges a refresh token. The one given is used up: within 30 s it gives the same new one again, later it ends the
+// session.
 func (c *Client) Refresh(ctx context.Context, refresh string) (out Token, err error) {
 	return out, c.Call(ctx, "POST", "users", "/refresh", Refresh{refresh}, &out)
 }

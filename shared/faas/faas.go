@@ -35,7 +35,7 @@ type Guard interface {
 
 	// Authenticate tells who calls, from the request's header. No token at all is a Caller with Kind ""; a bad one is
 	// access.ErrUnauthenticated.
-	Authenticate(ctx context.Context, h http.Header) (access.Caller, error)
+	Authenticator
 
 	// MayCall tells whether a service account was granted this function.
 	MayCall(ctx context.Context, c access.Caller, r access.Right) bool
@@ -214,13 +214,13 @@ func notRouted(rec *refusal, g Guard, method, path, id string) handler.Response 
 
 // run is the one door: who calls, may they, do it, record it.
 func run(ctx context.Context, g Guard, h Handler, c *Call, method, path string) (Reply, error) {
-	caller, err := g.Authenticate(ctx, c.Header)
+	caller, token, err := Authenticate(ctx, g, c.Header)
 	if err != nil && !h.allow.Public { // who signs in anew may still send a token that has ended
 		return Reply{}, err
 	}
 	c.Caller = caller
 	if caller.Kind != access.Part && caller.Kind != "" {
-		c.Token, _ = strings.CutPrefix(c.Header.Get("Authorization"), "Bearer ")
+		c.Token = token
 	} else if caller.For != nil {
 		c.Token = c.Header.Get(api.HeaderFor)
 	}

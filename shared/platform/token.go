@@ -82,7 +82,7 @@ func (p *Platform) verify(ctx context.Context, token string) (access.Caller, err
 	if c.Subject == "" || c.Kind != access.User && c.Kind != access.Service && c.Kind != access.Part {
 		return access.Caller{}, fmt.Errorf("%w: the token does not say whose it is", access.ErrUnauthenticated)
 	}
-	return access.Caller{Kind: c.Kind, ID: c.Subject, Roles: c.Roles, Groups: c.Groups, Gateway: c.Gateway}, nil
+	return access.Caller{Kind: c.Kind, ID: c.Subject, Roles: c.Roles, Groups: c.Groups, Gateway: c.Gateway, Expires: c.ExpiresAt.UTC()}, nil
 }
 
 // UseKeys makes tokens be checked with the keys that fetch returns, instead of asking function users: for users itself.
