@@ -1,0 +1,43 @@
+import type { Problem } from './types';
+
+/** What went wrong with a call, in words for a person. */
+export class ApiError extends Error {
+  /** HTTP status; 0 where no answer came. */
+  readonly status: number;
+  /** The id under which the platform's log lines tell of the call; '' where it is not known. */
+  readonly callId: string;
+
+  constructor(status: number, message: string, callId = '') {
+    super(message);
+    this.name = 'ApiError';
+    this.status = status;
+    this.callId = callId;
+  }
+}
+
+/** The platform could not be reached at all. */
+export function unreachable(): ApiError {
+  return new ApiError(0, 'The platform does not answer. It may be restarting; this page tries again by itself.');
+}
+
+/** Turns the body of an answer that is not 2xx into an error. Anything may stand there: a proxy writes HTML. */
+export function problemOf(status: number, body: unknown): ApiError {
+  const p = body && typeof body === 'object' ? (body as Partial<Problem>) : {};
+  const said = typeof p.detail === 'string' && p.detail ? p.detail : typeof p.title === 'string' ? p.title : '';
+  return new ApiError(status, said ? sentence(said) : fallback(status), typeof p.callId === 'string' ? p.callId : '');
+}
+
+/** The platform's errors begin in lower case, because they are also parts of others. */
+function sentence(s: string): string {
+  const text = s.charAt(0).toUpperCase() + s.slice(1);
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
+}
+
+function fallback(status: number): string {
+  if (status === 401) return 'You are signed out.';
+  if (status === 403) return 'You may not do this.';
+  if (status === 404) return 'There is nothing here, or you may not see it.';
+  if (status === 429) return 'Too many calls at once. Wait a moment and try again.';
+  if (status >= 500) return 'The platform cannot do this now. Try again in a moment.';
+  return `The call was refused (${status}).`;
+}

@@ -1,0 +1,29 @@
+// What the pages read, by key. The first word of a key is what live events refresh; see live/refresh.ts.
+import { QueryClient } from '@tanstack/react-query';
+import { ApiError } from './problem';
+
+export const keys = {
+  twins: (query: object) => ['twins', query] as const,
+  counts: (query: object = {}) => ['counts', query] as const,
+  twin: (id: string) => ['twin', id] as const,
+  runs: (query: object) => ['runs', query] as const,
+  run: (id: string) => ['run', id] as const,
+  alarms: (query: object) => ['alarms', query] as const,
+  rules: (query: object) => ['rules', query] as const,
+  history: (twin: string, query: object) => ['history', twin, query] as const,
+  claims: (query: object) => ['claims', query] as const,
+};
+
+export function makeQueries(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 10_000,
+        gcTime: 5 * 60_000,
+        // What was refused stays refused; what could not be reached may be back.
+        retry: (n, e) => n < 3 && (!(e instanceof ApiError) || e.status === 0 || e.status >= 500),
+        retryDelay: (n) => 400 * 2 ** n,
+      },
+    },
+  });
+}

@@ -1,0 +1,94 @@
+// The session lives in cookies that no script can read; what is kept here is who is signed in, and until when the access token is good.
+// Renewing it is one page's work at a time, across tabs: a lock, and a look whether another tab was faster.
+import { problemOf, unreachable } from './problem';
+import type { User } from './types';
+
+export interface Session {
+  user: User;
+  /** RFC 3339: end of the access token, not of the session. */
+  expires: string;
+}
+
+/** Tells the functions that a cookie comes from the console itself: a foreign page cannot send this header. */
+export const consoleHeader = { 'X-Castor-Console': '1' } as const;
+
+const url = '/function/console/session';
+const renewedKey = 'castor.renewed';
+type Listener = (s: Session | null) => void;
+
+let current: Session | null = null;
+const listeners = new Set<Listener>();
+
+export const session = {
+  get: () => current,
+
+  /** Calls back whenever somebody signs in or out here. */
+  subscribe(f: Listener): () => void {
+    listeners.add(f);
+    return () => void listeners.delete(f);
+  },
+
+  /** Finds out who is signed in. null: nobody. */
+  async load(): Promise<Session | null> {
+    const r = await call('GET', url);
+    if (r.status === 401) return (await this.renew()) ? current : set(null);
+    return set(await read(r));
+  },
+
+  async signIn(name: string, password: string): Promise<Session> {
+    const s = await read(await call('POST', url, { name, password }));
+    set(s);
+    return s;
+  },
+
+  async signOut(): Promise<void> {
+    const r = await call('DELETE', url);
+    if (!r.ok && r.status !== 401) throw await failure(r);
+    set(null);
+  },
+
+  /** Gets a new access token; false tells that the person must sign in again. Errors are of the network, or the platform's. */
+  async renew(): Promise<boolean> {
+    const asked = Date.now();
+    const work = async () => {
+      const renewed = Number(localStorage.getItem(renewedKey) ?? 0);
+      const r = renewed > asked ? await call('GET', url) : await call('POST', `${url}/refresh`, {});
+      if (r.status === 401) {
+        set(null);
+        return false;
+      }
+      set(await read(r));
+      localStorage.setItem(renewedKey, String(Date.now()));
+      return true;
+    };
+    return navigator.locks ? navigator.locks.request('castor.session', work) : work();
+  },
+};
+
+function set(s: Session | null): Session | null {
+  current = s;
+  for (const f of listeners) f(s);
+  return s;
+}
+
+async function call(method: string, to: string, body?: unknown): Promise<Response> {
+  const json: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' };
+  try {
+    return await fetch(to, {
+      method,
+      headers: { ...consoleHeader, ...json },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw unreachable();
+  }
+}
+
+async function read(r: Response): Promise<Session> {
+  if (!r.ok) throw await failure(r);
+  return (await r.json()) as Session;
+}
+
+async function failure(r: Response) {
+  return problemOf(r.status, await r.json().catch(() => null));
+}

@@ -1,0 +1,20 @@
+// Names for what the contract (functions/openapi.yaml) describes. Nothing here is typed by hand: each is an alias of the generated schema.
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Alarm = Schemas['Alarm'];
+export type Claim = Schemas['Claim'];
+export type Live = Schemas['Live'];
+export type Phase = Schemas['Phase'];
+export type Problem = Schemas['Problem'];
+export type Property = Schemas['Property'];
+export type ProvisioningModel = Schemas['ProvisioningModel'];
+export type Reading = Schemas['Reading'];
+export type Role = Schemas['Role'];
+export type Rule = Schemas['Rule'];
+export type Run = Schemas['Run'];
+export type RunStep = Schemas['RunStep'];
+export type Severity = Schemas['Severity'];
+export type Twin = Schemas['Twin'];
+export type User = Schemas['User'];

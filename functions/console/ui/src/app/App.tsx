@@ -1,0 +1,109 @@
+import { QueryClientProvider } from '@tanstack/react-query';
+import { Suspense, useEffect, useState } from 'react';
+import { Route, Router, Switch } from 'wouter';
+import { makeQueries } from '@/api/queries';
+import { type Session, session } from '@/api/session';
+import { live } from '@/live/live';
+import { keepFresh } from '@/live/refresh';
+import { forgetHeard } from '@/live/twins';
+import { ButtonLink } from '@/parts/Button';
+import { Page } from '@/parts/Page';
+import { Empty, Failure, Skeleton } from '@/parts/States';
+import { TooltipProvider } from '@/parts/Tooltip';
+import { Toasts } from '@/parts/toast';
+import SignIn from '@/views/sign-in/SignIn';
+import { Boundary } from './Boundary';
+import { Shell } from './Shell';
+import { views } from './views';
+
+const base = '/function/console';
+const queries = makeQueries();
+
+/** Who is signed in decides what there is: the sign-in, or everything. */
+export function App() {
+  const [who, setWho] = useState<Session | null | undefined>(undefined);
+  const [failed, setFailed] = useState<unknown>();
+
+  useEffect(() => {
+    const end = session.subscribe((s) => {
+      setWho(s);
+      if (!s) {
+        // Nothing of one person's is left for the next.
+        queries.clear();
+        forgetHeard();
+      }
+    });
+    session.load().catch(setFailed);
+    return end;
+  }, []);
+
+  const signedIn = !!who;
+  useEffect(() => {
+    if (!signedIn) return;
+    live.start();
+    const end = keepFresh(queries);
+    return () => {
+      end();
+      live.end();
+    };
+  }, [signedIn]);
+
+  if (who === undefined)
+    return failed ? (
+      <main>
+        <Failure
+          error={failed}
+          what="Castor cannot be reached"
+          retry={() => {
+            setFailed(undefined);
+            session.load().catch(setFailed);
+          }}
+        />
+      </main>
+    ) : null;
+  return (
+    <QueryClientProvider client={queries}>
+      <TooltipProvider delayDuration={350}>
+        <Router base={base}>
+          {who ? (
+            <Shell user={who.user}>
+              <Boundary>
+                <Suspense fallback={<Waiting />}>
+                  <Switch>
+                    {views.map((v) => (
+                      <Route key={v.path} path={v.path} component={v.component} />
+                    ))}
+                    <Route>
+                      <Nowhere />
+                    </Route>
+                  </Switch>
+                </Suspense>
+              </Boundary>
+            </Shell>
+          ) : (
+            <SignIn />
+          )}
+        </Router>
+        <Toasts />
+      </TooltipProvider>
+    </QueryClientProvider>
+  );
+}
+
+function Waiting() {
+  return (
+    <div style={{ padding: 'var(--s5)' }}>
+      <Skeleton lines={4} />
+    </div>
+  );
+}
+
+function Nowhere() {
+  return (
+    <Page title="Not found">
+      <Empty title="There is no such page" action={<ButtonLink href="/">To the fleet</ButtonLink>}>
+        The address may be mistyped, or from another version of the console.
+      </Empty>
+    </Page>
+  );
+}

@@ -1,0 +1,105 @@
+import { useQuery } from '@tanstack/react-query';
+import { Command } from 'cmdk';
+import { Contrast, LogOut } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { useLocation } from 'wouter';
+import { api, ok } from '@/api/client';
+import { keys } from '@/api/queries';
+import { session } from '@/api/session';
+import { setTheme, useDark } from '@/parts/theme';
+import { toast } from '@/parts/toast';
+import s from './Palette.module.css';
+import { places } from './views';
+
+/** Finds a twin or does something, by typing. */
+export function Palette({ open, onClose }: { open: boolean; onClose: () => void }) {
+  const [typed, setTyped] = useState('');
+  const [, go] = useLocation();
+  const dark = useDark();
+  useEffect(() => {
+    if (!open) setTyped('');
+  }, [open]);
+  const found = useTwins(typed, open);
+  const does = (f: () => void) => () => {
+    onClose();
+    f();
+  };
+  return (
+    <Command.Dialog
+      open={open}
+      onOpenChange={(o) => !o && onClose()}
+      label="Search or do something"
+      overlayClassName={s.veil}
+      contentClassName={s.palette}
+      loop
+    >
+      <Command.Input
+        className={s.input}
+        value={typed}
+        onValueChange={setTyped}
+        placeholder="Search twins, or do something…"
+        maxLength={64}
+      />
+      <Command.List className={s.list}>
+        <Command.Empty className={s.none}>{found.isFetching ? 'Searching…' : 'Nothing found.'}</Command.Empty>
+        {found.data && found.data.items.length > 0 && (
+          <Command.Group heading="Twins" className={s.group}>
+            {found.data.items.map((t) => (
+              <Command.Item
+                key={t.id}
+                value={`twin ${t.id}`}
+                keywords={[typed]}
+                className={s.item}
+                onSelect={does(() => go(`/twins/${encodeURIComponent(t.id)}`))}
+              >
+                <bdi className={s.name}>{t.definition.name || t.id}</bdi>
+                <span className={s.what}>{t.kind === 'instance' ? t.definition.type : t.kind}</span>
+              </Command.Item>
+            ))}
+          </Command.Group>
+        )}
+        <Command.Group heading="Go to" className={s.group}>
+          {places.map((p) => (
+            <Command.Item key={p.href} className={s.item} onSelect={does(() => go(p.href))}>
+              <p.icon aria-hidden />
+              <span className={s.name}>{p.label}</span>
+              <kbd className={s.keys}>g {p.key}</kbd>
+            </Command.Item>
+          ))}
+        </Command.Group>
+        <Command.Group heading="Do" className={s.group}>
+          <Command.Item className={s.item} onSelect={does(() => go('/rules/new'))}>
+            <span className={s.name}>Set a threshold</span>
+          </Command.Item>
+          <Command.Item className={s.item} onSelect={does(() => setTheme(dark ? 'light' : 'dark'))}>
+            <Contrast aria-hidden />
+            <span className={s.name}>{dark ? 'Light theme' : 'Dark theme'}</span>
+          </Command.Item>
+          <Command.Item
+            className={s.item}
+            onSelect={does(() => void session.signOut().catch((e) => toast.failed('Not signed out', e)))}
+          >
+            <LogOut aria-hidden />
+            <span className={s.name}>Sign out</span>
+          </Command.Item>
+        </Command.Group>
+      </Command.List>
+    </Command.Dialog>
+  );
+}
+
+/** Twins by what was typed, asked for when the typing rests. */
+function useTwins(typed: string, open: boolean) {
+  const [q, setQ] = useState('');
+  useEffect(() => {
+    const t = setTimeout(() => setQ(typed.trim()), 120);
+    return () => clearTimeout(t);
+  }, [typed]);
+  const query = { q, limit: 8, view: 'row' } as const;
+  return useQuery({
+    queryKey: keys.twins(query),
+    queryFn: ({ signal }) => ok(api.GET('/function/twins/twins', { params: { query: query as object }, signal })),
+    enabled: open && q !== '',
+    placeholderData: (old) => old,
+  });
+}

@@ -1,0 +1,111 @@
+import { LogOut, Monitor, Moon, Search, Sun, UserRound } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
+import { Link, useRoute } from 'wouter';
+import { session } from '@/api/session';
+import type { User } from '@/api/types';
+import { IconButton } from '@/parts/Button';
+import { cx } from '@/parts/cx';
+import { Menu, MenuItem, MenuLabel, MenuLine } from '@/parts/Menu';
+import { setTheme, useTheme } from '@/parts/theme';
+import { toast } from '@/parts/toast';
+import castor from '../castor.svg';
+import { LiveMark } from './LiveMark';
+import { Palette } from './Palette';
+import s from './Shell.module.css';
+import { useKeys } from './useKeys';
+import { useOpenAlarms } from './useOpenAlarms';
+import { type Place, places } from './views';
+
+/** The frame around every view: navigation (below, on a phone), search, who is signed in. */
+export function Shell({ user, children }: { user: User; children: ReactNode }) {
+  const [searching, setSearching] = useState(false);
+  const open = useOpenAlarms().data;
+  useKeys(() => setSearching(true));
+  const alarms = open ? `${open.items.length}${open.next ? '+' : ''}` : '0';
+  return (
+    <div className={s.shell}>
+      <a className={s.skip} href="#main">
+        To the content
+      </a>
+      <div className={s.side}>
+        <div className={s.brand}>
+          <img src={castor} alt="" width={24} height={24} />
+          <span>Castor</span>
+        </div>
+        <nav className={s.nav} aria-label="Main">
+          {places.map((p) => (
+            <NavLink key={p.href} place={p} mark={p.href === '/alarms' && alarms !== '0' ? alarms : ''} />
+          ))}
+        </nav>
+      </div>
+      <div className={s.top}>
+        <img className={s.logo} src={castor} alt="" width={24} height={24} />
+        <button type="button" className={s.search} onClick={() => setSearching(true)}>
+          <Search aria-hidden />
+          <span>Search twins, or do something</span>
+          <kbd aria-hidden>{/Mac|iP/.test(navigator.platform) ? '⌘K' : 'Ctrl K'}</kbd>
+        </button>
+        <LiveMark />
+        <UserMenu user={user} />
+      </div>
+      <main id="main" className={s.main} tabIndex={-1}>
+        {children}
+      </main>
+      <Palette open={searching} onClose={() => setSearching(false)} />
+    </div>
+  );
+}
+
+function NavLink({ place, mark }: { place: Place; mark: string }) {
+  const [here] = useRoute(place.href === '/' ? '/' : `${place.href}/*?`);
+  const [twin] = useRoute('/twins/*');
+  const active = here || (place.href === '/' && twin);
+  const Icon = place.icon;
+  return (
+    <Link href={place.href} className={cx(s.link, active && s.here)} aria-current={here ? 'page' : undefined}>
+      <Icon aria-hidden />
+      <span>{place.label}</span>
+      {mark && (
+        <span className={s.mark}>
+          {mark}
+          <span className="visually-hidden"> open</span>
+        </span>
+      )}
+    </Link>
+  );
+}
+
+function UserMenu({ user }: { user: User }) {
+  const theme = useTheme();
+  const signOut = () => session.signOut().catch((e) => toast.failed('Not signed out', e));
+  return (
+    <Menu
+      trigger={
+        <IconButton label={`Signed in as ${user.id}`} side="bottom">
+          <UserRound aria-hidden />
+        </IconButton>
+      }
+    >
+      <MenuLabel>
+        <b dir="auto">{user.name || user.id}</b>
+        <br />
+        {user.roles.join(', ')}
+        {user.groups?.length ? ` · ${user.groups.join(', ')}` : ''}
+      </MenuLabel>
+      <MenuLine />
+      <MenuItem icon={<Monitor aria-hidden />} onSelect={() => setTheme('system')}>
+        System theme{theme === 'system' && ' ✓'}
+      </MenuItem>
+      <MenuItem icon={<Sun aria-hidden />} onSelect={() => setTheme('light')}>
+        Light{theme === 'light' && ' ✓'}
+      </MenuItem>
+      <MenuItem icon={<Moon aria-hidden />} onSelect={() => setTheme('dark')}>
+        Dark{theme === 'dark' && ' ✓'}
+      </MenuItem>
+      <MenuLine />
+      <MenuItem icon={<LogOut aria-hidden />} onSelect={signOut}>
+        Sign out
+      </MenuItem>
+    </Menu>
+  );
+}

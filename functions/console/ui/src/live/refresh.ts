@@ -1,0 +1,51 @@
+// What a live event makes stale, and polling while there are none.
+import type { QueryClient } from '@tanstack/react-query';
+import { live } from './live';
+
+const gather = 400; // ms: a hundred events refresh a list once
+const every = 5_000; // ms between polls
+
+/** Keeps what is shown up to date until the returned function is called. */
+export function keepFresh(queries: QueryClient): () => void {
+  const stale = new Set<string>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const mark = (...words: string[]) => {
+    for (const w of words) stale.add(w);
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      const now = new Set(stale);
+      stale.clear();
+      void queries.invalidateQueries({ predicate: (q) => now.has(word(q.queryKey)) });
+    }, gather);
+  };
+  const ends = [
+    live.on('twin', (e) => mark('twins', 'counts', `twin ${e.twin}`)),
+    live.on('run', (e) => mark('runs', `run ${e.run}`, ...(e.twin ? [`twin ${e.twin}`] : []), 'counts', 'twins')),
+    live.on('alarm', (e) => mark('alarms', 'counts', `twin ${e.twin}`)),
+    live.on('reload', () => void queries.invalidateQueries()),
+    live.subscribeState(() => poll()),
+  ];
+  let polling: ReturnType<typeof setInterval> | undefined;
+  function poll() {
+    const on = live.getState() === 'polling';
+    if (on && !polling) polling = setInterval(() => void queries.invalidateQueries({ type: 'active' }), every);
+    if (!on && polling) {
+      clearInterval(polling);
+      polling = undefined;
+      // The stream is back: what was missed meanwhile comes by it, or a reload does; the lists are read once more to be sure.
+      if (live.getState() === 'live') void queries.invalidateQueries({ type: 'active' });
+    }
+  }
+  poll();
+  return () => {
+    for (const end of ends) end();
+    clearTimeout(timer);
+    clearInterval(polling);
+  };
+}
+
+/** twin and run are refreshed one by one, lists as a whole. */
+function word(key: readonly unknown[]): string {
+  const first = String(key[0]);
+  return first === 'twin' || first === 'run' ? `${first} ${String(key[1])}` : first;
+}

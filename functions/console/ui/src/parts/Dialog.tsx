@@ -1,0 +1,48 @@
+import { X } from 'lucide-react';
+import { Dialog as Radix } from 'radix-ui';
+import type { ReactNode } from 'react';
+import { IconButton } from './Button';
+import { cx } from './cx';
+import s from './Dialog.module.css';
+
+/** A dialog that holds the focus until it is closed. `side` puts it at the right edge, for what needs room. */
+export function Dialog({
+  open,
+  onClose,
+  title,
+  note,
+  children,
+  footer,
+  side = false,
+}: {
+  open: boolean;
+  onClose: () => void;
+  title: string;
+  note?: ReactNode;
+  children: ReactNode;
+  footer?: ReactNode;
+  side?: boolean;
+}) {
+  return (
+    <Radix.Root open={open} onOpenChange={(o) => !o && onClose()}>
+      <Radix.Portal>
+        <Radix.Overlay className={s.veil} />
+        <Radix.Content className={cx(s.dialog, side && s.side)} {...(note ? {} : { 'aria-describedby': undefined })}>
+          <header className={s.head}>
+            <div>
+              <Radix.Title className={s.title}>{title}</Radix.Title>
+              {note && <Radix.Description className={s.note}>{note}</Radix.Description>}
+            </div>
+            <Radix.Close asChild>
+              <IconButton label="Close">
+                <X aria-hidden />
+              </IconButton>
+            </Radix.Close>
+          </header>
+          <div className={s.body}>{children}</div>
+          {footer && <footer className={s.foot}>{footer}</footer>}
+        </Radix.Content>
+      </Radix.Portal>
+    </Radix.Root>
+  );
+}

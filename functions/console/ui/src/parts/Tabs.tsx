@@ -1,0 +1,39 @@
+import { Tabs as Radix } from 'radix-ui';
+import type { ReactNode } from 'react';
+import s from './Tabs.module.css';
+
+export interface Tab {
+  id: string;
+  label: ReactNode;
+  content: ReactNode;
+}
+
+/** Parts of a page of which one is seen. Keep `value` in the address (useParam), so that it can be shared. */
+export function Tabs({
+  tabs,
+  value,
+  onChange,
+  label,
+}: {
+  tabs: Tab[];
+  value: string;
+  onChange: (id: string) => void;
+  label: string;
+}) {
+  return (
+    <Radix.Root value={value} onValueChange={onChange} activationMode="manual">
+      <Radix.List className={s.list} aria-label={label}>
+        {tabs.map((t) => (
+          <Radix.Trigger key={t.id} value={t.id} className={s.tab}>
+            {t.label}
+          </Radix.Trigger>
+        ))}
+      </Radix.List>
+      {tabs.map((t) => (
+        <Radix.Content key={t.id} value={t.id} className={s.content} tabIndex={-1}>
+          {t.content}
+        </Radix.Content>
+      ))}
+    </Radix.Root>
+  );
+}

@@ -1,0 +1,67 @@
+// How times, numbers and units are written. The reader's own zone and language; UTC where precision counts.
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+
+/** "12 s ago"; from a week on, the date. */
+export function ago(t: number, now: number): string {
+  const s = Math.round((now - t) / 1000);
+  if (s < -5) return `in ${span(-s)}`;
+  if (s < 5) return 'just now';
+  if (s < 7 * 86400) return `${span(s)} ago`;
+  return day.format(t);
+}
+
+/** 90 → "1 min". */
+export function span(s: number): string {
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 2 * 86400) return `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86400)} d`;
+}
+
+/** Milliseconds as people say them: 340 ms, 2.1 s, 3 min. */
+export function took(ms: number): string {
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  return span(Math.round(ms / 1000));
+}
+
+export const clockTime = (t: number | Date) => clock.format(t);
+export const dayTime = (t: number | Date) => day.format(t);
+export const fullTime = (t: number | Date) => full.format(t);
+export const utc = (t: number | Date) => `${new Date(t).toISOString().replace('T', ' ').replace('Z', '')} UTC`;
+
+const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 5 });
+const whole = new Intl.NumberFormat();
+
+/** 12,345 */
+export const count = (n: number) => whole.format(n);
+
+/** A reading's value for people; booleans as yes and no. */
+export function value(v: unknown): string {
+  if (typeof v === 'number') return Number.isInteger(v) && Math.abs(v) < 1e9 ? whole.format(v) : number.format(v);
+  if (typeof v === 'boolean') return v ? 'yes' : 'no';
+  if (v === null || v === undefined) return '–';
+  return typeof v === 'string' ? v : JSON.stringify(v);
+}
+
+/** UCUM codes whose sign is another. */
+const signs: Record<string, string> = {
+  Cel: '°C',
+  '[degF]': '°F',
+  deg: '°',
+  By: 'B',
+  KiBy: 'KiB',
+  MiBy: 'MiB',
+  GiBy: 'GiB',
+  Ohm: 'Ω',
+  um: 'µm',
+  us: 'µs',
+  '1': '',
+  '{count}': '',
+};
+
+/** The sign of a UCUM code. */
+export const unitSign = (code: string | undefined) => (code ? (signs[code] ?? code) : '');
