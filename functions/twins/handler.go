@@ -117,7 +117,7 @@ func (f *function) change(ctx context.Context, h hand, id twin.ID, topic event.T
 		if err := f.p.May(ctx, h.caller, access.Write, access.Twin(t), "twin"); err != nil {
 			return err
 		}
-		kind, phase := t.Kind, t.Definition.Phase
+		kind, phase, before := t.Kind, t.Definition.Phase, api.ScopeOf(&t.Definition)
 		if err := alter(t); err != nil {
 			return err
 		}
@@ -129,7 +129,11 @@ func (f *function) change(ctx context.Context, h hand, id twin.ID, topic event.T
 			t.Definition.Version++
 			t.Definition.Updated = f.p.Time()
 		}
-		t.Outbox.Add(string(t.ID), topic, string(t.ID), f.p.Time(), api.TwinChanged{Twin: t.ID, Kind: kind, Phase: phase, Part: "definition"})
+		told := api.TwinChanged{Twin: t.ID, Kind: kind, Phase: phase, Part: "definition", Before: before}
+		if topic == event.TwinChanged {
+			told.Scope = api.ScopeOf(&t.Definition)
+		}
+		t.Outbox.Add(string(t.ID), topic, string(t.ID), f.p.Time(), told)
 		if h.dry {
 			return store.Unchanged
 		}

@@ -17,7 +17,7 @@ type Allow struct {
 }
 
 // connectors are the parts that "*" does not stand for.
-var connectors = []string{"connector", "events"}
+var connectors = []string{"connector", "events", "stream"}
 
 // Users lets every signed-in user in.
 func Users() Allow { return Allow{Roles: Roles} }

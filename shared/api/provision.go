@@ -58,6 +58,9 @@ type ProvisionStep struct {
 	Serial  string            `json:"serial"`
 	Outcome provision.Outcome `json:"outcome,omitempty"`
 	Steps   []provision.Step  `json:"steps"` // what was logged since the last event
+
+	// Scope is who may see the twin when this was logged; nil where there is none (yet): then the run's type and owner count.
+	Scope *TwinScope `json:"scope,omitempty"`
 }
 
 // Reset says why a run is reset.

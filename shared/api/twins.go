@@ -14,6 +14,11 @@ type TwinChanged struct {
 	Kind  twin.Kind  `json:"kind"`
 	Phase twin.Phase `json:"phase,omitempty"`
 	Part  string     `json:"part"` // definition or live
+
+	// Scope is who may see the twin now, Before who could until this change. A definition's change has both, but a new twin
+	// has no Before, and a deleted one no Scope. A live part's change has neither: who follows those reads LiveBatch.
+	Scope  *TwinScope `json:"scope,omitempty"`
+	Before *TwinScope `json:"before,omitempty"`
 }
 
 // NewTwin makes a twin of any kind. For instances that is for people who bring devices in by hand; provisioning makes its own.

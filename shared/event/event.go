@@ -21,6 +21,7 @@ type Topic string
 const (
 	AlarmRaised       Topic = "alarm.raised"       // monitor.Transition
 	AlarmCleared      Topic = "alarm.cleared"      // monitor.Transition
+	AlarmAcknowledged Topic = "alarm.acknowledged" // api.AlarmTaken: somebody has taken an alarm on, or has let it go again
 	TwinChanged       Topic = "twin.changed"       // api.TwinChanged: any part a person may look at
 	TwinDeleted       Topic = "twin.deleted"       // api.TwinChanged
 	GrantChanged      Topic = "grant.changed"      // api.GrantChanged: empties caches of grants
