@@ -1,5 +1,6 @@
 # make run      the whole platform on this machine, with this machine as its first device
 # make test     everything: unit, store conformance, house rules, stories from end to end; with -race where there is a C compiler
+# make console  the console's pages, from functions/console/ui; needs Node.js >= 20, without which everything else is as it is
 # make build    bin/castor, bin/castor-connector and bin/castor-agent
 # make images   the container images: functions, castor, castor-connector (CASTOR_REGISTRY=…, CASTOR_VERSION=…, PUSH=1, PLATFORMS=…)
 # make bench    figures with their floors (ONLY=ingest,store …), kept in bench/; make bench-compare puts the last two side by side
@@ -13,14 +14,33 @@ RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: run build test images bench bench-compare lint new clean
+UI := functions/console/ui
+PAGES := functions/console/dist/ui/index.html
+NODE := $(shell node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && command -v npm >/dev/null && echo yes)
+
+.PHONY: run build console test images bench bench-compare lint new clean
 
 run: build
 	./bin/castor up $(ARGS)
 
-build:
+build: console
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./infra/castor ./connectors/castor-connector ./agent/cmd/castor-agent
+
+# Go embeds what is built here; a clone without it has the placeholder beside it.
+ifeq ($(NODE),yes)
+console: $(PAGES)
+else
+console:
+	@echo "No Node.js >= 20 with npm here: the console is left out; its address will say so."
+endif
+
+$(PAGES): $(UI)/node_modules/.package-lock.json functions/openapi.yaml $(wildcard $(shell git ls-files $(UI) 2>/dev/null))
+	cd $(UI) && npm run --silent build
+
+$(UI)/node_modules/.package-lock.json: $(UI)/package.json $(UI)/package-lock.json
+	cd $(UI) && npm ci --no-audit --no-fund
+	@touch $@
 
 test:
 	@[ -n "$(RACE)" ] || echo "No C compiler here: the tests run without the race detector."
@@ -47,4 +67,4 @@ new:
 	$(GO) run ./tests/house/newfunction $(NAME)
 
 clean:
-	rm -rf bin
+	rm -rf bin functions/console/dist/ui
