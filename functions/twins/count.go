@@ -2,6 +2,7 @@ package twins
 
 import (
 	"context"
+	"time"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -10,40 +11,63 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-// count counts what the caller may see. For those who see everything the indexes count.
+// maxCounted bounds how many twins one count looks at.
+const maxCounted = 200_000
+
+// count counts what the caller may see and the query selects. Where that is everything, the indexes count.
 func (f *function) count(ctx context.Context, c *faas.Call, _ faas.None) (api.TwinCounts, error) {
-	out := api.TwinCounts{Phases: map[twin.Phase]int{}}
+	out := api.TwinCounts{Phases: map[twin.Phase]int{}, ByType: map[twin.TypeID]int{}}
+	q, err := read(c.Query)
+	if err != nil {
+		return out, err
+	}
 	scope, err := f.p.Visible(ctx, c.Caller)
 	if err != nil {
 		return out, err
 	}
-	if scope.All {
-		return f.countAll(ctx)
+	if scope.All && !q.selects() {
+		return out, f.countAll(ctx, &out)
 	}
-	walk, err := f.walk(ctx, scope, query{}, "", 1000)
+	walk, err := f.walk(ctx, scope, q, "", 1000)
 	if err != nil {
 		return out, err
 	}
-	for {
+	walk.looks = append(walk.looks, "live.rules.active")
+	for range maxCounted {
 		t, err := walk.next(ctx)
 		if t == nil || err != nil {
 			return out, err
 		}
-		if !t.Deleted.IsZero() || !scope.Allows(access.Twin(t)) {
-			continue
+		if q.matches(t) && scope.Allows(access.Twin(t)) {
+			tally(&out, t)
 		}
-		switch t.Kind {
-		case twin.Type:
-			out.Types++
-		case twin.Aggregate:
-			out.Aggregates++
-		case twin.Instance:
-			out.Instances++
-			out.Phases[t.Definition.Phase]++
-			if t.Live.Presence.Online() {
-				out.Online++
-			}
-		}
+	}
+	out.More = true
+	return out, nil
+}
+
+func tally(out *api.TwinCounts, t *twin.Twin) {
+	switch t.Kind {
+	case twin.Type:
+		out.Types++
+		return
+	case twin.Aggregate:
+		out.Aggregates++
+		return
+	}
+	out.Instances++
+	out.Phases[t.Definition.Phase]++
+	out.ByType[t.Definition.Type]++
+	switch p := &t.Live.Presence; {
+	case p.Online():
+		out.Online++
+	case p.LastSeen.IsZero():
+		out.NeverSeen++
+	default:
+		out.Offline++
+	}
+	if alarmed(t) {
+		out.Alarms++
 	}
 }
 
@@ -51,21 +75,40 @@ func (f *function) count(ctx context.Context, c *faas.Call, _ faas.None) (api.Tw
 var online = store.And(store.Ne("live.presence.offline", true), store.Or(store.Eq("live.presence.connected", true),
 	store.And(store.Eq("live.presence.session", nil), store.Exists("live.presence.lastSeen", true))))
 
-func (f *function) countAll(ctx context.Context) (api.TwinCounts, error) {
-	out := api.TwinCounts{Phases: map[twin.Phase]int{}}
-	kinds, err := f.twins.GroupCount(ctx, store.Filter{}, "by-kind", "kind")
+// countAll counts all twins. Whether one is online no index knows; all else is counted without looking at a twin.
+func (f *function) countAll(ctx context.Context, out *api.TwinCounts) error {
+	var err error
+	count := func(index string, filter store.Filter) (n int) {
+		if err == nil {
+			n, err = f.twins.Count(ctx, filter, index)
+		}
+		return n
+	}
+	out.Instances = count("by-kind", store.Eq("kind", twin.Instance))
+	out.Types = count("by-kind", store.Eq("kind", twin.Type))
+	out.Aggregates = count("by-kind", store.Eq("kind", twin.Aggregate))
+	for _, p := range []twin.Phase{twin.Onboarding, twin.Provisioning, twin.Operational, twin.Suspended, twin.Retired} {
+		if n := count("by-phase", store.Eq("definition.phase", p)); n > 0 {
+			out.Phases[p] = n
+		}
+	}
+	if err == nil {
+		err = f.twins.Scan(ctx, store.Query{Index: "by-kind", Filter: store.Eq("kind", twin.Type), Fields: []string{"kind"}}, func(t twin.Twin) error {
+			if n := count("by-type", store.Eq("definition.type", t.ID)); n > 0 {
+				out.ByType[t.ID] = n
+			}
+			return err
+		})
+	}
+	out.Online = count("by-kind", store.And(store.Eq("kind", twin.Instance), online))
+	// Who was never heard and is no device is a type, an aggregate, or what is left of a deleted twin.
+	never := count("by-seen", store.Eq("live.presence.lastSeen", nil)) - out.Types - out.Aggregates - count("by-deleted", store.Gt("deleted", time.UnixMilli(0)))
+	out.NeverSeen = min(max(never, 0), out.Instances-out.Online)
+	out.Offline = out.Instances - out.Online - out.NeverSeen
 	if err != nil {
-		return out, err
+		return err
 	}
-	out.Instances, out.Types, out.Aggregates = kinds[string(twin.Instance)], kinds[string(twin.Type)], kinds[string(twin.Aggregate)]
-	instances := store.Eq("kind", twin.Instance)
-	phases, err := f.twins.GroupCount(ctx, instances, "by-kind", "definition.phase")
-	if err != nil {
-		return out, err
-	}
-	for p, n := range phases {
-		out.Phases[twin.Phase(p)] = n
-	}
-	out.Online, err = f.twins.Count(ctx, store.And(instances, online), "by-kind")
-	return out, err
+	ids, whole, err := f.alarming(ctx)
+	out.Alarms, out.More = len(ids), !whole
+	return err
 }

@@ -56,6 +56,7 @@ func (f *function) create(ctx context.Context, c *faas.Call, in api.NewTwin) (fa
 	if err != nil {
 		return faas.Reply{}, err
 	}
+	f.enter(ctx, &t)
 	f.flush(ctx, t)
 	r := faas.Created("/twins/"+string(t.ID), t)
 	r.Header.Set("Etag", `"1"`)

@@ -159,7 +159,8 @@ func (f *function) purge(ctx context.Context, t twin.Twin) error {
 // sweep publishes what a crash or an outage left, and removes what deleted twins left.
 func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (api.Swept, error) {
 	n, err := f.outbox.Sweep(ctx, f.p.Time().Add(-settled))
-	return api.Swept{Repaired: n}, errors.Join(err, f.clear(ctx), f.forgetArchives(ctx))
+	m, missing := f.mend(ctx)
+	return api.Swept{Repaired: n + m}, errors.Join(err, missing, f.clear(ctx), f.forgetArchives(ctx))
 }
 
 // clear removes what is left of deleted twins, and archives first what has to be.

@@ -5,6 +5,7 @@ package twins
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 
 	"github.com/castor-iot/castor/shared/access"
@@ -62,6 +63,12 @@ type function struct {
 	jobs    *store.Collection[job]
 	results *store.Collection[api.JobResult]
 	kept    *store.Collection[archive]
+	catalog *store.Collection[entry]
+	alarms  *store.Collection[openAlarm] // read only
+
+	mending    sync.Mutex
+	mendedTo   string // the last twin that the catalog was compared with
+	mendedOnce bool   // with all of them
 
 	said atomic.Int64 // when the types were advertised last, in milliseconds
 }
@@ -79,6 +86,12 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 		return nil, err
 	}
 	if f.jobs, f.results, err = openJobs(ctx, p); err != nil {
+		return nil, err
+	}
+	if f.catalog, err = openCatalog(ctx, p.DB); err != nil {
+		return nil, err
+	}
+	if f.alarms, err = platform.OpenAlarms[openAlarm](ctx, p.DB); err != nil {
 		return nil, err
 	}
 	f.kept, err = openArchives(ctx, p)
@@ -145,6 +158,7 @@ func (f *function) change(ctx context.Context, h hand, id twin.ID, topic event.T
 	if err != nil || h.dry {
 		return t, err
 	}
+	f.enter(ctx, &t)
 	if h.tell != nil {
 		h.tell(t)
 	} else {

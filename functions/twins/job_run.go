@@ -268,7 +268,7 @@ func (f *function) planNamed(ctx context.Context, j *job, q *query, scope access
 		return p, nil
 	}
 	p.last = string(next[len(next)-1])
-	page, err := f.twins.Find(ctx, store.Query{Filter: store.In("_id", next...), Limit: len(next), Fields: looks})
+	page, err := f.twins.Find(ctx, store.Query{Filter: store.In("_id", next...), Limit: len(next), Fields: q.looks()})
 	seen := map[twin.ID]bool{}
 	for i := range page.Items {
 		t := &page.Items[i]

@@ -135,7 +135,7 @@ func checkJob(in *api.NewJob) error {
 	}
 	l := &in.Filter
 	if reflect.ValueOf(*l).IsZero() {
-		return api.Invalid("filter must name at least one of kind, type, aggregate, owner, phase, tag, prefix, online and ids; kind \"instance\" stands for all devices")
+		return api.Invalid("filter must name at least one of kind, type, aggregate, owner, phase, tag, prefix, online, alarms, q and ids; kind \"instance\" stands for all devices")
 	}
 	if err := filterOf(l).check(); err != nil {
 		return fmt.Errorf("filter: %w", err)
@@ -333,7 +333,8 @@ func (f *function) forgetJobs(ctx context.Context) error {
 
 // filterOf is a job's filter as the query of a list.
 func filterOf(l *api.JobFilter) *query {
-	return &query{l.Kind, l.Type, l.Aggregate, l.Owner, l.Phase, l.Tag, l.Prefix, l.Online}
+	return &query{kind: l.Kind, of: l.Type, aggregate: l.Aggregate, owner: l.Owner, phase: l.Phase, tag: l.Tag, prefix: l.Prefix, online: l.Online,
+		alarms: l.Alarms, search: l.Search, words: wordsIn(l.Search)}
 }
 
 func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), maxReason)], "") }

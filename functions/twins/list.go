@@ -2,13 +2,7 @@ package twins
 
 import (
 	"context"
-	"encoding/base64"
-	"fmt"
-	"hash/fnv"
-	"net/url"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -23,7 +17,7 @@ const (
 	maxReadings = 50_000
 )
 
-// list pages through the twins the caller may see, by id.
+// list pages through the twins the caller may see, by id or sorted by something else.
 func (f *function) list(ctx context.Context, c *faas.Call, _ faas.None) (api.Page[twin.Twin], error) {
 	out := api.Page[twin.Twin]{Items: []twin.Twin{}}
 	limit, err := c.Limit()
@@ -34,6 +28,10 @@ func (f *function) list(ctx context.Context, c *faas.Call, _ faas.None) (api.Pag
 	if err != nil {
 		return out, err
 	}
+	view := c.Query.Get("view")
+	if view != "" && view != "row" {
+		return out, api.Invalid("view %.40q must be row, or left out", view)
+	}
 	after, err := decodeCursor(c.Query.Get("cursor"), q)
 	if err != nil {
 		return out, err
@@ -42,45 +40,57 @@ func (f *function) list(ctx context.Context, c *faas.Call, _ faas.None) (api.Pag
 	if err != nil {
 		return out, err
 	}
-	walk, err := f.walk(ctx, scope, q, after, min(limit+1, 200))
+	page := f.byID
+	if s, _ := sortingOf(q.sort); s.by != "id" || s.down {
+		page = f.sorted
+	}
+	places, next, err := page(ctx, scope, q, after, limit)
 	if err != nil {
 		return out, err
 	}
-	var ids []string
-	at := after // the last twin that was decided about
-	for examined := 0; len(ids) < limit && examined < maxExamined; examined++ {
-		t, err := walk.next(ctx)
-		if err != nil {
-			return out, err
-		}
-		if t == nil {
-			at = ""
-			break
-		}
-		if at = string(t.ID); q.matches(t) && scope.Allows(access.Twin(t)) {
-			ids = append(ids, at)
-		}
-	}
-	if at != "" {
-		if t, err := walk.next(ctx); err != nil {
-			return out, err
-		} else if t == nil {
-			at = ""
-		}
-	}
-	return f.fill(ctx, q, ids, at)
+	return f.fill(ctx, q, places, next, view == "row")
 }
 
-// fill reads the twins of a page whole. A page of twins with very many readings ends early.
-func (f *function) fill(ctx context.Context, q query, ids []string, at string) (api.Page[twin.Twin], error) {
+// byID finds the places of a page sorted by id, and where the next page begins; nil at the end.
+func (f *function) byID(ctx context.Context, scope access.Scope, q query, after place, limit int) (places []place, next *place, err error) {
+	walk, err := f.walk(ctx, scope, q, after.id, min(limit+1, 200))
+	if err != nil {
+		return nil, nil, err
+	}
+	for examined := 0; len(places) < limit && examined < maxExamined; examined++ {
+		t, err := walk.next(ctx)
+		if t == nil || err != nil {
+			return places, nil, err
+		}
+		at := place{id: string(t.ID)}
+		if next = &at; q.matches(t) && scope.Allows(access.Twin(t)) {
+			places = append(places, at)
+		}
+	}
+	if t, err := walk.next(ctx); t == nil || err != nil {
+		return places, nil, err
+	}
+	return places, next, nil
+}
+
+// row are the fields that a table shows.
+var row = []string{"kind", "definition.version", "definition.name", "definition.type", "definition.owner", "definition.aggregates", "definition.tags",
+	"definition.location", "definition.phase", "definition.updated", "live.version", "live.last", "live.presence", "live.rules", "live.messages", "live.late",
+	"live.parked", "created", "deleted"}
+
+// fill reads the twins of a page. A page of twins with very many readings ends early.
+func (f *function) fill(ctx context.Context, q query, places []place, next *place, rows bool) (api.Page[twin.Twin], error) {
 	out := api.Page[twin.Twin]{Items: []twin.Twin{}}
 	readings := 0
-	for chunk := range slices.Chunk(ids, 50) {
+	for chunk := range slices.Chunk(places, 100) {
 		if readings > maxReadings {
-			at = string(out.Items[len(out.Items)-1].ID)
-			break
+			break // next is the last place that was read
 		}
-		twins, err := f.twins.GetMany(ctx, chunk)
+		ids := make([]string, len(chunk))
+		for i, p := range chunk {
+			ids[i] = p.id
+		}
+		twins, err := f.read(ctx, ids, rows)
 		if err != nil {
 			return out, err
 		}
@@ -90,113 +100,42 @@ func (f *function) fill(ctx context.Context, q query, ids []string, at string) (
 				out.Items = append(out.Items, t)
 			}
 		}
+		if readings > maxReadings && chunk[len(chunk)-1] != places[len(places)-1] {
+			next = &chunk[len(chunk)-1]
+		}
 	}
-	if at != "" {
-		out.Next = encodeCursor(at, q)
+	if next != nil {
+		out.Next = encodeCursor(*next, q)
 	}
 	return out, nil
 }
 
-// query selects twins.
-type query struct {
-	kind      twin.Kind
-	of        twin.TypeID
-	aggregate twin.ID
-	owner     string
-	phase     twin.Phase
-	tag       string
-	prefix    string
-	online    string
-}
-
-var prefixPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{0,64}$`)
-
-// read takes the query's parameters; what no twin can have is refused, because it is a mistake.
-func read(v url.Values) (query, error) {
-	q := query{twin.Kind(v.Get("kind")), twin.TypeID(v.Get("type")), twin.ID(v.Get("aggregate")), v.Get("owner"),
-		twin.Phase(v.Get("phase")), v.Get("tag"), v.Get("prefix"), v.Get("online")}
-	return q, q.check()
-}
-
-func (q *query) check() error {
-	for _, id := range []struct {
-		name string
-		id   twin.ID
-	}{{"type", q.of}, {"aggregate", q.aggregate}} {
-		if id.id != "" && id.id.Valid() != nil {
-			return fmt.Errorf("%s: %w", id.name, id.id.Valid())
-		}
+// read returns the twins with these ids in their order, whole or as rows.
+func (f *function) read(ctx context.Context, ids []string, rows bool) ([]twin.Twin, error) {
+	if !rows {
+		return f.twins.GetMany(ctx, ids)
 	}
-	switch {
-	case q.kind != "" && q.kind != twin.Instance && q.kind != twin.Type && q.kind != twin.Aggregate:
-		return api.Invalid("kind %.40q must be instance, type or aggregate", q.kind)
-	case q.phase != "" && !q.phase.Valid():
-		return api.Invalid("phase %.40q must be onboarding, provisioning, operational, suspended or retired", q.phase)
-	case q.online != "" && q.online != "true" && q.online != "false":
-		return api.Invalid("online %.40q must be true or false", q.online)
-	case !prefixPattern.MatchString(q.prefix):
-		return api.Invalid("prefix %.80q must be the beginning of an id", q.prefix)
-	case len(q.owner) > 64 || len(q.tag) > 64 || strings.ToValidUTF8(q.owner+q.tag, "") != q.owner+q.tag:
-		return api.Invalid("owner and tag may have 64 bytes of text")
+	twins, err := f.lookUp(ctx, ids, row)
+	for i := range twins {
+		l := &twins[i].Live
+		l.Rules = slices.DeleteFunc(l.Rules, func(s twin.RuleState) bool { return !s.Active })
 	}
-	return nil
+	return twins, err
 }
 
-// matches tells whether the query selects t.
-func (q *query) matches(t *twin.Twin) bool {
-	d := &t.Definition
-	return t.Deleted.IsZero() &&
-		(q.kind == "" || t.Kind == q.kind) &&
-		(q.of == "" || d.Type == q.of) &&
-		(q.aggregate == "" || slices.Contains(d.Aggregates, q.aggregate)) &&
-		(q.owner == "" || d.Owner == q.owner) &&
-		(q.phase == "" || d.Phase == q.phase) &&
-		(q.tag == "" || slices.Contains(d.Tags, q.tag)) &&
-		strings.HasPrefix(string(t.ID), q.prefix) &&
-		(q.online == "" || t.Kind == twin.Instance && t.Live.Presence.Online() == (q.online == "true"))
-}
-
-// narrowest is the index that leaves the fewest twins, as far as one can tell by the query.
-func (q *query) narrowest() (index string, f store.Filter) {
-	switch {
-	case q.aggregate != "":
-		return "by-aggregate", store.Eq("definition.aggregates", q.aggregate)
-	case q.tag != "":
-		return "by-tag", store.Eq("definition.tags", q.tag)
-	case q.owner != "":
-		return "by-owner", store.Eq("definition.owner", q.owner)
-	case q.of != "":
-		return "by-type", store.Eq("definition.type", q.of)
-	case q.phase != "":
-		return "by-phase", store.Eq("definition.phase", q.phase)
-	case q.kind != "":
-		return "by-kind", store.Eq("kind", q.kind)
+// lookUp returns some fields of the twins with these ids, in their order; what is not there is left out.
+func (f *function) lookUp(ctx context.Context, ids []string, fields []string) ([]twin.Twin, error) {
+	if len(ids) == 0 {
+		return nil, nil
 	}
-	return "", store.Filter{}
-}
-
-// sum tells queries apart, so that a cursor of another one is found out.
-func (q query) sum() string {
-	h := fnv.New64a()
-	fmt.Fprintf(h, "%q", q)
-	return fmt.Sprintf("%016x", h.Sum64())
-}
-
-// A cursor is the last id that was decided about. A forged one can at most begin the page elsewhere.
-func encodeCursor(id string, q query) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(q.sum() + id))
-}
-
-func decodeCursor(s string, q query) (after string, err error) {
-	if s == "" {
-		return "", nil
+	page, err := f.twins.Find(ctx, store.Query{Filter: store.In("_id", ids...), Limit: len(ids), Fields: fields})
+	if err != nil {
+		return nil, err
 	}
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if err != nil || len(s) > 200 || len(b) < 17 || twin.ID(b[16:]).Valid() != nil {
-		return "", api.Invalid("cursor: this is not one; take it from the page before")
+	at := make(map[twin.ID]int, len(ids))
+	for i, id := range ids {
+		at[twin.ID(id)] = i
 	}
-	if string(b[:16]) != q.sum() {
-		return "", api.Invalid("cursor belongs to another query; keep the other parameters as they were")
-	}
-	return string(b[16:]), nil
+	slices.SortFunc(page.Items, func(a, b twin.Twin) int { return at[a.ID] - at[b.ID] })
+	return page.Items, nil
 }

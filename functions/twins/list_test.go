@@ -66,15 +66,15 @@ func TestListsShowWhatTheCallerMaySee(t *testing.T) {
 			t.Errorf("a maintainer sees %d, want 34: %v", len(got), got)
 		}
 	}
-	counts, err := ada.CountTwins(ctx)
+	counts, err := ada.CountTwins(ctx, api.TwinQuery{})
 	must(t, err)
 	if counts.Instances != len(want)-2 || counts.Types != 1 || counts.Aggregates != 1 || counts.Phases[twin.Onboarding] != counts.Instances {
 		t.Errorf("she counts %+v, sees %d", counts, len(want))
 	}
-	if counts, _ = eve.CountTwins(ctx); counts.Instances+counts.Types+counts.Aggregates != 0 {
+	if counts, _ = eve.CountTwins(ctx, api.TwinQuery{}); counts.Instances+counts.Types+counts.Aggregates != 0 {
 		t.Errorf("a stranger counts %+v", counts)
 	}
-	if counts, _ = w.admin.CountTwins(ctx); counts.Instances != 30 || counts.Types != 2 || counts.Aggregates != 2 {
+	if counts, _ = w.admin.CountTwins(ctx, api.TwinQuery{}); counts.Instances != 30 || counts.Types != 2 || counts.Aggregates != 2 {
 		t.Errorf("a maintainer counts %+v", counts)
 	}
 }
@@ -126,7 +126,7 @@ func TestFilters(t *testing.T) {
 			t.Errorf("%s: %v, want invalid", name, err)
 		}
 	}
-	if counts, _ := w.admin.CountTwins(ctx); counts.Online != 1 {
+	if counts, _ := w.admin.CountTwins(ctx, api.TwinQuery{}); counts.Online != 1 {
 		t.Errorf("online counts are %+v", counts)
 	}
 }

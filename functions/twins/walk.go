@@ -9,41 +9,39 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-// looks are the fields that deciding about a twin takes.
-var looks = []string{"kind", "definition.type", "definition.owner", "definition.aggregates", "definition.tags", "definition.phase",
-	"live.presence", "deleted"}
-
-// A source yields twins by id, each read only as far as looks.
+// A source yields twins by id, each read only as far as deciding about it takes.
 type source struct {
 	index  string
 	filter store.Filter
 	ids    []string // instead of an index: these, sorted
+	words  bool     // the index is the catalog's
 
-	chunk int
-	after string
-	has   []twin.Twin
-	end   bool
+	chunk  int
+	after  string
+	cursor string // the catalog's, after the first page
+	has    []twin.Twin
+	end    bool
 }
 
 // A walk yields the twins of all its sources by id, each once.
 type walk struct {
 	twins   *store.Collection[twin.Twin]
 	sources []*source
+	catalog *store.Collection[entry]
 	prefix  string
+	looks   []string
 	last    twin.ID
 }
 
 // walk goes through what the scope allows, after an id. Who sees everything is led by the query, all others by what they
 // own and were granted: however many twins there are, theirs alone are looked at.
 func (f *function) walk(ctx context.Context, scope access.Scope, q query, after string, chunk int) (*walk, error) {
-	w := &walk{twins: f.twins, prefix: q.prefix}
+	w := &walk{twins: f.twins, catalog: f.catalog, prefix: q.prefix, looks: q.looks()}
 	add := func(index string, filter store.Filter) {
 		w.sources = append(w.sources, &source{index: index, filter: filter, chunk: chunk, after: after})
 	}
 	if scope.All {
-		index, filter := q.narrowest()
-		add(index, filter)
-		return w, nil
+		return w, f.lead(ctx, w, q, after, chunk)
 	}
 	for _, g := range scope.Groups {
 		add("by-owner", store.Eq("definition.owner", g))
@@ -71,6 +69,40 @@ func (f *function) walk(ctx context.Context, scope access.Scope, q query, after 
 		w.sources = append(w.sources, &source{ids: ids[n:], chunk: chunk, after: after})
 	}
 	return w, nil
+}
+
+// lead gives the walk the one source that leaves the fewest twins for the query: those with open alarms, those found by the
+// longest word, or an index.
+func (f *function) lead(ctx context.Context, w *walk, q query, after string, chunk int) error {
+	s := &source{chunk: chunk, after: after}
+	w.sources = []*source{s}
+	if q.alarms != "" {
+		ids, whole, err := f.alarming(ctx)
+		if err != nil {
+			return err
+		}
+		if whole {
+			n, _ := slices.BinarySearch(ids, after+"\x00")
+			s.ids, s.end = ids[n:], n == len(ids)
+			return nil
+		}
+	}
+	if len(q.words) > 0 {
+		var filters []store.Filter
+		for _, word := range longestFirst(q.words) {
+			filters = append(filters, store.Eq("words", beginning(word)))
+		}
+		s.index, s.filter, s.words = "by-word", store.And(filters...), true
+		return nil
+	}
+	s.index, s.filter = q.narrowest()
+	return nil
+}
+
+func longestFirst(words []string) []string {
+	words = slices.Clone(words)
+	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) })
+	return words
 }
 
 // next returns the next twin, nil at the end.
@@ -101,9 +133,9 @@ func (w *walk) next(ctx context.Context) (*twin.Twin, error) {
 }
 
 func (s *source) fetch(ctx context.Context, w *walk) error {
-	if s.index == "" && s.ids != nil {
+	if s.ids != nil {
 		n := min(len(s.ids), s.chunk)
-		page, err := w.twins.Find(ctx, store.Query{Filter: store.In("_id", s.ids[:n]...), Limit: n, Fields: looks})
+		page, err := w.twins.Find(ctx, store.Query{Filter: store.In("_id", s.ids[:n]...), Limit: n, Fields: w.looks})
 		s.has, s.ids = page.Items, s.ids[n:]
 		s.end = len(s.ids) == 0
 		return err
@@ -115,11 +147,33 @@ func (s *source) fetch(ctx context.Context, w *walk) error {
 	if w.prefix != "" {
 		filters = append(filters, store.Prefix("_id", w.prefix))
 	}
-	page, err := w.twins.Find(ctx, store.Query{Index: s.index, Filter: store.And(filters...), Limit: s.chunk, Fields: looks})
+	if s.words {
+		return s.fetchFound(ctx, w, store.And(filters...))
+	}
+	page, err := w.twins.Find(ctx, store.Query{Index: s.index, Filter: store.And(filters...), Limit: s.chunk, Fields: w.looks})
 	s.has = page.Items
 	if n := len(s.has); n > 0 {
 		s.after = string(s.has[n-1].ID)
 	}
 	s.end = page.Next == ""
+	return err
+}
+
+// fetchFound fetches the twins of a page of the catalog.
+func (s *source) fetchFound(ctx context.Context, w *walk, f store.Filter) error {
+	found, err := w.catalog.Find(ctx, store.Query{Index: s.index, Filter: f, Limit: s.chunk, Cursor: s.cursor, Fields: []string{"version"}, Partial: true})
+	if err != nil {
+		return err
+	}
+	s.cursor, s.end = found.Next, found.Next == ""
+	if len(found.Items) == 0 {
+		return nil
+	}
+	ids := make([]string, len(found.Items))
+	for i := range found.Items {
+		ids[i] = string(found.Items[i].ID)
+	}
+	page, err := w.twins.Find(ctx, store.Query{Filter: store.In("_id", ids...), Limit: len(ids), Fields: w.looks})
+	s.has = page.Items
 	return err
 }

@@ -46,6 +46,8 @@ type JobFilter struct {
 	Tag       string      `json:"tag,omitempty" bson:"tag,omitempty"`
 	Prefix    string      `json:"prefix,omitempty" bson:"prefix,omitempty"`
 	Online    string      `json:"online,omitempty" bson:"online,omitempty"`
+	Alarms    string      `json:"alarms,omitempty" bson:"alarms,omitempty"`
+	Search    string      `json:"q,omitempty" bson:"q,omitempty"`
 	IDs       []twin.ID   `json:"ids,omitempty" bson:"ids,omitempty"` // at most 1,000
 }
 

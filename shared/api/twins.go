@@ -38,6 +38,10 @@ type TwinQuery struct {
 	Tag       string
 	Prefix    string // of the id
 	Online    string // "true" or "false"
+	Alarms    string // "open": only instances with an alarm that is raised
+	Search    string // words that begin words of the id, name, tags, site or region; each must be found
+	Sort      string // id, name, lastSeen or created, with "-" before it for the other way round; "" = id
+	View      string // "row" leaves out what a table does not show: readings, configuration, model
 	Limit     int    // 0 = 100, at most 1,000
 	Cursor    string
 }
@@ -48,16 +52,28 @@ func (q TwinQuery) values() string {
 		limit = fmt.Sprint(q.Limit)
 	}
 	return query("kind", string(q.Kind), "type", string(q.Type), "aggregate", string(q.Aggregate), "owner", q.Owner,
-		"phase", string(q.Phase), "tag", q.Tag, "prefix", q.Prefix, "online", q.Online, "limit", limit, "cursor", q.Cursor)
+		"phase", string(q.Phase), "tag", q.Tag, "prefix", q.Prefix, "online", q.Online,
+		"alarms", q.Alarms, "q", q.Search, "sort", q.Sort, "view", q.View, "limit", limit, "cursor", q.Cursor)
 }
 
-// TwinCounts is how many twins the caller sees, by phase and presence.
+// TwinCounts is how many twins the caller sees of those that were asked for. All but Types and Aggregates count instances.
 type TwinCounts struct {
-	Instances  int                `json:"instances"`
-	Types      int                `json:"types"`
-	Aggregates int                `json:"aggregates"`
-	Phases     map[twin.Phase]int `json:"phases"`
-	Online     int                `json:"online"`
+	Instances  int                 `json:"instances"`
+	Types      int                 `json:"types"`
+	Aggregates int                 `json:"aggregates"`
+	Phases     map[twin.Phase]int  `json:"phases"`
+	ByType     map[twin.TypeID]int `json:"byType"`
+
+	// An instance is online, offline, or was never seen.
+	Online    int `json:"online"`
+	Offline   int `json:"offline"`
+	NeverSeen int `json:"neverSeen"`
+
+	// Alarms counts instances with an alarm that is raised, not the alarms.
+	Alarms int `json:"alarms"`
+
+	// More is set where there are more than were counted.
+	More bool `json:"more,omitempty"`
 }
 
 // PhaseChange moves an instance to another phase of its life; only provisioning may ask.
@@ -81,9 +97,10 @@ func (c *Client) ListTwins(ctx context.Context, q TwinQuery) (out Page[twin.Twin
 	return out, c.Call(ctx, "GET", "twins", "/twins"+q.values(), nil, &out)
 }
 
-// CountTwins counts what the caller may see.
-func (c *Client) CountTwins(ctx context.Context) (out TwinCounts, err error) {
-	return out, c.Call(ctx, "GET", "twins", "/counts", nil, &out)
+// CountTwins counts what the caller may see; of the query, only what selects counts.
+func (c *Client) CountTwins(ctx context.Context, q TwinQuery) (out TwinCounts, err error) {
+	q.Sort, q.View, q.Limit, q.Cursor = "", "", 0, ""
+	return out, c.Call(ctx, "GET", "twins", "/counts"+q.values(), nil, &out)
 }
 
 // UpdateTwin changes a twin's definition by JSON Merge Patch (RFC 7396). version is the definition's as it was read;

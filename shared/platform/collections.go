@@ -35,6 +35,7 @@ func OpenTwins(ctx context.Context, db *store.DB) (*store.Collection[twin.Twin],
 		{Name: "by-due", Fields: []string{"live.due"}},
 		{Name: "by-outbox", Fields: []string{"outbox.since"}},
 		{Name: "by-deleted", Fields: []string{"deleted"}},
+		{Name: "by-seen", Fields: []string{"live.presence.lastSeen"}},
 	}})
 }
 
@@ -61,6 +62,14 @@ func OpenAssignments[T any](ctx context.Context, db *store.DB) (*store.Collectio
 		{Name: "by-twin", Fields: []string{"twin"}},
 		{Name: "by-pending", Fields: []string{"pendingSince"}},
 		{Name: "by-removed", Fields: []string{"removedAt"}},
+	}})
+}
+
+// OpenAlarms opens the alarms. Written by alerts, which has more indexes than this one; twins finds by it the twins that have
+// open alarms. T is the writer's type, or the part of it that a reader needs.
+func OpenAlarms[T any](ctx context.Context, db *store.DB) (*store.Collection[T], error) {
+	return store.Open[T](ctx, db, store.Spec{Name: "alarms", Schema: 1, Indexes: []store.Index{
+		{Name: "by-scope", Fields: []string{"scopes", "state", "key"}},
 	}})
 }
 

@@ -307,7 +307,7 @@ func TestAnOwnerSeesOnlyOwnTwins(t *testing.T) {
 			if len(list.Items) != 1 || list.Items[0].ID != c[0] {
 				t.Errorf("the owner of %s lists %d twins", c[0], len(list.Items))
 			}
-			counts, err := owner.CountTwins(w.Context())
+			counts, err := owner.CountTwins(w.Context(), api.TwinQuery{})
 			w.must(err, "counts")
 			if counts.Instances != 1 {
 				t.Errorf("the owner of %s counts %d instances", c[0], counts.Instances)

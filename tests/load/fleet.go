@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/agent/device"
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store/embedded"
 	"github.com/castor-iot/castor/shared/twin"
@@ -94,7 +95,7 @@ func measureFleet(ctx context.Context, b *bench) error {
 	}
 	defer c.stop()
 	b.add(Figure{Name: "start with 100,000 twins", Value: c.took.Seconds(), Unit: "s"})
-	if n, err := c.admin.CountTwins(ctx); err != nil || n.Instances < fleet {
+	if n, err := c.admin.CountTwins(ctx, api.TwinQuery{}); err != nil || n.Instances < fleet {
 		return fmt.Errorf("%d instances: %w", n.Instances, err)
 	}
 	select { // what starting needed is given back

@@ -98,6 +98,8 @@ func (a *app) createJob() *cobra.Command {
 	f.StringVar(&l.Tag, "tag", "", "only those with this tag")
 	f.StringVar(&l.Prefix, "prefix", "", "only those whose id begins so")
 	f.StringVar(&l.Online, "online", "", "only those that are online (true) or not (false)")
+	f.StringVar(&l.Alarms, "alarms", "", "only those with an alarm that is raised: open")
+	f.StringVar(&l.Search, "search", "", "only those with words that begin so, in id, name, tags, site or region")
 	f.StringSliceVar(&named, "twin", nil, "only these; may be repeated")
 	f.StringVar(&in.ID, "id", "", "the job's id; asking again with the same one is the same job")
 	f.BoolVar(&in.DryRun, "dry-run", false, "check and count only")

@@ -85,6 +85,9 @@ func (a *app) twinCommand() *cobra.Command {
 	f.StringVar(&q.Tag, "tag", "", "only those with this tag")
 	f.StringVar(&q.Prefix, "prefix", "", "only those whose id begins so")
 	f.StringVar(&q.Online, "online", "", "only those that are online (true) or not (false)")
+	f.StringVar(&q.Alarms, "alarms", "", "only those with an alarm that is raised: open")
+	f.StringVarP(&q.Search, "search", "q", "", "only those with words that begin so, in id, name, tags, site or region")
+	f.StringVar(&q.Sort, "sort", "", "id, name, lastSeen or created, with - before it for the other way round")
 	check(ls.RegisterFlagCompletionFunc("type", twinIDs(a, twin.Type)))
 	check(ls.RegisterFlagCompletionFunc("aggregate", twinIDs(a, twin.Aggregate)))
 	return noun("twin", "Twins: what devices are, say and do", ls,
@@ -250,7 +253,7 @@ func (a *app) countCommand() *cobra.Command {
 	c := &cobra.Command{Use: "count", Short: "Count the twins you may see", Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 		Example: "  castor twin count",
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, _ []string) error {
-			n, err := c.CountTwins(ctx)
+			n, err := c.CountTwins(ctx, api.TwinQuery{})
 			if err != nil {
 				return err
 			}

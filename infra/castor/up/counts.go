@@ -30,7 +30,7 @@ func (c *Castor) Counts(ctx context.Context) (n Counts, err error) {
 	if c.counting == nil {
 		c.counting = platform.New(c.base, Part, "").API
 	}
-	twins, err := c.counting.CountTwins(ctx)
+	twins, err := c.counting.CountTwins(ctx, api.TwinQuery{})
 	if err != nil {
 		return n, err
 	}
