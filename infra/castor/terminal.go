@@ -85,11 +85,11 @@ func (t *terminal) phase(p up.Phase) {
 // ready prints what somebody needs to know now. The password is shown once: after that only its hash is there.
 func (t *terminal) ready(c *up.Castor, took time.Duration) {
 	t.line("\n  ready in %.1f s\n", took.Seconds())
-	t.line("  user gateway    %s", t.bold(c.URL))
+	t.line("  console         %s  (open it in a browser; the same address is the user gateway's)", t.bold(c.URL))
 	t.line("  devices         %s  (provisioning %s)", c.Operational, c.Provisioning)
 	if c.Password != "" {
 		t.line("\n  first administrator: user %s, password %s", t.bold("admin"), t.bold(c.Password))
-		t.line("  It is shown this once. Try:  castor login admin --url %s%s", c.URL, c.LoginFlags())
+		t.line("  It is shown this once. On the command line:  castor login admin --url %s%s", c.URL, c.LoginFlags())
 		if err := c.Shown(); err != nil {
 			t.line("  ! the password's file could not be removed: %v", err)
 		}
