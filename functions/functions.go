@@ -8,6 +8,7 @@ import (
 	"github.com/castor-iot/castor/functions/artifacts"
 	"github.com/castor-iot/castor/functions/authorization"
 	"github.com/castor-iot/castor/functions/configurations"
+	"github.com/castor-iot/castor/functions/console"
 	"github.com/castor-iot/castor/functions/credentials"
 	"github.com/castor-iot/castor/functions/directory"
 	"github.com/castor-iot/castor/functions/gateways"
@@ -43,6 +44,7 @@ var All = []Function{
 	{Name: "artifacts", New: artifacts.New, Capabilities: "artifacts,sweep,operations"},
 	{Name: "authorization", New: authorization.New, Topics: "audit,twin.deleted", Capabilities: "authorization,sweep"},
 	{Name: "configurations", New: configurations.New, Capabilities: "configurations"},
+	{Name: "console", New: console.New, Capabilities: "console"},
 	{Name: "credentials", New: credentials.New, Topics: "twin.deleted", Capabilities: "credentials.resolve,certificates,claims,sweep"},
 	{Name: "directory", New: directory.New, Schedule: "@every 1m", Capabilities: "directory"},
 	{Name: "gateways", New: gateways.New, Topics: "gateway.applied,twin.deleted", Capabilities: "gateways,sweep,operations"},

@@ -22,6 +22,12 @@ type Token struct {
 	User    *User     `json:"user,omitempty"`
 }
 
+// Session is what function console tells of a person's session; the tokens themselves are in cookies.
+type Session struct {
+	User    User      `json:"user"`
+	Expires time.Time `json:"expires"` // of the access token: it is to be refreshed before
+}
+
 // HeaderClient carries the addresses of the person that function console signs in, as X-Forwarded-For has them: function users
 // throttles by them. It counts from console only.
 const HeaderClient = "X-Castor-Client"

@@ -19,8 +19,8 @@ const (
 	HeaderConsole = "X-Castor-Console"
 )
 
-// maxCookie bounds a token in a cookie, in bytes: browsers keep 4096 of a cookie with its name.
-const maxCookie = 4096
+// MaxCookie bounds a token in a cookie, in bytes: browsers drop cookies that have more than 4096 with their names.
+const MaxCookie = 4080
 
 // Session is the token of the console's cookie, for calls that have no Authorization header; "" if there is no such cookie, or
 // there is the header, which goes above it. It is access.ErrUnauthenticated, with the reason, for a cookie that does not count.
@@ -74,7 +74,7 @@ func Cookie(h http.Header, name string) (value string, err error) {
 
 // tokenLike tells whether v has the form of an access or refresh token: base64url and dots.
 func tokenLike(v string) bool {
-	return v != "" && len(v) <= maxCookie && strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
+	return v != "" && len(v) <= MaxCookie && strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
 }
 
 // An Authenticator tells who calls by the Authorization header; *platform.Platform is one.

@@ -1,0 +1,115 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// sessions puts what function users gives who signs in into cookies.
+type sessions struct {
+	p *platform.Platform
+
+	// users signs in as part console, which may say where a person's call came from. It takes no 401 for its own: that is the
+	// person's, and a call made again would count as a second wrong password.
+	users *api.Client
+
+	// plain shows no token.
+	plain *api.Client
+}
+
+func newSessions(p *platform.Platform) *sessions {
+	users := *p.API
+	users.Renew = nil
+	return &sessions{p: p, users: &users, plain: &api.Client{URL: p.Gateway, HTTP: p.HTTP, Retries: p.API.Retries}}
+}
+
+// fromOurPage makes an operation be for calls of our own page only: no other page may sign its visitors in or out here.
+func fromOurPage[In any](do func(context.Context, *faas.Call, In) (faas.Reply, error)) func(context.Context, *faas.Call, In) (faas.Reply, error) {
+	return func(ctx context.Context, c *faas.Call, in In) (faas.Reply, error) {
+		if err := faas.SameOrigin(c.Header); err != nil {
+			return faas.Reply{}, fmt.Errorf("%w: %w", access.ErrDenied, err)
+		}
+		return do(ctx, c, in)
+	}
+}
+
+// begin signs a person in.
+func (s *sessions) begin(ctx context.Context, c *faas.Call, in api.Login) (faas.Reply, error) {
+	// A form of another page can send what it likes, but not as JSON.
+	if kind, _, err := mime.ParseMediaType(c.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return faas.Reply{}, &api.Problem{Title: http.StatusText(http.StatusUnsupportedMediaType), Status: http.StatusUnsupportedMediaType,
+			Detail: "Content-Type must be application/json"}
+	}
+	t, err := s.users.LoginFor(ctx, c.Header.Values("X-Forwarded-For"), in)
+	if err != nil {
+		return faas.Reply{}, err
+	}
+	return s.signedIn(ctx, c, t)
+}
+
+// refresh exchanges the refresh token for a new session. What cannot be exchanged any more is cleared; while function users is
+// away it stays.
+func (s *sessions) refresh(ctx context.Context, c *faas.Call, _ faas.None) (faas.Reply, error) {
+	token, err := faas.Cookie(c.Header, cookieRefresh)
+	if err == nil && token == "" {
+		err = fmt.Errorf("%w: there is no session here; sign in", access.ErrUnauthenticated)
+	}
+	var t api.Token
+	if err == nil {
+		t, err = s.plain.Refresh(ctx, token)
+	}
+	switch {
+	case err == nil:
+		return s.signedIn(ctx, c, t)
+	case errors.Is(err, access.ErrUnauthenticated), errors.Is(err, twin.ErrInvalid):
+		return over(c, err), nil
+	}
+	return faas.Reply{}, err
+}
+
+// signedIn answers with the session of t, and its tokens in cookies only.
+func (s *sessions) signedIn(ctx context.Context, c *faas.Call, t api.Token) (faas.Reply, error) {
+	if t.User == nil {
+		return faas.Reply{}, errors.New("function users gave a session without its user")
+	}
+	c.Caller = access.Caller{Kind: access.User, ID: t.User.ID}
+	if len(t.Access) > faas.MaxCookie {
+		_ = s.plain.Logout(ctx, t.Refresh) // nobody will use it; it ends by itself too
+		return faas.Reply{}, fmt.Errorf("%w: user %s is in so many groups that the token does not fit into a cookie; a maintainer can take the user out of some",
+			api.ErrConflict, t.User.ID)
+	}
+	r := faas.Reply{Value: api.Session{User: *t.User, Expires: t.Expires}, Header: http.Header{}}
+	set(r.Header, c.Header, faas.CookieToken, t.Access, t.Expires.Sub(s.p.Time()))
+	set(r.Header, c.Header, cookieRefresh, t.Refresh, refreshKept)
+	return r, nil
+}
+
+// show tells who is signed in, and until when. Function users is asked: the user may be gone.
+func (s *sessions) show(ctx context.Context, c *faas.Call, _ faas.None) (api.Session, error) {
+	own := *s.plain
+	own.Authorize = func(context.Context, string) (string, error) { return "Bearer " + c.Token, nil }
+	user, err := own.Me(ctx)
+	return api.Session{User: user, Expires: c.Caller.Expires}, err
+}
+
+// end signs out: the refresh token is good no longer, and the cookies are cleared.
+func (s *sessions) end(ctx context.Context, c *faas.Call, _ faas.None) (faas.Reply, error) {
+	token, err := faas.Cookie(c.Header, cookieRefresh)
+	if err == nil && token != "" {
+		if err := s.plain.Logout(ctx, token); err != nil && !errors.Is(err, twin.ErrInvalid) {
+			return faas.Reply{}, err // it would go on unseen: the person tries again
+		}
+	}
+	r := faas.Reply{Status: http.StatusNoContent, Header: http.Header{}}
+	clearAll(r.Header, c.Header)
+	return r, nil
+}
