@@ -2,6 +2,8 @@
 # make test     everything: unit, store conformance, house rules, stories from end to end; with -race where there is a C compiler
 # make console  the console's pages, from functions/console/ui; needs Node.js >= 20, without which everything else is as it is
 # make build    bin/castor, bin/castor-connector and bin/castor-agent
+# make test-browser   the console as a person uses it, in Chromium, on a platform of its own; needs Node.js >= 20
+# make screenshots    pictures of every view in docs/screenshots
 # make images   the container images: functions, castor, castor-connector (CASTOR_REGISTRY=…, CASTOR_VERSION=…, PUSH=1, PLATFORMS=…)
 # make bench    figures with their floors (ONLY=ingest,store …), kept in bench/; make bench-compare puts the last two side by side
 # make lint     gofmt, go vet, staticcheck
@@ -18,7 +20,7 @@ UI := functions/console/ui
 PAGES := functions/console/dist/ui/index.html
 NODE := $(shell node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && command -v npm >/dev/null && echo yes)
 
-.PHONY: run build console test images bench bench-compare lint new clean
+.PHONY: run build console test test-browser screenshots images bench bench-compare lint new clean
 
 run: build
 	./bin/castor up $(ARGS)
@@ -47,6 +49,19 @@ test:
 	@# Names the MongoDB that the store's tests run on, or says that there is none: go test shows no output of packages that pass.
 	$(GO) test -count=1 -v -run TestServer ./tests/mongo
 	$(GO) test $(RACE) -timeout 20m ./...
+
+BROWSER := tests/browser
+
+test-browser: build $(BROWSER)/node_modules/.package-lock.json
+	cd $(BROWSER) && npm run --silent check && npm test --silent
+
+screenshots: build $(BROWSER)/node_modules/.package-lock.json
+	cd $(BROWSER) && npm run --silent screenshots
+
+$(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package.json $(BROWSER)/package-lock.json
+	@[ "$(NODE)" = yes ] || { echo "This needs Node.js >= 20 with npm: install it and repeat."; exit 1; }
+	cd $(BROWSER) && npm ci --no-audit --no-fund
+	@touch $@
 
 images:
 	@./infra/images/build.sh
