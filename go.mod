@@ -2,6 +2,12 @@ module github.com/castor-iot/castor
 
 go 1.26.0
 
+// npm packages may hold Go files that are none of ours.
+ignore (
+	./functions/console/ui/node_modules
+	./tests/browser/node_modules
+)
+
 require (
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.109.1
 	github.com/cockroachdb/pebble/v2 v2.1.7

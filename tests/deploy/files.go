@@ -18,13 +18,13 @@ const root = "../.."
 // Files are files of the repository by their path below its root, so that a test can change one and look at what comes of it.
 type Files map[string]string
 
-// Read reads all files below the folders, and the single files, that are named.
+// Read reads all files below the folders, and the single files, that are named, but for secrets and what npm has installed.
 func Read(names ...string) (Files, error) {
 	all := Files{}
 	for _, name := range names {
 		err := filepath.WalkDir(filepath.Join(root, name), func(file string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
-				if err == nil && d.Name() == "secrets" {
+				if err == nil && (d.Name() == "secrets" || d.Name() == "node_modules") {
 					return filepath.SkipDir
 				}
 				return err

@@ -65,7 +65,8 @@ func ReadStack(root string) (s Stack, err error) {
 }
 
 // Shrinkwrap lays out the build context of a function at dir/<function> and returns that folder, empty of anything else:
-// the template's files, with the handler's folder and what configuration.copy names in the template's handler_folder.
+// the template's files, with the handler's folder and what configuration.copy names in the template's handler_folder. What the
+// template's .dockerignore names is not there, because Docker leaves it out of what faas-cli has laid out.
 func Shrinkwrap(dir, root, function string) (context string, err error) {
 	stack, err := ReadStack(root)
 	if err != nil {
@@ -92,6 +93,14 @@ func Shrinkwrap(dir, root, function string) (context string, err error) {
 	if err := copyTo(context, template); err != nil {
 		return "", err
 	}
+	ignored, err := ignoredBy(filepath.Join(template, ".dockerignore"))
+	if err != nil {
+		return "", err
+	}
+	but := func(path string) bool {
+		rel, err := filepath.Rel(context, path)
+		return err == nil && ignored(filepath.ToSlash(rel))
+	}
 	into := filepath.Join(context, language.HandlerFolder)
 	handler := filepath.Join(root, f.Handler)
 	entries, err := os.ReadDir(handler)
@@ -102,7 +111,7 @@ func Shrinkwrap(dir, root, function string) (context string, err error) {
 		if e.Name() == "build" || e.Name() == "template" { // faas-cli's own folders, wherever they are
 			continue
 		}
-		if err := copyTo(filepath.Join(into, e.Name()), filepath.Join(handler, e.Name())); err != nil {
+		if err := copyBut(filepath.Join(into, e.Name()), filepath.Join(handler, e.Name()), but); err != nil {
 			return "", err
 		}
 	}
@@ -110,7 +119,7 @@ func Shrinkwrap(dir, root, function string) (context string, err error) {
 		if !filepath.IsLocal(extra) || filepath.Clean(extra) == "." {
 			return "", fmt.Errorf("stack.yml: configuration.copy names %q; faas-cli copies only what lies below the root", extra)
 		}
-		if err := copyTo(filepath.Join(into, extra), filepath.Join(root, extra)); err != nil {
+		if err := copyBut(filepath.Join(into, extra), filepath.Join(root, extra), but); err != nil {
 			return "", err
 		}
 	}
@@ -119,6 +128,14 @@ func Shrinkwrap(dir, root, function string) (context string, err error) {
 
 // copyTo copies a file, or a folder and all in it, with their modes; hidden files too, and what links lead to.
 func copyTo(to, from string) error {
+	return copyBut(to, from, func(string) bool { return false })
+}
+
+// copyBut is copyTo without what is left out there, by the path it would have.
+func copyBut(to, from string, leftOut func(to string) bool) error {
+	if leftOut(to) {
+		return nil
+	}
 	info, err := os.Stat(from)
 	if err != nil {
 		return err
@@ -130,7 +147,7 @@ func copyTo(to, from string) error {
 		}
 		for _, e := range entries {
 			if err == nil {
-				err = copyTo(filepath.Join(to, e.Name()), filepath.Join(from, e.Name()))
+				err = copyBut(filepath.Join(to, e.Name()), filepath.Join(from, e.Name()), leftOut)
 			}
 		}
 		return err

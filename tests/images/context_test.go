@@ -43,11 +43,12 @@ functions:
 `
 
 // The layout is that of faas-cli's builder: the template at the root, over it the handler's folder without "build" and
-// "template", and what is to be copied inside the handler's folder.
+// "template", and what is to be copied inside the handler's folder; without what Docker is told to ignore.
 func TestShrinkwrap(t *testing.T) {
 	root := repository(t, smallStack, "go.mod", "shared/a/a.go", "shared/a/build/kept", "functions/pump/handler.go", "functions/pump/.hidden",
-		"functions/pump/build/left", "functions/pump/template/left", "functions/fan/handler.go",
-		"template/small/Dockerfile", "template/small/.dockerignore", "template/small/go.mod", "template/small/template.yml=handler_folder: code")
+		"functions/pump/build/left", "functions/pump/template/left", "functions/fan/handler.go", "functions/pump/ui/node_modules/left.go",
+		"functions/pump/ui/main.ts", "functions/pump/dist/ui/index.html", "shared/a/a_test.go",
+		"template/small/Dockerfile", "template/small/.dockerignore=Dockerfile\ncode/ui\n**/*_test.go", "template/small/go.mod", "template/small/template.yml=handler_folder: code")
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "pump", "old"), 0o755); err != nil {
 		t.Fatal(err)
@@ -63,7 +64,7 @@ func TestShrinkwrap(t *testing.T) {
 		}
 		return err
 	})
-	want := []string{".dockerignore", "Dockerfile", "code/.hidden", "code/go.mod", "code/handler.go", "code/shared/a/a.go", "code/shared/a/build/kept", "go.mod", "template.yml"}
+	want := []string{".dockerignore", "Dockerfile", "code/.hidden", "code/dist/ui/index.html", "code/go.mod", "code/handler.go", "code/shared/a/a.go", "code/shared/a/build/kept", "go.mod", "template.yml"}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("the context has\n%v, want\n%v (%v)", got, want, err)
 	}

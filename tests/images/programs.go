@@ -54,10 +54,10 @@ func Programs(dir string) (map[string]string, error) {
 }
 
 // ignoredBy reads a .dockerignore, as far as ours go: the last line that fits counts, "!" takes back, "**/" is any folder. What
-// lies in a folder that is left out is left out, too.
+// lies in a folder that is left out is left out, too. Where there is no such file, nothing is.
 func ignoredBy(file string) (func(rel string) bool, error) {
 	b, err := os.ReadFile(file)
-	if err != nil {
+	if err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
 	return func(rel string) (ignored bool) {
