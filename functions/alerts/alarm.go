@@ -20,13 +20,14 @@ type alarm struct {
 	// Key sorts newest first, and no two alarms have the same.
 	Key string `bson:"key"`
 
-	// Untold says which transitions people were not told of yet.
+	// Untold says what was not told yet: transitions to people, and who has taken it on to whoever looks.
 	Untold untold `bson:"untold"`
 }
 
 type untold struct {
 	Raised  bool      `bson:"raised,omitempty"`
 	Cleared bool      `bson:"cleared,omitempty"`
+	Taken   int64     `bson:"taken,omitempty"` // numbers the last time that somebody took it on or let it go; 0 = told
 	Since   time.Time `bson:"since,omitempty"`
 }
 

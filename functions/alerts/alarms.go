@@ -66,9 +66,16 @@ func (f *function) acknowledgeAlarm(ctx context.Context, c *faas.Call, in api.Ac
 		}
 		now := f.p.Time()
 		a.State, a.AcknowledgedBy, a.AcknowledgedAt, a.Note, a.Updated = monitor.Acknowledged, by, now, in.Note, now
+		a.note()
 		return nil
 	})
-	return a.Alarm, err
+	if err != nil {
+		return a.Alarm, err
+	}
+	if err := f.tell(ctx, a); err != nil {
+		f.p.Log.WarnContext(ctx, "that an alarm is taken on is left for the sweep to tell", "function", f.p.Part, "alarm", a.ID, "error", err)
+	}
+	return a.Alarm, nil
 }
 
 func (f *function) listDeliveries(ctx context.Context, c *faas.Call, _ faas.None) (page api.Page[api.Delivery], err error) {

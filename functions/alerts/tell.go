@@ -36,11 +36,16 @@ const (
 	failed  = "failed"
 )
 
-// tell makes the deliveries of a's untold transitions. Their ids say alarm, transition, route and address: made twice, by
+// tell says who has taken a on, and makes the deliveries of its untold transitions. Their ids say alarm, transition, route and address: made twice, by
 // two instances or after a crash, they are still there once.
 func (f *function) tell(ctx context.Context, a alarm) error {
-	if !a.Untold.Raised && !a.Untold.Cleared {
+	if a.Untold == (untold{Since: a.Untold.Since}) {
 		return nil
+	}
+	if a.Untold.Taken != 0 {
+		if err := f.tellTaken(ctx, &a); err != nil {
+			return err
+		}
 	}
 	var all []delivery
 	err := f.routes.Scan(ctx, store.Query{Index: "by-of", Filter: store.In("of", routesFor(a)...)}, func(r route) error {
@@ -69,7 +74,10 @@ func (f *function) tell(ctx context.Context, a alarm) error {
 	_, err = f.alarms.Update(ctx, a.ID, func(v *alarm) error {
 		v.Untold.Raised = v.Untold.Raised && !a.Untold.Raised
 		v.Untold.Cleared = v.Untold.Cleared && !a.Untold.Cleared
-		if !v.Untold.Raised && !v.Untold.Cleared {
+		if v.Untold.Taken == a.Untold.Taken {
+			v.Untold.Taken = 0
+		}
+		if v.Untold == (untold{Since: v.Untold.Since}) {
 			v.Untold.Since = time.Time{}
 		}
 		return nil

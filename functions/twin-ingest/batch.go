@@ -35,7 +35,8 @@ type batch struct {
 	answers  map[int]string // of responses: the record in history
 	subjects []*subject
 	known    map[twin.ID]entry
-	busDown  bool // the bus refused events of this batch; no use in trying again
+	told     []news // of twins that were written
+	busDown  bool   // the bus refused events of this batch; no use in trying again
 }
 
 // ingest takes a batch. Whatever fails or crashes in it, the same batch can be sent again.

@@ -47,10 +47,11 @@ type function struct {
 	known   *cache
 	places  *platform.Places
 	publish func(context.Context, ...event.Event) error
+	live    *teller
 }
 
 func open(ctx context.Context, p *platform.Platform) (*function, error) {
-	f := &function{p: p, publish: p.Bus.Publish}
+	f := &function{p: p, publish: p.Bus.Publish, live: newTeller(p.Bus, p.Log)}
 	var err error
 	if f.twins, err = platform.OpenTwins(ctx, p.DB); err != nil {
 		return nil, err

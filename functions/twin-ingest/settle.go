@@ -20,6 +20,7 @@ const publishFor = 2 * time.Second
 // settle writes what the messages and the time make of the subjects: in one round trip, unless other writers come between,
 // or a twin makes more events than its outbox holds; then as often as it takes. What is left is to be sent again.
 func (b *batch) settle(ctx context.Context) error {
+	defer func() { b.f.live.add(b.told) }()
 	for open := b.subjects; len(open) > 0; {
 		b.makeRoom(ctx, open)
 		var write []*subject
@@ -47,6 +48,7 @@ func (b *batch) settle(ctx context.Context) error {
 				b.f.p.Log.WarnContext(ctx, "twin not written", "function", b.f.p.Part, "twin", s.id, "error", err)
 			}
 		}
+		b.tellOf(done)
 		b.flush(ctx, done)
 		if err := b.reload(ctx, raced); err != nil {
 			return err

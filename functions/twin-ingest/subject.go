@@ -31,12 +31,14 @@ type subject struct {
 	watch   []entry // whose rules watch the twin: itself, its type, its aggregates
 	changed bool    // there is something to write
 	news    bool    // there is something that people would want to see
+
+	fresh []string // properties whose readings the present change alters
 }
 
 // apply changes the subject's document as the rest of its messages and the time say, as far as its outbox has room.
 func (b *batch) apply(s *subject) {
 	t := &s.doc.Value
-	s.now, s.upto, s.changed, s.news = b.now, s.next, false, false
+	s.now, s.upto, s.changed, s.news, s.fresh = b.now, s.next, false, false, s.fresh[:0]
 	b.refuseOld(s)
 	if t.Outbox.Full() || !t.Deleted.IsZero() {
 		return
@@ -176,7 +178,7 @@ func (s *subject) report(m *telemetry.Message, x telemetry.Sample, flag twin.Fla
 	if !s.doc.Value.Live.Report(r) {
 		return
 	}
-	s.changed, s.news = true, true
+	s.changed, s.news, s.fresh = true, true, append(s.fresh, x.Property)
 	for _, e := range s.watch {
 		for _, rule := range e.rules {
 			if rule.Condition.Property == x.Property {

@@ -93,11 +93,27 @@ func (f *function) tellOf(ctx context.Context, r *provision.Run, now time.Time) 
 	if r.Outbox.Full() {
 		return fmt.Errorf("%w: too many steps of run %s are still to be published", api.ErrUnavailable, r.ID)
 	}
+	scope, err := f.scopeOf(ctx, r)
+	if err != nil {
+		return err
+	}
 	r.Mark(trace.Of(ctx))
 	r.Outbox.Add(r.ID, event.ProvisionStep, r.ID, now, api.ProvisionStep{Run: r.ID, Type: r.Type, Twin: r.Twin, Owner: r.Owner,
-		Serial: r.Request.Serial, Outcome: r.Outcome, Steps: r.Fresh()})
+		Serial: r.Request.Serial, Outcome: r.Outcome, Steps: r.Fresh(), Scope: scope})
 	r.Outbox.Mark(trace.Of(ctx))
 	return nil
+}
+
+// scopeOf is who may see the run's twin as it is now, which may have been given to others since; nil where there is none.
+func (f *function) scopeOf(ctx context.Context, r *provision.Run) (*api.TwinScope, error) {
+	if r.Twin == "" {
+		return nil, nil
+	}
+	t, err := f.twins.Get(ctx, string(r.Twin))
+	if errors.Is(err, store.ErrNotFound) || err == nil && (!t.Deleted.IsZero() || t.Definition.Type != r.Type) {
+		return nil, nil
+	}
+	return api.ScopeOf(&t.Definition), err
 }
 
 // refused tells whether repeating the action cannot help: a function has said no. Everything else may pass: networks, a

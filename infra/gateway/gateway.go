@@ -70,6 +70,11 @@ type Config struct {
 	// their own for it: this is for the platform in one process, whose gateway is all that people can reach.
 	Metrics http.Handler
 
+	// Stream serves GET /stream, the stream of changes, where its connector is in this process. Where it is not, StreamUpstream
+	// is the base URL of its replicas, as those of functions are: "http://stream:8080". There is no such address without both.
+	Stream         http.Handler
+	StreamUpstream string
+
 	// SecretsDir holds one file for every secret that functions can read; "" if there are none.
 	SecretsDir string
 
@@ -205,9 +210,12 @@ func (g *Gateway) routes() http.Handler {
 	system("/system/", func(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, "this gateway has no such call")
 	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		problem(w, http.StatusNotFound, "functions are at /function/<name>")
-	})
+	mux.HandleFunc("GET /{$}", g.face)
+	mux.HandleFunc("/", nothing)
+	stream, err := g.newStreams()
+	if err != nil {
+		g.Log.Error("stream of the gateway", "error", err)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
 		if rest, ok := strings.CutPrefix(path, "/function/"); ok {
@@ -216,6 +224,8 @@ func (g *Gateway) routes() http.Handler {
 			g.enqueue(w, r, rest)
 		} else {
 			mux.ServeHTTP(w, r)
+		} else if path == streamPath && stream != nil {
+			stream.ServeHTTP(w, r)
 		}
 	})
 }

@@ -41,6 +41,7 @@ type Bus struct {
 	window   *semaphore.Weighted
 	closed   chan struct{}
 	count    counters
+	wants    wants
 	unwatch  func() // ends the telling of counts
 
 	mu           sync.Mutex

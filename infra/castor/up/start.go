@@ -255,7 +255,12 @@ func (c *Castor) startFunctions(_, serving context.Context) (string, error) {
 		served = append(served, gateway.Function{Name: f.Name, Image: "castor/" + f.Name + ":built-in",
 			Annotations: annotations(f), Invoke: f.New(platform.New(c.base, f.Name, ""))})
 	}
-	h := gateway.New(gateway.Config{Functions: served, Queue: c.base.Bus, Authenticate: c.maintainer, Metrics: metrics.Handler(), SecretsDir: c.dir.sub(secretsDir),
+	changes, err := c.startStream(serving)
+	if err != nil {
+		l.Close()
+		return "", err
+	}
+	h := gateway.New(gateway.Config{Functions: served, Stream: changes, Queue: c.base.Bus, Authenticate: c.maintainer, Metrics: metrics.Handler(), SecretsDir: c.dir.sub(secretsDir),
 		Logs: c.logs, Release: "castor up", Log: c.base.Log, Now: c.config.Now})
 	c.run(serving, "the user gateway", func(ctx context.Context) error { return gateway.Serve(ctx, l, h, config) })
 	return fmt.Sprintf("%d behind %s/function/", len(served), c.URL), nil
