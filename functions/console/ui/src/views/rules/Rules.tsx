@@ -1,5 +1,148 @@
+import { useQuery } from '@tanstack/react-query';
+import { Plus, SlidersHorizontal } from 'lucide-react';
+import { useMemo, useState } from 'react';
+import { api, ok } from '@/api/client';
+import { keys } from '@/api/queries';
+import type { Rule } from '@/api/types';
+import { Button, ButtonLink } from '@/parts/Button';
+import { Card } from '@/parts/Card';
+import { Select, TextField } from '@/parts/Field';
+import { count } from '@/parts/format';
 import { Page } from '@/parts/Page';
+import { Empty, Failure, Skeleton } from '@/parts/States';
+import { useParam } from '@/parts/useParam';
+import { RuleRow } from './RuleRow';
+import s from './Rules.module.css';
+import { allRules } from './rules';
+import { Told } from './Told';
+import { useKinds } from './useKinds';
 
+const openAlarms = { state: 'open', limit: 1000 } as const;
+const few = 100; // rows that are drawn at first
+
+/** All rules: what is watched, and by which condition. */
 export default function Rules() {
-  return <Page title="Rules">{null}</Page>;
+  const rules = useQuery(allRules);
+  const open = useQuery({
+    queryKey: keys.alarms(openAlarms),
+    queryFn: ({ signal }) => ok(api.GET('/function/alerts/alarms', { params: { query: openAlarms }, signal })),
+  });
+  const kinds = useKinds();
+  const [q, setQ] = useParam('q');
+  const [severity, setSeverity] = useParam('severity');
+  const [drawn, setDrawn] = useState(few);
+  const alarms = useMemo(() => {
+    const of = new Map<string, number>();
+    for (const a of open.data?.items ?? []) of.set(a.rule, (of.get(a.rule) ?? 0) + 1);
+    return of;
+  }, [open.data]);
+  const all = rules.data?.items ?? [];
+  const found = all.filter(
+    (r) => (severity === '' || r.severity === severity) && matches(r, q, kinds.get(r.target)?.definition.name),
+  );
+  return (
+    <Page
+      title="Rules"
+      note="A rule watches a property and raises an alarm when it crosses a threshold."
+      actions={
+        <ButtonLink href="/rules/new" kind="primary" icon={<Plus aria-hidden />}>
+          New rule
+        </ButtonLink>
+      }
+    >
+      {all.length > 0 && (
+        <div className={s.filters}>
+          <div className={s.search}>
+            <TextField
+              label="Search rules"
+              bare
+              type="search"
+              placeholder="Search by name, condition or what is watched"
+              maxLength={128}
+              value={q}
+              onChange={(e) => setQ(e.target.value)}
+            />
+          </div>
+          <Select label="Severity" bare value={severity} onChange={(e) => setSeverity(e.target.value)}>
+            <option value="">Any severity</option>
+            <option value="critical">Critical</option>
+            <option value="warning">Warning</option>
+            <option value="info">Info</option>
+          </Select>
+          <span className={s.count} role="status">
+            {found.length === all.length
+              ? `${count(all.length)}${rules.data?.more ? '+' : ''} rules`
+              : `${count(found.length)} of ${count(all.length)}`}
+          </span>
+        </div>
+      )}
+      <Card flush>
+        {rules.isPending ? (
+          <div className={s.loading}>
+            <Skeleton lines={4} height={36} />
+          </div>
+        ) : rules.isError ? (
+          <Failure error={rules.error} what="The rules could not be read" retry={() => rules.refetch()} />
+        ) : all.length === 0 ? (
+          <Empty
+            icon={<SlidersHorizontal aria-hidden />}
+            title="Nothing is watched yet"
+            action={
+              <ButtonLink href="/rules/new" kind="primary">
+                Set the first threshold
+              </ButtonLink>
+            }
+          >
+            A rule says what is too much or too little: “temperature is above 80 °C for 1 minute”. It watches one
+            device, or all of a type or group, and raises an alarm when that is so.
+          </Empty>
+        ) : found.length === 0 ? (
+          <Empty
+            title="No rule matches"
+            action={
+              <Button
+                onClick={() => {
+                  setQ('');
+                  setSeverity('');
+                }}
+              >
+                Clear the filters
+              </Button>
+            }
+          />
+        ) : (
+          <table className={s.table}>
+            <thead>
+              <tr>
+                {['On', 'Rule', 'Watches', 'Severity', 'Open alarms', 'By', 'Actions'].map((h) => (
+                  <th key={h} scope="col">
+                    <span className={h === 'On' || h === 'Actions' ? 'visually-hidden' : undefined}>{h}</span>
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {found.slice(0, drawn).map((r) => (
+                <RuleRow key={r.id} rule={r} target={kinds.get(r.target)} alarms={alarms.get(r.id) ?? 0} />
+              ))}
+            </tbody>
+          </table>
+        )}
+        {found.length > drawn && (
+          <div className={s.more}>
+            <Button onClick={() => setDrawn(drawn + 200)}>Show more</Button>
+          </div>
+        )}
+      </Card>
+      <Told />
+    </Page>
+  );
+}
+
+function matches(r: Rule, q: string, targetName = ''): boolean {
+  const text = `${r.name ?? ''} ${r.condition} ${r.target} ${targetName} ${r.id} ${r.by}`.toLowerCase();
+  return q
+    .toLowerCase()
+    .split(/\s+/)
+    .every((w) => text.includes(w));
 }
