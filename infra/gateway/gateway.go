@@ -210,8 +210,9 @@ func (g *Gateway) routes() http.Handler {
 	system("/system/", func(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, "this gateway has no such call")
 	})
-	mux.HandleFunc("GET /{$}", g.face)
-	mux.HandleFunc("/", nothing)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		problem(w, http.StatusNotFound, "functions are at /function/<name>")
+	})
 	stream, err := g.newStreams()
 	if err != nil {
 		g.Log.Error("stream of the gateway", "error", err)
@@ -222,10 +223,10 @@ func (g *Gateway) routes() http.Handler {
 			g.invoke(w, r, rest)
 		} else if rest, ok := strings.CutPrefix(path, "/async-function/"); ok {
 			g.enqueue(w, r, rest)
-		} else {
-			mux.ServeHTTP(w, r)
 		} else if path == streamPath && stream != nil {
 			stream.ServeHTTP(w, r)
+		} else {
+			mux.ServeHTTP(w, r)
 		}
 	})
 }
