@@ -39,6 +39,8 @@ entered with, and castor-nats-token, if the bus wants one. Environment:
   CASTOR_NATS_URL       the bus, for asynchronous calls; they are refused without it
   CASTOR_NATS_REPLICAS  on how many servers of a NATS cluster the queue is kept: 1, 3 or 5
   CASTOR_NATS_CREDS     file with NATS credentials, if the bus wants some
+  CASTOR_BALANCERS      addresses or networks of proxies in front, with commas between them: their X-Forwarded-For and
+                        X-Forwarded-Proto say where a call comes from, nobody else's
   CASTOR_METRICS        address of /metrics, /healthz and /readyz (default :9102; "off")
   CASTOR_LOG            the least that is logged: debug, info, warn or error (default info)`,
 		Example: `  castor serve

@@ -51,7 +51,7 @@ func newAuthenticator(ask func(context.Context, string, string) bool, now func()
 func (g *Gateway) authenticated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
-		ok, known := g.auth.check(r.Context(), clientAddress(r), user, password)
+		ok, known := g.auth.check(r.Context(), r.Header.Get("X-Forwarded-For"), user, password)
 		switch {
 		case ok:
 			r.Body = http.MaxBytesReader(w, r.Body, 2<<20)

@@ -75,6 +75,10 @@ type Config struct {
 	Stream         http.Handler
 	StreamUpstream string
 
+	// Balancers are the addresses of proxies in front, which tell a caller's own address and scheme by X-Forwarded-For and
+	// X-Forwarded-Proto. What these headers hold otherwise is replaced.
+	Balancers []netip.Prefix
+
 	// SecretsDir holds one file for every secret that functions can read; "" if there are none.
 	SecretsDir string
 
@@ -210,16 +214,17 @@ func (g *Gateway) routes() http.Handler {
 	system("/system/", func(w http.ResponseWriter, r *http.Request) {
 		problem(w, http.StatusNotFound, "this gateway has no such call")
 	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		problem(w, http.StatusNotFound, "functions are at /function/<name>")
-	})
+	mux.HandleFunc("GET /{$}", g.face)
+	mux.HandleFunc("/", nothing)
 	stream, err := g.newStreams()
 	if err != nil {
 		g.Log.Error("stream of the gateway", "error", err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
-		if rest, ok := strings.CutPrefix(path, "/function/"); ok {
+		if path == "/function/"+console { // a page has the slash, or its links lead beside it
+			g.face(w, r)
+		} else if rest, ok := strings.CutPrefix(path, "/function/"); ok {
 			g.invoke(w, r, rest)
 		} else if rest, ok := strings.CutPrefix(path, "/async-function/"); ok {
 			g.enqueue(w, r, rest)

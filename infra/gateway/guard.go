@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net"
 	"net/http"
 	"regexp"
 	"runtime/debug"
@@ -18,9 +17,10 @@ func (g *Gateway) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Header = withoutHops(r.Header) // first, or a client could name our headers as hop-by-hop
 		r = r.WithContext(trace.With(r.Context(), follow(r.Header)))
-		r.Header.Set("X-Forwarded-For", clientAddress(r))
+		from, by := g.origin(r)
+		r.Header.Set("X-Forwarded-For", from)
 		r.Header.Set("X-Forwarded-Host", r.Host)
-		r.Header.Set("X-Forwarded-Proto", scheme(r))
+		r.Header.Set("X-Forwarded-Proto", by)
 		for _, name := range []string{"Forwarded", "X-Real-Ip", headerPath} {
 			r.Header.Del(name)
 		}
@@ -69,17 +69,3 @@ func withoutHops(h http.Header) http.Header {
 	return h
 }
 
-func clientAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
-
-func scheme(r *http.Request) string {
-	if r.TLS != nil {
-		return "https"
-	}
-	return "http"
-}

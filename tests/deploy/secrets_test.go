@@ -28,8 +28,9 @@ func TestSecretsBusAndBalancer(t *testing.T) {
 		"a server that there is none of":        {haproxy, "operational-b:8883", "operational-c:8883", "no service operational-c"},
 		"a server on another port":              {haproxy, "operational-b:8883", "operational-b:8884", "does not listen on 8884"},
 		"a port that nobody publishes":          {haproxy, "bind :8884", "bind :8885", "port 8885 is not published"},
-		"a gateway that limits its balancer":    {composeFile, "    CASTOR_BALANCERS: ${CASTOR_DEVICES_NETWORK:-172.30.83.0/24}\n", "", "one bad device has all turned away"},
-		"a gateway that knows another balancer": {composeFile, "subnet: \"${CASTOR_DEVICES_NETWORK:-172.30.83.0/24}\"", "subnet: 10.9.0.0/24", "one bad device has all turned away"},
+		"a gateway that limits its balancer":    {composeFile, "    CASTOR_BALANCERS: ${CASTOR_DEVICES_NETWORK:-172.30.83.0/24}\n", "", "one bad device or person has all turned away"},
+		"a user gateway that believes nobody":   {composeFile, "      CASTOR_BALANCERS: ${CASTOR_PEOPLE_NETWORK:-172.30.84.0/24} # who tells where people's calls come from\n", "", "gateway: CASTOR_BALANCERS"},
+		"a gateway that knows another balancer": {composeFile, "subnet: \"${CASTOR_DEVICES_NETWORK:-172.30.83.0/24}\"", "subnet: 10.9.0.0/24", "one bad device or person has all turned away"},
 	} {
 		t.Run(mistake, func(t *testing.T) {
 			planted, err := files.With(m.file, m.old, m.new)

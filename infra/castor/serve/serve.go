@@ -38,7 +38,8 @@ type Config struct {
 	// Timeout bounds one call.
 	Timeout time.Duration
 
-	// Env is read for CASTOR_SECRETS, CASTOR_NATS_URL, CASTOR_NATS_CREDS and CASTOR_METRICS, and for variables in Stack.
+	// Env is read for CASTOR_SECRETS, CASTOR_NATS_URL, CASTOR_NATS_CREDS, CASTOR_METRICS and CASTOR_BALANCERS, and for variables
+	// in Stack.
 	Env func(string) string
 
 	// Reload has the files read again at once, whenever something comes; nil = never.
@@ -59,6 +60,10 @@ func Run(ctx context.Context, c Config) error {
 			return fmt.Errorf("who may list functions (/system): %w", err)
 		}
 	}
+	balancers, err := gateway.ParseBalancers(c.Env("CASTOR_BALANCERS"))
+	if err != nil {
+		return fmt.Errorf("CASTOR_BALANCERS=%.80q: %w", c.Env("CASTOR_BALANCERS"), err)
+	}
 	watch, functions, err := newWatcher(c)
 	if err != nil {
 		return err
@@ -75,7 +80,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	settings := gateway.Config{Functions: functions, Timeout: c.Timeout, Release: c.Version, Log: c.Log,
+	settings := gateway.Config{Functions: functions, Timeout: c.Timeout, Release: c.Version, Log: c.Log, Balancers: balancers,
 		Authenticate: func(_ context.Context, user, password string) bool { return matches(s, user, password) }}
 	if queue != nil {
 		settings.Queue = queue
