@@ -18,7 +18,7 @@ type Follow struct {
 	Back time.Duration
 
 	// Begin is called before the first message, and again whenever some may have been missed. Everything that was published
-	// since then follows, in order and once; so some of it may come a second time. Filled is called after it, when what was
+	// since then (ever, if zero) follows, in order and once; so some of it may come a second time. Filled is called after it, when what was
 	// stored at the beginning has come.
 	Begin  func(since time.Time)
 	Filled func()
@@ -139,8 +139,12 @@ func (w *following) open(ctx context.Context) (jetstream.Consumer, error) {
 	since := time.Now().Add(-w.Back)
 	config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &since
 	w.begun, w.created, w.last = false, info.Created, info.State.LastSeq
-	if since.Before(info.Created) {
-		since = info.Created
+	switch {
+	case since.After(info.Created):
+	case w.Live:
+		since = info.Created // one before it may have been lost with its server
+	default:
+		since = time.Time{} // there was none before it
 	}
 	w.Begin(since)
 	return stream.OrderedConsumer(ctx, config)
