@@ -1,5 +1,5 @@
 // Command device plays one device for the browser's stories: it provisions itself with a claim, then reads from standard input
-// what it shall measure or log, one JSON object per line, and says "stored" when the platform has it.
+// what it shall measure or log, a JSON array per line, and says "stored" when the platform has it.
 package main
 
 import (
@@ -17,10 +17,10 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 )
 
-// A line is one thing to report: values, or a line of an app's log.
-type line struct {
+// A report is values, or a line of an app's log.
+type report struct {
 	Data map[string]any `json:"data"`
-	Ago  int64          `json:"ago"` // milliseconds: how long since it was measured
+	Ago  int64          `json:"ago"` // milliseconds: how long since
 
 	App   string `json:"app"`
 	Level string `json:"level"`
@@ -30,17 +30,16 @@ type line struct {
 func main() {
 	claim := flag.String("claim", "", "claim file")
 	serial := flag.String("serial", "", "serial of the device")
-	dir := flag.String("dir", "", "where the device keeps its key; empty = in memory")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *claim, *serial, *dir); err != nil && ctx.Err() == nil {
+	if err := run(ctx, *claim, *serial); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, claimFile, serial, dir string) error {
+func run(ctx context.Context, claimFile, serial string) error {
 	b, err := os.ReadFile(claimFile)
 	if err != nil {
 		return err
@@ -49,7 +48,7 @@ func run(ctx context.Context, claimFile, serial, dir string) error {
 	if err := json.Unmarshal(b, &claim); err != nil {
 		return fmt.Errorf("%s: %w", claimFile, err)
 	}
-	d, err := device.Start(device.Config{Claim: claim, Serial: serial, Model: "story", Dir: dir})
+	d, err := device.Start(device.Config{Claim: claim, Serial: serial, Model: "story"})
 	if err != nil {
 		return err
 	}
@@ -61,7 +60,9 @@ func run(ctx context.Context, claimFile, serial, dir string) error {
 	lines := make(chan []byte)
 	go func() {
 		defer close(lines)
-		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		in := bufio.NewScanner(os.Stdin)
+		in.Buffer(nil, 64<<20) // a day's values in one line
+		for in.Scan() {
 			lines <- append([]byte(nil), in.Bytes()...)
 		}
 	}()
@@ -73,7 +74,7 @@ func run(ctx context.Context, claimFile, serial, dir string) error {
 			if !more {
 				return nil
 			}
-			if err := report(ctx, d, b); err != nil {
+			if err := tell(ctx, d, b); err != nil {
 				return err
 			}
 			fmt.Println("stored")
@@ -81,20 +82,23 @@ func run(ctx context.Context, claimFile, serial, dir string) error {
 	}
 }
 
-func report(ctx context.Context, d *device.Device, b []byte) error {
-	var l line
-	if err := json.Unmarshal(b, &l); err != nil {
+// tell reports all that a line holds, and waits until the platform has stored it.
+func tell(ctx context.Context, d *device.Device, line []byte) error {
+	var all []report
+	if err := json.Unmarshal(line, &all); err != nil {
 		return err
 	}
-	at := time.Now().Add(-time.Duration(l.Ago) * time.Millisecond)
-	var err error
-	if l.App != "" {
-		_, err = d.LogLine(at, l.App, l.Level, l.Text)
-	} else {
-		_, err = d.Measure(at, l.Data)
-	}
-	if err != nil {
-		return err
+	for _, r := range all {
+		at := time.Now().Add(-time.Duration(r.Ago) * time.Millisecond)
+		var err error
+		if r.App != "" {
+			_, err = d.LogLine(at, r.App, r.Level, r.Text)
+		} else {
+			_, err = d.Measure(at, r.Data)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return d.Drain(ctx)
 }

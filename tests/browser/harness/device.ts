@@ -5,6 +5,8 @@ import { eventually } from './api';
 import type { Platform } from './platform';
 import { Program } from './process';
 
+export type Values = Record<string, number | string | boolean>;
+
 let made = 0;
 
 /** A device whose values a story chooses: it provisions itself with a claim and reports over MQTT, as any other (see ../device). */
@@ -24,25 +26,32 @@ export class Device {
 
   /** Starts a device that has a claim, and waits until it is in. */
   static async start(p: Platform, claim: unknown, serial: string): Promise<Device> {
-    const file = join(p.dir, `claim-${++made}.json`);
+    const file = join(p.dir, `claim-${made++}.json`);
     await writeFile(file, JSON.stringify(claim), { mode: 0o600 });
-    const program = new Program(inject('device'), ['-claim', file, '-serial', serial, '-dir', join(p.dir, `device-${made}`)]);
+    const program = new Program(inject('device'), ['-claim', file, '-serial', serial]);
     const m = await program.says(/^twin (\S+)$/);
     return new Device(serial, m[1]!, program);
   }
 
-  /** Measures values now, or `ago` milliseconds ago. Comes back when the platform has stored them. */
-  async measure(data: Record<string, unknown>, ago = 0): Promise<void> {
-    const from = this.program.lines.length;
-    this.program.write(JSON.stringify({ data, ago }));
-    await this.program.says(/^stored$/, from);
+  /** Measures values now. Comes back when the platform has stored them. */
+  measure(data: Values): Promise<void> {
+    return this.tell([{ data }]);
+  }
+
+  /** Tells what was measured earlier; `ago` in milliseconds. */
+  remember(values: { ago: number; data: Values }[]): Promise<void> {
+    return this.tell(values);
   }
 
   /** Writes a line of an app's log. */
-  async log(app: string, level: string, text: string): Promise<void> {
+  log(app: string, level: string, text: string): Promise<void> {
+    return this.tell([{ app, level, text }]);
+  }
+
+  private async tell(reports: object[]): Promise<void> {
     const from = this.program.lines.length;
-    this.program.write(JSON.stringify({ app, level, text }));
-    await this.program.says(/^stored$/, from);
+    this.program.write(JSON.stringify(reports));
+    await this.program.says(/^stored$/, from, 120_000);
   }
 
   end(): Promise<void> {

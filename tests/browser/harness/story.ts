@@ -60,12 +60,12 @@ export const test = base.extend<{ browser: Browser; visit: Visit }>({
     },
     { scope: 'file' },
   ],
-  visit: async ({ browser, task, onTestFailed, onTestFinished }, use) => {
+  visit: async ({ browser, task, onTestFinished }, use) => {
     const visitors: Visitor[] = [];
     onTestFinished(async () => {
+      if (task.result?.state === 'fail') await leave(task.name, visitors);
       for (const v of visitors) await v.context.close();
     });
-    onTestFailed(() => leave(task.name, visitors));
     await use(async (p, o = {}) => {
       const context = await browser.newContext({ ...screen(o), acceptDownloads: true });
       context.setDefaultTimeout(15_000);

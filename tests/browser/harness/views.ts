@@ -1,0 +1,40 @@
+import type { Page } from 'playwright-core';
+import type { Scene } from './scene';
+
+export interface Shown {
+  /** The picture's name. */
+  name: string;
+  path(s: Scene): string;
+  /** Nobody is signed in. */
+  anonymous?: boolean;
+  /** What is done before it is looked at. */
+  then?(page: Page): Promise<unknown>;
+}
+
+const hot = (s: Scene) => `/twins/${s.twins.get('CP-003')}`;
+
+/** Every view of the console, as it is shown in pictures and looked at by axe. */
+export const shown: Shown[] = [
+  { name: 'sign-in', path: () => '/', anonymous: true },
+  { name: 'fleet', path: () => '/' },
+  { name: 'fleet-types', path: () => '/?kind=type' },
+  { name: 'twin', path: hot },
+  { name: 'twin-provisioning', path: (s) => `${hot(s)}?tab=provisioning` },
+  { name: 'twin-alarms', path: (s) => `${hot(s)}?tab=alarms` },
+  { name: 'twin-log', path: (s) => `${hot(s)}?tab=log` },
+  { name: 'twin-raw', path: (s) => `${hot(s)}?tab=raw` },
+  { name: 'twin-type', path: () => '/twins/cooling-pump' },
+  { name: 'alarms', path: () => '/alarms?tab=all' },
+  { name: 'rules', path: () => '/rules' },
+  { name: 'rule-new', path: (s) => `/rules/new?twin=${s.twins.get('CP-006')}&property=bearing.temperature` },
+  { name: 'enrol', path: () => '/enrol' },
+  {
+    name: 'palette',
+    path: () => '/',
+    then: async (page) => {
+      await page.getByRole('button', { name: /Search twins/ }).click();
+      await page.getByRole('combobox').fill('pump');
+      await page.getByRole('option', { name: /Cooling pump/ }).first().waitFor();
+    },
+  },
+];
