@@ -1,0 +1,73 @@
+// What a table must know of the page around it, and which of its columns find room.
+import { type RefObject, useLayoutEffect, useMemo, useState } from 'react';
+import type { Column } from './VirtualTable';
+
+interface Frame {
+  /** Of a row: --row. */
+  height: number;
+  /** Where the rows begin on the page. */
+  top: number;
+  /** What covers rows above and below: the bar, the headings; the navigation of a phone. */
+  head: number;
+  foot: number;
+}
+
+/** Measures the page around a table's rows whenever it changes. */
+export function useFrame(body: RefObject<HTMLElement | null>): Frame {
+  const [frame, setFrame] = useState<Frame>({ height: 40, top: 0, head: 100, foot: 16 });
+  useLayoutEffect(() => {
+    const measure = () => {
+      const el = body.current;
+      if (!el) return;
+      const style = getComputedStyle(el);
+      const now: Frame = {
+        height: Number.parseFloat(style.getPropertyValue('--row')) || 40,
+        top: Math.round(el.getBoundingClientRect().top + window.scrollY),
+        head: Number.parseFloat(style.getPropertyValue('--covered-above')) || 0,
+        foot: Number.parseFloat(style.getPropertyValue('--covered-below')) || 0,
+      };
+      setFrame((old) => (JSON.stringify(old) === JSON.stringify(now) ? old : now));
+    };
+    measure();
+    // What stands above the table may grow: then the page's height changes, or the window's.
+    const watch = new ResizeObserver(measure);
+    watch.observe(document.body);
+    return () => watch.disconnect();
+  }, [body]);
+  return frame;
+}
+
+const gap = 16; // between columns: --s4
+const edge = 32; // --s4 on both sides
+
+/** The columns that have room in so many pixels: the first always. */
+export function thatFit(columns: readonly Column[], room: number): readonly Column[] {
+  let used = edge;
+  const end = columns.findIndex((c, i) => {
+    used += c.width + (i > 0 ? gap : 0);
+    return i > 0 && used > room;
+  });
+  return end < 0 ? columns : columns.slice(0, end);
+}
+
+/** Watches the table's width, and says which columns it has room for. */
+export function useFit(table: RefObject<HTMLElement | null>, columns: readonly Column[]) {
+  const [room, setRoom] = useState(0);
+  useLayoutEffect(() => {
+    const el = table.current;
+    if (!el) return;
+    setRoom(el.clientWidth);
+    const watch = new ResizeObserver(() => setRoom(el.clientWidth));
+    watch.observe(el);
+    return () => watch.disconnect();
+  }, [table]);
+  return useMemo(() => {
+    const fitting = thatFit(columns, room);
+    return {
+      fitting,
+      template: fitting
+        .map((c) => `minmax(${fitting.length > 1 ? c.width : 0}px, ${c.grow ? `${c.grow}fr` : `${c.width}px`})`)
+        .join(' '),
+    };
+  }, [columns, room]);
+}

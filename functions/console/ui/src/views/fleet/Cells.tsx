@@ -1,0 +1,162 @@
+import { BellRing } from 'lucide-react';
+import { createContext, type ReactNode, use } from 'react';
+import { Link } from 'wouter';
+import type { Twin } from '@/api/types';
+import { online, useLiveTwin } from '@/live/twins';
+import { Badge, PhaseBadge, PresenceDot } from '@/parts/Badge';
+import { count, unitSign, value } from '@/parts/format';
+import { Cell } from '@/parts/TableRow';
+import { Time } from '@/parts/Time';
+import type { Column } from '@/parts/VirtualTable';
+import s from './Cells.module.css';
+import { newest } from './reading';
+import type { TypeInfo } from './useTypes';
+
+/** What rows need to know besides their twin. */
+export interface Around {
+  types: ReadonlyMap<string, TypeInfo>;
+  /** Instances by type. */
+  byType: Readonly<Record<string, number>>;
+}
+
+export const AroundRows = createContext<Around>({ types: new Map(), byType: {} });
+
+export const twinHref = (id: string) => `/twins/${encodeURIComponent(id)}`;
+
+/** The cells of one twin, which move as it is heard from. */
+export function TwinCells({ row, columns, tabIndex }: { row: Twin; columns: readonly Column[]; tabIndex: number }) {
+  const t = useLiveTwin(row);
+  const around = use(AroundRows);
+  return columns.map((c) => (
+    <Cell key={c.id} right={c.right}>
+      {draw[c.id]?.(t, around, tabIndex)}
+    </Cell>
+  ));
+}
+
+const seen = (t: Twin) => t.live.presence.lastSeen;
+const raised = (t: Twin) => t.live.rules?.filter((r) => r.active) ?? [];
+
+const draw: Record<string, (t: Twin, around: Around, tabIndex: number) => ReactNode> = {
+  name: (t, _, tabIndex) => <Name t={t} tabIndex={tabIndex} />,
+  id: (t) => <code className={s.id}>{t.id}</code>,
+  type: (t, { types }) => <Type t={t} types={types} />,
+  phase: (t) => <PhaseBadge phase={t.definition.phase} />,
+  presence: (t) => <PresenceDot online={online(t)} seen={!!seen(t)} />,
+  reading: (t, { types }) => <NewestReading t={t} types={types} />,
+  lastSeen: (t) => <span className={s.soft}>{seen(t) ? <Time at={seen(t)} /> : '–'}</span>,
+  alarms: (t) => <Alarms t={t} />,
+  owner: (t) => <bdi className={s.soft}>{t.definition.owner}</bdi>,
+  tags: (t) => <Tags tags={t.definition.tags ?? []} />,
+  created: (t) => (
+    <span className={s.soft}>
+      <Time at={t.created} />
+    </span>
+  ),
+  instances: (t, { byType }) => (
+    <Link className={s.number} href={`/?type=${encodeURIComponent(t.id)}`}>
+      {count(byType[t.id] ?? 0)}
+      <span className="visually-hidden"> devices</span>
+    </Link>
+  ),
+  properties: (t, { types }) => (
+    <bdi className={s.soft}>{[...(types.get(t.id)?.properties.keys() ?? [])].join(', ') || '–'}</bdi>
+  ),
+  offlineAfter: (t) => <span className={s.soft}>{t.definition.model?.offlineAfter || '–'}</span>,
+  members: (t) => (
+    <Link className={s.number} href={`/?aggregate=${encodeURIComponent(t.id)}`}>
+      Show
+      <span className="visually-hidden"> its devices</span>
+    </Link>
+  ),
+  summary: (t, around, tabIndex) => <Summary t={t} around={around} tabIndex={tabIndex} />,
+};
+
+function Name({ t, tabIndex }: { t: Twin; tabIndex: number }) {
+  const name = t.definition.name;
+  return (
+    <Link className={s.name} href={twinHref(t.id)} data-row-link tabIndex={tabIndex} title={name || t.id}>
+      <bdi>{name || t.id}</bdi>
+      {name && name !== t.id && <span className={s.also}>{t.id}</span>}
+    </Link>
+  );
+}
+
+function Type({ t, types }: { t: Twin; types: Around['types'] }) {
+  const type = t.definition.type;
+  if (!type) return null;
+  return (
+    <bdi className={s.soft} title={types.get(type)?.name}>
+      {type}
+    </bdi>
+  );
+}
+
+function NewestReading({ t, types }: { t: Twin; types: Around['types'] }) {
+  const properties = types.get(t.definition.type ?? '')?.properties;
+  const r = newest(t, properties);
+  if (!r) return <span className={s.none}>–</span>;
+  const unit = unitSign(properties?.get(r.property)?.unit);
+  return (
+    <span className={s.reading}>
+      <bdi className={s.value}>
+        {value(r.value)}
+        {unit && <span className={s.unit}>{unit === '%' || unit.startsWith('°') ? unit : ` ${unit}`}</span>}
+      </bdi>
+      <bdi className={s.property}>{r.property}</bdi>
+    </span>
+  );
+}
+
+function Alarms({ t }: { t: Twin }) {
+  const all = raised(t);
+  if (all.length === 0) return <span className={s.none}>–</span>;
+  const titles = all.map((r) => r.title || r.rule).join('\n');
+  return (
+    <Link href={`/alarms?twin=${encodeURIComponent(t.id)}`} title={titles.slice(0, 500)} tabIndex={-1}>
+      <Badge tone="critical">
+        <BellRing className={s.bell} aria-hidden />
+        {all.length}
+        <span className="visually-hidden"> open</span>
+      </Badge>
+    </Link>
+  );
+}
+
+function Tags({ tags }: { tags: readonly string[] }) {
+  if (tags.length === 0) return null;
+  return (
+    <span className={s.tags} title={tags.join(', ').slice(0, 500)}>
+      {tags.slice(0, 3).map((tag) => (
+        <bdi key={tag} className={s.tag}>
+          {tag}
+        </bdi>
+      ))}
+      {tags.length > 3 && <span className={s.none}>+{tags.length - 3}</span>}
+    </span>
+  );
+}
+
+/** A row on a phone: who and when above, what below. */
+function Summary({ t, around, tabIndex }: { t: Twin; around: Around; tabIndex: number }) {
+  const name = t.definition.name;
+  const device = t.kind === 'instance';
+  return (
+    <div className={s.summary}>
+      <div className={s.first}>
+        {device && <PresenceDot online={online(t)} seen={!!seen(t)} label={false} />}
+        <Link className={s.name} href={twinHref(t.id)} data-row-link tabIndex={tabIndex}>
+          <bdi>{name || t.id}</bdi>
+        </Link>
+        {device && raised(t).length > 0 && <Alarms t={t} />}
+        <span className={s.when}>{seen(t) ? <Time at={seen(t)} /> : device ? 'never seen' : ''}</span>
+      </div>
+      <div className={s.second}>
+        {device && t.definition.phase !== 'operational' && <PhaseBadge phase={t.definition.phase} />}
+        <bdi className={s.kind}>{device ? t.definition.type : t.id}</bdi>
+        {device && <NewestReading t={t} types={around.types} />}
+        {t.kind === 'type' && <span className={s.soft}>{count(around.byType[t.id] ?? 0)} devices</span>}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,155 @@
+import { Boxes, Cpu, SearchX, Shapes } from 'lucide-react';
+import { type ReactNode, useMemo, useSyncExternalStore } from 'react';
+import { useLocation } from 'wouter';
+import { Button, ButtonLink } from '@/parts/Button';
+import { count } from '@/parts/format';
+import { Empty, Failure, Skeleton } from '@/parts/States';
+import { useStored } from '@/parts/useStored';
+import { VirtualTable } from '@/parts/VirtualTable';
+import { AroundRows, TwinCells, twinHref } from './Cells';
+import { hiddenAtFirst, narrow, shown } from './columns';
+import s from './FleetTable.module.css';
+import { Toolbar } from './Toolbar';
+import type { Filters, Kind } from './useFilters';
+import { type Rows, useCounts, useRows } from './useRows';
+import { useTypes } from './useTypes';
+
+const whole = {};
+const words: Record<Kind, [one: string, many: string]> = {
+  devices: ['device', 'devices'],
+  types: ['type', 'types'],
+  groups: ['group', 'groups'],
+};
+const phone = matchMedia('(max-width: 720px)');
+
+/** The twins that the filters find, with what chooses them. */
+export function FleetTable({ filters }: { filters: Filters }) {
+  const { kind, query, sort } = filters;
+  const [, go] = useLocation();
+  const [hidden, setHidden] = useStored<readonly string[]>('fleet.hidden', hiddenAtFirst);
+  const types = useTypes();
+  const all = useCounts(whole).data;
+  const counts = useCounts(query).data;
+  const counted = counts ? { devices: counts.instances, types: counts.types, groups: counts.aggregates }[kind] : 0;
+  const rows = useRows(query, counted, counts?.more ?? false);
+  const small = usePhone();
+  const columns = useMemo(() => (small ? narrow : shown(kind, hidden)), [small, kind, hidden]);
+  const byType = all?.byType;
+  const around = useMemo(() => ({ types, byType: byType ?? {} }), [types, byType]);
+
+  return (
+    <section className={s.card} aria-label={words[kind][1]}>
+      <Toolbar
+        filters={filters}
+        types={types}
+        byType={around.byType}
+        tags={tagsOf(rows)}
+        hidden={hidden}
+        onHidden={setHidden}
+      />
+      {rows.error && rows.total === 0 ? (
+        <Failure
+          error={rows.error}
+          retry={sort ? () => filters.set({ sort: '' }) : rows.retry}
+          what={sort ? 'These cannot be read in this order' : undefined}
+        />
+      ) : rows.loading ? (
+        <div className={s.waiting}>
+          <Skeleton lines={8} height={22} />
+        </div>
+      ) : rows.total === 0 ? (
+        <Nothing filters={filters} />
+      ) : (
+        <AroundRows value={around}>
+          <VirtualTable
+            label={`${count(rows.total)} ${words[kind][1]}`}
+            columns={columns}
+            total={rows.total}
+            at={rows.at}
+            keyOf={(t) => t.id}
+            see={rows.see}
+            Cells={TwinCells}
+            open={(t) => go(twinHref(t.id))}
+            sort={sort}
+            onSort={(next) => filters.set({ sort: next })}
+            dim={rows.changing}
+          />
+        </AroundRows>
+      )}
+      <footer className={s.foot}>
+        <p role="status">
+          {rows.loading
+            ? ' '
+            : `${count(rows.total)}${rows.more ? '+' : ''} ${words[kind][rows.total === 1 ? 0 : 1]}${filters.any ? ' match' : ''}`}
+        </p>
+        {rows.error && rows.total > 0 ? (
+          <p className={s.bad}>
+            Some could not be read.{' '}
+            <Button size="s" onClick={rows.retry}>
+              Try again
+            </Button>
+          </p>
+        ) : null}
+      </footer>
+    </section>
+  );
+}
+
+const nothing: Record<Kind, { icon: ReactNode; title: string; text: string; action?: ReactNode }> = {
+  devices: {
+    icon: <Cpu aria-hidden />,
+    title: 'No devices yet',
+    text: 'A device is listed here as soon as it has come in with its claim.',
+    action: <ButtonLink href="/enrol">Enrol a device</ButtonLink>,
+  },
+  types: {
+    icon: <Shapes aria-hidden />,
+    title: 'No types yet',
+    text: 'A type says what all devices of a kind have in common: their properties, how they are provisioned, when they count as offline.',
+    action: <ButtonLink href="/enrol">Enrol a device</ButtonLink>,
+  },
+  groups: {
+    icon: <Boxes aria-hidden />,
+    title: 'No groups yet',
+    text: 'A group holds devices together that belong together: a line, a building, a site. Make one with “castor twin create”.',
+  },
+};
+
+function Nothing({ filters }: { filters: Filters }) {
+  if (filters.any)
+    return (
+      <Empty
+        icon={<SearchX aria-hidden />}
+        title="Nothing matches"
+        action={<Button onClick={filters.clear}>Clear filters</Button>}
+      >
+        No {words[filters.kind][0]} that you may see fits these filters.
+      </Empty>
+    );
+  const n = nothing[filters.kind];
+  return (
+    <Empty icon={n.icon} title={n.title} action={n.action}>
+      {n.text}
+    </Empty>
+  );
+}
+
+/** The tags of the first rows, most frequent first: something to choose from. */
+function tagsOf(rows: Rows): string[] {
+  const n = new Map<string, number>();
+  for (let i = 0; i < Math.min(rows.total, 200); i++)
+    for (const tag of rows.at(i)?.definition.tags ?? []) n.set(tag, (n.get(tag) ?? 0) + 1);
+  return [...n]
+    .sort((a, b) => b[1] - a[1])
+    .map(([tag]) => tag)
+    .slice(0, 10);
+}
+
+const usePhone = () =>
+  useSyncExternalStore(
+    (f) => {
+      phone.addEventListener('change', f);
+      return () => phone.removeEventListener('change', f);
+    },
+    () => phone.matches,
+  );
