@@ -5,12 +5,16 @@ type Schemas = components['schemas'];
 
 export type Alarm = Schemas['Alarm'];
 export type Claim = Schemas['Claim'];
+export type ClaimFile = Schemas['ClaimFile'];
 export type Live = Schemas['Live'];
+export type NewClaim = Schemas['NewClaim'];
+export type NewTwin = Schemas['NewTwin'];
 export type Phase = Schemas['Phase'];
 export type Problem = Schemas['Problem'];
 export type Property = Schemas['Property'];
 export type ProvisioningModel = Schemas['ProvisioningModel'];
 export type Reading = Schemas['Reading'];
+export type Rejection = Schemas['Rejection'];
 export type Role = Schemas['Role'];
 export type Rule = Schemas['Rule'];
 export type Run = Schemas['Run'];

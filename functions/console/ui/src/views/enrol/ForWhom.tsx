@@ -1,0 +1,216 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, useId, useState } from 'react';
+import { keys } from '@/api/queries';
+import { Button, ButtonLink } from '@/parts/Button';
+import { Card } from '@/parts/Card';
+import { Select, TextArea, TextField } from '@/parts/Field';
+import { Empty, Failure, Skeleton } from '@/parts/States';
+import { has, useUser } from '@/parts/useUser';
+import { addressOf, type Place } from './address';
+import s from './form.module.css';
+import { makeClaim } from './make';
+import { useGroups } from './useGroups';
+import { faultsOf, first, newGroup, type Wanted, wishOf } from './wanted';
+
+/** Who will own the device, which devices may come in, how many and until when. */
+export function ForWhom({ type, go }: { type: string; go: (p: Place) => void }) {
+  const owners = useGroups();
+  if (owners.pending)
+    return (
+      <Card title="Which device?">
+        <Skeleton lines={4} />
+      </Card>
+    );
+  if (owners.error) return <Failure error={owners.error} retry={owners.retry} what="The groups could not be read" />;
+  if (owners.groups.length === 0 && !owners.mayMake)
+    return (
+      <Empty title="You belong to no group" action={<ButtonLink href="/">To the fleet</ButtonLink>}>
+        A device belongs to a group. Ask a maintainer to put you into one: <code>castor user update</code>.
+      </Empty>
+    );
+  return <Form type={type} groups={owners.groups} mayMakeGroups={owners.mayMake} go={go} />;
+}
+
+function Form({
+  type,
+  groups,
+  mayMakeGroups,
+  go,
+}: {
+  type: string;
+  groups: string[];
+  mayMakeGroups: boolean;
+  go: (p: Place) => void;
+}) {
+  const queries = useQueryClient();
+  const maySerials = has(useUser(), 'maintainer', 'configurator');
+  const id = useId();
+  const [w, setW] = useState<Wanted>({ ...first, owner: groups[0] ?? newGroup });
+  const [tried, setTried] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [refused, setRefused] = useState('');
+  const set = (change: Partial<Wanted>) => setW({ ...w, ...change });
+  const faults = faultsOf(w);
+  const fault = (field: string) => (tried ? faults[field] : undefined);
+
+  const submit = async (e: FormEvent) => {
+    e.preventDefault();
+    setTried(true);
+    setRefused('');
+    if (Object.keys(faults).length > 0) return;
+    setBusy(true);
+    try {
+      const g = await makeClaim(wishOf(type, w), maySerials);
+      queries.setQueryData(keys.claims({ id: g.file.claim.id }), g.file.claim);
+      void queries.invalidateQueries({ queryKey: ['claims'] });
+      void queries.invalidateQueries({ queryKey: ['groups'] });
+      go({ step: 'watch', claim: g.file.claim.id });
+    } catch (e) {
+      setRefused(e instanceof Error ? e.message : String(e));
+      setBusy(false);
+    }
+  };
+  return (
+    <Card
+      title={
+        <>
+          Which <bdi>{type}</bdi>?
+        </>
+      }
+    >
+      <form className={s.form} onSubmit={submit} noValidate>
+        <fieldset className={s.set}>
+          <legend>Who may come in</legend>
+          <div className={s.choice}>
+            <label className={s.option}>
+              <input type="radio" name={id} checked={!w.several} onChange={() => set({ several: false })} />
+              One device
+              <small>You know its serial, or choose one.</small>
+            </label>
+            <label className={s.option}>
+              <input type="radio" name={id} checked={w.several} onChange={() => set({ several: true })} />
+              Several devices
+              <small>All whose serials match a pattern.</small>
+            </label>
+          </div>
+        </fieldset>
+        {w.several ? (
+          <>
+            <div className={s.two}>
+              <TextField
+                label="Serials like"
+                placeholder="P-*"
+                hint="* stands for any text, ? for one character."
+                maxLength={64}
+                value={w.pattern}
+                error={fault('pattern')}
+                onChange={(e) => set({ pattern: e.target.value })}
+              />
+              <TextField
+                label="How many may come in"
+                inputMode="numeric"
+                maxLength={6}
+                value={w.uses}
+                error={fault('uses')}
+                onChange={(e) => set({ uses: e.target.value })}
+              />
+            </div>
+            {maySerials ? (
+              <TextArea
+                label="Serials to make known now"
+                hint="One a line, at most 100. A device whose serial is not known is turned away; those that are known already need not be here. For many more: castor identity import."
+                value={w.known}
+                error={fault('known')}
+                onChange={(e) => set({ known: e.target.value })}
+              />
+            ) : (
+              <p className={s.hint}>Their serials must be known to the platform; a configurator makes them known.</p>
+            )}
+          </>
+        ) : (
+          <TextField
+            label="Serial"
+            placeholder="P-7"
+            hint={
+              maySerials
+                ? 'As the device says it. It is made known to the platform, and becomes the id of the twin.'
+                : 'As the device says it. It must be known to the platform; a configurator makes it known.'
+            }
+            maxLength={64}
+            value={w.serial}
+            error={fault('serial')}
+            onChange={(e) => set({ serial: e.target.value })}
+            autoFocus
+          />
+        )}
+        <div className={s.two}>
+          <Select
+            label="Owner"
+            value={w.owner}
+            onChange={(e) => set({ owner: e.target.value })}
+            hint="The group that sees and manages it."
+          >
+            {groups.map((g) => (
+              <option key={g} value={g}>
+                {g}
+              </option>
+            ))}
+            {mayMakeGroups && <option value={newGroup}>New group…</option>}
+          </Select>
+          {w.owner === newGroup && (
+            <TextField
+              label="New group"
+              placeholder="operators"
+              maxLength={64}
+              value={w.group}
+              error={fault('group')}
+              onChange={(e) => set({ group: e.target.value })}
+            />
+          )}
+          <Select
+            label="Good for"
+            value={w.expires}
+            onChange={(e) => set({ expires: e.target.value })}
+            hint="After that nothing comes in with it."
+          >
+            <option value="1h">1 hour</option>
+            <option value="24h">1 day</option>
+            <option value="168h">7 days</option>
+            <option value="720h">30 days</option>
+            <option value="2160h">90 days</option>
+          </Select>
+        </div>
+        <details className={s.folded}>
+          <summary>Location</summary>
+          <div className={s.two}>
+            <TextField
+              label="Region"
+              hint="Its gateway is chosen by it."
+              maxLength={64}
+              value={w.region}
+              onChange={(e) => set({ region: e.target.value })}
+            />
+            <TextField
+              label="Site"
+              hint="For people."
+              maxLength={64}
+              value={w.site}
+              onChange={(e) => set({ site: e.target.value })}
+            />
+          </div>
+        </details>
+        <p className={s.error} role="alert">
+          {refused}
+        </p>
+        <div className={s.foot}>
+          <Button type="submit" kind="primary" busy={busy}>
+            Make the claim
+          </Button>
+          <ButtonLink kind="quiet" href={addressOf({ step: 'type' })}>
+            Back
+          </ButtonLink>
+        </div>
+      </form>
+    </Card>
+  );
+}

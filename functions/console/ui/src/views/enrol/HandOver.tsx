@@ -1,0 +1,189 @@
+import { Download } from 'lucide-react';
+import type { Claim } from '@/api/types';
+import { Button, ButtonLink } from '@/parts/Button';
+import { Card, Facts } from '@/parts/Card';
+import { CodeBlock } from '@/parts/Copy';
+import { count } from '@/parts/format';
+import { Tabs } from '@/parts/Tabs';
+import { Time } from '@/parts/Time';
+import { useParam } from '@/parts/useParam';
+import { addressOf } from './address';
+import { agent, agentWithFile, byHand, exampleOf, fileName, fileText } from './commands';
+import type { Given } from './given';
+import { Qr } from './Qr';
+import s from './Watch.module.css';
+
+/** Everything that a device or who installs it needs: the file, its QR code, and commands to paste. */
+export function HandOver({ given: { file, serial } }: { given: Given }) {
+  const [tab, setTab] = useParam('by', 'agent');
+  const one = serial || exampleOf(file.claim.serials ?? '');
+  const example = serial ? null : (
+    <p>
+      Each device has a serial of its own: put it in place of <code>{one}</code>.
+    </p>
+  );
+  return (
+    <Card title="Hand it over" note="shown this once">
+      <div className={s.head}>
+        <div className={s.get}>
+          <p className={s.once}>
+            The claim file holds a secret that the platform does not tell again. Download it, or copy a command, before
+            you leave this page.
+          </p>
+          <Button
+            kind="primary"
+            icon={<Download aria-hidden />}
+            onClick={() => download(fileName(file), fileText(file))}
+          >
+            Download the claim file
+          </Button>
+          <div className={s.facts}>
+            <ClaimFacts claim={file.claim} gateway={file.gateway} />
+          </div>
+        </div>
+        <div className={s.qr}>
+          <Qr text={JSON.stringify(file)} label="QR code of the claim file" />
+          The claim file, for devices with a camera. It is as secret as the file.
+        </div>
+      </div>
+      <div className={s.ways}>
+        <Tabs
+          label="How the device comes in"
+          value={tab}
+          onChange={setTab}
+          tabs={[
+            {
+              id: 'agent',
+              label: 'castor-agent',
+              content: (
+                <div className={s.way}>
+                  {example}
+                  <section className={s.part}>
+                    <h3>
+                      <b>On the device, beside the claim file</b>
+                    </h3>
+                    <CodeBlock label="command" code={agent(file, one)} />
+                  </section>
+                  <section className={s.part}>
+                    <h3>
+                      <b>Or all in one paste,</b> where the device is reached by a shell: it writes the file, too.
+                    </h3>
+                    <CodeBlock label="command with the claim file" code={agentWithFile(file, one)} />
+                  </section>
+                </div>
+              ),
+            },
+            {
+              id: 'mqtt',
+              label: 'MQTT by hand',
+              content: (
+                <div className={s.way}>
+                  {example}
+                  <p>
+                    What a device without the agent does, with <code>openssl</code>, <code>jq</code> and the Mosquitto
+                    clients. Where the answer does not come, the reason is shown here.
+                  </p>
+                  {byHand(file, one).map((p, i) => (
+                    <section key={p.title} className={s.part}>
+                      <h3>
+                        <b>{i + 1}.</b> {p.title}
+                      </h3>
+                      <CodeBlock label={`commands, part ${i + 1}`} code={p.code} />
+                    </section>
+                  ))}
+                </div>
+              ),
+            },
+            {
+              id: 'address',
+              label: 'Address and CA',
+              content: (
+                <div className={s.way}>
+                  <p>For devices that are set up by other means. User name is the claim’s id, password its token.</p>
+                  <section className={s.part}>
+                    <h3>
+                      <b>Provisioning gateway</b>
+                    </h3>
+                    <CodeBlock label="address" code={file.gateway} />
+                  </section>
+                  <section className={s.part}>
+                    <h3>
+                      <b>User name</b>
+                    </h3>
+                    <CodeBlock label="user name" code={file.claim.id} />
+                  </section>
+                  <section className={s.part}>
+                    <h3>
+                      <b>Password</b>
+                    </h3>
+                    <CodeBlock label="password" code={file.token} />
+                  </section>
+                  <section className={s.part}>
+                    <h3>
+                      <b>CA certificate</b>
+                    </h3>
+                    <CodeBlock label="certificate" code={file.ca} />
+                  </section>
+                </div>
+              ),
+            },
+          ]}
+        />
+      </div>
+    </Card>
+  );
+}
+
+/** In place of the hand-over when the page was left since: the secret is nowhere any more. */
+export function HandedOver({ claim }: { claim: Claim }) {
+  return (
+    <Card title="Handed over">
+      <div className={s.gone}>
+        <p>
+          The claim file was shown when the claim was made, and cannot be shown again. A device that has it can still
+          come in; if it is lost, make a new claim and revoke this one.
+        </p>
+        <ClaimFacts claim={claim} />
+        <div>
+          <ButtonLink href={addressOf({ step: 'device', type: claim.type })}>Make a new claim</ButtonLink>
+        </div>
+      </div>
+    </Card>
+  );
+}
+
+function ClaimFacts({ claim, gateway }: { claim: Claim; gateway?: string }) {
+  const items: Parameters<typeof Facts>[0]['items'] = [
+    ['Claim', <code key="c">{claim.id}</code>],
+    ['For', <ForWhich key="f" claim={claim} />],
+    ['Owner', <bdi key="o">{claim.owner}</bdi>],
+    ['Good until', <Time key="t" at={claim.expires} exact />],
+  ];
+  if (gateway) items.push(['Dials', <code key="g">{gateway}</code>]);
+  return <Facts items={items} />;
+}
+
+/** Which devices a claim lets in. */
+export function ForWhich({ claim: c }: { claim: Claim }) {
+  return (
+    <>
+      {c.maxUses === 1 ? 'one' : count(c.maxUses)} <bdi>{c.type}</bdi>
+      {c.serials ? (
+        <>
+          , serial <bdi>{c.serials.replaceAll('\\', '')}</bdi>
+        </>
+      ) : (
+        ', any serial'
+      )}
+    </>
+  );
+}
+
+function download(name: string, text: string): void {
+  const a = document.createElement('a');
+  a.href = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
+  a.download = name;
+  a.click();
+  // The browser has taken it by then; at once would be too early for some.
+  setTimeout(() => URL.revokeObjectURL(a.href), 10_000);
+}

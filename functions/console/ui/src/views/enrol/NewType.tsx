@@ -1,0 +1,130 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { Plus, X } from 'lucide-react';
+import { type FormEvent, useRef, useState } from 'react';
+import { Button, ButtonLink, IconButton } from '@/parts/Button';
+import { Card } from '@/parts/Card';
+import { TextField } from '@/parts/Field';
+import { addressOf, type Place } from './address';
+import s from './form.module.css';
+import { makeType } from './make';
+import { type Draft, draftFault, idOf, newTwin } from './newType';
+
+const units = ['Cel', '%', 'By', 'bar', 'rpm', 'V', 'A', 'W', 'Hz', 'm/s', 'mm', 'kg', 's'];
+
+/** A type with a name and the few properties that matter first; the rest is set where the type is shown. */
+export function NewType({ go }: { go: (p: Place) => void }) {
+  const queries = useQueryClient();
+  const nextKey = useRef(2);
+  const [draft, setDraft] = useState<Draft>({ name: '', id: '', properties: [{ key: 1, name: '', unit: '' }] });
+  const [busy, setBusy] = useState(false);
+  const [tried, setTried] = useState(false);
+  const [refused, setRefused] = useState('');
+  const set = (change: Partial<Draft>) => setDraft({ ...draft, ...change });
+  const setProperty = (key: number, change: { name?: string; unit?: string }) =>
+    set({ properties: draft.properties.map((p) => (p.key === key ? { ...p, ...change } : p)) });
+  const faults = draftFault(draft);
+  const fault = (field: string) => (tried ? faults[field] : undefined);
+
+  const submit = async (e: FormEvent) => {
+    e.preventDefault();
+    setTried(true);
+    setRefused('');
+    if (Object.keys(faults).length > 0) return;
+    setBusy(true);
+    try {
+      const t = await makeType(newTwin(draft));
+      void queries.invalidateQueries({ queryKey: ['twins'] });
+      go({ step: 'device', type: t.id });
+    } catch (e) {
+      setRefused(e instanceof Error ? e.message : String(e));
+      setBusy(false);
+    }
+  };
+  return (
+    <Card title="A new type">
+      <form className={s.form} onSubmit={submit} noValidate>
+        <div className={s.two}>
+          <TextField
+            label="Name"
+            placeholder="Coolant pump"
+            maxLength={128}
+            value={draft.name}
+            error={fault('name')}
+            onChange={(e) => set({ name: e.target.value })}
+            autoFocus
+          />
+          <TextField
+            label="Id"
+            placeholder={idOf(draft.name) || 'coolant-pump'}
+            hint="In addresses, topics and rules. It cannot be changed later."
+            maxLength={64}
+            value={draft.id}
+            error={fault('id')}
+            onChange={(e) => set({ id: e.target.value })}
+          />
+        </div>
+        <fieldset className={s.set}>
+          <legend>What its devices report</legend>
+          <p className={s.hint}>
+            Nested values are dotted: <code>bearing.temperature</code>. Units are UCUM codes: <code>Cel</code>,{' '}
+            <code>%</code>, <code>By</code>. What is not declared is stored too.
+          </p>
+          {draft.properties.map((p, i) => (
+            <div key={p.key} className={s.property}>
+              <TextField
+                bare
+                label={`Property ${i + 1}`}
+                placeholder="temperature"
+                maxLength={128}
+                value={p.name}
+                error={fault(`property ${p.key}`)}
+                onChange={(e) => setProperty(p.key, { name: e.target.value })}
+              />
+              <TextField
+                bare
+                label={`Unit of property ${i + 1}`}
+                placeholder="unit"
+                list="units"
+                maxLength={32}
+                value={p.unit}
+                onChange={(e) => setProperty(p.key, { unit: e.target.value })}
+              />
+              <IconButton
+                label={`Remove property ${i + 1}`}
+                onClick={() => set({ properties: draft.properties.filter((o) => o.key !== p.key) })}
+              >
+                <X aria-hidden />
+              </IconButton>
+            </div>
+          ))}
+          <datalist id="units">
+            {units.map((u) => (
+              <option key={u} value={u} />
+            ))}
+          </datalist>
+          <div>
+            <Button
+              size="s"
+              icon={<Plus aria-hidden />}
+              disabled={draft.properties.length >= 50}
+              onClick={() => set({ properties: [...draft.properties, { key: nextKey.current++, name: '', unit: '' }] })}
+            >
+              Add a property
+            </Button>
+          </div>
+        </fieldset>
+        <p className={s.error} role="alert">
+          {refused}
+        </p>
+        <div className={s.foot}>
+          <Button type="submit" kind="primary" busy={busy}>
+            Make the type
+          </Button>
+          <ButtonLink kind="quiet" href={addressOf({ step: 'type' })}>
+            Back
+          </ButtonLink>
+        </div>
+      </form>
+    </Card>
+  );
+}

@@ -1,0 +1,122 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Link } from 'wouter';
+import { api, ok } from '@/api/client';
+import { keys } from '@/api/queries';
+import type { Claim } from '@/api/types';
+import { Button } from '@/parts/Button';
+import { Card } from '@/parts/Card';
+import { Dialog } from '@/parts/Dialog';
+import { count } from '@/parts/format';
+import { Failure } from '@/parts/States';
+import { Time, useNow } from '@/parts/Time';
+import { toast } from '@/parts/toast';
+import { addressOf } from './address';
+import s from './OpenClaims.module.css';
+
+const pages = 5;
+const most = 50;
+
+/** Whether a claim still lets somebody in. */
+export const open = (c: Claim, now: number) => !c.revoked && c.used < c.maxUses && Date.parse(c.expires) > now;
+
+/** The claims that still let somebody in, the newest first, and their end. */
+export function OpenClaims() {
+  const claims = useQuery({ queryKey: keys.claims({ open: true }), queryFn: ({ signal }) => readAll(signal) });
+  const now = useNow();
+  const [revoking, setRevoking] = useState<Claim>();
+  const [all, setAll] = useState(false);
+  if (claims.isError)
+    return <Failure error={claims.error} retry={() => claims.refetch()} what="The claims could not be read" />;
+  const found = (claims.data ?? []).filter((c) => open(c, now)).sort((a, b) => (a.created < b.created ? 1 : -1));
+  if (found.length === 0) return null;
+  const shown = all ? found : found.slice(0, most);
+  return (
+    <Card title="Open claims" note={`${count(found.length)} that still let devices in`} flush>
+      <ul>
+        {shown.map((c) => (
+          <li key={c.id} className={s.claim}>
+            <Link href={addressOf({ step: 'watch', claim: c.id })} className={s.which}>
+              <bdi>{c.serials ? c.serials.replaceAll('\\', '') : 'any serial'}</bdi>
+            </Link>
+            <span className={s.what}>
+              <bdi>{c.type}</bdi> for <bdi>{c.owner}</bdi>
+            </span>
+            <span className={s.uses}>
+              {count(c.used)} of {count(c.maxUses)} in
+            </span>
+            <span className={s.until}>
+              ends <Time at={c.expires} />
+            </span>
+            <Button size="s" kind="danger" onClick={() => setRevoking(c)}>
+              Revoke<span className="visually-hidden"> {c.id}</span>
+            </Button>
+          </li>
+        ))}
+      </ul>
+      {shown.length < found.length && (
+        <div className={s.more}>
+          <Button size="s" kind="quiet" onClick={() => setAll(true)}>
+            Show all
+          </Button>
+        </div>
+      )}
+      <Revoke claim={revoking} onClose={() => setRevoking(undefined)} />
+    </Card>
+  );
+}
+
+async function readAll(signal: AbortSignal): Promise<Claim[]> {
+  const out: Claim[] = [];
+  let cursor = '';
+  for (let n = 0; n < pages; n++) {
+    const query = { limit: 1000, ...(cursor && { cursor }) };
+    const page = await ok(api.GET('/function/credentials/claims', { params: { query }, signal }));
+    out.push(...page.items);
+    cursor = page.next ?? '';
+    if (!cursor) break;
+  }
+  return out;
+}
+
+function Revoke({ claim, onClose }: { claim: Claim | undefined; onClose: () => void }) {
+  const queries = useQueryClient();
+  const [busy, setBusy] = useState(false);
+  const revoke = async () => {
+    if (!claim) return;
+    setBusy(true);
+    try {
+      await ok(api.DELETE('/function/credentials/claims/{id}', { params: { path: { id: claim.id } } }));
+      toast.done('The claim is revoked');
+      onClose();
+    } catch (e) {
+      toast.failed('Not revoked', e);
+    } finally {
+      setBusy(false);
+      void queries.invalidateQueries({ queryKey: ['claims'] });
+    }
+  };
+  return (
+    <Dialog
+      open={!!claim}
+      onClose={onClose}
+      title="Revoke this claim?"
+      note={
+        <>
+          Nothing comes in with it any more, and devices that are connected with it are cut off. Devices that came in
+          already stay. It cannot be undone; a new claim can be made.
+        </>
+      }
+      footer={
+        <>
+          <Button onClick={onClose}>Keep it</Button>
+          <Button kind="danger" busy={busy} onClick={revoke}>
+            Revoke
+          </Button>
+        </>
+      }
+    >
+      <code>{claim?.id}</code>
+    </Dialog>
+  );
+}
