@@ -66,6 +66,8 @@ type function struct {
 	catalog *store.Collection[entry]
 	alarms  *store.Collection[openAlarm] // read only
 
+	counted counts // for who sees everything
+
 	mending    sync.Mutex
 	mendedTo   string // the last twin that the catalog was compared with
 	mendedOnce bool   // with all of them

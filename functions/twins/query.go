@@ -119,25 +119,59 @@ func (q *query) looks() []string {
 	return fields
 }
 
-// narrowest is the index that leaves the fewest twins, as far as one can tell by the query.
-func (q *query) narrowest() (index string, f store.Filter) {
-	switch {
-	case q.aggregate != "":
-		return "by-aggregate", store.Eq("definition.aggregates", q.aggregate)
-	case q.tag != "":
-		return "by-tag", store.Eq("definition.tags", q.tag)
-	case q.owner != "":
-		return "by-owner", store.Eq("definition.owner", q.owner)
-	case q.phase != "" && q.phase != twin.Operational: // in which most instances are
-		return "by-phase", store.Eq("definition.phase", q.phase)
-	case q.of != "":
-		return "by-type", store.Eq("definition.type", q.of)
-	case q.phase != "":
-		return "by-phase", store.Eq("definition.phase", q.phase)
-	case q.kind != "":
-		return "by-kind", store.Eq("kind", q.kind)
+// filter is the query as far as the store can tell; matches has the last word. It spares reading what is not selected.
+func (q *query) filter() store.Filter {
+	var all []store.Filter
+	add := func(path, value string) {
+		if value != "" {
+			all = append(all, store.Eq(path, value))
+		}
 	}
-	return "", store.Filter{}
+	add("kind", string(q.kind))
+	add("definition.type", string(q.of))
+	add("definition.aggregates", string(q.aggregate))
+	add("definition.owner", q.owner)
+	add("definition.phase", string(q.phase))
+	add("definition.tags", q.tag)
+	if q.prefix != "" {
+		all = append(all, store.Prefix("_id", q.prefix))
+	}
+	switch q.online {
+	case "true":
+		all = append(all, store.Eq("kind", twin.Instance), online)
+	case "false":
+		all = append(all, store.Eq("kind", twin.Instance), store.Not(online))
+	}
+	if q.alarms != "" {
+		all = append(all, store.Eq("live.rules.active", true))
+	}
+	return store.And(all...)
+}
+
+// online is twin.Presence.Online as a filter.
+var online = store.And(store.Ne("live.presence.offline", true), store.Or(store.Eq("live.presence.connected", true),
+	store.And(store.Eq("live.presence.session", nil), store.Exists("live.presence.lastSeen", true))))
+
+// An index that leaves fewer twins for the query, with the condition that it answers.
+type lead struct {
+	index  string
+	filter store.Filter
+}
+
+// leads are the indexes that the query may be led by.
+func (q *query) leads() (all []lead) {
+	add := func(index, path, value string) {
+		if value != "" {
+			all = append(all, lead{index, store.Eq(path, value)})
+		}
+	}
+	add("by-aggregate", "definition.aggregates", string(q.aggregate))
+	add("by-tag", "definition.tags", q.tag)
+	add("by-owner", "definition.owner", q.owner)
+	add("by-type", "definition.type", string(q.of))
+	add("by-phase", "definition.phase", string(q.phase))
+	add("by-kind", "kind", string(q.kind))
+	return all
 }
 
 // sum tells queries apart, so that a cursor of another one is found out.

@@ -15,8 +15,13 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-// sortable is how many twins are sorted for one page, where no index has them sorted.
-const sortable = 5_000
+const (
+	// sortable is how many twins are sorted for one page, where no index has them sorted for the caller.
+	sortable = 5_000
+
+	// fewSelected is how many are sorted rather than an index gone along, where there is one.
+	fewSelected = 2_000
+)
 
 // A sorting is what a list is sorted by, and which way. Twins that have the same are sorted by id, the same way.
 type sorting struct {
@@ -66,9 +71,9 @@ func (s sorting) compare(a, b place) int {
 	return order
 }
 
-// sorted is byID for the other sortings. Where few twins are to be sorted, they are all looked at; else who sees everything
-// is led by an index, and all others are asked to select fewer. A twin whose place changes between two pages (it was seen
-// again) is met on both or on none; within a page each is met once.
+// sorted is byID for the other sortings. Where few twins are selected, they are all looked at; else who sees everything is led
+// by an index, and all others are asked to select fewer. A twin whose place changes between two pages (it was seen again) may
+// be met on both or on none; within a page each is met once.
 func (f *function) sorted(ctx context.Context, scope access.Scope, q query, after place, limit int) ([]place, *place, error) {
 	s, err := sortingOf(q.sort)
 	if err == nil {
@@ -77,17 +82,16 @@ func (f *function) sorted(ctx context.Context, scope access.Scope, q query, afte
 	if err != nil {
 		return nil, nil, err
 	}
-	if scope.All && !q.selects() {
+	walk, err := f.walk(ctx, scope, q, "", 1000)
+	if err != nil {
+		return nil, nil, err
+	}
+	if scope.All && walk.most > fewSelected {
 		return f.alongIndex(ctx, q, s, after, limit)
 	}
-	all, whole, err := f.gather(ctx, scope, q, s)
-	switch {
-	case err != nil:
+	all, err := f.gather(ctx, walk, scope, q, s)
+	if err != nil {
 		return nil, nil, err
-	case !whole && scope.All:
-		return f.alongIndex(ctx, q, s, after, limit)
-	case !whole:
-		return nil, nil, api.Invalid("sort: there are more than %d twins to be sorted by %s; select fewer of them, or sort by id", sortable, s.by)
 	}
 	slices.SortFunc(all, s.compare)
 	if after != (place{}) {
@@ -104,22 +108,20 @@ func (f *function) sorted(ctx context.Context, scope access.Scope, q query, afte
 }
 
 // gather finds the places of all twins that the caller may see and the query selects, unless there are more than can be sorted.
-func (f *function) gather(ctx context.Context, scope access.Scope, q query, s sorting) (all []place, whole bool, err error) {
-	walk, err := f.walk(ctx, scope, q, "", 1000)
-	if err != nil {
-		return nil, false, err
-	}
+func (f *function) gather(ctx context.Context, walk *walk, scope access.Scope, q query, s sorting) (all []place, err error) {
 	for range sortable {
 		t, err := walk.next(ctx)
 		if t == nil || err != nil {
-			return all, err == nil, err
+			return all, err
 		}
 		if q.matches(t) && scope.Allows(access.Twin(t)) {
 			all = append(all, place{s.key(t), string(t.ID)})
 		}
 	}
-	t, err := walk.next(ctx)
-	return all, t == nil && err == nil, err
+	if t, err := walk.next(ctx); t == nil || err != nil {
+		return all, err
+	}
+	return nil, api.Invalid("sort: there are more than %d twins to be sorted by %s; select fewer of them, or sort by id", sortable, s.by)
 }
 
 // alongIndex walks an index that has the twins sorted, for who sees everything.
@@ -133,7 +135,7 @@ func (f *function) alongIndex(ctx context.Context, q query, s sorting, after pla
 	for _, part := range parts {
 		for more := true; more; {
 			var twins []twin.Twin
-			if twins, more, err = f.ordered(ctx, s, &part, q.looks(), min(limit+1, 200)); err != nil {
+			if twins, more, err = f.ordered(ctx, q, s, &part, min(limit+1, 200)); err != nil {
 				return nil, nil, err
 			}
 			for i := range twins {
@@ -154,16 +156,20 @@ func (f *function) alongIndex(ctx context.Context, q query, s sorting, after pla
 }
 
 // ordered returns the next twins of a part of an index, and whether there are more.
-func (f *function) ordered(ctx context.Context, s sorting, part *store.Query, fields []string, limit int) ([]twin.Twin, bool, error) {
-	part.Limit, part.Reverse = limit, s.down
+func (f *function) ordered(ctx context.Context, q query, s sorting, part *store.Query, limit int) ([]twin.Twin, bool, error) {
+	find := *part
+	find.Limit, find.Reverse, find.Partial = limit, s.down, true
 	if s.by == "lastSeen" || s.by == "id" {
-		part.Fields = fields
-		page, err := f.twins.Find(ctx, *part)
+		find.Filter, find.Fields = store.And(find.Filter, q.filter()), q.looks()
+		page, err := f.twins.Find(ctx, find)
 		part.Cursor = page.Next
 		return page.Items, page.Next != "", err
 	}
-	part.Fields = []string{"created"}
-	page, err := f.catalog.Find(ctx, *part)
+	for _, word := range q.words {
+		find.Filter = store.And(find.Filter, store.Eq("words", beginning(word)))
+	}
+	find.Fields = []string{"version"}
+	page, err := f.catalog.Find(ctx, find)
 	if err != nil {
 		return nil, false, err
 	}
@@ -172,7 +178,7 @@ func (f *function) ordered(ctx context.Context, s sorting, part *store.Query, fi
 		ids[i] = string(page.Items[i].ID)
 	}
 	part.Cursor = page.Next
-	twins, err := f.lookUp(ctx, ids, fields)
+	twins, err := f.lookUp(ctx, ids, q.looks())
 	return twins, page.Next != "", err
 }
 

@@ -23,13 +23,13 @@ var ctx = context.Background()
 
 type world struct {
 	*functiontest.World
-	t         *testing.T
+	t         testing.TB
 	admin     *api.Client
 	provision *api.Client
 	twins     *store.Collection[twin.Twin]
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{World: functiontest.New(t, functiontest.Functions{"twins": twins.New}), t: t}
 	w.admin, w.provision = w.Admin(), w.Part("twin-provision", "")
