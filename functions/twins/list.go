@@ -28,9 +28,9 @@ func (f *function) list(ctx context.Context, c *faas.Call, _ faas.None) (api.Pag
 	if err != nil {
 		return out, err
 	}
-	view := c.Query.Get("view")
-	if view != "" && view != "row" {
-		return out, api.Invalid("view %.40q must be row, or left out", view)
+	as, err := viewOf(c.Query)
+	if err != nil {
+		return out, err
 	}
 	after, err := decodeCursor(c.Query.Get("cursor"), q)
 	if err != nil {
@@ -48,7 +48,7 @@ func (f *function) list(ctx context.Context, c *faas.Call, _ faas.None) (api.Pag
 	if err != nil {
 		return out, err
 	}
-	return f.fill(ctx, q, places, next, view == "row")
+	return f.fill(ctx, q, places, next, as)
 }
 
 // byID finds the places of a page sorted by id, and where the next page begins; nil at the end.
@@ -73,13 +73,8 @@ func (f *function) byID(ctx context.Context, scope access.Scope, q query, after 
 	return places, next, nil
 }
 
-// row are the fields that a table shows.
-var row = []string{"kind", "definition.version", "definition.name", "definition.type", "definition.owner", "definition.aggregates", "definition.tags",
-	"definition.location", "definition.phase", "definition.updated", "live.version", "live.last", "live.presence", "live.rules", "live.messages", "live.late",
-	"live.parked", "created", "deleted"}
-
 // fill reads the twins of a page. A page of twins with very many readings ends early.
-func (f *function) fill(ctx context.Context, q query, places []place, next *place, rows bool) (api.Page[twin.Twin], error) {
+func (f *function) fill(ctx context.Context, q query, places []place, next *place, as view) (api.Page[twin.Twin], error) {
 	out := api.Page[twin.Twin]{Items: []twin.Twin{}}
 	readings := 0
 	for chunk := range slices.Chunk(places, 100) {
@@ -90,7 +85,7 @@ func (f *function) fill(ctx context.Context, q query, places []place, next *plac
 		for i, p := range chunk {
 			ids[i] = p.id
 		}
-		twins, err := f.read(ctx, ids, rows)
+		twins, err := f.read(ctx, ids, as)
 		if err != nil {
 			return out, err
 		}
@@ -110,15 +105,14 @@ func (f *function) fill(ctx context.Context, q query, places []place, next *plac
 	return out, nil
 }
 
-// read returns the twins with these ids in their order, whole or as rows.
-func (f *function) read(ctx context.Context, ids []string, rows bool) ([]twin.Twin, error) {
-	if !rows {
+// read returns the twins with these ids in their order, as they are to be shown.
+func (f *function) read(ctx context.Context, ids []string, as view) ([]twin.Twin, error) {
+	if !as.row {
 		return f.twins.GetMany(ctx, ids)
 	}
 	twins, err := f.lookUp(ctx, ids, row)
 	for i := range twins {
-		l := &twins[i].Live
-		l.Rules = slices.DeleteFunc(l.Rules, func(s twin.RuleState) bool { return !s.Active })
+		as.cut(&twins[i])
 	}
 	return twins, err
 }

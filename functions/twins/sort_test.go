@@ -190,7 +190,7 @@ func TestRowsAndOpenAlarms(t *testing.T) {
 	}
 	page, err := ada.ListTwins(ctx, api.TwinQuery{View: "row"})
 	must(t, err)
-	if len(page.Items) != 2 || len(page.Items[0].Live.Rules) != 1 || page.Items[0].Live.Reported != nil || page.Items[0].Definition.Owner != "plant" {
+	if len(page.Items) != 2 || len(page.Items[0].Live.Rules) != 1 || len(page.Items[0].Live.Reported) != 1 || page.Items[0].Definition.Owner != "plant" {
 		t.Errorf("rows: %+v", page.Items)
 	}
 	for name, c := range map[string]struct {

@@ -41,7 +41,8 @@ type TwinQuery struct {
 	Alarms    string // "open": only instances with an alarm that is raised
 	Search    string // words that begin words of the id, name, tags, site or region; each must be found
 	Sort      string // id, name, lastSeen or created, with "-" before it for the other way round; "" = id
-	View      string // "row" leaves out what a table does not show: readings, configuration, model
+	View      string // "row" leaves out what a table does not show: readings but one, configuration, model
+	Readings  string // names with commas between: the readings that a row shows, if the twin has them
 	Limit     int    // 0 = 100, at most 1,000
 	Cursor    string
 }
@@ -53,7 +54,7 @@ func (q TwinQuery) values() string {
 	}
 	return query("kind", string(q.Kind), "type", string(q.Type), "aggregate", string(q.Aggregate), "owner", q.Owner,
 		"phase", string(q.Phase), "tag", q.Tag, "prefix", q.Prefix, "online", q.Online,
-		"alarms", q.Alarms, "q", q.Search, "sort", q.Sort, "view", q.View, "limit", limit, "cursor", q.Cursor)
+		"alarms", q.Alarms, "q", q.Search, "sort", q.Sort, "view", q.View, "readings", q.Readings, "limit", limit, "cursor", q.Cursor)
 }
 
 // TwinCounts is how many twins the caller sees of those that were asked for. All but Types and Aggregates count instances.
@@ -99,7 +100,7 @@ func (c *Client) ListTwins(ctx context.Context, q TwinQuery) (out Page[twin.Twin
 
 // CountTwins counts what the caller may see; of the query, only what selects counts.
 func (c *Client) CountTwins(ctx context.Context, q TwinQuery) (out TwinCounts, err error) {
-	q.Sort, q.View, q.Limit, q.Cursor = "", "", 0, ""
+	q.Sort, q.View, q.Readings, q.Limit, q.Cursor = "", "", "", 0, ""
 	return out, c.Call(ctx, "GET", "twins", "/counts"+q.values(), nil, &out)
 }
 
