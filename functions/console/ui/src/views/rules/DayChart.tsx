@@ -1,0 +1,174 @@
+import { type PointerEvent, useMemo, useRef, useState } from 'react';
+import type { Severity } from '@/api/types';
+import { cx } from '@/parts/cx';
+import { dayTime, unitSign, utc, value } from '@/parts/format';
+import s from './DayChart.module.css';
+import { Handle } from './Handle';
+import type { Spell } from './replay';
+import { range, scale, ticks } from './scale';
+import { Trace } from './Trace';
+import { type Day, stepLength } from './useDay';
+import { useWidth } from './useWidth';
+
+const height = 280;
+const box = { top: 18, right: 78, bottom: 26, left: 44 };
+
+/** A line that can be dragged. */
+export interface Line {
+  id: 'value' | 'clear';
+  label: string;
+  value: number;
+}
+
+/** The day of a property with the rule's lines, which a pointer drags and arrow keys move, and the alarms that there would have been. An SVG,
+ *  because its lines are controls that assistive technology must see; the charts that are only looked at are uPlot's. */
+export function DayChart({
+  day,
+  property,
+  unit,
+  lines,
+  spells,
+  severity,
+  onMove,
+}: {
+  day: Day;
+  property: string;
+  unit?: string;
+  lines: Line[];
+  spells: Spell[];
+  severity: Severity;
+  onMove: (id: Line['id'], value: number) => void;
+}) {
+  const [host, width] = useWidth();
+  const [pointed, setPointed] = useState<number | null>(null);
+  // The scale stays while a line is dragged: else the line would flee from the pointer.
+  const held = useRef<[number, number] | null>(null);
+  const [dragging, setDragging] = useState(false);
+  const measured = useMemo(() => day.steps.flatMap((x) => [x.min, x.max]), [day]);
+  const fit = range([...extremes(measured), ...lines.map((l) => l.value)]);
+  const [low, high] = dragging && held.current ? held.current : fit;
+  const right = Math.max(box.left + 1, width - box.right);
+  const bottom = height - box.bottom;
+  const x = useMemo(() => scale(day.from, day.to, box.left, right), [day, right]);
+  const y = useMemo(() => scale(low, high, bottom, box.top), [low, high, bottom]);
+  const step = pointed === null ? undefined : nearest(day, pointed);
+  const point = (e: PointerEvent<SVGSVGElement>) => {
+    const px = e.clientX - e.currentTarget.getBoundingClientRect().left;
+    setPointed(px < box.left || px > right ? null : x.of(px));
+  };
+  return (
+    <figure ref={host} className={cx(s.chart, s[severity])}>
+      {/* biome-ignore lint/a11y/useSemanticElements: there is no fieldset in an SVG */}
+      <svg
+        width={width}
+        height={height}
+        role="group"
+        aria-label={`${property} in the last 24 hours, with ${lines.map((l) => l.label).join(' and ')}`}
+        onPointerMove={point}
+        onPointerLeave={() => setPointed(null)}
+      >
+        {spells.map((p) => (
+          <Shade key={p.from} left={x.at(p.from)} right={x.at(p.to)} bottom={bottom} />
+        ))}
+        {ticks(low, high, 5).map((v) => (
+          <g key={v}>
+            <line className={s.grid} x1={box.left} x2={right} y1={y.at(v)} y2={y.at(v)} />
+            <text className={s.tick} x={box.left - 8} y={y.at(v)} textAnchor="end" dominantBaseline="central">
+              {value(v)}
+            </text>
+          </g>
+        ))}
+        {hours(day, width).map((t) => (
+          <text key={t} className={s.tick} x={x.at(t)} y={height - 8} textAnchor="middle">
+            {hour.format(t * 1000)}
+          </text>
+        ))}
+        <Trace steps={day.steps} x={x} y={y} />
+        {step && (
+          <>
+            <line className={s.cross} x1={x.at(middle(step.at))} x2={x.at(middle(step.at))} y1={box.top} y2={bottom} />
+            <circle className={s.dot} cx={x.at(middle(step.at))} cy={y.at(step.last)} r={3.5} />
+          </>
+        )}
+        {lines.map((l) => (
+          <Handle
+            key={l.id}
+            line={l}
+            unit={unit}
+            y={y}
+            low={low}
+            high={high}
+            left={box.left}
+            right={right}
+            others={lines.filter((o) => o.id !== l.id).map((o) => y.at(o.value))}
+            onHold={(on) => {
+              held.current = on ? fit : null;
+              setDragging(on);
+            }}
+            onMove={(v) => onMove(l.id, v)}
+          />
+        ))}
+        {day.steps.length === 0 && (
+          <text className={s.nothing} x={(box.left + right) / 2} y={height / 2} textAnchor="middle">
+            Nothing was measured in the last 24 h
+          </text>
+        )}
+      </svg>
+      <figcaption className={s.caption}>
+        {step ? (
+          <>
+            <time title={utc(step.at * 1000)}>{dayTime(step.at * 1000)}</time>{' '}
+            <b>
+              {value(step.last)} {unitSign(unit)}
+            </b>
+          </>
+        ) : (
+          'The last 24 hours. Drag a line, or move it with the arrow keys.'
+        )}
+      </figcaption>
+    </figure>
+  );
+}
+
+/** When an alarm would have been raised: a tint, and a bar above it for those who do not see the tint. */
+function Shade({ left, right, bottom }: { left: number; right: number; bottom: number }) {
+  const width = Math.max(2, right - left);
+  return (
+    <>
+      <rect className={s.shade} x={left} y={box.top} width={width} height={bottom - box.top} />
+      <rect className={s.bar} x={left} y={box.top - 5} width={width} height={3} rx={1} />
+    </>
+  );
+}
+
+const twelve = new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions().hour12;
+const hour = new Intl.DateTimeFormat(undefined, twelve ? { hour: 'numeric' } : { hour: '2-digit', minute: '2-digit' });
+const middle = (at: number) => at + stepLength / 2;
+
+function extremes(values: number[]): number[] {
+  if (values.length === 0) return [];
+  let [low, high] = [Infinity, -Infinity];
+  for (const v of values) {
+    if (v < low) low = v;
+    if (v > high) high = v;
+  }
+  return [low, high];
+}
+
+/** The step at a time, if one is near. */
+function nearest(day: Day, t: number) {
+  let best: Day['steps'][number] | undefined;
+  for (const x of day.steps) if (!best || Math.abs(middle(x.at) - t) < Math.abs(middle(best.at) - t)) best = x;
+  return best && Math.abs(middle(best.at) - t) < 900 ? best : undefined;
+}
+
+/** Full hours of the reader's zone, as many as there is room for. */
+function hours(day: Day, width: number): number[] {
+  const every = width < 480 ? 6 : width < 800 ? 4 : 3;
+  const t = new Date(day.from * 1000);
+  t.setMinutes(0, 0, 0);
+  const out: number[] = [];
+  for (; t.getTime() / 1000 <= day.to - 1800; t.setHours(t.getHours() + 1))
+    if (t.getHours() % every === 0 && t.getTime() / 1000 >= day.from + 1800) out.push(t.getTime() / 1000);
+  return out;
+}

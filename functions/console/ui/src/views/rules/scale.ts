@@ -1,0 +1,47 @@
+// From values to places on the chart of the day, and back.
+
+export interface Scale {
+  /** Place of a value, in pixels. */
+  at: (v: number) => number;
+  /** Value at a place. */
+  of: (px: number) => number;
+}
+
+/** Maps low…high to a…b. */
+export function scale(low: number, high: number, a: number, b: number): Scale {
+  const k = (b - a) / (high - low);
+  return { at: (v) => a + (v - low) * k, of: (px) => low + (px - a) / k };
+}
+
+/** The range shown: everything measured and the lines, with air; zero where it is near. */
+export function range(values: number[]): [low: number, high: number] {
+  const there = values.filter(Number.isFinite);
+  if (there.length === 0) return [0, 1];
+  const low = Math.min(...there);
+  const high = Math.max(...there);
+  const air = high === low ? Math.abs(high) * 0.2 || 1 : (high - low) * 0.14;
+  return [low >= 0 && low - air < 0 ? 0 : low - air, high + air];
+}
+
+/** The grain of round numbers of which `n` or fewer fit into the span: 1, 2 or 5 times a power of ten. */
+export function grain(span: number, n: number): number {
+  const raw = span / n;
+  const ten = 10 ** Math.floor(Math.log10(raw));
+  return ten * ([1, 2, 5, 10].find((m) => m * ten >= raw) ?? 10);
+}
+
+/** Round numbers within the range. */
+export function ticks(low: number, high: number, n: number): number[] {
+  const g = grain(high - low, n);
+  const first = Math.ceil(low / g);
+  return Array.from({ length: Math.floor(high / g) - first + 1 }, (_, i) => tidy((first + i) * g));
+}
+
+/** v at the grain that a pointer can aim at: a two-hundredth of the range. */
+export const aim = (v: number, low: number, high: number) => {
+  const g = grain(high - low, 250);
+  return tidy(Math.round(v / g) * g);
+};
+
+/** Without what binary fractions add: 0.30000000000000004 is 0.3. */
+const tidy = (v: number) => Number(v.toPrecision(12));

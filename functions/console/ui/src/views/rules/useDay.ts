@@ -1,0 +1,48 @@
+import { useQuery } from '@tanstack/react-query';
+import { api, ok } from '@/api/client';
+import { keys } from '@/api/queries';
+import type { Step } from './replay';
+
+/** Seconds of one step: 2,880 of them are a day, which is one answer and one glance. */
+export const stepLength = 30;
+const day = 86_400;
+
+export interface Day {
+  from: number;
+  to: number;
+  steps: Step[];
+}
+
+/** What a twin measured of a property in the last 24 hours, in steps. */
+export function useDay(twin: string, property: string) {
+  return useQuery({
+    queryKey: keys.history(twin, { property, day: stepLength }),
+    queryFn: async ({ signal }): Promise<Day> => {
+      const to = Math.floor(Date.now() / 1000);
+      const from = to - day;
+      const steps: Step[] = [];
+      for (let cursor: string | undefined; ; ) {
+        const query = { property, from: iso(from), to: iso(to), step: `${stepLength}s`, agg: 'min,max,last', cursor };
+        const page = await ok(
+          api.GET('/function/twin-history/twins/{id}', { params: { path: { id: twin }, query }, signal }),
+        );
+        if (typeof page === 'string') break; // CSV, which was not asked for
+        for (const b of page.items) if ('values' in b) push(steps, b);
+        cursor = page.next;
+        if (!cursor) break;
+      }
+      return { from, to, steps };
+    },
+    enabled: twin !== '' && property !== '',
+    staleTime: 60_000,
+    refetchInterval: 60_000,
+  });
+}
+
+function push(steps: Step[], b: { at: string; count: number; values: Record<string, number | undefined> }): void {
+  const { min, max, last } = b.values;
+  if (min === undefined || max === undefined || last === undefined) return; // text has no extremes
+  steps.push({ at: Date.parse(b.at) / 1000, count: b.count, min, max, last });
+}
+
+const iso = (s: number) => new Date(s * 1000).toISOString();
