@@ -2,6 +2,7 @@
 // many replicas as wanted, any of which may end at any time:
 //
 //	castor-connector events   events, schedules and queued calls become calls of functions (package events)
+//	castor-connector stream   what happens, as server-sent events for who looks at it now (package stream)
 //	castor-connector mqtt     an IoT gateway for MQTT with its transformer (packages gateway, mqtt and link)
 //	castor-connector health   asks whether the one that runs is ready
 //
@@ -36,7 +37,7 @@ type command struct {
 	run        func(ctx context.Context, p *process) error
 }
 
-var commands = []command{eventsCommand, mqttCommand}
+var commands = []command{eventsCommand, mqttCommand, streamCommand}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -99,7 +99,7 @@ func deploy(t *testing.T) *deployment {
 	}
 	for name, value := range map[string]string{
 		"castor-nats-token": d.nats.Token() + "\n", "castor-ca": string(cert), "basic-auth-user": "admin", "basic-auth-password": "secret",
-		"castor-part-events": "its secret", platform.PartSecret("connector", "op-1"): "its secret",
+		"castor-part-events": "its secret", "castor-part-stream": "its secret", platform.PartSecret("connector", "op-1"): "its secret",
 	} {
 		d.secret(name, value)
 	}

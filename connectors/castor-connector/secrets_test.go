@@ -20,6 +20,7 @@ func TestASecretIsMissingEmptyOrUnreadable(t *testing.T) {
 	for connector, names := range map[string][]string{
 		"mqtt":   {"castor-part-connector-op-1", "castor-gateway-cert", "castor-gateway-key", "castor-ca", "castor-nats-token"},
 		"events": {"castor-part-events", "basic-auth-user", "basic-auth-password", "castor-nats-token"},
+		"stream": {"castor-part-stream", "castor-nats-token"},
 	} {
 		for _, name := range names {
 			path := filepath.Join(d.secrets, name)

@@ -124,6 +124,7 @@ func needs(stack serve.Stack, gateways []string) []need {
 		list = append(list, need{"function " + name, stack.Functions[name].Secrets})
 	}
 	list = append(list, need{"castor-connector events", []string{platform.PartSecret("events", ""), secrets.NATSToken, secrets.BasicUser, secrets.BasicPassword}})
+	list = append(list, need{"castor-connector stream", []string{platform.PartSecret("stream", ""), secrets.NATSToken}})
 	for _, g := range gateways {
 		names := []string{platform.PartSecret("connector", g), secrets.NATSToken, secrets.GatewayCert, secrets.GatewayKey}
 		if !strings.HasPrefix(g, "provisioning") { // there devices have no certificate yet that it could be asked about

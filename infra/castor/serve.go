@@ -80,6 +80,7 @@ entered with, and castor-nats-token, if the bus wants one. Environment:
 	f.StringVar(&c.Listen, "listen", ":8080", "address to serve on")
 	f.StringVar(&c.Stack, "stack", "stack.yml", "stack file that names the functions")
 	f.StringVar(&c.Upstream, "upstream", "http://{name}:8080", "where functions are that --functions does not name; '' for nowhere")
+	f.StringSliceVar(&c.Streams, "stream", nil, "where the connector of streams is, for /stream: http://stream:8080 (default none)")
 	f.StringVar(&c.Functions, "functions", "", "YAML file that says where functions are")
 	f.StringVar(&c.Cert, "tls-cert", "", "serve HTTPS with this certificate (PEM file)")
 	f.StringVar(&c.Key, "tls-key", "", "the key of --tls-cert (PEM file)")

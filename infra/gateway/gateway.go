@@ -70,10 +70,11 @@ type Config struct {
 	// their own for it: this is for the platform in one process, whose gateway is all that people can reach.
 	Metrics http.Handler
 
-	// Stream serves GET /stream, the stream of changes, where its connector is in this process. Where it is not, StreamUpstream
-	// is the base URL of its replicas, as those of functions are: "http://stream:8080". There is no such address without both.
-	Stream         http.Handler
-	StreamUpstream string
+	// Stream serves GET /stream, the stream of changes, where its connector is in this process. Where it is not,
+	// StreamUpstreams are the base URLs of its replicas, as those of functions are: "http://stream:8080". There is no such
+	// address without both.
+	Stream          http.Handler
+	StreamUpstreams []string
 
 	// Balancers are the addresses of proxies in front, which tell a caller's own address and scheme by X-Forwarded-For and
 	// X-Forwarded-Proto. What these headers hold otherwise is replaced.

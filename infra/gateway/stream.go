@@ -28,16 +28,13 @@ type streams struct {
 
 // newStreams returns what serves GET /stream: the connector in this process, else one of its replicas; nil where there is none.
 func (g *Gateway) newStreams() (http.Handler, error) {
-	if g.Stream != nil || g.StreamUpstream == "" {
+	if g.Stream != nil || len(g.StreamUpstreams) == 0 {
 		return g.Stream, nil
 	}
-	b, err := parseBase(g.StreamUpstream)
-	if err != nil {
-		return nil, err
-	}
+	f := Function{Name: "stream", Upstreams: g.StreamUpstreams}
 	s := &streams{g: g, replicas: &replicas{resolve: g.Resolve, now: g.Now}, room: semaphore.NewWeighted(maxStreams)}
-	s.replicas.set([]*base{b})
-	return s, nil
+	s.replicas.set(f.bases())
+	return s, f.Check()
 }
 
 // ServeHTTP passes a stream on, from a replica that takes it.

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,6 +59,7 @@ type Cluster struct {
 
 	Functions    map[string][]*Replica
 	Events       []*Process
+	Streams      []*Process
 	Provisioning *Process
 	Gateways     []*Process // replicas of the operational gateway
 
@@ -66,6 +68,7 @@ type Cluster struct {
 	log     *os.File
 	starter *starter
 	byHost  map[string]*Replica
+	streams []string // where Streams are
 	chaos   *chaos
 	calm    atomic.Bool
 }
@@ -210,7 +213,7 @@ func (c *Cluster) startGateway() {
 	password, err := os.ReadFile(filepath.Join(c.Secrets, "basic-auth-password"))
 	c.must(err, "who may manage functions")
 	c.chaos = &chaos{cluster: c, next: gateway.NewTransport(), calls: map[string]uint64{}}
-	h := gateway.New(gateway.Config{Functions: served, Queue: queue, Transport: c.chaos, Log: slog.New(slog.NewJSONHandler(c.log, nil)),
+	h := gateway.New(gateway.Config{Functions: served, StreamUpstreams: c.streams, Queue: queue, Transport: c.chaos, Log: slog.New(slog.NewJSONHandler(c.log, nil)),
 		Authenticate: func(_ context.Context, u, p string) bool {
 			return u == strings.TrimSpace(string(user)) && subtle.ConstantTimeCompare([]byte(p), []byte(strings.TrimSpace(string(password)))) == 1
 		}})
@@ -280,7 +283,7 @@ func (c *Cluster) ready() {
 	for _, r := range c.byHost {
 		wait(r.Name, func() bool { return answers("http://" + r.Host + "/_/ready") })
 	}
-	for _, p := range append(append([]*Process{c.Provisioning}, c.Gateways...), c.Events...) {
+	for _, p := range append(append([]*Process{c.Provisioning}, c.Gateways...), slices.Concat(c.Events, c.Streams)...) {
 		wait(p.Name, func() bool { return answers("http://" + p.metrics + "/readyz") })
 	}
 }
@@ -308,7 +311,7 @@ func (c *Cluster) processes() (all []*Process) {
 	if c.Provisioning != nil {
 		all = append(all, c.Provisioning)
 	}
-	return append(append(all, c.Gateways...), c.Events...)
+	return slices.Concat(all, c.Gateways, c.Events, c.Streams)
 }
 
 // PIDs are the processes that run, by name.

@@ -125,6 +125,12 @@ func (c *Cluster) prepare(p programs, settings, objects []string) {
 	for i := range 2 {
 		c.Events = append(c.Events, c.process(fmt.Sprintf("events/%d", i+1), p.connector, []string{"events"}, append(settings, "CASTOR_SECRETS="+secrets)))
 	}
+	secrets = c.mount("stream", "castor-part-stream", "castor-nats-token")
+	for i := range 2 {
+		listen := freePort(c)
+		c.Streams = append(c.Streams, c.process(fmt.Sprintf("stream/%d", i+1), p.connector, []string{"stream"}, append(slices.Clone(settings), "CASTOR_SECRETS="+secrets, "CASTOR_LISTEN="+listen)))
+		c.streams = append(c.streams, "http://"+listen)
+	}
 	mqtt := func(name, id, phase, listen, public string) *Process {
 		given := []string{"castor-part-connector-" + id, "castor-nats-token", "castor-gateway-cert", "castor-gateway-key"}
 		if phase == "operational" {

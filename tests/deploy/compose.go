@@ -95,7 +95,7 @@ func composeFunctions(files Files, p *types.Project, s Stack) (f Faults) {
 		}
 	}
 	for name, service := range p.Services {
-		if _, ok := s.Functions[name]; !ok && slices.Contains(secretsOf(service), "castor-part-"+name) && name != "events" {
+		if _, ok := s.Functions[name]; !ok && slices.Contains(secretsOf(service), "castor-part-"+name) && name != "events" && name != "stream" {
 			f.Add("%s: it has a function's secret and is no function of stack.yml", name)
 		}
 	}
@@ -229,7 +229,7 @@ func composeNetworks(p *types.Project, s Stack) (f Faults) {
 		}
 		return false
 	}
-	needs := map[string][]string{"balancer": {"gateway", "operational-a", "operational-b", "provisioning", "minio"}, "gateway": {"nats"}, "events": {"nats", "gateway"},
+	needs := map[string][]string{"balancer": {"gateway", "operational-a", "operational-b", "provisioning", "minio"}, "gateway": {"nats", "stream"}, "events": {"nats", "gateway"}, "stream": {"nats", "gateway"},
 		"operational-a": {"nats", "gateway"}, "operational-b": {"nats", "gateway"}, "provisioning": {"nats", "gateway"}, "minio-init": {"minio"}}
 	for _, name := range s.Names() {
 		needs[name] = []string{"gateway", "mongo", "nats"}

@@ -87,7 +87,7 @@ func (c *Cluster) flows(s Stack) (all []Flow) {
 	}
 	may(s.Pod("alerts"), device, 443, "webhooks")
 	may(s.Pod("alerts"), device, 587, "mail")
-	for _, name := range []string{"operational", "provisioning", "events"} {
+	for _, name := range []string{"operational", "provisioning", "events", "stream"} {
 		may(pod[name], gateway, 8080, "connectors call functions")
 		may(pod[name], pod["nats"], 4222, "connectors stand on the bus")
 		may(pod[name], dns, 53, "connectors resolve names")
@@ -100,6 +100,10 @@ func (c *Cluster) flows(s Stack) (all []Flow) {
 		may(device, pod[name], 8883, "devices come in here")
 		never(device, pod[name], 9102, "metrics are the operator's")
 	}
+	ingress := Place{Namespace: "ingress-nginx", Labels: map[string]string{"app.kubernetes.io/name": "ingress-nginx"}}
+	may(ingress, pod["stream"], 8080, "people read streams through their Ingress")
+	never(stranger, pod["stream"], 8080, "the first door is the Ingress")
+	never(ingress, pod["stream"], 9102, "metrics are the operator's")
 	may(pod["minio-init"], pod["minio"], 9000, "it makes the user and the bucket")
 	for store, port := range stores {
 		never(stranger, pod[store], port, "stores are reached by functions only")

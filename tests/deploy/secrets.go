@@ -135,6 +135,9 @@ func Bus(files Files) (f Faults) {
 	if want := int64(5 << 30); o.JetStreamMaxStore < want {
 		f.Add("nats.conf: %d bytes are too few for the streams", o.JetStreamMaxStore)
 	}
+	if o.JetStreamMaxMemory < 64<<20 {
+		f.Add("nats.conf: %d bytes of memory are too few for live news", o.JetStreamMaxMemory)
+	}
 	return f
 }
 

@@ -180,7 +180,7 @@ func (d Dir) parts(p Plan) (made []string, err error) {
 		return nil, err
 	}
 	type part struct{ name, gateway string }
-	parts := []part{{"events", ""}}
+	parts := []part{{"events", ""}, {"stream", ""}}
 	for _, f := range p.Functions {
 		parts = append(parts, part{f, ""})
 	}

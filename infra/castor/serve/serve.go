@@ -32,6 +32,9 @@ type Config struct {
 	// Upstream is where a function is that Functions does not name: "http://{name}:8080". "" = nowhere.
 	Upstream string
 
+	// Streams are where the replicas of the connector of streams are: "http://stream:8080". Without any there is no /stream.
+	Streams []string
+
 	// Cert and Key are PEM files for HTTPS, read again when they change; both "" = HTTP.
 	Cert, Key string
 
@@ -68,6 +71,9 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
+	if err := (gateway.Function{Name: "stream", Upstreams: c.Streams}).Check(); err != nil {
+		return fmt.Errorf("--stream: %w", err)
+	}
 	config, err := c.tls()
 	if err != nil {
 		return err
@@ -80,7 +86,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	settings := gateway.Config{Functions: functions, Timeout: c.Timeout, Release: c.Version, Log: c.Log, Balancers: balancers,
+	settings := gateway.Config{Functions: functions, StreamUpstreams: c.Streams, Timeout: c.Timeout, Release: c.Version, Log: c.Log, Balancers: balancers,
 		Authenticate: func(_ context.Context, user, password string) bool { return matches(s, user, password) }}
 	if queue != nil {
 		settings.Queue = queue
