@@ -65,3 +65,14 @@ const signs: Record<string, string> = {
 
 /** The sign of a UCUM code. */
 export const unitSign = (code: string | undefined) => (code ? (signs[code] ?? code) : '');
+
+const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumSignificantDigits: 4 });
+
+/** A value beside an axis, in few characters; bytes by powers of 1024, as people count them. */
+export function axisValue(v: number, unit?: string): string {
+  if (unit === 'By') {
+    const power = Math.min(5, Math.floor(Math.log2(Math.max(1, Math.abs(v))) / 10));
+    return power === 0 ? value(v) : `${short.format(v / 1024 ** power)} ${'KMGTP'[power - 1]}i`;
+  }
+  return Math.abs(v) >= 100_000 ? short.format(v) : value(v);
+}

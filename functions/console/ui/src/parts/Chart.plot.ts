@@ -1,0 +1,201 @@
+// How the plot of a chart is drawn: what of uPlot is used, in the design's tokens.
+import type uPlot from 'uplot';
+import { axisValue, value } from './format';
+
+export interface Series {
+  label: string;
+  unit?: string;
+  /** 1 to 6: a colour of the design's series; without it by position. */
+  colour?: number;
+  /** Values at the chart's times; null where there is none. */
+  values: (number | null)[];
+  /** The range that each value stands for, drawn as a band behind it. */
+  low?: (number | null)[];
+  high?: (number | null)[];
+  /** The newest value where it is known better than the last point says. */
+  latest?: number;
+}
+
+/** A line that something is compared with. */
+export interface Threshold {
+  value: number;
+  label: string;
+  tone: 'neutral' | 'info' | 'warning' | 'critical';
+  /** Not worth squeezing the line for: where it is far away, the edge says on which side it lies. */
+  aside?: boolean;
+}
+
+/** What may change while a plot stays. */
+export interface Now {
+  current: {
+    series: Series[];
+    data: uPlot.AlignedData;
+    from: number;
+    to: number;
+    onZoom?: (from: number, to: number) => void;
+    onReset?: () => void;
+    thresholds: Threshold[];
+  };
+}
+
+/** The design's colour of a series. */
+export const colourOf = (x: Series, i: number) => x.colour ?? (i % 6) + 1;
+
+/** A plot in `el`; `setAt` hears where the crosshair is. Plots of one group share it. */
+export function options(
+  el: HTMLElement,
+  height: number,
+  group: string | undefined,
+  now: Now,
+  setAt: (i: number | null) => void,
+): uPlot.Options {
+  const css = getComputedStyle(el);
+  // Tokens are light-dark(), which the canvas does not know: a property that is computed tells the colour.
+  const probe = document.createElement('span');
+  el.append(probe);
+  const token = (name: string) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const ink = token('--ink-3');
+  const line = token('--line');
+  const tones = {
+    neutral: ink,
+    info: token('--info-fill'),
+    warning: token('--warning-fill'),
+    critical: token('--critical-fill'),
+  };
+  const font = `11px ${css.fontFamily}`;
+  const axis: uPlot.Axis = { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
+  const plotted: uPlot.Series[] = [{}];
+  const bands: uPlot.Band[] = [];
+  now.current.series.forEach((x, i) => {
+    const stroke = token(`--series-${colourOf(x, i)}`);
+    plotted.push({
+      label: x.label,
+      stroke,
+      width: 1.75,
+      spanGaps: false,
+      points: { show: true, size: 4, fill: stroke, filter: (u, n) => alone(u.data[n] as (number | null)[]) },
+    });
+    if (x.low && x.high) {
+      plotted.push(
+        { stroke: 'transparent', points: { show: false } },
+        { stroke: 'transparent', points: { show: false } },
+      );
+      bands.push({ series: [plotted.length - 1, plotted.length - 2], fill: alpha(stroke, 0.16) });
+    }
+  });
+  probe.remove();
+  return {
+    width: el.clientWidth,
+    height,
+    series: plotted,
+    bands,
+    legend: { show: false },
+    padding: [10, 12, 0, 0],
+    scales: {
+      x: { time: true, range: () => [now.current.from, now.current.to] },
+      y: { range: (_, lo, hi) => room(lo, hi, now.current.thresholds) },
+    },
+    axes: [
+      { ...axis, grid: { show: false }, size: 28, space: 64 },
+      {
+        ...axis,
+        size: 52,
+        space: 34,
+        values: (_, ticks) => ticks.map((v) => axisValue(v, now.current.series[0]?.unit)),
+      },
+    ],
+    cursor: {
+      y: false,
+      points: { size: 7 },
+      drag: { x: !!now.current.onZoom, y: false, setScale: false },
+      // Only where the crosshair is: what is dragged here is told once, by what onZoom does.
+      ...(group && { sync: { key: group, filters: { pub: (type) => type === 'mousemove' || type === 'mouseleave' } } }),
+      bind: {
+        dblclick: () => () => {
+          now.current.onReset?.();
+          return null;
+        },
+      },
+    },
+    hooks: {
+      setCursor: [(u) => setAt(u.cursor.idx ?? null)],
+      setSelect: [(u) => selected(u, now)],
+      draw: [
+        (u) => {
+          for (const t of now.current.thresholds) drawThreshold(u, t, tones[t.tone], font);
+        },
+      ],
+    },
+  };
+}
+
+function selected(u: uPlot, now: Now): void {
+  if (u.select.width < 4) return;
+  const [a, b] = [u.posToVal(u.select.left, 'x'), u.posToVal(u.select.left + u.select.width, 'x')];
+  u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  now.current.onZoom?.(a, b);
+}
+
+/** Points that no line goes to, and the newest. */
+function alone(values: (number | null)[]): number[] {
+  const found: number[] = [];
+  let last = -1;
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] == null) continue;
+    last = i;
+    if (values[i - 1] == null && values[i + 1] == null) found.push(i);
+  }
+  return last >= 0 && found.at(-1) !== last ? [...found, last] : found;
+}
+
+/** Room above and below, with the thresholds in sight. */
+export function room(lo: number | null, hi: number | null, thresholds: Threshold[]): [number, number] {
+  const must = thresholds.filter((t) => !t.aside).map((t) => t.value);
+  let a = Math.min(lo ?? Infinity, ...must);
+  let b = Math.max(hi ?? -Infinity, ...must);
+  // One that is aside may take two thirds of the height, not more.
+  const reach = Math.max(b - a, Math.abs(b) * 0.05) * 2;
+  const [low, high] = [a, b];
+  for (const t of thresholds) {
+    if (!t.aside || (Number.isFinite(high) && (t.value > high + reach || t.value < low - reach))) continue;
+    a = Math.min(a, t.value);
+    b = Math.max(b, t.value);
+  }
+  if (!Number.isFinite(a) || !Number.isFinite(b)) return [0, 1];
+  const pad = a === b ? Math.abs(a) * 0.1 || 1 : (b - a) * 0.12;
+  return [a >= 0 && a - pad < 0 ? 0 : a - pad, b + pad];
+}
+
+function drawThreshold(u: uPlot, t: Threshold, colour: string, font: string): void {
+  const { ctx, bbox } = u;
+  const ratio = devicePixelRatio;
+  const y = u.valToPos(t.value, 'y', true);
+  const above = y < bbox.top - 1;
+  const below = y > bbox.top + bbox.height + 1;
+  if ((above || below) && (!t.aside || t.tone === 'neutral')) return;
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = colour;
+  ctx.font = font.replace('11px', `${11 * ratio}px`);
+  ctx.textAlign = 'right';
+  const right = bbox.left + bbox.width - 2 * ratio;
+  if (above || below) {
+    ctx.textBaseline = above ? 'top' : 'bottom';
+    const edge = above ? bbox.top + 2 * ratio : bbox.top + bbox.height - 2 * ratio;
+    ctx.fillText(`${above ? '↑' : '↓'} ${t.label || value(t.value)}`, right, edge);
+  } else {
+    ctx.lineWidth = (t.tone === 'neutral' ? 1 : 1.5) * ratio;
+    ctx.setLineDash(t.tone === 'neutral' ? [2 * ratio, 4 * ratio] : [5 * ratio, 4 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.textBaseline = y - bbox.top < 16 * ratio ? 'top' : 'bottom';
+    ctx.fillText(t.label, right, y + (ctx.textBaseline === 'top' ? 3 : -3) * ratio);
+  }
+  ctx.restore();
+}
+
+const alpha = (colour: string, a: number) => colour.replace(/^rgba?\((\d+), (\d+), (\d+).*$/, `rgba($1, $2, $3, ${a})`);

@@ -1,0 +1,79 @@
+import { type FormEvent, useId, useState } from 'react';
+import type { Twin } from '@/api/types';
+import { Button } from '@/parts/Button';
+import { Dialog } from '@/parts/Dialog';
+import { TextField } from '@/parts/Field';
+import { type Change, useEdit } from '../useEdit';
+
+const tag = /^[A-Za-z0-9][A-Za-z0-9._:/=-]{0,63}$/;
+
+/** Name and tags of a twin. What is wrong is said at the field; what the platform refuses, below. */
+export function Edit({ twin, onClose }: { twin: Twin; onClose: () => void }) {
+  const d = twin.definition;
+  const [name, setName] = useState(d.name ?? '');
+  const [tags, setTags] = useState((d.tags ?? []).join(' '));
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState('');
+  const edit = useEdit();
+  const form = useId();
+  const list = [...new Set(tags.split(/[\s,]+/).filter(Boolean))];
+  const bad = list.find((t) => !tag.test(t));
+  const fault = bad
+    ? `“${bad.slice(0, 40)}” is no tag: letters, digits and . _ : / = - only, at most 64, beginning with a letter or digit.`
+    : list.length > 32
+      ? `${list.length} tags are too many; there is room for 32.`
+      : '';
+
+  const save = async (e: FormEvent) => {
+    e.preventDefault();
+    const change: Change = {};
+    if (name.trim() !== (d.name ?? '')) change.name = name.trim() || null;
+    if (list.join(' ') !== (d.tags ?? []).join(' ')) change.tags = list.length ? list : null;
+    if (Object.keys(change).length === 0) return onClose();
+    setBusy(true);
+    setError('');
+    try {
+      await edit(twin, change, 'Saved');
+      onClose();
+    } catch (e) {
+      setError(e instanceof Error ? e.message : String(e));
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Dialog
+      open
+      onClose={onClose}
+      title="Name and tags"
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="primary" type="submit" form={form} busy={busy} disabled={!!fault}>
+            Save
+          </Button>
+        </>
+      }
+    >
+      <form id={form} onSubmit={save} style={{ display: 'grid', gap: 'var(--s4)' }}>
+        <TextField
+          label="Name"
+          dir="auto"
+          value={name}
+          onChange={(e) => setName(e.target.value)}
+          maxLength={128}
+          placeholder={twin.id}
+          autoFocus
+          error={error}
+        />
+        <TextField
+          label="Tags"
+          value={tags}
+          onChange={(e) => setTags(e.target.value)}
+          error={fault}
+          hint="Separated by spaces. The fleet can be filtered by them."
+        />
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,85 @@
+import type { ReactNode } from 'react';
+import { Link } from 'wouter';
+import type { Twin } from '@/api/types';
+import { online } from '@/live/twins';
+import { Badge, PhaseBadge, PresenceDot } from '@/parts/Badge';
+import { CopyButton } from '@/parts/Copy';
+import { count } from '@/parts/format';
+import { Time } from '@/parts/Time';
+import { useRuns } from '../useRuns';
+import s from './Head.module.css';
+
+/** Kind, phase and presence, beside the name. */
+export function Badges({ twin }: { twin: Twin }) {
+  if (twin.kind !== 'instance') return <Badge>{twin.kind === 'type' ? 'type' : 'group'}</Badge>;
+  return (
+    <>
+      <PhaseBadge phase={twin.definition.phase} />
+      <PresenceDot online={online(twin)} seen={!!twin.live.presence.lastSeen} />
+    </>
+  );
+}
+
+/** Who a twin is, in one strip. What is not known is left out. */
+export function Head({ twin }: { twin: Twin }) {
+  const d = twin.definition;
+  const p = twin.live.presence;
+  const instance = twin.kind === 'instance';
+  const run = useRuns(instance ? twin.id : '').data?.items.at(0);
+  const device = run?.results.deviceRef;
+  const place = [d.location?.site, d.location?.region].filter(Boolean).join(', ');
+  const facts: [string, ReactNode][] = [
+    ['Id', <Id key="id" id={twin.id} />],
+    ['Type', d.type && <TwinLink id={d.type} />],
+    ['Last contact', instance && <Time at={p.lastSeen} />],
+    [p.connected ? 'Connected since' : 'Disconnected', instance && p.since && <Time at={p.since} />],
+    ['Owner', d.owner && <bdi>{d.owner}</bdi>],
+    ['Location', place && <bdi>{place}</bdi>],
+    ['Gateway', p.gateway && <bdi>{p.gateway}</bdi>],
+    ['Groups', d.aggregates?.length ? d.aggregates.map((id) => <TwinLink key={id} id={id} />) : null],
+    ['Device reference', device && <Id id={device} what="device reference" />],
+    ['Messages', instance && <span className={s.figure}>{count(twin.live.messages)}</span>],
+    ['Created', <Time key="created" at={twin.created} exact />],
+    ['Tags', d.tags?.length ? d.tags.map((t) => <TagLink key={t} tag={t} />) : null],
+  ];
+  return (
+    <dl className={s.strip}>
+      {facts
+        .filter(([, v]) => v)
+        .map(([name, v]) => (
+          <div key={name} className={name === 'Tags' || name === 'Id' || name === 'Device reference' ? s.wide : undefined}>
+            <dt>{name}</dt>
+            <dd>{v}</dd>
+          </div>
+        ))}
+    </dl>
+  );
+}
+
+function Id({ id, what = 'id' }: { id: string; what?: string }) {
+  return (
+    <span className={s.id}>
+      <code title={id}>{id}</code>
+      <CopyButton text={id} label={`Copy the ${what}`} />
+    </span>
+  );
+}
+
+function TagLink({ tag }: { tag: string }) {
+  return (
+    <Link href={`/?tag=${encodeURIComponent(tag)}`} title={`Twins tagged ${tag}`}>
+      <Badge>
+        <bdi className={s.tag}>{tag}</bdi>
+      </Badge>
+    </Link>
+  );
+}
+
+/** A link to another twin's page. */
+export function TwinLink({ id }: { id: string }) {
+  return (
+    <Link href={`/twins/${encodeURIComponent(id)}`} className={s.link}>
+      <bdi>{id}</bdi>
+    </Link>
+  );
+}

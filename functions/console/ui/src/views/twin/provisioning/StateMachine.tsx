@@ -1,0 +1,151 @@
+import { useQuery } from '@tanstack/react-query';
+import type { ProvisioningModel } from '@/api/types';
+import { cx } from '@/parts/cx';
+import { Skeleton } from '@/parts/States';
+import { type Drawing, layOut, nodeHeight, nodeWidth, type Way } from './layout';
+import type { Standing } from './progress';
+import s from './StateMachine.module.css';
+
+const words: Record<Standing, string> = { reached: 'done', present: 'now', failed: 'failed', ahead: 'not reached' };
+
+/**
+ * A provisioning model as a drawing: states from above to below, the way on as a line, the way out as a dashed one. With the
+ * standings of a run it shows how far that has come; each is told by its mark too, not by colour alone.
+ */
+export function StateMachine({
+  model,
+  standings,
+  taken,
+}: {
+  model: ProvisioningModel;
+  standings?: Map<string, Standing>;
+  taken?: Set<string>;
+}) {
+  const { data } = useQuery({
+    queryKey: ['layout', model.id, model.version, (model.states ?? []).length],
+    queryFn: () => layOut(model),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  if (!data) return <Skeleton lines={6} height={nodeHeight} />;
+  return <Drawn drawing={data} model={model} standings={standings} taken={taken} />;
+}
+
+function Drawn({
+  drawing: d,
+  model,
+  standings,
+  taken,
+}: {
+  drawing: Drawing;
+  model: ProvisioningModel;
+  standings?: Map<string, Standing>;
+  taken?: Set<string>;
+}) {
+  const states = new Map((model.states ?? []).map((x) => [x.name, x]));
+  const label = standings
+    ? `State machine ${model.id}: ${[...standings].map(([name, at]) => `${name} ${words[at]}`).join(', ')}`
+    : `State machine ${model.id}: ${d.nodes.map((n) => n.name).join(', ')}`;
+  // Ways that were taken lie above the others.
+  const ways = [...d.ways].sort((a, b) => Number(wasTaken(a, taken)) - Number(wasTaken(b, taken)));
+  return (
+    <div className={s.box}>
+      <svg
+        role="img"
+        aria-label={label}
+        className={s.svg}
+        viewBox={`0 0 ${d.width} ${d.height}`}
+        width={d.width}
+        height={d.height}
+      >
+        <defs>
+          {['plain', 'taken'].map((kind) => (
+            <marker
+              key={kind}
+              id={`castor-arrow-${kind}`}
+              className={kind === 'taken' ? s.headTaken : s.head}
+              viewBox="0 0 8 8"
+              refX="7"
+              refY="4"
+              markerWidth="7"
+              markerHeight="7"
+              orient="auto"
+            >
+              <path d="M0 0 8 4 0 8z" />
+            </marker>
+          ))}
+        </defs>
+        {ways.map((w) => (
+          <path
+            key={`${w.from} ${w.to} ${w.otherwise}`}
+            className={cx(s.way, w.otherwise && s.otherwise, wasTaken(w, taken) && s.taken)}
+            d={line(w.points)}
+            markerEnd={`url(#castor-arrow-${wasTaken(w, taken) ? 'taken' : 'plain'})`}
+          />
+        ))}
+        {d.nodes.map((n) => {
+          const state = states.get(n.name);
+          const at = standings?.get(n.name);
+          const does = state?.do ?? (state?.await ? `awaits ${state.await}` : '');
+          return (
+            <g
+              key={n.name}
+              transform={`translate(${n.x - nodeWidth / 2} ${n.y - nodeHeight / 2})`}
+              className={cx(s.node, at && s[at], state?.end && s.end)}
+            >
+              <title>{explain(n.name, state, at)}</title>
+              <rect width={nodeWidth} height={nodeHeight} rx="8" />
+              {at && <Mark at={at} />}
+              <text x={at ? 34 : 14} y={does ? 18 : 26} className={s.name}>
+                {short(n.name, at ? 19 : 22)}
+              </text>
+              {does && (
+                <text x={at ? 34 : 14} y={33} className={s.does}>
+                  {short(does, at ? 23 : 27)}
+                </text>
+              )}
+            </g>
+          );
+        })}
+      </svg>
+    </div>
+  );
+}
+
+/** Told apart by shape: a tick, a filled point, a cross, a ring. */
+function Mark({ at }: { at: Standing }) {
+  return (
+    <g className={s.mark} transform={`translate(18 ${nodeHeight / 2})`}>
+      {at === 'present' && <circle className={s.pulse} r="8" />}
+      <circle r={at === 'present' ? 5 : 8} />
+      {at === 'reached' && <path d="M-3.5 0.2-1 2.8 3.6-2.4" />}
+      {at === 'failed' && <path d="M-2.8-2.8 2.8 2.8M2.8-2.8-2.8 2.8" />}
+    </g>
+  );
+}
+
+const wasTaken = (w: Way, taken: Set<string> | undefined) => !!taken?.has(`${w.from}→${w.to}`);
+
+const short = (text: string, most: number) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+function explain(name: string, state: NonNullable<ProvisioningModel['states']>[number] | undefined, at?: Standing) {
+  const parts = [name];
+  if (at) parts.push(words[at]);
+  if (state?.do) parts.push(`does ${state.do}`);
+  if (state?.await) parts.push(`awaits ${state.await}${state.limit ? ` for at most ${state.limit}` : ''}`);
+  if (state?.retries) parts.push(`${state.retries} retries`);
+  if (state?.else) parts.push(`otherwise ${state.else}`);
+  if (state?.end) parts.push(`ends as ${state.end}`);
+  return parts.join(' · ');
+}
+
+/** A smooth line through the points. */
+function line(points: { x: number; y: number }[]): string {
+  const [first, ...rest] = points;
+  if (!first) return '';
+  let path = `M${first.x} ${first.y}`;
+  rest.forEach((p, i) => {
+    const next = rest[i + 1];
+    path += next ? ` Q${p.x} ${p.y} ${(p.x + next.x) / 2} ${(p.y + next.y) / 2}` : ` L${p.x} ${p.y}`;
+  });
+  return path;
+}

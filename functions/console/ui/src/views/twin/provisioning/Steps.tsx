@@ -1,0 +1,68 @@
+import { Check, Clock, Minus, RotateCcw, X } from 'lucide-react';
+import type { ReactNode } from 'react';
+import type { RunStep } from '@/api/types';
+import { cx } from '@/parts/cx';
+import { clockTime, took } from '@/parts/format';
+import { Time } from '@/parts/Time';
+import s from './Steps.module.css';
+
+const marks: Record<RunStep['outcome'], ReactNode> = {
+  done: <Check />,
+  waiting: <Clock />,
+  refused: <X />,
+  failed: <RotateCcw />,
+  ended: <Check />,
+  ignored: <Minus />,
+};
+
+/** The log of a run, oldest first: when, what, by whom, what came of it and why. */
+export function Steps({ steps, since }: { steps: RunStep[]; since: string }) {
+  let before = Date.parse(since);
+  return (
+    <ol className={s.steps}>
+      {steps.map((step, i) => {
+        const at = Date.parse(step.at);
+        const ms = Number.isNaN(before) ? 0 : at - before;
+        before = at;
+        const bad = step.outcome === 'refused' || (step.outcome === 'ended' && step.reason?.startsWith('rejected'));
+        return (
+          // biome-ignore lint/suspicious/noArrayIndexKey: steps are only added, at the end
+          <li key={i} className={cx(s.step, s[step.outcome], bad && s.bad)}>
+            <span className={s.mark} aria-hidden>
+              {bad ? <X /> : marks[step.outcome]}
+            </span>
+            <div className={s.what}>
+              <p className={s.line}>
+                <b dir="auto">{step.state}</b>
+                {step.action && <span className={s.action}>{step.action}</span>}
+                <span className={s.outcome}>{step.outcome}</span>
+              </p>
+              {step.reason && (
+                <p className={s.reason} dir="auto">
+                  {step.reason}
+                </p>
+              )}
+              <p className={s.by}>
+                <span title={step.trace ? `trace ${step.trace}` : undefined}>
+                  by <bdi>{step.actor}</bdi>
+                </span>
+              </p>
+            </div>
+            <div className={s.when}>
+              <time dateTime={step.at} title={step.at}>
+                {clockTime(at)}
+              </time>
+              <span>{i === 0 && ms <= 0 ? '' : `+${took(ms)}`}</span>
+            </div>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+/** How long a run took, or has been under way. */
+export function Took({ from, to }: { from: string; to?: string }) {
+  if (!to) return <Time at={from} />;
+  return <>{took(Date.parse(to) - Date.parse(from))}</>;
+}
