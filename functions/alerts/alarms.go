@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -74,6 +75,34 @@ func (f *function) acknowledgeAlarm(ctx context.Context, c *faas.Call, in api.Ac
 	}
 	if err := f.tell(ctx, a); err != nil {
 		f.p.Log.WarnContext(ctx, "that an alarm is taken on is left for the sweep to tell", "function", f.p.Part, "alarm", a.ID, "error", err)
+	}
+	return a.Alarm, nil
+}
+
+// releaseAlarm lets go of an alarm that the caller has taken on: it is raised again, for others to take on.
+func (f *function) releaseAlarm(ctx context.Context, c *faas.Call, _ faas.None) (api.Alarm, error) {
+	if _, err := f.alarm(ctx, c, access.Write); err != nil {
+		return api.Alarm{}, err
+	}
+	by := c.Caller.String()
+	a, err := f.alarms.Update(ctx, c.Var("id"), func(a *alarm) error {
+		switch {
+		case a.State == monitor.Raised:
+			return store.Unchanged
+		case a.State == monitor.Cleared:
+			return fmt.Errorf("%w: the alarm is over, there is nothing to let go of", api.ErrConflict)
+		case a.AcknowledgedBy != by:
+			return fmt.Errorf("%w: %s has taken the alarm on, and only they let go of it", api.ErrConflict, a.AcknowledgedBy)
+		}
+		a.State, a.AcknowledgedBy, a.AcknowledgedAt, a.Note, a.Updated = monitor.Raised, "", time.Time{}, "", f.p.Time()
+		a.note()
+		return nil
+	})
+	if err != nil {
+		return a.Alarm, err
+	}
+	if err := f.tell(ctx, a); err != nil {
+		f.p.Log.WarnContext(ctx, "that an alarm is let go of is left for the sweep to tell", "function", f.p.Part, "alarm", a.ID, "error", err)
 	}
 	return a.Alarm, nil
 }

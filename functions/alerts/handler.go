@@ -33,6 +33,8 @@ func New(p *platform.Platform) faas.Func {
 			"GET /alarms":                   faas.Op(p, access.Users().And("castor"), f.listAlarms),
 			"GET /alarms/{id}":              faas.Op(p, access.Users(), f.getAlarm),
 			"POST /alarms/{id}/acknowledge": faas.Op(p, access.Users(), f.acknowledgeAlarm),
+			"POST /alarms/{id}/release":     faas.Op(p, access.Users(), f.releaseAlarm),
+			"GET /counts":                   faas.Op(p, access.Users(), f.countAlarms),
 			"GET /alarms/{id}/deliveries":   faas.Op(p, access.Users(), f.listDeliveries),
 			"POST /routes":                  faas.Op(p, routers, f.createRoute),
 			"GET /routes":                   faas.Op(p, routers, f.listRoutes),
@@ -65,6 +67,7 @@ func open(ctx context.Context, p *platform.Platform) (f *function, err error) {
 	f = &function{p: p}
 	f.alarms, err = store.Open[alarm](ctx, p.DB, store.Spec{Name: "alarms", Schema: 1, Indexes: []store.Index{
 		{Name: "by-scope", Fields: []string{"scopes", "state", "key"}},
+		{Name: "by-severity", Fields: []string{"scopes", "severity", "state", "key"}},
 		{Name: "by-untold", Fields: []string{"untold.since"}},
 	}})
 	if err != nil {

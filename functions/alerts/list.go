@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"slices"
+	"strings"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -35,15 +36,18 @@ func (f *function) listAlarms(ctx context.Context, c *faas.Call, _ faas.None) (p
 	if err != nil {
 		return page, err
 	}
-	names := namesOf(scope)
+	sel := selection{scopes: namesOf(scope), states: states}
+	if sel.severities, err = severitiesOf(c.Query.Get("severity")); err != nil {
+		return page, err
+	}
 	if id := c.Query.Get("twin"); id != "" {
 		if _, err := f.p.Twin(ctx, f.twins, c.Caller, access.Read, twin.ID(id)); err != nil {
 			return page, err
 		}
-		names = []string{twinScope(twin.ID(id))}
+		sel.scopes = []string{twinScope(twin.ID(id))}
 	}
 	for range maxRounds {
-		keys, more, err := f.newest(ctx, names, states, after, limit-len(page.Items))
+		keys, more, err := f.newest(ctx, sel, after, limit-len(page.Items))
 		if err != nil {
 			return page, err
 		}
@@ -90,19 +94,59 @@ func namesOf(s access.Scope) (names []string) {
 	return names
 }
 
-// newest returns the keys of the newest alarms after the key given that are in one of the scopes and states, at most limit,
-// and whether there are more. Each pair of scope and state is a range of the index, read on its own and merged.
-func (f *function) newest(ctx context.Context, scopes []string, states []monitor.AlarmState, after string, limit int) (keys []string, more bool, err error) {
-	for _, scope := range scopes {
-		for _, state := range states {
-			found, err := f.alarms.Find(ctx, store.Query{Index: "by-scope", Limit: limit + 1, Fields: []string{"key"},
-				Filter: store.And(store.Eq("scopes", scope), store.Eq("state", state), store.Gt("key", after))})
-			if err != nil {
-				return nil, false, err
+// severitiesOf reads severities by comma; none stands for all.
+func severitiesOf(s string) (all []monitor.Severity, err error) {
+	if s == "" {
+		return nil, nil
+	}
+	for name := range strings.SplitSeq(s, ",") {
+		v := monitor.Severity(name)
+		if v.Rank() == 0 {
+			return nil, api.Invalid("severity %.40q must be info, warning or critical, or several by comma", name)
+		}
+		if !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all, nil
+}
+
+// A selection is the alarms that are in one of the scopes, in one of the states, and of one of the severities.
+type selection struct {
+	scopes     []string
+	states     []monitor.AlarmState
+	severities []monitor.Severity // none = all
+}
+
+// ranges are the ranges of an index that hold the selection.
+func (s selection) ranges() (index string, all []store.Filter) {
+	index = "by-scope"
+	for _, scope := range s.scopes {
+		for _, state := range s.states {
+			f := store.And(store.Eq("scopes", scope), store.Eq("state", state))
+			if len(s.severities) == 0 {
+				all = append(all, f)
 			}
-			for _, a := range found.Items {
-				keys = append(keys, a.Key)
+			for _, severity := range s.severities {
+				index = "by-severity"
+				all = append(all, store.And(f, store.Eq("severity", severity)))
 			}
+		}
+	}
+	return index, all
+}
+
+// newest returns the keys of the newest alarms of a selection after the key given, at most limit, and whether there are more.
+// Each range of the index is read on its own and merged.
+func (f *function) newest(ctx context.Context, s selection, after string, limit int) (keys []string, more bool, err error) {
+	index, ranges := s.ranges()
+	for _, r := range ranges {
+		found, err := f.alarms.Find(ctx, store.Query{Index: index, Limit: limit + 1, Fields: []string{"key"}, Filter: store.And(r, store.Gt("key", after))})
+		if err != nil {
+			return nil, false, err
+		}
+		for _, a := range found.Items {
+			keys = append(keys, a.Key)
 		}
 	}
 	slices.Sort(keys)

@@ -108,7 +108,7 @@ func (d *crashed) finish(n int) string {
 	w.t.Helper()
 	var run provision.Run
 	for i := 0; ; i++ {
-		page, err := w.admin.ListRuns(w.ctx, "", "")
+		page, err := w.admin.ListRuns(w.ctx, api.RunQuery{})
 		w.must(err)
 		if len(page.Items) > 0 && page.Items[0].Request.Serial == d.r.Serial {
 			run = w.run(page.Items[0].ID)
@@ -254,7 +254,7 @@ func (d *crashed) withdrawn(n int) {
 func (w *world) begun(d *crashed) string {
 	w.t.Helper()
 	for range 2 {
-		page, err := w.admin.ListRuns(w.ctx, "", "")
+		page, err := w.admin.ListRuns(w.ctx, api.RunQuery{})
 		w.must(err)
 		if len(page.Items) > 0 && page.Items[0].Request.Serial == d.r.Serial {
 			return page.Items[0].ID

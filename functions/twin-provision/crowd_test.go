@@ -79,7 +79,7 @@ func TestACrowd(t *testing.T) {
 			t.Errorf("%s was handed %d different bundles", r.Serial, n)
 		}
 	}
-	page, err := w.admin.ListRuns(w.ctx, "", "")
+	page, err := w.admin.ListRuns(w.ctx, api.RunQuery{})
 	w.must(err)
 	if len(page.Items) != devices {
 		t.Errorf("there are %d runs of %d devices", len(page.Items), devices)

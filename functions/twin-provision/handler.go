@@ -29,6 +29,7 @@ var handle = platform.Lazy("twin-provision", New)
 type function struct {
 	p          *platform.Platform
 	models     *store.Collection[provision.Model]
+	versions   *store.Collection[version] // of models, those that were replaced
 	runs       *store.Collection[provision.Run]
 	rejections *store.Collection[api.Rejection]
 	twins      *store.Collection[twin.Twin] // read only
@@ -55,6 +56,9 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 	f := &function{p: p}
 	var err error
 	if f.models, err = store.Open[provision.Model](ctx, p.DB, store.Spec{Name: "models", Schema: 1}); err != nil {
+		return nil, err
+	}
+	if f.versions, err = store.Open[version](ctx, p.DB, store.Spec{Name: "model-versions", Schema: 1}); err != nil {
 		return nil, err
 	}
 	if f.runs, err = store.Open[provision.Run](ctx, p.DB, store.Spec{Name: "runs", Schema: 1, Indexes: []store.Index{

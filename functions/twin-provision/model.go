@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/castor-iot/castor/shared/access"
@@ -93,6 +94,11 @@ func (f *function) putModel(ctx context.Context, c *faas.Call, body []byte) (faa
 			return err
 		}
 		made = !exists
+		if exists {
+			if err := f.keepVersion(ctx, *v); err != nil {
+				return err
+			}
+		}
 		version := v.Version
 		*v = m
 		v.Version, v.Updated = version+1, f.p.Time()
@@ -121,13 +127,42 @@ func (f *function) mayEdit(ctx context.Context, caller access.Caller, owner twin
 	return err
 }
 
+// getModel returns a model, or a version of it that was replaced since.
 func (f *function) getModel(ctx context.Context, c *faas.Call, _ faas.None) (faas.Reply, error) {
 	id := c.Var("id")
 	m, err := f.models.Get(ctx, id)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
 		return faas.Reply{}, platform.NotFound("model", id)
 	}
-	return faas.Versioned(m.Version, m), err
+	v := c.Query.Get("version")
+	if err != nil || v == "" {
+		return faas.Versioned(m.Version, m), err
+	}
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || n < 1 {
+		return faas.Reply{}, api.Invalid("version %.20q must be a number from 1 on", v)
+	}
+	if n == m.Version {
+		return faas.Versioned(n, m), nil
+	}
+	old, err := f.versions.Get(ctx, versionID(id, n))
+	if errors.Is(err, store.ErrNotFound) {
+		return faas.Reply{}, platform.NotFound("model", fmt.Sprintf("%s, version %d", id, n))
+	}
+	return faas.Versioned(n, old.Model), err
+}
+
+// A version is a model as it was until it was replaced.
+type version struct {
+	ID    string          `bson:"_id"`
+	Model provision.Model `bson:"model"`
+}
+
+func versionID(model string, n int64) string { return fmt.Sprintf("%s|%d", model, n) }
+
+// keepVersion keeps a model that is about to be replaced.
+func (f *function) keepVersion(ctx context.Context, m provision.Model) error {
+	return f.versions.PutMany(ctx, []version{{versionID(m.ID, m.Version), m}})
 }
 
 func (f *function) listModels(ctx context.Context, c *faas.Call, _ faas.None) (api.Page[provision.Model], error) {

@@ -129,18 +129,18 @@ func TestWhoSeesARun(t *testing.T) {
 	viewer := w.User("vera", []access.Role{access.Viewer}, "press")
 	stranger := w.User("otto", []access.Role{access.Owner, access.Configurator}, "paint")
 	for name, c := range map[string]*api.Client{"the maintainer": w.admin, "the owner": mine, "a viewer of the group": viewer} {
-		page, err := c.ListRuns(w.ctx, "", "")
+		page, err := c.ListRuns(w.ctx, api.RunQuery{})
 		if err != nil || len(page.Items) != 2 || page.Items[0].Request.Serial != "P-2" || page.Items[0].Request.CSR != "" {
 			t.Errorf("%s sees %d runs, %v", name, len(page.Items), err)
 		}
 		if r, err := c.GetRun(w.ctx, run.ID); err != nil || len(r.Steps) == 0 {
 			t.Errorf("%s: %v", name, err)
 		}
-		if page, err := c.ListRuns(w.ctx, "p-1", ""); err != nil || len(page.Items) != 1 {
+		if page, err := c.ListRuns(w.ctx, api.RunQuery{Twin: "p-1"}); err != nil || len(page.Items) != 1 {
 			t.Errorf("%s sees %d runs of the twin, %v", name, len(page.Items), err)
 		}
 	}
-	if page, err := stranger.ListRuns(w.ctx, "", ""); err != nil || len(page.Items) != 0 || page.Next != "" {
+	if page, err := stranger.ListRuns(w.ctx, api.RunQuery{}); err != nil || len(page.Items) != 0 || page.Next != "" {
 		t.Errorf("a stranger sees %+v, %v", page, err)
 	}
 	_, err := stranger.GetRun(w.ctx, run.ID)
@@ -148,14 +148,14 @@ func TestWhoSeesARun(t *testing.T) {
 	if !errors.Is(err, api.ErrNotFound) || strings.ReplaceAll(none.Error(), "run-0", run.ID) != err.Error() {
 		t.Errorf("a stranger is told %v of a run, and %v of none", err, none)
 	}
-	if _, err := stranger.ListRuns(w.ctx, "p-1", ""); !errors.Is(err, api.ErrNotFound) {
+	if _, err := stranger.ListRuns(w.ctx, api.RunQuery{Twin: "p-1"}); !errors.Is(err, api.ErrNotFound) {
 		t.Errorf("a stranger asks for the twin's runs: %v", err)
 	}
 	if _, err := mine.ListRejections(w.ctx, ""); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("an owner lists rejections: %v", err)
 	}
 	for _, cursor := range []string{"x", "9.", "-1.", "0.zzz", "0." + strings.Repeat("A", 5000), "\x00"} {
-		if _, err := mine.ListRuns(w.ctx, "", cursor); !errors.Is(err, twin.ErrInvalid) {
+		if _, err := mine.ListRuns(w.ctx, api.RunQuery{Cursor: cursor}); !errors.Is(err, twin.ErrInvalid) {
 			t.Errorf("cursor %.20q: %v", cursor, err)
 		}
 	}
@@ -183,13 +183,13 @@ func TestAGivenTwinTakesItsRunAlong(t *testing.T) {
 	before, after := w.User("olga", []access.Role{access.Owner}, "press"), w.User("otto", []access.Role{access.Owner}, "paint")
 	_, err := w.admin.UpdateTwin(w.ctx, "p-1", 0, map[string]any{"owner": "paint"})
 	w.must(err)
-	if page, err := before.ListRuns(w.ctx, "", ""); err != nil || len(page.Items) != 0 {
+	if page, err := before.ListRuns(w.ctx, api.RunQuery{}); err != nil || len(page.Items) != 0 {
 		t.Errorf("the group that had it sees %+v, %v", page, err)
 	}
 	if _, err := before.GetRun(w.ctx, run.ID); !errors.Is(err, api.ErrNotFound) {
 		t.Errorf("the group that had it: %v", err)
 	}
-	if page, err := after.ListRuns(w.ctx, "p-1", ""); err != nil || len(page.Items) != 1 {
+	if page, err := after.ListRuns(w.ctx, api.RunQuery{Twin: "p-1"}); err != nil || len(page.Items) != 1 {
 		t.Errorf("the group that has it sees %+v, %v", page, err)
 	}
 }

@@ -96,14 +96,37 @@ type Notice struct {
 
 // AlarmQuery selects alarms.
 type AlarmQuery struct {
-	State  string // raised, acknowledged, cleared; "open" = not cleared; "" = all
-	Twin   twin.ID
-	Cursor string
+	State    string // raised, acknowledged, cleared; "open" = not cleared; "" = all
+	Severity string // info, warning or critical, or several by comma; "" = all
+	Twin     twin.ID
+	Limit    int // 0 = 100, at most 1,000
+	Cursor   string
+}
+
+// AlarmCounts is how many alarms are open of the twins the caller may read, by severity. Every severity is there.
+type AlarmCounts struct {
+	Raised       map[monitor.Severity]int `json:"raised"`
+	Acknowledged map[monitor.Severity]int `json:"acknowledged"`
+
+	// More is set where there are more than were counted.
+	More bool `json:"more,omitempty"`
+}
+
+// Of returns the counts of a state; nil for alarms that are over.
+func (c *AlarmCounts) Of(s monitor.AlarmState) map[monitor.Severity]int {
+	switch s {
+	case monitor.Raised:
+		return c.Raised
+	case monitor.Acknowledged:
+		return c.Acknowledged
+	}
+	return nil
 }
 
 // ListAlarms pages through the alarms the caller may see, newest first.
 func (c *Client) ListAlarms(ctx context.Context, q AlarmQuery) (out Page[Alarm], err error) {
-	return out, c.Call(ctx, "GET", "alerts", "/alarms"+query("state", q.State, "twin", string(q.Twin), "cursor", q.Cursor), nil, &out)
+	return out, c.Call(ctx, "GET", "alerts", "/alarms"+query("state", q.State, "severity", q.Severity, "twin", string(q.Twin),
+		"limit", positive(q.Limit), "cursor", q.Cursor), nil, &out)
 }
 
 // GetAlarm returns an alarm.
@@ -114,6 +137,16 @@ func (c *Client) GetAlarm(ctx context.Context, id string) (out Alarm, err error)
 // AcknowledgeAlarm takes an alarm on.
 func (c *Client) AcknowledgeAlarm(ctx context.Context, id, note string) (out Alarm, err error) {
 	return out, c.Call(ctx, "POST", "alerts", "/alarms/"+id+"/acknowledge", Acknowledge{note}, &out)
+}
+
+// ReleaseAlarm lets go of an alarm that the caller has taken on.
+func (c *Client) ReleaseAlarm(ctx context.Context, id string) (out Alarm, err error) {
+	return out, c.Call(ctx, "POST", "alerts", "/alarms/"+id+"/release", nil, &out)
+}
+
+// CountAlarms counts the open alarms of the twins the caller may read.
+func (c *Client) CountAlarms(ctx context.Context) (out AlarmCounts, err error) {
+	return out, c.Call(ctx, "GET", "alerts", "/counts", nil, &out)
 }
 
 // CreateRoute makes a route.

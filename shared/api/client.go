@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -259,4 +260,12 @@ func query(pairs ...string) string {
 		return ""
 	}
 	return "?" + v.Encode()
+}
+
+// positive is a number as a parameter; "" where it is none.
+func positive(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }

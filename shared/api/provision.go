@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/castor-iot/castor/shared/device"
@@ -112,9 +113,24 @@ func (c *Client) GetRun(ctx context.Context, id string) (out provision.Run, err 
 	return out, c.Call(ctx, "GET", "twin-provision", "/runs/"+id, nil, &out)
 }
 
-// ListRuns pages through the runs the caller may see, newest first; twin "" = all.
-func (c *Client) ListRuns(ctx context.Context, id twin.ID, cursor string) (out Page[provision.Run], err error) {
-	return out, c.Call(ctx, "GET", "twin-provision", "/runs"+query("twin", string(id), "cursor", cursor), nil, &out)
+// RunQuery selects runs; zero fields select nothing out.
+type RunQuery struct {
+	Twin   twin.ID
+	Type   twin.TypeID
+	Open   string // "true": only those that have not ended; "false": only those that have
+	Limit  int    // 0 = 100, at most 1,000
+	Cursor string
+}
+
+// ListRuns pages through the runs the caller may see, newest first.
+func (c *Client) ListRuns(ctx context.Context, q RunQuery) (out Page[provision.Run], err error) {
+	return out, c.Call(ctx, "GET", "twin-provision", "/runs"+query("twin", string(q.Twin), "type", string(q.Type), "open", q.Open,
+		"limit", positive(q.Limit), "cursor", q.Cursor), nil, &out)
+}
+
+// GetModelVersion returns a provisioning model as it was in one of its versions.
+func (c *Client) GetModelVersion(ctx context.Context, id string, version int64) (out provision.Model, err error) {
+	return out, c.Call(ctx, "GET", "twin-provision", "/models/"+id+query("version", fmt.Sprint(version)), nil, &out)
 }
 
 // ListRejections pages through the rejections, newest first.

@@ -172,7 +172,7 @@ func (w *World) refusals(reason string) (n int) {
 			n++
 		}
 	}
-	runs, err := w.Admin.ListRuns(w.Context(), "", "")
+	runs, err := w.Admin.ListRuns(w.Context(), api.RunQuery{})
 	w.must(err, "runs")
 	for _, r := range runs.Items {
 		run, err := w.Admin.GetRun(w.Context(), r.ID) // lists leave out the steps

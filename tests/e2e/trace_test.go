@@ -116,7 +116,7 @@ func TestOneIDFollowsAProvisioningRequest(t *testing.T) {
 	w := NewWorld(t, func(c *Settings) { c.Log = slog.NewJSONHandler(log, nil) })
 	w.Type("pump")
 	pump := w.Provision("pump", "P-7", "plant")
-	page, err := w.Admin.ListRuns(w.Context(), pump.Twin(), "")
+	page, err := w.Admin.ListRuns(w.Context(), api.RunQuery{Twin: pump.Twin()})
 	w.must(err, "runs")
 	run, err := w.Admin.GetRun(w.Context(), page.Items[0].ID)
 	w.must(err, "run")

@@ -275,7 +275,7 @@ func (w *World) Twin(id twin.ID) twin.Twin {
 // Runs are the provisioning runs of a twin, newest first.
 func (w *World) Runs(id twin.ID) []string {
 	w.Helper()
-	p, err := w.Admin.ListRuns(w.Context(), id, "")
+	p, err := w.Admin.ListRuns(w.Context(), api.RunQuery{Twin: id})
 	w.must(err, "runs")
 	var all []string
 	for _, r := range p.Items {

@@ -39,9 +39,11 @@ func (a *app) modelCommand() *cobra.Command {
 }
 
 func (a *app) runCommand() *cobra.Command {
-	var id string
+	var q api.RunQuery
 	runs := func(ctx context.Context, c *api.Client, cursor string) (api.Page[provision.Run], error) {
-		return c.ListRuns(ctx, twin.ID(id), cursor)
+		q := q
+		q.Cursor = cursor
+		return c.ListRuns(ctx, q)
 	}
 	ls := list(a, "List provisioning runs, newest first", "  castor run list --twin pump-7", []column[provision.Run]{
 		{"id", func(r provision.Run) string { return r.ID }},
@@ -53,7 +55,10 @@ func (a *app) runCommand() *cobra.Command {
 		{"reason", func(r provision.Run) string { return a.short(r.Reason) }},
 		{"begun", func(r provision.Run) string { return a.ago(r.Created) }},
 	}, runs)
-	ls.Flags().StringVar(&id, "twin", "", "only those of this twin")
+	ls.Flags().StringVar((*string)(&q.Twin), "twin", "", "only those of this twin")
+	ls.Flags().StringVar((*string)(&q.Type), "type", "", "only those of this type")
+	ls.Flags().StringVar(&q.Open, "open", "", "only those that have not ended (true), or have (false)")
+	check(ls.RegisterFlagCompletionFunc("type", twinIDs(a, twin.Type)))
 	check(ls.RegisterFlagCompletionFunc("twin", twinIDs(a, twin.Instance)))
 	return noun("run", "Provisioning runs: how devices came in, step by step", ls,
 		get(a, "Show a run with its log", "  castor run get run-1f0c", ids(a, runs, func(r provision.Run) string { return r.ID }),
