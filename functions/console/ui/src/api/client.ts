@@ -37,7 +37,7 @@ export async function ok<T>(
   call: Promise<{ data?: T; error?: unknown; response: Response }>,
 ): Promise<Exclude<T, undefined>> {
   const { data, error, response } = await call;
-  if (!response.ok) throw problemOf(response.status, error);
+  if (!response.ok) throw problemOf(response.status, error, response.headers.get('Retry-After'));
   return data as Exclude<T, undefined>;
 }
 

@@ -6,12 +6,15 @@ export class ApiError extends Error {
   readonly status: number;
   /** The id under which the platform's log lines tell of the call; '' where it is not known. */
   readonly callId: string;
+  /** Seconds after which the platform wants to be asked again; 0 where it did not say. */
+  readonly retryAfter: number;
 
-  constructor(status: number, message: string, callId = '') {
+  constructor(status: number, message: string, callId = '', retryAfter = 0) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
     this.callId = callId;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -21,10 +24,12 @@ export function unreachable(): ApiError {
 }
 
 /** Turns the body of an answer that is not 2xx into an error. Anything may stand there: a proxy writes HTML. */
-export function problemOf(status: number, body: unknown): ApiError {
+export function problemOf(status: number, body: unknown, retryAfter: string | null = null): ApiError {
   const p = body && typeof body === 'object' ? (body as Partial<Problem>) : {};
   const said = typeof p.detail === 'string' && p.detail ? p.detail : typeof p.title === 'string' ? p.title : '';
-  return new ApiError(status, said ? sentence(said) : fallback(status), typeof p.callId === 'string' ? p.callId : '');
+  const callId = typeof p.callId === 'string' ? p.callId : '';
+  const after = Number(retryAfter);
+  return new ApiError(status, said ? sentence(said) : fallback(status), callId, after > 0 && after <= 3600 ? after : 0);
 }
 
 /** The platform's errors begin in lower case, because they are also parts of others. */

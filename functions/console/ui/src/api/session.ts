@@ -17,10 +17,14 @@ const renewedKey = 'castor.renewed';
 type Listener = (s: Session | null) => void;
 
 let current: Session | null = null;
+let lost = false;
 const listeners = new Set<Listener>();
 
 export const session = {
   get: () => current,
+
+  /** Whether somebody was signed in here, did not sign out, and has to sign in again. */
+  ended: () => lost,
 
   /** Calls back whenever somebody signs in or out here. */
   subscribe(f: Listener): () => void {
@@ -45,6 +49,7 @@ export const session = {
     const r = await call('DELETE', url);
     if (!r.ok && r.status !== 401) throw await failure(r);
     set(null);
+    lost = false;
   },
 
   /** Gets a new access token; false tells that the person must sign in again. Errors are of the network, or the platform's. */
@@ -66,6 +71,9 @@ export const session = {
 };
 
 function set(s: Session | null): Session | null {
+  // Another tab has changed hands: between two people there is a moment with nobody, in which what was the first one's goes.
+  if (s && current && s.user.id !== current.user.id) set(null);
+  lost = !s && (lost || !!current);
   current = s;
   for (const f of listeners) f(s);
   return s;
@@ -90,5 +98,5 @@ async function read(r: Response): Promise<Session> {
 }
 
 async function failure(r: Response) {
-  return problemOf(r.status, await r.json().catch(() => null));
+  return problemOf(r.status, await r.json().catch(() => null), r.headers.get('Retry-After'));
 }

@@ -1,5 +1,5 @@
 import { QueryClientProvider } from '@tanstack/react-query';
-import { Suspense, useEffect, useState } from 'react';
+import { Suspense, useCallback, useEffect, useState } from 'react';
 import { Route, Router, Switch } from 'wouter';
 import { makeQueries } from '@/api/queries';
 import { type Session, session } from '@/api/session';
@@ -37,6 +37,17 @@ export function App() {
     return end;
   }, []);
 
+  // A platform that cannot be reached may be starting: the page tries again by itself.
+  const read = useCallback(() => {
+    setFailed(undefined);
+    session.load().catch(setFailed);
+  }, []);
+  useEffect(() => {
+    if (!failed) return;
+    const t = setTimeout(read, 3000);
+    return () => clearTimeout(t);
+  }, [failed, read]);
+
   const signedIn = !!who;
   useEffect(() => {
     if (!signedIn) return;
@@ -51,14 +62,7 @@ export function App() {
   if (who === undefined)
     return failed ? (
       <main>
-        <Failure
-          error={failed}
-          what="Castor cannot be reached"
-          retry={() => {
-            setFailed(undefined);
-            session.load().catch(setFailed);
-          }}
-        />
+        <Failure error={failed} what="Castor cannot be reached" retry={read} />
       </main>
     ) : null;
   return (

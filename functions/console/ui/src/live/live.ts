@@ -1,7 +1,7 @@
 // The page's one stream of changes: opened once, resumed by its last id, replaced by polling while it is cut.
 import { session } from '@/api/session';
 import type { LiveEvents } from './events';
-import { Refused, readStream } from './sse';
+import { type Frame, Refused, readStream } from './sse';
 
 /** live: changes come as they happen. polling: the stream is cut, lists are read again every few seconds. off: nobody is signed in. */
 export type LiveState = 'connecting' | 'live' | 'polling' | 'off';
@@ -9,6 +9,8 @@ export type LiveState = 'connecting' | 'live' | 'polling' | 'off';
 const url = '/stream';
 const silent = 40_000; // the connector beats every 15 s
 const patience = 4_000; // a stream that is back sooner was never gone
+const shortest = 300; // ms before it is opened again, twice as long each time
+const longest = 15_000;
 
 type Handler<K extends keyof LiveEvents> = (data: LiveEvents[K]) => void;
 
@@ -16,6 +18,8 @@ class LiveStream {
   private state: LiveState = 'off';
   private lastId = '';
   private stop: AbortController | null = null;
+  /** Runs while the stream is away; then polling takes its place. A shorter break shows nowhere. */
+  private late: ReturnType<typeof setTimeout> | undefined;
   private readonly stateListeners = new Set<() => void>();
   private readonly handlers = new Map<string, Set<(data: never) => void>>();
 
@@ -45,47 +49,42 @@ class LiveStream {
     this.stop?.abort();
     this.stop = null;
     this.lastId = '';
+    clearTimeout(this.late);
+    this.late = undefined;
     this.set('off');
   }
 
   private async run(signal: AbortSignal): Promise<void> {
     this.set('connecting');
-    for (let attempt = 0; !signal.aborted; ) {
-      const late = setTimeout(() => !signal.aborted && this.set('polling'), patience);
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      this.late ??= setTimeout(() => this.set('polling'), patience);
+      let status = 0;
       try {
         await readStream(url, this.lastId, signal, silent, (f) => {
-          if (this.state !== 'live') this.set('live');
-          clearTimeout(late);
+          if (signal.aborted) return; // it was in hand when the stream was ended
           attempt = 0;
-          if (f.id) this.lastId = f.id;
-          this.emit(f.event as keyof LiveEvents, f.data);
+          this.take(f);
         });
-        if (!(await this.renewed())) return;
       } catch (e) {
-        if (signal.aborted) return;
-        if (e instanceof Refused && e.status === 401 && !(await this.renewed())) return;
-        await pause(Math.min(15_000, 300 * 2 ** attempt++) * (0.7 + 0.6 * Math.random()), signal);
-      } finally {
-        clearTimeout(late);
+        if (e instanceof Refused) status = e.status;
       }
-      if (this.state === 'live') this.soften(signal);
+      if (signal.aborted || !(await this.renewed(status))) return;
+      await pause(Math.min(longest, shortest * 2 ** attempt) * (0.7 + 0.6 * Math.random()), signal);
     }
   }
 
-  /** The state stays "live" for a short break, so that nothing flickers when a stream changes hands. */
-  private soften(signal: AbortSignal): void {
-    const before = this.lastId;
-    setTimeout(() => {
-      if (!signal.aborted && this.state === 'live' && this.lastId === before && this.quiet) this.set('polling');
-    }, patience);
-    this.quiet = true;
+  private take(f: Frame): void {
+    clearTimeout(this.late);
+    this.late = undefined;
+    this.set('live');
+    if (f.id) this.lastId = f.id;
+    this.emit(f.event as keyof LiveEvents, f.data);
   }
-  private quiet = false;
 
-  /** The stream ends with its access token: a new one opens the next. false: the person has to sign in. */
-  private async renewed(): Promise<boolean> {
+  /** The stream ends with its access token, and is refused without one: a new one opens the next. false: the person has to sign in. */
+  private async renewed(status: number): Promise<boolean> {
     const ends = Date.parse(session.get()?.expires ?? '');
-    if (ends - Date.now() > 30_000) return true;
+    if (status !== 401 && ends - Date.now() > 30_000) return true;
     try {
       return await session.renew();
     } catch {
@@ -94,8 +93,16 @@ class LiveStream {
   }
 
   private emit(event: keyof LiveEvents, data: unknown): void {
-    this.quiet = false;
-    for (const f of this.handlers.get(event) ?? []) f(data as never);
+    for (const f of this.handlers.get(event) ?? []) {
+      try {
+        f(data as never);
+      } catch (e) {
+        // One listener's fault is told as such; it cuts nobody's stream.
+        setTimeout(() => {
+          throw e;
+        });
+      }
+    }
   }
 
   private set(state: LiveState): void {

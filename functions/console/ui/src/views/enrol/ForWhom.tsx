@@ -17,7 +17,7 @@ export function ForWhom({ type, go }: { type: string; go: (p: Place) => void }) 
   const owners = useGroups();
   if (owners.pending)
     return (
-      <Card title="Which device?">
+      <Card title="Which device?" className={s.card}>
         <Skeleton lines={4} />
       </Card>
     );
@@ -72,9 +72,10 @@ function Form({
   };
   return (
     <Card
+      className={s.card}
       title={
         <>
-          Which <bdi>{type}</bdi>?
+          Which device of type <bdi>{type}</bdi>?
         </>
       }
     >

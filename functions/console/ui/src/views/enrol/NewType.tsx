@@ -41,7 +41,7 @@ export function NewType({ go }: { go: (p: Place) => void }) {
     }
   };
   return (
-    <Card title="A new type">
+    <Card title="A new type" className={s.card}>
       <form className={s.form} onSubmit={submit} noValidate>
         <div className={s.two}>
           <TextField

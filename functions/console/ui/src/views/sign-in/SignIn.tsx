@@ -1,63 +1,92 @@
-import { type FormEvent, useEffect, useState } from 'react';
+import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react';
+import { ApiError } from '@/api/problem';
 import { session } from '@/api/session';
 import { Button } from '@/parts/Button';
 import { TextField } from '@/parts/Field';
 import castor from '../../castor.svg';
 import s from './SignIn.module.css';
+import { useCountdown } from './useCountdown';
+
+/** The platform lets one more attempt through after so many seconds (function users). */
+const pause = 5;
 
 /** Name and password of a local user. What was asked for is shown afterwards: the address does not change. */
 export default function SignIn() {
-  const [name, setName] = useState('');
-  const [password, setPassword] = useState('');
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState('');
+  const [capsLock, setCapsLock] = useState(false);
+  const [wait, startWait] = useCountdown();
+  const name = useRef<HTMLInputElement>(null);
+  const password = useRef<HTMLInputElement>(null);
   useEffect(() => {
     document.title = 'Sign in · Castor';
   }, []);
+
   const submit = async (e: FormEvent) => {
     e.preventDefault();
+    // Read from the fields, not from events: some password managers fill in without telling.
+    const n = name.current?.value.trim() ?? '';
+    const p = password.current?.value ?? '';
+    if (!n || !p) {
+      setError(n ? 'Enter your password.' : 'Enter your name.');
+      (n ? password : name).current?.focus();
+      return;
+    }
     setBusy(true);
     setError('');
     try {
-      await session.signIn(name.trim(), password);
+      await session.signIn(n, p);
     } catch (e) {
+      if (e instanceof ApiError && e.status === 429) startWait(Math.max(pause, e.retryAfter));
       setError(e instanceof Error ? e.message : String(e));
-      setPassword('');
-    } finally {
       setBusy(false);
+      // What was typed stays, to be corrected; typing replaces it.
+      password.current?.focus();
+      password.current?.select();
     }
   };
+  const watchCapsLock = (e: KeyboardEvent) => setCapsLock(e.getModifierState('CapsLock'));
+  const wrong = error !== '';
   return (
-    <main className={s.page}>
-      <form className={s.form} onSubmit={submit}>
+    <main className={s.page} id="main">
+      <form className={s.form} onSubmit={submit} noValidate>
         <img src={castor} alt="" width={40} height={40} />
         <h1>Sign in to Castor</h1>
+        {session.ended() && (
+          <p className={s.ended} role="status">
+            Your session has ended. Sign in to go on where you were.
+          </p>
+        )}
         <TextField
+          ref={name}
           label="Name"
           name="username"
           autoComplete="username"
           autoCapitalize="none"
-          value={name}
-          onChange={(e) => setName(e.target.value)}
           maxLength={64}
           required
           autoFocus
         />
         <TextField
+          ref={password}
           label="Password"
           name="password"
           type="password"
           autoComplete="current-password"
-          value={password}
-          onChange={(e) => setPassword(e.target.value)}
           maxLength={1024}
           required
+          hint={capsLock ? 'Caps Lock is on.' : undefined}
+          error={wrong ? (wait > 0 ? throttled(wait) : error) : undefined}
+          onKeyDown={watchCapsLock}
+          onKeyUp={watchCapsLock}
+          onBlur={() => setCapsLock(false)}
         />
-        <p className={s.error} role="alert">
+        {/* Read out when it comes, and not again with every second that passes. */}
+        <p className="visually-hidden" role="alert">
           {error}
         </p>
-        <Button type="submit" kind="primary" busy={busy} disabled={!name.trim() || !password}>
-          Sign in
+        <Button type="submit" kind="primary" busy={busy} disabled={wait > 0}>
+          {wait > 0 ? `Wait ${wait} s` : 'Sign in'}
         </Button>
         <p className={s.help}>
           The first administrator is <b>admin</b>; the password was shown when the platform was first started. A
@@ -67,3 +96,5 @@ export default function SignIn() {
     </main>
   );
 }
+
+const throttled = (wait: number) => `Too many attempts. The next one is possible in ${wait} s.`;
