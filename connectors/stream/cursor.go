@@ -54,7 +54,7 @@ func (s seal) open(text string) (c cursor, ok bool) {
 	if len(text) != base64.RawURLEncoding.EncodedLen(size) {
 		return c, false
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil {
 		return c, false
 	}

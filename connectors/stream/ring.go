@@ -15,7 +15,8 @@ const (
 // A ring holds the newest entries, once for all readers. A reader is a place in it: who falls behind its tail has missed
 // something and is told so.
 type ring struct {
-	now func() time.Time // the bus's clock
+	now  func() time.Time // the bus's clock
+	most int              // entries
 
 	mu      sync.Mutex
 	entries []*entry
@@ -27,17 +28,24 @@ type ring struct {
 	changed chan struct{} // closed at the next change
 }
 
-func newRing(now func() time.Time) *ring { return &ring{now: now, changed: make(chan struct{})} }
+func newRing(now func() time.Time) *ring {
+	return &ring{now: now, most: maxEntries, changed: make(chan struct{})}
+}
 
-// begin empties the ring: entries of a source come anew, because some may have been missed.
+// begin has the entries of a source come anew, because some may have been missed. No reader's place stays, also none at the end.
 func (r *ring) begin(of source, since time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.first += uint64(len(r.entries)) + 1
+	var others []*entry
 	for _, e := range r.entries {
-		r.covers[e.source] = e.at
+		if e.source != of {
+			others = append(others, e)
+		} else {
+			r.bytes -= e.size
+		}
 	}
-	r.first += uint64(len(r.entries)) + 1 // one more: also who had read everything has missed something
-	r.entries, r.bytes = nil, 0
+	r.entries = others
 	r.covers[of], r.heads[of], r.filled[of] = since, 0, false
 	r.tell()
 }
@@ -81,7 +89,7 @@ func (r *ring) trim() {
 	n := 0
 	for ; n < len(r.entries); n++ {
 		e := r.entries[n]
-		if len(r.entries)-n <= maxEntries && r.bytes <= maxBytes && !e.at.Before(old) {
+		if len(r.entries)-n <= r.most && r.bytes <= maxBytes && !e.at.Before(old) {
 			break
 		}
 		r.covers[e.source] = e.at
