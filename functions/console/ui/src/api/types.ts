@@ -6,6 +6,7 @@ type Schemas = components['schemas'];
 export type Alarm = Schemas['Alarm'];
 export type Claim = Schemas['Claim'];
 export type ClaimFile = Schemas['ClaimFile'];
+export type Delivery = Schemas['Delivery'];
 export type Live = Schemas['Live'];
 export type NewClaim = Schemas['NewClaim'];
 export type NewTwin = Schemas['NewTwin'];

@@ -52,6 +52,12 @@ export function conditionWords(c: Condition, unit?: string): string {
   return `${operatorWords[c.op]} ${said(c.value)}${time}${back}`;
 }
 
+/** A title that is a condition, because its rule has no name, in words; any other as it is. */
+export function titleWords(title: string, unit?: string): string {
+  const c = parseCondition(title);
+  return c ? `${c.property} ${conditionWords(c, unit)}` : title;
+}
+
 /** What ends the alarm: the value is no longer beyond the line. */
 export const clearWords = (op: Operator) =>
   ({ '>': 'is at or below', '>=': 'is below', '<': 'is at or above', '<=': 'is above', '==': 'is not', '!=': 'is' })[

@@ -12,6 +12,7 @@ import { Switch } from '@/parts/Switch';
 import { Time } from '@/parts/Time';
 import { kindWord } from '@/parts/TwinPicker';
 import { toast } from '@/parts/toast';
+import { unitIn } from '@/parts/useKinds';
 import s from './Rules.module.css';
 import { changeRule, deleteRule, restoreRule, rulesChanged, showAtOnce } from './rules';
 
@@ -28,7 +29,7 @@ export const RuleRow = memo(function RuleRow({
   const [, go] = useLocation();
   const act = useActions(r);
   const c = parseCondition(r.condition);
-  const unit = target?.definition.model?.properties?.find((p) => p.name === c?.property)?.unit;
+  const unit = unitIn(target, c?.property);
   const title = r.name || r.condition;
   return (
     <tr className={cx(r.disabled && s.off)}>

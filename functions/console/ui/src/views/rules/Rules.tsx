@@ -10,12 +10,12 @@ import { Select, TextField } from '@/parts/Field';
 import { count } from '@/parts/format';
 import { Page } from '@/parts/Page';
 import { Empty, Failure, Skeleton } from '@/parts/States';
+import { useKinds } from '@/parts/useKinds';
 import { useParam } from '@/parts/useParam';
 import { RuleRow } from './RuleRow';
 import s from './Rules.module.css';
 import { allRules } from './rules';
 import { Told } from './Told';
-import { useKinds } from './useKinds';
 
 const openAlarms = { state: 'open', limit: 1000 } as const;
 const few = 100; // rows that are drawn at first

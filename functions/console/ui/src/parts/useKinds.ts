@@ -4,7 +4,7 @@ import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
 import type { Twin } from '@/api/types';
 
-/** The types and groups by id; whatever else a rule watches is a device. */
+/** The types and groups by id: whatever else is named is a device. */
 export function useKinds(): Map<string, Twin> {
   const types = useQuery(listOf('type')).data;
   const groups = useQuery(listOf('aggregate')).data;
@@ -22,3 +22,7 @@ function listOf(kind: 'type' | 'aggregate') {
       ok(api.GET('/function/twins/twins', { params: { query }, signal })),
   };
 }
+
+/** The unit that a type declares for a property. */
+export const unitIn = (type: Twin | undefined, property: string | undefined) =>
+  type?.definition.model?.properties?.find((p) => p.name === property)?.unit;

@@ -1,0 +1,130 @@
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Link } from 'wouter';
+import { ApiError } from '@/api/client';
+import type { Alarm } from '@/api/types';
+import { SeverityBadge } from '@/parts/Badge';
+import { Button } from '@/parts/Button';
+import { Facts } from '@/parts/Card';
+import { titleWords } from '@/parts/condition';
+import { Dialog } from '@/parts/Dialog';
+import { unitSign, value } from '@/parts/format';
+import { Empty, Failure, Skeleton } from '@/parts/States';
+import { Time } from '@/parts/Time';
+import { unitIn, useKinds } from '@/parts/useKinds';
+import s from './AlarmDetail.module.css';
+import { actor, oneAlarm } from './alarms';
+import { Lasted } from './Lasted';
+import { NoteDialog } from './NoteDialog';
+import { Timeline } from './Timeline';
+import { isMine, useAcknowledge } from './useAcknowledge';
+
+/** One alarm with what led to it and who knows of it, at the side of the list. */
+export function AlarmDetail({ id, onClose }: { id: string; onClose: () => void }) {
+  const alarm = useQuery(oneAlarm(id));
+  const kinds = useKinds();
+  const [noting, setNoting] = useState(false);
+  const { take, letGo } = useAcknowledge();
+  const a = id ? alarm.data : undefined;
+  const unit = unitIn(kinds.get(a?.type ?? ''), a?.property);
+  const missing = alarm.error instanceof ApiError && alarm.error.status === 404;
+  return (
+    <Dialog
+      side
+      open={id !== ''}
+      onClose={onClose}
+      title={a ? titleWords(a.title, unit).slice(0, 200) : 'Alarm'}
+      footer={
+        a &&
+        a.state !== 'cleared' && (
+          <>
+            {isMine(a) && <Button onClick={() => void letGo([a.id])}>Let go</Button>}
+            {a.state === 'raised' && <Button onClick={() => setNoting(true)}>Take on with a note…</Button>}
+            {a.state === 'raised' && (
+              <Button kind="primary" onClick={() => void take([a.id])}>
+                Take on
+              </Button>
+            )}
+          </>
+        )
+      }
+    >
+      {a ? (
+        <div className={s.detail}>
+          <Facts items={factsOf(a, unit)} />
+          <Timeline alarm={a} />
+          <NoteDialog count={1} open={noting} onClose={() => setNoting(false)} onTake={(n) => void take([a.id], n)} />
+        </div>
+      ) : missing ? (
+        <Empty title="There is no such alarm, or it is not yours to see" />
+      ) : alarm.isError ? (
+        <Failure error={alarm.error} what="The alarm could not be read" retry={() => alarm.refetch()} />
+      ) : (
+        <Skeleton lines={6} height={24} />
+      )}
+    </Dialog>
+  );
+}
+
+function factsOf(a: Alarm, unit: string | undefined): [string, React.ReactNode][] {
+  const facts: [string, React.ReactNode][] = [
+    [
+      'State',
+      <span key="state" className={s.badges}>
+        <SeverityBadge severity={a.severity} />
+        {a.state === 'cleared' ? 'cleared' : a.state === 'raised' ? 'open, nobody has taken it on' : 'open, taken on'}
+      </span>,
+    ],
+    [
+      'Twin',
+      a.twin ? (
+        <Go key="twin" to={`/twins/${encodeURIComponent(a.twin)}`} text={a.name || a.twin} />
+      ) : (
+        'The platform itself'
+      ),
+    ],
+  ];
+  if (a.property)
+    facts.push([
+      'Value',
+      <span key="value">
+        <bdi>{a.property}</bdi> was <b>{`${value(a.value)} ${unitSign(unit)}`}</b>
+      </span>,
+    ]);
+  facts.push(['Duration', <Lasted key="lasted" alarm={a} />]);
+  facts.push([
+    'Rule',
+    a.rule === 'offline' ? (
+      'No sign of life for as long as its type allows'
+    ) : a.twin ? (
+      <Go key="rule" to={`/rules/new?rule=${encodeURIComponent(a.rule)}`} text={a.rule} />
+    ) : (
+      <bdi key="rule">{a.rule}</bdi>
+    ),
+  ]);
+  if (a.acknowledgedBy)
+    facts.push([
+      'Taken on',
+      <span key="by">
+        by <bdi>{actor(a.acknowledgedBy)}</bdi>, <Time at={a.acknowledgedAt} />
+      </span>,
+    ]);
+  if (a.note)
+    facts.push([
+      'Note',
+      <span key="note" dir="auto" className={s.note}>
+        {a.note}
+      </span>,
+    ]);
+  const where = [a.location?.site, a.location?.region].filter(Boolean).join(', ');
+  if (where) facts.push(['Where', <bdi key="where">{where}</bdi>]);
+  return facts;
+}
+
+function Go({ to, text }: { to: string; text: string }) {
+  return (
+    <Link href={to} className={s.link}>
+      <bdi>{text}</bdi>
+    </Link>
+  );
+}

@@ -1,0 +1,87 @@
+import { memo } from 'react';
+import { Link } from 'wouter';
+import { SeverityBadge } from '@/parts/Badge';
+import { titleWords } from '@/parts/condition';
+import { cx } from '@/parts/cx';
+import { unitSign, value } from '@/parts/format';
+import { Time } from '@/parts/Time';
+import s from './Alarms.module.css';
+import { actor } from './alarms';
+import { Lasted } from './Lasted';
+import type { Row } from './steady';
+
+/** One alarm in the list. */
+export const AlarmRow = memo(function AlarmRow({
+  row,
+  unit,
+  chosen,
+  goneWord,
+  onOpen,
+  onChoose,
+}: {
+  row: Row;
+  unit?: string;
+  chosen: boolean;
+  goneWord: string;
+  onOpen: (id: string) => void;
+  onChoose: (id: string, range: boolean) => void;
+}) {
+  const a = row.alarm;
+  const title = titleWords(a.title, unit);
+  const over = row.gone || a.state === 'cleared';
+  return (
+    <tr className={cx(over && s.over, row.fresh && s.fresh, chosen && s.chosen)} data-alarm={a.id}>
+      <td className={s.check}>
+        <input
+          type="checkbox"
+          aria-label={`Select ${title.slice(0, 80)}`}
+          checked={chosen}
+          disabled={over}
+          onChange={(e) => onChoose(a.id, (e.nativeEvent as MouseEvent).shiftKey)}
+        />
+      </td>
+      <td className={s.severity}>
+        <SeverityBadge severity={a.severity} />
+      </td>
+      <td className={s.what}>
+        <button type="button" className={s.title} onClick={() => onOpen(a.id)}>
+          <bdi>{title}</bdi>
+        </button>
+        {a.twin ? (
+          <Link href={`/twins/${encodeURIComponent(a.twin)}`} className={s.twin}>
+            <bdi>{a.name || a.twin}</bdi>
+          </Link>
+        ) : (
+          <span className={s.twin}>the platform itself</span>
+        )}
+      </td>
+      <td className={s.value}>
+        {a.value === undefined || a.value === null ? (
+          <span className={s.faint}>–</span>
+        ) : (
+          <>
+            <bdi>{value(a.value)}</bdi> {unitSign(unit)}
+          </>
+        )}
+      </td>
+      <td className={s.raised}>
+        <Time at={a.raisedAt} />
+      </td>
+      <td className={s.lasted}>
+        <Lasted alarm={a} />
+      </td>
+      <td className={s.state}>
+        {over ? (
+          <span className={s.faint}>{row.gone ? goneWord : 'cleared'}</span>
+        ) : a.state === 'acknowledged' ? (
+          <span className={s.by} title={a.note}>
+            <bdi>{actor(a.acknowledgedBy)}</bdi>
+            <span className={s.faint}>has taken it on</span>
+          </span>
+        ) : (
+          <span className={s.nobody}>nobody yet</span>
+        )}
+      </td>
+    </tr>
+  );
+});

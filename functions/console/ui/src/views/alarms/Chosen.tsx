@@ -1,0 +1,32 @@
+import { useState } from 'react';
+import { Button } from '@/parts/Button';
+import s from './Alarms.module.css';
+import { NoteDialog } from './NoteDialog';
+
+/** What can be done with the alarms that are chosen. */
+export function Chosen({
+  count,
+  onTake,
+  onNone,
+}: {
+  count: number;
+  onTake: (note: string) => void;
+  onNone: () => void;
+}) {
+  const [noting, setNoting] = useState(false);
+  return (
+    <section className={s.chosenBar} aria-label="Chosen alarms">
+      <span role="status">{count} chosen</span>
+      <Button size="s" kind="quiet" onClick={onNone}>
+        Choose none
+      </Button>
+      <Button size="s" onClick={() => setNoting(true)}>
+        Take on with a note…
+      </Button>
+      <Button size="s" kind="primary" onClick={() => onTake('')}>
+        Take on
+      </Button>
+      <NoteDialog count={count} open={noting} onClose={() => setNoting(false)} onTake={onTake} />
+    </section>
+  );
+}

@@ -1,0 +1,29 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { session } from '@/api/session';
+import type { Alarm } from '@/api/types';
+import { toast } from '@/parts/toast';
+import { change, type Outcome } from './alarms';
+
+const many = (n: number) => (n === 1 ? 'the alarm' : `${n} alarms`);
+
+/** Takes alarms on or lets them go; says what came of it, with undo. */
+export function useAcknowledge() {
+  const queries = useQueryClient();
+  const take = async (ids: string[], note = '') => {
+    const by = `user:${session.get()?.user.id ?? ''}`;
+    const out = await change(queries, ids, { take: true, by, note });
+    refused(out, 'Not taken on');
+    if (out.done.length > 0)
+      toast.done(`You have taken on ${many(out.done.length)}`, () => void letGo(out.done.map((a) => a.id)));
+  };
+  const letGo = async (ids: string[]) => refused(await change(queries, ids, { take: false }), 'Not let go');
+  return { take, letGo };
+}
+
+function refused(out: Outcome, what: string): void {
+  if (out.failed > 0) toast.failed(out.failed > 1 ? `${what} (${out.failed} alarms)` : what, out.error);
+}
+
+/** Whether the reader has taken this alarm on. */
+export const isMine = (a: Alarm) =>
+  a.state === 'acknowledged' && a.acknowledgedBy === `user:${session.get()?.user.id ?? ''}`;
