@@ -150,6 +150,9 @@ func TestPageKeepsToItself(t *testing.T) {
 				if h := w.callAt(w.URL, "GET", "/function/console/", "", "X-Forwarded-Proto", "https").Header; h.Get("Strict-Transport-Security") == "" {
 					t.Error("by HTTPS nothing says that it stays so")
 				}
+				if h := w.callAt(w.URL, "GET", "/function/console/", "", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "localhost:8443").Header; h.Get("Strict-Transport-Security") != "" {
+					t.Error("other servers on localhost must be HTTPS too")
+				}
 			})
 		})
 	}

@@ -58,7 +58,7 @@ func html(h http.Header, body []byte, nonce string) faas.Reply {
 	} {
 		r.Header.Set(name, value)
 	}
-	if secure(h) {
+	if secure(h) && !localhost(h) {
 		r.Header.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 	return r
@@ -84,3 +84,9 @@ const unused = "accelerometer=(), camera=(), display-capture=(), geolocation=(),
 
 // secure tells whether the person's call came by HTTPS, as the user gateway says.
 func secure(h http.Header) bool { return h.Get("X-Forwarded-Proto") == "https" }
+
+// localhost tells whether the person's browser is on this machine: what it remembers of that name counts for all other servers here.
+func localhost(h http.Header) bool {
+	name, _, _ := strings.Cut(h.Get("X-Forwarded-Host"), ":")
+	return name == "localhost" || strings.HasSuffix(name, ".localhost")
+}
