@@ -57,7 +57,7 @@ export const session = {
     const asked = Date.now();
     const work = async () => {
       const renewed = Number(localStorage.getItem(renewedKey) ?? 0);
-      const r = renewed > asked ? await call('GET', url) : await call('POST', `${url}/refresh`, {});
+      const r = renewed >= asked ? await call('GET', url) : await call('POST', `${url}/refresh`, {});
       if (r.status === 401) {
         set(null);
         return false;

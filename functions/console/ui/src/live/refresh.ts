@@ -20,7 +20,9 @@ export function keepFresh(queries: QueryClient): () => void {
   };
   const ends = [
     live.on('twin', (e) => mark('twins', 'counts', `twin ${e.twin}`)),
-    live.on('run', (e) => mark('runs', 'claims', `run ${e.run}`, ...(e.twin ? [`twin ${e.twin}`] : []), 'counts', 'twins')),
+    live.on('run', (e) =>
+      mark('runs', 'claims', `run ${e.run}`, ...(e.twin ? [`twin ${e.twin}`] : []), 'counts', 'twins'),
+    ),
     live.on('alarm', (e) => mark('alarms', 'counts', `twin ${e.twin}`)),
     live.on('reload', () => void queries.invalidateQueries()),
     live.subscribeState(() => poll()),

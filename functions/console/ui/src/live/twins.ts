@@ -12,6 +12,8 @@ export interface Heard {
   lastSeen?: string;
   messages: number;
   reported: Map<string, TwinReadings['reported'][number]>;
+  /** Properties that the device has removed, and when (RFC 3339). */
+  removed: Map<string, string>;
 }
 
 const heard = new Map<string, Heard>();
@@ -22,12 +24,16 @@ let scheduled = false;
 function take(t: TwinReadings): void {
   const old = heard.get(t.twin);
   const reported = new Map(old?.reported);
+  const removed = new Map(old?.removed);
   for (const r of t.reported) {
-    if (r.value === null) reported.delete(r.property);
+    reported.delete(r.property);
+    removed.delete(r.property);
+    if (r.value === null) removed.set(r.property, r.at);
     else reported.set(r.property, r);
   }
+  const { connected, online, lastSeen, messages } = t;
   heard.delete(t.twin);
-  heard.set(t.twin, { connected: t.connected, online: t.online, lastSeen: t.lastSeen, messages: t.messages, reported });
+  heard.set(t.twin, { connected, online, lastSeen, messages, reported, removed });
   if (heard.size > bound) heard.delete(heard.keys().next().value as string);
   if (listeners.has(t.twin)) pending.add(t.twin);
 }
@@ -48,11 +54,17 @@ live.on('readings', ({ twins }) => {
   for (const t of twins) take(t);
   tell();
 });
-live.on('twin', ({ twin, gone }) => gone && heard.delete(twin));
+live.on('twin', ({ twin, gone }) => {
+  if (!gone || !heard.delete(twin)) return;
+  pending.add(twin);
+  tell();
+});
 
 /** Forgets everything: another person signs in, or too much was missed. */
 export function forgetHeard(): void {
   heard.clear();
+  pending = new Set(listeners.keys());
+  tell();
 }
 live.on('reload', forgetHeard);
 
@@ -83,6 +95,7 @@ export function merge(t: Twin, h: Heard): Twin {
   const p = t.live.presence;
   if ((p.lastSeen ?? '') > (h.lastSeen ?? '')) return t;
   const reported = new Map((t.live.reported ?? []).map((r) => [r.property, r]));
+  for (const [property, at] of h.removed) if ((reported.get(property)?.at ?? '') <= at) reported.delete(property);
   for (const r of h.reported.values()) {
     const old = reported.get(r.property);
     if (!old || old.at <= r.at)

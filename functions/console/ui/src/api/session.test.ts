@@ -1,0 +1,119 @@
+// @vitest-environment node
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { json, origin, sessionOf } from '../test/server';
+
+/** A tab has its own modules; what tabs share is the browser's. */
+async function tab() {
+  vi.resetModules();
+  return (await import('./session')).session;
+}
+
+const url = '/function/console/session';
+
+describe('session', () => {
+  beforeEach(() => vi.resetModules());
+
+  it('signs in with the console’s header, and tells who listens', async () => {
+    let header = '';
+    await origin((req, res) => {
+      header = String(req.headers['x-castor-console']);
+      json(res, 200, sessionOf(JSON.parse(req.body).name));
+    });
+    const session = await tab();
+    const heard: (string | undefined)[] = [];
+    session.subscribe((s) => heard.push(s?.user.id));
+    await session.signIn('ada', 'secret');
+    expect(header).toBe('1');
+    expect(session.get()?.user.id).toBe('ada');
+    expect(heard).toEqual(['ada']);
+  });
+
+  it('says in the platform’s words why nobody was signed in, and when to try again', async () => {
+    await origin((_, res) =>
+      json(
+        res,
+        429,
+        { title: 'Too Many Requests', status: 429, detail: 'too many failed sign-ins' },
+        { 'Retry-After': '7' },
+      ),
+    );
+    const session = await tab();
+    await expect(session.signIn('ada', 'wrong')).rejects.toMatchObject({
+      status: 429,
+      message: 'Too many failed sign-ins.',
+      retryAfter: 7,
+    });
+    expect(session.get()).toBeNull();
+    expect(session.ended()).toBe(false);
+  });
+
+  it('renews a session whose access token has ended when the page is opened', async () => {
+    const { log } = await origin((req, res) =>
+      req.method === 'GET' ? json(res, 401, {}) : json(res, 200, sessionOf('ada')),
+    );
+    const session = await tab();
+    expect((await session.load())?.user.id).toBe('ada');
+    expect(log).toEqual([`GET ${url}`, `POST ${url}/refresh`]);
+  });
+
+  it('lets one tab renew and the other look: the refresh token is used once', async () => {
+    const { log } = await origin((_, res) => json(res, 200, sessionOf('ada')));
+    const [one, two] = [await tab(), await tab()];
+    expect(await Promise.all([one.renew(), two.renew()])).toEqual([true, true]);
+    expect(log).toEqual([`POST ${url}/refresh`, `GET ${url}`]);
+    expect(two.get()?.user.id).toBe('ada');
+  });
+
+  it('ends when it cannot be renewed, and remembers that somebody was signed in', async () => {
+    let over = false;
+    await origin((_, res) => (over ? json(res, 401, {}) : json(res, 200, sessionOf('ada'))));
+    const session = await tab();
+    await session.signIn('ada', 'secret');
+    over = true;
+    expect(await session.renew()).toBe(false);
+    expect(session.get()).toBeNull();
+    expect(session.ended()).toBe(true);
+    over = false;
+    await session.signIn('ada', 'secret');
+    expect(session.ended()).toBe(false);
+  });
+
+  it('is not said to have ended after signing out', async () => {
+    await origin((req, res) => (req.method === 'DELETE' ? res.writeHead(204).end() : json(res, 200, sessionOf('ada'))));
+    const session = await tab();
+    await session.signIn('ada', 'secret');
+    await session.signOut();
+    expect(session.get()).toBeNull();
+    expect(session.ended()).toBe(false);
+  });
+
+  it('goes on while the platform is away: only a refusal ends it', async () => {
+    let broken = false;
+    await origin((_, res) => (broken ? json(res, 502, {}) : json(res, 200, sessionOf('ada'))));
+    const session = await tab();
+    await session.signIn('ada', 'secret');
+    broken = true;
+    await expect(session.renew()).rejects.toMatchObject({ status: 502 });
+    expect(session.get()?.user.id).toBe('ada');
+  });
+
+  it('says plainly that nobody answers', async () => {
+    const { down } = await origin(() => {});
+    const session = await tab();
+    await down();
+    await expect(session.load()).rejects.toMatchObject({ status: 0, message: /does not answer/ });
+  });
+
+  it('leaves a moment with nobody between two people, so that nothing of the first is shown to the second', async () => {
+    let who = 'ada';
+    await origin((_, res) => json(res, 200, sessionOf(who)));
+    const session = await tab();
+    await session.load();
+    const heard: (string | null)[] = [];
+    session.subscribe((s) => heard.push(s?.user.id ?? null));
+    who = 'ben';
+    await session.renew();
+    expect(heard).toEqual([null, 'ben']);
+    expect(session.ended()).toBe(false);
+  });
+});
