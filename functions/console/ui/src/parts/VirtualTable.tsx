@@ -69,7 +69,7 @@ export function VirtualTable<T>({
   const virtual = useWindowVirtualizer({
     count: total,
     estimateSize: () => height,
-    overscan: 10,
+    overscan: 8,
     scrollMargin: top,
     scrollPaddingStart: head,
     scrollPaddingEnd: foot,

@@ -1,9 +1,9 @@
 import { BellRing } from 'lucide-react';
 import { createContext, type ReactNode, use } from 'react';
 import { Link } from 'wouter';
-import type { Twin } from '@/api/types';
+import type { Severity, Twin } from '@/api/types';
 import { online, useLiveTwin } from '@/live/twins';
-import { Badge, PhaseBadge, PresenceDot } from '@/parts/Badge';
+import { Badge, PhaseBadge, PresenceDot, toneOf } from '@/parts/Badge';
 import { count, unitSign, value } from '@/parts/format';
 import { Cell } from '@/parts/TableRow';
 import { Time } from '@/parts/Time';
@@ -17,9 +17,11 @@ export interface Around {
   types: ReadonlyMap<string, TypeInfo>;
   /** Instances by type. */
   byType: Readonly<Record<string, number>>;
+  /** The worst open alarm by twin; not all may be known. */
+  severity: ReadonlyMap<string, Severity>;
 }
 
-export const AroundRows = createContext<Around>({ types: new Map(), byType: {} });
+export const AroundRows = createContext<Around>({ types: new Map(), byType: {}, severity: new Map() });
 
 export const twinHref = (id: string) => `/twins/${encodeURIComponent(id)}`;
 
@@ -41,11 +43,11 @@ const draw: Record<string, (t: Twin, around: Around, tabIndex: number) => ReactN
   name: (t, _, tabIndex) => <Name t={t} tabIndex={tabIndex} />,
   id: (t) => <code className={s.id}>{t.id}</code>,
   type: (t, { types }) => <Type t={t} types={types} />,
-  phase: (t) => <PhaseBadge phase={t.definition.phase} />,
+  phase: (t) => <Phase t={t} />,
   presence: (t) => <PresenceDot online={online(t)} seen={!!seen(t)} />,
   reading: (t, { types }) => <NewestReading t={t} types={types} />,
   lastSeen: (t) => <span className={s.soft}>{seen(t) ? <Time at={seen(t)} /> : '–'}</span>,
-  alarms: (t) => <Alarms t={t} />,
+  alarms: (t, { severity }) => <Alarms t={t} severity={severity} />,
   owner: (t) => <bdi className={s.soft}>{t.definition.owner}</bdi>,
   tags: (t) => <Tags tags={t.definition.tags ?? []} />,
   created: (t) => (
@@ -82,6 +84,12 @@ function Name({ t, tabIndex }: { t: Twin; tabIndex: number }) {
   );
 }
 
+/** What is as it should be is not coloured, so that the rest is seen. */
+function Phase({ t }: { t: Twin }) {
+  const phase = t.definition.phase;
+  return phase === 'operational' ? <span className={s.soft}>{phase}</span> : <PhaseBadge phase={phase} />;
+}
+
 function Type({ t, types }: { t: Twin; types: Around['types'] }) {
   const type = t.definition.type;
   if (!type) return null;
@@ -108,13 +116,13 @@ function NewestReading({ t, types }: { t: Twin; types: Around['types'] }) {
   );
 }
 
-function Alarms({ t }: { t: Twin }) {
+function Alarms({ t, severity }: { t: Twin; severity: Around['severity'] }) {
   const all = raised(t);
-  if (all.length === 0) return <span className={s.none}>–</span>;
+  if (all.length === 0) return <span className="visually-hidden">none</span>;
   const titles = all.map((r) => r.title || r.rule).join('\n');
   return (
     <Link href={`/alarms?twin=${encodeURIComponent(t.id)}`} title={titles.slice(0, 500)} tabIndex={-1}>
-      <Badge tone="critical">
+      <Badge tone={toneOf(severity.get(t.id) ?? 'warning')}>
         <BellRing className={s.bell} aria-hidden />
         {all.length}
         <span className="visually-hidden"> open</span>
@@ -148,7 +156,7 @@ function Summary({ t, around, tabIndex }: { t: Twin; around: Around; tabIndex: n
         <Link className={s.name} href={twinHref(t.id)} data-row-link tabIndex={tabIndex}>
           <bdi>{name || t.id}</bdi>
         </Link>
-        {device && raised(t).length > 0 && <Alarms t={t} />}
+        {device && raised(t).length > 0 && <Alarms t={t} severity={around.severity} />}
         <span className={s.when}>{seen(t) ? <Time at={seen(t)} /> : device ? 'never seen' : ''}</span>
       </div>
       <div className={s.second}>

@@ -9,13 +9,12 @@ import { Provisioning } from './Provisioning';
 import type { Filters } from './useFilters';
 import { useCounts } from './useRows';
 
-const all = {};
 const phases = ['onboarding', 'provisioning', 'operational', 'suspended', 'retired'] as const;
 const severities = ['critical', 'warning', 'info'] as const;
 
 /** The whole fleet in figures; most of them filter the table. */
 export function Figures({ filters }: { filters: Filters }) {
-  const c = useCounts(all).data;
+  const c = useCounts().data;
   return (
     <section className={s.strip} aria-label="Figures of the whole fleet">
       {c ? (

@@ -7,14 +7,15 @@ import { Figures } from './Figures';
 import { FleetTable } from './FleetTable';
 import { useFilters } from './useFilters';
 import { useCounts } from './useRows';
+import { useTypes } from './useTypes';
 
 const FirstUse = lazy(() => import('@/views/first-use/FirstUse'));
-const devices = { kind: 'instance' } as const;
 
 /** All that the platform knows of the fleet: figures above, the twins below. Without any device it says how to get one. */
 export default function Fleet() {
   const filters = useFilters();
-  const counts = useCounts(devices).data;
+  const counts = useCounts().data;
+  const { types, settled } = useTypes();
   const none = counts?.instances === 0 && !filters.any && filters.kind === 'devices';
   return (
     <Page
@@ -32,7 +33,7 @@ export default function Fleet() {
       ) : (
         <>
           <Figures filters={filters} />
-          <FleetTable filters={filters} />
+          {settled ? <FleetTable filters={filters} types={types} /> : <Skeleton lines={6} height={28} />}
         </>
       )}
     </Page>

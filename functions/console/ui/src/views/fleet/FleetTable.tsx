@@ -1,6 +1,8 @@
 import { Boxes, Cpu, SearchX, Shapes } from 'lucide-react';
 import { type ReactNode, useMemo, useSyncExternalStore } from 'react';
 import { useLocation } from 'wouter';
+import type { Alarm, Severity } from '@/api/types';
+import { useOpenAlarms } from '@/app/useOpenAlarms';
 import { Button, ButtonLink } from '@/parts/Button';
 import { count } from '@/parts/format';
 import { Empty, Failure, Skeleton } from '@/parts/States';
@@ -12,9 +14,8 @@ import s from './FleetTable.module.css';
 import { Toolbar } from './Toolbar';
 import type { Filters, Kind } from './useFilters';
 import { type Rows, useCounts, useRows } from './useRows';
-import { useTypes } from './useTypes';
+import { firstOf, type TypeInfo } from './useTypes';
 
-const whole = {};
 const words: Record<Kind, [one: string, many: string]> = {
   devices: ['device', 'devices'],
   types: ['type', 'types'],
@@ -23,19 +24,27 @@ const words: Record<Kind, [one: string, many: string]> = {
 const phone = matchMedia('(max-width: 720px)');
 
 /** The twins that the filters find, with what chooses them. */
-export function FleetTable({ filters }: { filters: Filters }) {
-  const { kind, query, sort } = filters;
+export function FleetTable({ filters, types }: { filters: Filters; types: ReadonlyMap<string, TypeInfo> }) {
+  const { kind, sort } = filters;
   const [, go] = useLocation();
   const [hidden, setHidden] = useStored<readonly string[]>('fleet.hidden', hiddenAtFirst);
-  const types = useTypes();
-  const all = useCounts(whole).data;
+  const readings = firstOf(types);
+  const query = useMemo(
+    () => (kind === 'devices' && readings ? { ...filters.query, readings } : filters.query),
+    [kind, readings, filters.query],
+  );
+  const all = useCounts().data;
   const counts = useCounts(query).data;
   const counted = counts ? { devices: counts.instances, types: counts.types, groups: counts.aggregates }[kind] : 0;
   const rows = useRows(query, counted, counts?.more ?? false);
   const small = usePhone();
   const columns = useMemo(() => (small ? narrow : shown(kind, hidden)), [small, kind, hidden]);
   const byType = all?.byType;
-  const around = useMemo(() => ({ types, byType: byType ?? {} }), [types, byType]);
+  const alarms = useOpenAlarms().data;
+  const around = useMemo(
+    () => ({ types, byType: byType ?? {}, severity: worst(alarms?.items ?? []) }),
+    [types, byType, alarms],
+  );
 
   return (
     <section className={s.card} aria-label={words[kind][1]}>
@@ -132,6 +141,14 @@ function Nothing({ filters }: { filters: Filters }) {
       {n.text}
     </Empty>
   );
+}
+
+/** The worst open alarm of each twin, as far as they are known here. */
+function worst(alarms: readonly Alarm[]): ReadonlyMap<string, Severity> {
+  const by = new Map<string, Severity>();
+  for (const severity of ['info', 'warning', 'critical'] as const)
+    for (const a of alarms) if (a.severity === severity) by.set(a.twin, severity);
+  return by;
 }
 
 /** The tags of the first rows, most frequent first: something to choose from. */

@@ -23,12 +23,12 @@ export interface Rows {
 
 const again = 15_000; // presence also changes without an event: somebody fell silent
 
-const options = (query: TwinQuery, cursor: string) => ({
+const options = (query: TwinQuery, cursor = '', page = 0) => ({
   queryKey: keys.twins({ ...query, cursor }),
   queryFn: ({ signal }: { signal: AbortSignal }) =>
     ok(
       api.GET('/function/twins/twins', {
-        params: { query: { ...query, view: 'row', limit: pageSize, ...(cursor && { cursor }) } },
+        params: { query: { ...query, view: 'row', limit: pageSize(page), ...(cursor && { cursor }) } },
         signal,
       }),
     ),
@@ -36,14 +36,16 @@ const options = (query: TwinQuery, cursor: string) => ({
   refetchInterval: again,
 });
 
-/** How many twins a query finds; also what the figures show. */
-export function useCounts(query: TwinQuery) {
-  const { sort: _, ...filters } = query;
+/** How many twins a query finds, of each kind: what figures show, and the table's length. */
+export function useCounts(query: TwinQuery = {}) {
+  const { sort: _, readings: __, kind: ___, ...filters } = query;
+  const all = Object.keys(filters).length === 0;
   return useQuery({
-    queryKey: keys.counts(filters),
+    // All twins are counted by indexes, at each change; what filters leave has to be gone through, which is not done as often.
+    queryKey: all ? keys.counts(filters) : ['counted', filters],
     queryFn: ({ signal }) => ok(api.GET('/function/twins/counts', { params: { query: filters }, signal })),
-    refetchInterval: again,
-    placeholderData: keepPreviousData,
+    refetchInterval: all ? again : 4 * again,
+    placeholderData: all ? keepPreviousData : undefined,
   });
 }
 
@@ -51,7 +53,7 @@ export function useCounts(query: TwinQuery) {
 export function useRows(asked: TwinQuery, counted: number, more: boolean): Rows {
   const queries = useQueryClient();
   const [query, setQuery] = useState(asked);
-  const first = useQuery({ ...options(asked, ''), enabled: query !== asked });
+  const first = useQuery({ ...options(asked), enabled: query !== asked });
   if (query !== asked && !first.isPending) setQuery(asked);
 
   // Kept with the answers, so that whoever comes back finds the place where they were.
@@ -61,7 +63,7 @@ export function useRows(asked: TwinQuery, counted: number, more: boolean): Rows 
   const [sight, setSight] = useState<[number, number]>([0, 40]);
   const pages = wanted(chain, ...sight);
 
-  const read = useQueries({ queries: pages.map((p) => options(query, chain.cursors[p]!)) });
+  const read = useQueries({ queries: pages.map((p) => options(query, chain.cursors[p], p)) });
   useEffect(() => {
     let now = chain;
     for (const [i, page] of pages.entries()) {

@@ -25,15 +25,27 @@ const byId = (page: { items: Twin[] }): ReadonlyMap<string, TypeInfo> =>
 
 const none: ReadonlyMap<string, TypeInfo> = new Map();
 
-/** The device types that may be seen, for names and units. They change seldom. */
-export function useTypes(): ReadonlyMap<string, TypeInfo> {
+/** The device types that may be seen, for names and units; they change seldom. `settled` is false until they were read, or could not be. */
+export function useTypes(): { types: ReadonlyMap<string, TypeInfo>; settled: boolean } {
   const query = { kind: 'type', limit } as const;
-  return (
-    useQuery({
-      queryKey: ['types', query], // not among the twins: a changed twin is no reason to read them again
-      queryFn: ({ signal }) => ok(api.GET('/function/twins/twins', { params: { query }, signal })),
-      staleTime: 60_000,
-      select: byId,
-    }).data ?? none
-  );
+  const { data, isPending } = useQuery({
+    queryKey: ['types', query], // not among the twins: a changed twin is no reason to read them again
+    queryFn: ({ signal }) => ok(api.GET('/function/twins/twins', { params: { query }, signal })),
+    staleTime: 60_000,
+    refetchInterval: 60_000,
+    retry: 1, // the table waits for it, and can do without
+    select: byId,
+  });
+  return { types: data ?? none, settled: !isPending };
+}
+
+const most = 3_000; // bytes of names that a list takes
+
+/** What each type names first, as lists are asked for it. */
+export function firstOf(types: ReadonlyMap<string, TypeInfo>): string {
+  const names = new Set<string>();
+  for (const t of types.values()) for (const name of [...t.properties.keys()].slice(0, 1)) names.add(name);
+  let all = '';
+  for (const name of [...names].sort()) if (!name.includes(',') && all.length + name.length < most) all += `,${name}`;
+  return all.slice(1);
 }
