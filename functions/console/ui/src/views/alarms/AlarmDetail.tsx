@@ -13,7 +13,7 @@ import { Empty, Failure, Skeleton } from '@/parts/States';
 import { Time } from '@/parts/Time';
 import { unitIn, useKinds } from '@/parts/useKinds';
 import s from './AlarmDetail.module.css';
-import { actor, oneAlarm } from './alarms';
+import { actor, oneAlarm, ruleOf } from './alarms';
 import { Lasted } from './Lasted';
 import { NoteDialog } from './NoteDialog';
 import { Timeline } from './Timeline';
@@ -88,7 +88,7 @@ function factsOf(a: Alarm, unit: string | undefined): [string, React.ReactNode][
     facts.push([
       'Value',
       <span key="value">
-        <bdi>{a.property}</bdi> was <b>{`${value(a.value)} ${unitSign(unit)}`}</b>
+        <bdi>{a.property}</bdi> was <b>{`${value(a.value)} ${unitSign(unit)}`.trim()}</b> then
       </span>,
     ]);
   facts.push(['Duration', <Lasted key="lasted" alarm={a} />]);
@@ -97,7 +97,7 @@ function factsOf(a: Alarm, unit: string | undefined): [string, React.ReactNode][
     a.rule === 'offline' ? (
       'No sign of life for as long as its type allows'
     ) : a.twin ? (
-      <Go key="rule" to={`/rules/new?rule=${encodeURIComponent(a.rule)}`} text={a.rule} />
+      <RuleLink key="rule" id={a.rule} unit={unit} />
     ) : (
       <bdi key="rule">{a.rule}</bdi>
     ),
@@ -119,6 +119,19 @@ function factsOf(a: Alarm, unit: string | undefined): [string, React.ReactNode][
   const where = [a.location?.site, a.location?.region].filter(Boolean).join(', ');
   if (where) facts.push(['Where', <bdi key="where">{where}</bdi>]);
   return facts;
+}
+
+/** The rule in words; of one that is gone, only that. */
+function RuleLink({ id, unit }: { id: string; unit?: string }) {
+  const rule = useQuery(ruleOf(id));
+  if (rule.isError)
+    return <span>{rule.error instanceof ApiError && rule.error.status === 404 ? 'It is gone' : id}</span>;
+  return (
+    <Go
+      to={`/rules/new?rule=${encodeURIComponent(id)}`}
+      text={rule.data ? titleWords(rule.data.condition, unit) : id}
+    />
+  );
 }
 
 function Go({ to, text }: { to: string; text: string }) {

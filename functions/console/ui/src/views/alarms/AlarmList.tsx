@@ -59,6 +59,7 @@ export function AlarmList({
     choose: (id) => open.includes(id) && choose(id, false),
     take: (id) => void takeOn(ids.length > 0 ? ids : open.filter((x) => x === id)),
   });
+  const takeOne = useCallback((id: string) => void take([id]), [take]);
   const takeOn = async (which: string[], note = '') => {
     if (which.length === 0) return;
     setChosen(new Set());
@@ -127,6 +128,7 @@ export function AlarmList({
               goneWord={filter.state === 'raised' ? 'taken on or cleared' : 'cleared'}
               onOpen={onOpen}
               onChoose={choose}
+              onTake={takeOne}
             />
           ))}
         </tbody>
@@ -138,6 +140,9 @@ export function AlarmList({
           </Button>
         </div>
       )}
+      <p className={s.keys}>
+        <kbd>↑</kbd> <kbd>↓</kbd> move · <kbd>x</kbd> chooses · <kbd>a</kbd> takes on · <kbd>Enter</kbd> opens
+      </p>
       {ids.length > 0 && (
         <Chosen count={ids.length} onTake={(note) => void takeOn(ids, note)} onNone={() => setChosen(new Set())} />
       )}

@@ -1,6 +1,7 @@
 import { memo } from 'react';
 import { Link } from 'wouter';
 import { SeverityBadge } from '@/parts/Badge';
+import { Button } from '@/parts/Button';
 import { titleWords } from '@/parts/condition';
 import { cx } from '@/parts/cx';
 import { unitSign, value } from '@/parts/format';
@@ -18,6 +19,7 @@ export const AlarmRow = memo(function AlarmRow({
   goneWord,
   onOpen,
   onChoose,
+  onTake,
 }: {
   row: Row;
   unit?: string;
@@ -25,6 +27,7 @@ export const AlarmRow = memo(function AlarmRow({
   goneWord: string;
   onOpen: (id: string) => void;
   onChoose: (id: string, range: boolean) => void;
+  onTake: (id: string) => void;
 }) {
   const a = row.alarm;
   const title = titleWords(a.title, unit);
@@ -68,7 +71,7 @@ export const AlarmRow = memo(function AlarmRow({
         <Time at={a.raisedAt} />
       </td>
       <td className={s.lasted}>
-        <Lasted alarm={a} />
+        <Lasted alarm={a} short />
       </td>
       <td className={s.state}>
         {over ? (
@@ -79,7 +82,9 @@ export const AlarmRow = memo(function AlarmRow({
             <span className={s.faint}>has taken it on</span>
           </span>
         ) : (
-          <span className={s.nobody}>nobody yet</span>
+          <Button size="s" aria-label={`Take on ${title.slice(0, 80)}`} onClick={() => onTake(a.id)}>
+            Take on
+          </Button>
         )}
       </td>
     </tr>

@@ -1,5 +1,4 @@
 import { useSearchParams } from 'wouter';
-import { ButtonLink } from '@/parts/Button';
 import { cx } from '@/parts/cx';
 import { Select } from '@/parts/Field';
 import { Page } from '@/parts/Page';
@@ -30,11 +29,7 @@ export default function Alarms() {
   };
   const filtered = known !== '' || filter.severity !== '' || filter.twin !== '';
   return (
-    <Page
-      title="Alarms"
-      actions={<ButtonLink href="/rules">Rules</ButtonLink>}
-      note="Newest first; they come and go as it happens."
-    >
+    <Page title="Alarms">
       <div className={s.filters}>
         <fieldset className={s.tabs}>
           <legend className="visually-hidden">Which alarms</legend>

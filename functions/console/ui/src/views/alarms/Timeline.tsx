@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import { Fragment, type ReactNode } from 'react';
 import type { Alarm, Delivery } from '@/api/types';
 import { cx } from '@/parts/cx';
 import { clockTime, dayTime, utc } from '@/parts/format';
@@ -23,13 +23,16 @@ export function Timeline({ alarm: a }: { alarm: Alarm }) {
     <section>
       <h3 className={s.heading}>What happened</h3>
       <ol className={s.timeline}>
-        {moments.map((m) => (
-          <li key={m.key} className={cx(m.tone && s[m.tone])}>
-            <time dateTime={m.at} title={`${dayTime(Date.parse(m.at))} · ${utc(Date.parse(m.at))}`}>
-              {clockTime(Date.parse(m.at))}
-            </time>
-            <span>{m.what}</span>
-          </li>
+        {moments.map((m, i) => (
+          <Fragment key={m.key}>
+            {day(m) !== day(moments[i - 1]) && <li className={s.day}>{day(m)}</li>}
+            <li className={cx(m.tone && s[m.tone])}>
+              <time dateTime={m.at} title={`${dayTime(Date.parse(m.at))} · ${utc(Date.parse(m.at))}`}>
+                {clockTime(Date.parse(m.at))}
+              </time>
+              <span>{m.what}</span>
+            </li>
+          </Fragment>
         ))}
         {a.state !== 'cleared' && <li className={s.now}>It is so still.</li>}
       </ol>
@@ -45,6 +48,9 @@ export function Timeline({ alarm: a }: { alarm: Alarm }) {
     </section>
   );
 }
+
+const date = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
+const day = (m: Moment | undefined) => m && date.format(Date.parse(m.at));
 
 function momentsOf(a: Alarm, told: Delivery[]): Moment[] {
   const out: Moment[] = (a.before ?? []).map((o, i) => ({ at: o.at, key: `before ${i}`, what: <bdi>{o.what}</bdi> }));

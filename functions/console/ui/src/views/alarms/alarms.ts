@@ -29,6 +29,12 @@ export const oneAlarm = (id: string) =>
     enabled: id !== '',
   });
 
+export const ruleOf = (id: string) =>
+  queryOptions({
+    queryKey: keys.rules({ of: id }),
+    queryFn: ({ signal }) => ok(api.GET('/function/twin-monitor/rules/{id}', { params: { path: { id } }, signal })),
+  });
+
 export const deliveriesOf = (id: string) =>
   queryOptions({
     queryKey: keys.alarms({ id, deliveries: true }),

@@ -1,4 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
+import { useCallback } from 'react';
 import { session } from '@/api/session';
 import type { Alarm } from '@/api/types';
 import { toast } from '@/parts/toast';
@@ -9,14 +10,20 @@ const many = (n: number) => (n === 1 ? 'the alarm' : `${n} alarms`);
 /** Takes alarms on or lets them go; says what came of it, with undo. */
 export function useAcknowledge() {
   const queries = useQueryClient();
-  const take = async (ids: string[], note = '') => {
-    const by = `user:${session.get()?.user.id ?? ''}`;
-    const out = await change(queries, ids, { take: true, by, note });
-    refused(out, 'Not taken on');
-    if (out.done.length > 0)
-      toast.done(`You have taken on ${many(out.done.length)}`, () => void letGo(out.done.map((a) => a.id)));
-  };
-  const letGo = async (ids: string[]) => refused(await change(queries, ids, { take: false }), 'Not let go');
+  const letGo = useCallback(
+    async (ids: string[]) => refused(await change(queries, ids, { take: false }), 'Not let go'),
+    [queries],
+  );
+  const take = useCallback(
+    async (ids: string[], note = '') => {
+      const by = `user:${session.get()?.user.id ?? ''}`;
+      const out = await change(queries, ids, { take: true, by, note });
+      refused(out, 'Not taken on');
+      if (out.done.length > 0)
+        toast.done(`You have taken on ${many(out.done.length)}`, () => void letGo(out.done.map((a) => a.id)));
+    },
+    [queries, letGo],
+  );
   return { take, letGo };
 }
 
