@@ -313,3 +313,70 @@ func TestHostileCallsAreRefused(t *testing.T) {
 		t.Errorf("without a token: %v", err)
 	}
 }
+
+// Who has taken an alarm on may let go of it; counts and lists by severity follow.
+func TestLettingGoAndCounting(t *testing.T) {
+	w := newWorld(t)
+	w.twin("pump-1", "press")
+	w.twin("pump-2", "others")
+	w.hand(alarm("pump-1:hot:1", true, start), transition(monitor.Transition{Alarm: "pump-2:hot:1", Twin: "pump-2", Owner: "others", Raised: true, At: start}))
+	admin := w.Admin()
+	ada := w.User("ada", []access.Role{access.Owner}, "press")
+	bob := w.User("bob", []access.Role{access.Owner}, "press")
+	a, err := admin.GetAlarm(ctx, "pump-1:hot:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	severity := a.Severity
+	counts := func(c *api.Client) string {
+		t.Helper()
+		n, err := c.CountAlarms(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(n.Raised[severity], n.Acknowledged[severity])
+	}
+	if _, err := ada.AcknowledgeAlarm(ctx, "pump-1:hot:1", "mine"); err != nil {
+		t.Fatal(err)
+	}
+	if got := counts(admin) + ", " + counts(ada); got != "1 1, 0 1" {
+		t.Errorf("taken on, the counts are %s", got)
+	}
+	if _, err := bob.ReleaseAlarm(ctx, "pump-1:hot:1"); !errors.Is(err, api.ErrConflict) {
+		t.Errorf("another lets go of it: %v", err)
+	}
+	if _, err := ada.ReleaseAlarm(ctx, "pump-2:hot:1"); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("one she may not see: %v", err)
+	}
+	for range 2 {
+		a, err := ada.ReleaseAlarm(ctx, "pump-1:hot:1")
+		if err != nil || a.State != monitor.Raised || a.AcknowledgedBy != "" || a.Note != "" || !a.AcknowledgedAt.IsZero() {
+			t.Errorf("let go, it is %+v, %v", a, err)
+		}
+	}
+	if got := counts(admin) + ", " + counts(ada); got != "2 0, 1 0" {
+		t.Errorf("let go, the counts are %s", got)
+	}
+	if _, err := bob.AcknowledgeAlarm(ctx, "pump-1:hot:1", ""); err != nil {
+		t.Errorf("another takes it on then: %v", err)
+	}
+	for q, want := range map[api.AlarmQuery]int{{Severity: string(severity)}: 2, {Severity: "info,warning,critical", State: "open", Limit: 1}: 2, {Severity: "info"}: 0} {
+		n := 0
+		for {
+			page, err := admin.ListAlarms(ctx, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += len(page.Items)
+			if q.Cursor = page.Next; q.Cursor == "" {
+				break
+			}
+		}
+		if n != want {
+			t.Errorf("%+v: %d alarms, want %d", q, n, want)
+		}
+	}
+	if _, err := admin.ListAlarms(ctx, api.AlarmQuery{Severity: "bad"}); !errors.Is(err, twin.ErrInvalid) {
+		t.Errorf("a severity that is none: %v", err)
+	}
+}

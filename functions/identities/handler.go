@@ -42,13 +42,13 @@ func New(p *platform.Platform) faas.Func {
 			return nil, err
 		}
 		i := &identities{p, known, twins}
-		readers, writers := access.Users().And("*"), access.Only(access.Configurator)
+		readers, makers := access.Users().And("*"), access.Only(access.Configurator, access.Owner)
 		return faas.Routes{
-			"POST /identities":        faas.Op(p, writers, i.create),
+			"POST /identities":        faas.Op(p, makers, i.create),
 			"GET /identities":         faas.Op(p, readers, i.list),
 			"GET /identities/{id}":    faas.Op(p, readers, i.get),
-			"DELETE /identities/{id}": faas.Op(p, writers, i.remove),
-			"POST /import":            faas.Op(p, writers, i.imports),
+			"DELETE /identities/{id}": faas.Op(p, makers, i.remove),
+			"POST /import":            faas.Op(p, access.Only(access.Configurator), i.imports),
 		}, nil
 	})
 }

@@ -14,12 +14,22 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-func (i *identities) create(ctx context.Context, _ *faas.Call, in device.Identity) (faas.Reply, error) {
+// create makes one identity. Owners make those of devices that a claim of theirs may bring in: of a type they may read.
+func (i *identities) create(ctx context.Context, c *faas.Call, in device.Identity) (faas.Reply, error) {
 	if err := in.Normalise(); err != nil {
 		return faas.Reply{}, err
 	}
-	in.Created = i.p.Time()
+	if !seesAll(c.Caller) {
+		if err := i.checkType(ctx, c.Caller, twin.ID(in.Type)); err != nil {
+			return faas.Reply{}, err
+		}
+	}
+	in.Created, in.By = i.p.Time(), c.Caller.String()
 	err := i.known.Insert(ctx, in)
+	if errors.Is(err, store.ErrExists) && !seesAll(c.Caller) {
+		// Whose it is, and what else is known of it, is not theirs to learn.
+		return faas.Reply{}, fmt.Errorf("%w: this serial, id or mac is known already; if it is your device's, make the claim, or ask a configurator", api.ErrExists)
+	}
 	if errors.Is(err, store.ErrExists) {
 		clashes, err := i.clashes(ctx, []device.Identity{in})
 		if err != nil {
@@ -36,6 +46,35 @@ func (i *identities) create(ctx context.Context, _ *faas.Call, in device.Identit
 	return faas.Created("/identities/"+string(in.ID), in), nil
 }
 
+func (i *identities) checkType(ctx context.Context, c access.Caller, id twin.TypeID) error {
+	if id == "" {
+		return api.Invalid("type must be the type that the device is provisioned as")
+	}
+	t, err := i.p.Twin(ctx, i.twins, c, access.Read, id)
+	if errors.Is(err, api.ErrNotFound) || err == nil && t.Kind != twin.Type {
+		return api.Invalid("type: there is no type %q; make it first, or ask for a grant to read it", id)
+	}
+	return err
+}
+
+// shows tells whether the caller may see an identity: whoever may see its twin, and before there is one, whoever made it.
+func (i *identities) shows(ctx context.Context, c access.Caller, v *device.Identity) (bool, error) {
+	if seesAll(c) {
+		return true, nil
+	}
+	switch t, err := i.twins.Get(ctx, string(v.ID)); {
+	case errors.Is(err, store.ErrNotFound) || err == nil && !t.Deleted.IsZero():
+		return v.By != "" && v.By == c.String(), nil
+	case err != nil:
+		return false, err
+	}
+	_, err := i.p.Twin(ctx, i.twins, c, access.Read, v.ID)
+	if errors.Is(err, api.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func (i *identities) get(ctx context.Context, c *faas.Call, _ faas.None) (device.Identity, error) {
 	id := twin.ID(c.Var("id"))
 	missing := platform.NotFound("identity", string(id))
@@ -46,14 +85,14 @@ func (i *identities) get(ctx context.Context, c *faas.Call, _ faas.None) (device
 	if errors.Is(err, store.ErrNotFound) {
 		return device.Identity{}, missing
 	}
-	if err != nil || seesAll(c.Caller) {
-		return v, err
-	}
-	// Whose a device is only its twin knows: before there is one, it is the configurators' alone.
-	if _, err := i.p.Twin(ctx, i.twins, c.Caller, access.Read, id); errors.Is(err, api.ErrNotFound) {
-		return device.Identity{}, missing
-	} else if err != nil {
+	if err != nil {
 		return device.Identity{}, err
+	}
+	switch ok, err := i.shows(ctx, c.Caller, &v); {
+	case err != nil:
+		return device.Identity{}, err
+	case !ok:
+		return device.Identity{}, missing
 	}
 	return v, nil
 }
@@ -65,10 +104,18 @@ func (i *identities) remove(ctx context.Context, c *faas.Call, _ faas.None) (faa
 	if id.Valid() != nil {
 		return faas.None{}, missing
 	}
-	if _, err := i.known.Get(ctx, string(id)); errors.Is(err, store.ErrNotFound) {
+	v, err := i.known.Get(ctx, string(id))
+	if errors.Is(err, store.ErrNotFound) {
 		return faas.None{}, missing
-	} else if err != nil {
+	}
+	if err != nil {
 		return faas.None{}, err
+	}
+	switch ok, err := i.shows(ctx, c.Caller, &v); {
+	case err != nil:
+		return faas.None{}, err
+	case !ok:
+		return faas.None{}, missing
 	}
 	switch t, err := i.twins.Get(ctx, string(id)); {
 	case err == nil && t.Deleted.IsZero():
@@ -76,7 +123,7 @@ func (i *identities) remove(ctx context.Context, c *faas.Call, _ faas.None) (faa
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return faas.None{}, err
 	}
-	err := i.known.Delete(ctx, string(id))
+	err = i.known.Delete(ctx, string(id))
 	if errors.Is(err, store.ErrNotFound) {
 		err = nil
 	}

@@ -51,7 +51,7 @@ func (i *identities) imports(ctx context.Context, c *faas.Call, body []byte) (ou
 	if err != nil {
 		return out, err
 	}
-	good := i.normalise(lines, &out)
+	good := i.normalise(lines, c.Caller.String(), &out)
 	for chunk := range slices.Chunk(good, batch) {
 		if err := i.keep(ctx, chunk, &out); err != nil {
 			return out, err
@@ -62,7 +62,7 @@ func (i *identities) imports(ctx context.Context, c *faas.Call, body []byte) (ou
 }
 
 // normalise returns the lines that can be kept, each identity once.
-func (i *identities) normalise(lines []line, out *api.ImportResult) (good []line) {
+func (i *identities) normalise(lines []line, by string, out *api.ImportResult) (good []line) {
 	now := i.p.Time()
 	first := map[string]int{} // "serial:…", "id:…", "mac:…" → index in good
 	for _, l := range lines {
@@ -73,7 +73,7 @@ func (i *identities) normalise(lines []line, out *api.ImportResult) (good []line
 			out.Faults = append(out.Faults, api.ImportFault{Line: l.number, Reason: l.fault.Error()})
 			continue
 		}
-		l.Created = now
+		l.Created, l.By = now, by
 		keys := []string{"serial:" + l.Serial, "id:" + string(l.ID)} // an id is most often the serial's: people know the latter
 		if l.MAC != "" {
 			keys = append(keys, "mac:"+l.MAC)

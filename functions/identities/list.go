@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/faas"
@@ -49,13 +48,11 @@ func (i *identities) bySerial(ctx context.Context, c *faas.Call, serial, prefix 
 	if errors.Is(err, store.ErrNotFound) || err == nil && !strings.HasPrefix(string(v.ID), prefix) {
 		return out, nil
 	}
-	if err == nil && !seesAll(c.Caller) {
-		_, err = i.p.Twin(ctx, i.twins, c.Caller, access.Read, v.ID)
-		if errors.Is(err, api.ErrNotFound) {
-			return out, nil
-		}
-	}
+	ok := false
 	if err == nil {
+		ok, err = i.shows(ctx, c.Caller, &v)
+	}
+	if ok {
 		out.Items = append(out.Items, v)
 	}
 	return out, err
@@ -120,7 +117,7 @@ func (i *identities) clashes(ctx context.Context, fresh []device.Identity) (clas
 // with says why v cannot be kept; "" if it is there already, as it is.
 func (c clashes) with(v device.Identity) string {
 	if old, ok := c.byID[string(v.ID)]; ok {
-		old.Created = v.Created
+		old.Created, old.By = v.Created, v.By
 		if old == v {
 			return ""
 		}

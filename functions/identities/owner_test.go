@@ -2,6 +2,7 @@ package identities_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,5 +71,61 @@ func TestOwnersListTheirDevices(t *testing.T) {
 	}
 	if got, _ := list(admin, "limit=5"); len(got) != 12 {
 		t.Errorf("a maintainer sees %v", got)
+	}
+}
+
+// An owner makes the identity of a device that a claim of the own group will bring in, and learns nothing of others by it.
+func TestOwnersMakeIdentitiesOfTypesTheyMayRead(t *testing.T) {
+	ctx := context.Background()
+	w := functiontest.New(t, functiontest.Functions{"identities": identities.New, "twins": twins.New})
+	admin := w.Admin()
+	ada := w.User("ada", []access.Role{access.Owner}, "press-shop")
+	eve := w.User("eve", []access.Role{access.Owner}, "paint-shop")
+	for _, in := range []api.NewTwin{{ID: "pump", Kind: twin.Type, Definition: twin.Definition{Owner: "press-shop"}}, {ID: "secret", Kind: twin.Type}} {
+		if _, err := w.Part("twin-provision", "").CreateTwin(ctx, in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := admin.CreateIdentity(ctx, device.Identity{Serial: "P-1", MAC: "02:42:ac:11:00:02"}); err != nil {
+		t.Fatal(err)
+	}
+	made, err := ada.CreateIdentity(ctx, device.Identity{Serial: "P-7", Type: "pump"})
+	if err != nil || made.ID != "p-7" || made.By != "user:ada" {
+		t.Fatalf("made %+v, %v", made, err)
+	}
+	for name, c := range map[string]struct {
+		in   device.Identity
+		want error
+	}{
+		"no type":            {device.Identity{Serial: "P-8"}, twin.ErrInvalid},
+		"a type not hers":    {device.Identity{Serial: "P-8", Type: "secret"}, twin.ErrInvalid},
+		"no such type":       {device.Identity{Serial: "P-8", Type: "nothing"}, twin.ErrInvalid},
+		"a serial taken":     {device.Identity{Serial: "P-1", ID: "mine", Type: "pump"}, api.ErrExists},
+		"a mac taken":        {device.Identity{Serial: "P-9", MAC: "02:42:ac:11:00:02", Type: "pump"}, api.ErrExists},
+		"the same once more": {device.Identity{Serial: "P-7", Type: "pump"}, api.ErrExists},
+	} {
+		if _, err := ada.CreateIdentity(ctx, c.in); !errors.Is(err, c.want) || strings.Contains(err.Error(), "p-1") {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+	if got, err := ada.GetIdentity(ctx, "p-7"); err != nil || got.Serial != "P-7" {
+		t.Errorf("her own: %+v, %v", got, err)
+	}
+	if got, err := ada.FindIdentity(ctx, "P-7"); err != nil || got.ID != "p-7" {
+		t.Errorf("her own by serial: %+v, %v", got, err)
+	}
+	for _, id := range []twin.ID{"p-1", "p-7"} {
+		if _, err := eve.GetIdentity(ctx, id); !errors.Is(err, api.ErrNotFound) {
+			t.Errorf("a stranger gets %s: %v", id, err)
+		}
+		if err := eve.DeleteIdentity(ctx, id); !errors.Is(err, api.ErrNotFound) {
+			t.Errorf("a stranger deletes %s: %v", id, err)
+		}
+	}
+	if err := ada.DeleteIdentity(ctx, "p-1"); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("she deletes another's: %v", err)
+	}
+	if err := ada.DeleteIdentity(ctx, "p-7"); err != nil {
+		t.Errorf("she deletes her own: %v", err)
 	}
 }

@@ -30,7 +30,13 @@ func New(p *platform.Platform) faas.Func {
 		if f.history, err = platform.OpenHistory(ctx, p.DB); err != nil {
 			return nil, err
 		}
-		return faas.Routes{"GET /twins/{id}": faas.Op(p, access.Users(), f.get)}, nil
+		if f.samples, err = store.Open[sampled](ctx, p.DB, store.Spec{Name: "history", Schema: 1}); err != nil {
+			return nil, err
+		}
+		return faas.Routes{
+			"GET /twins/{id}":        faas.Op(p, access.Users(), f.get),
+			"GET /twins/{id}/series": faas.Op(p, access.Users(), f.series),
+		}, nil
 	})
 }
 
@@ -39,6 +45,7 @@ type function struct {
 	p       *platform.Platform
 	twins   *store.Collection[twin.Twin]
 	history *store.Collection[api.Record]
+	samples *store.Collection[sampled] // the same documents
 }
 
 // get answers the four forms of a twin's history.

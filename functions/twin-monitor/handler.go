@@ -29,14 +29,15 @@ func New(p *platform.Platform) faas.Func {
 			return nil, err
 		}
 		return faas.Routes{
-			"POST /rules":        faas.Op(p, access.Users(), f.createRule),
-			"GET /rules":         faas.Op(p, access.Users(), f.listRules),
-			"GET /rules/{id}":    faas.Op(p, access.Users(), f.getRule),
-			"PATCH /rules/{id}":  faas.Op(p, access.Users(), f.updateRule),
-			"DELETE /rules/{id}": faas.Op(p, access.Users(), f.deleteRule),
-			"POST /events":       faas.Events(p, f.events),
-			"POST /schedule":     faas.Schedule(p, f.tick),
-			"POST /sweep":        faas.Op(p, access.Only(access.Maintainer).And("twin-watchdog"), f.sweep).Quiet(),
+			"POST /rules":           faas.Op(p, access.Users(), f.createRule),
+			"GET /rules":            faas.Op(p, access.Users(), f.listRules),
+			"GET /twins/{id}/rules": faas.Op(p, access.Users(), f.listWatching),
+			"GET /rules/{id}":       faas.Op(p, access.Users(), f.getRule),
+			"PATCH /rules/{id}":     faas.Op(p, access.Users(), f.updateRule),
+			"DELETE /rules/{id}":    faas.Op(p, access.Users(), f.deleteRule),
+			"POST /events":          faas.Events(p, f.events),
+			"POST /schedule":        faas.Schedule(p, f.tick),
+			"POST /sweep":           faas.Op(p, access.Only(access.Maintainer).And("twin-watchdog"), f.sweep).Quiet(),
 		}, nil
 	})
 }

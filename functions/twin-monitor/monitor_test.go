@@ -456,3 +456,39 @@ func TestHostileRulesAreRefused(t *testing.T) {
 		t.Errorf("a person fires the schedule: %v, want ErrDenied", err)
 	}
 }
+
+// Whoever may read a twin may read the rules that decide about it, also those of a type and an aggregate that are others'.
+func TestRulesThatWatchATwin(t *testing.T) {
+	w := newWorld(t)
+	w.put(twin.Twin{ID: "line", Kind: twin.Aggregate, Definition: twin.Definition{Version: 1, Owner: "hall"}})
+	if _, err := w.twins.Update(ctx, "pump-1", func(t *twin.Twin) error { t.Definition.Aggregates = []twin.ID{"line"}; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	w.instance("pump-2", "press")
+	admin := w.Admin()
+	for id, target := range map[string]twin.ID{"own": "pump-1", "of-type": "pump", "of-line": "line", "of-another": "pump-2", "gone": "pump-1"} {
+		c, err := monitor.ParseCondition("cpu > 80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := admin.CreateRule(ctx, api.NewRule{ID: id, Target: target, Condition: c}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := admin.DeleteRule(ctx, "gone"); err != nil {
+		t.Fatal(err)
+	}
+	ada := w.User("ada", []access.Role{access.Owner}, "press")
+	eve := w.User("eve", []access.Role{access.Owner}, "others")
+	page, err := ada.RulesOf(ctx, "pump-1")
+	var got []string
+	for _, r := range page.Items {
+		got = append(got, r.Rule.ID+" "+r.From)
+	}
+	if want := "own twin, of-type type, of-line aggregate"; err != nil || strings.Join(got, ", ") != want {
+		t.Errorf("the rules are %v, %v; want %s", got, err, want)
+	}
+	if _, err := eve.RulesOf(ctx, "pump-1"); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("a stranger: %v", err)
+	}
+}

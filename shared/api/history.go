@@ -78,6 +78,59 @@ type Bucket struct {
 	Values map[string]float64 `json:"values"`
 }
 
+// SeriesQuery asks for several properties of a twin over the same time, as a chart draws them.
+type SeriesQuery struct {
+	Twin       twin.ID
+	Properties []string      // 1 to 16
+	From, To   time.Time     // zero From = 1 h before To; zero To = now
+	Points     int           // at most so many steps, of a length that people count in; 0 = 300, at most 2,000
+	Step       time.Duration // instead of Points
+}
+
+// Series is several properties over one time, in steps.
+type Series struct {
+	From   time.Time        `json:"from"`
+	To     time.Time        `json:"to"`
+	Step   twin.Duration    `json:"step"`
+	Series []PropertySeries `json:"series"` // in the order asked for
+
+	// Next is where to go on, with the same Step, where the time held more than one answer takes; zero at the end.
+	Next time.Time `json:"next,omitzero"`
+}
+
+// PropertySeries is one property, by time. Steps without a reading are left out.
+type PropertySeries struct {
+	Property string  `json:"property"`
+	Points   []Point `json:"points"`
+}
+
+// Point sums up the readings of one step. Text has a Count alone; true is 1 and false is 0.
+type Point struct {
+	At    time.Time `json:"at"` // the step's beginning
+	Count int       `json:"count"`
+	Min   *float64  `json:"min,omitempty"`
+	Avg   *float64  `json:"avg,omitempty"`
+	Max   *float64  `json:"max,omitempty"`
+	Last  *float64  `json:"last,omitempty"`
+}
+
+// Series returns several properties in steps.
+func (c *Client) Series(ctx context.Context, q SeriesQuery) (out Series, err error) {
+	v := url.Values{"property": q.Properties}
+	for name, t := range map[string]time.Time{"from": q.From, "to": q.To} {
+		if !t.IsZero() {
+			v.Set(name, t.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	if q.Points > 0 {
+		v.Set("points", strconv.Itoa(q.Points))
+	}
+	if q.Step > 0 {
+		v.Set("step", q.Step.String())
+	}
+	return out, c.Call(ctx, "GET", "twin-history", "/twins/"+url.PathEscape(string(q.Twin))+"/series?"+v.Encode(), nil, &out)
+}
+
 // History pages through raw records.
 func (c *Client) History(ctx context.Context, q HistoryQuery) (out Page[Record], err error) {
 	return out, c.Call(ctx, "GET", "twin-history", "/twins/"+url.PathEscape(string(q.Twin))+q.values(""), nil, &out)

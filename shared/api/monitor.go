@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/url"
 
 	"github.com/castor-iot/castor/shared/monitor"
 	"github.com/castor-iot/castor/shared/twin"
@@ -51,4 +52,22 @@ func (c *Client) DeleteRule(ctx context.Context, id string) error {
 // ListRules pages through the rules of targets the caller may see; target "" = all.
 func (c *Client) ListRules(ctx context.Context, target twin.ID, cursor string) (out Page[monitor.Rule], err error) {
 	return out, c.Call(ctx, "GET", "twin-monitor", "/rules"+query("target", string(target), "cursor", cursor), nil, &out)
+}
+
+// Where a rule that watches a twin comes from.
+const (
+	FromTwin      = "twin"
+	FromType      = "type"
+	FromAggregate = "aggregate"
+)
+
+// WatchingRule is a rule that watches a twin, and where it comes from.
+type WatchingRule struct {
+	Rule monitor.Rule `json:"rule"`
+	From string       `json:"from"`
+}
+
+// RulesOf lists the rules that watch a twin: its own, its type's and its aggregates'. There are no pages.
+func (c *Client) RulesOf(ctx context.Context, id twin.ID) (out Page[WatchingRule], err error) {
+	return out, c.Call(ctx, "GET", "twin-monitor", "/twins/"+url.PathEscape(string(id))+"/rules", nil, &out)
 }

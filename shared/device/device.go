@@ -40,6 +40,8 @@ type Identity struct {
 	Made   string  `json:"made,omitempty" bson:"made,omitempty"`   // date of manufacture, RFC 3339 full-date
 	Notes  string  `json:"notes,omitempty" bson:"notes,omitempty"` // static remarks of the maker
 
+	// By is who made it known: "user:ada".
+	By      string    `json:"by,omitempty" bson:"by,omitempty"`
 	Created time.Time `json:"created" bson:"created"`
 }
 
