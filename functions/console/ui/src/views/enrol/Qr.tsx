@@ -23,7 +23,8 @@ export function Qr({ text, label }: { text: string; label: string }) {
 /** One path for all dark modules, a run of them in a row at a time. */
 export function drawn(text: string): { size: number; path: string } | undefined {
   try {
-    const { data, size } = encode(text, { ecc: 'L', border: 4 });
+    // One mask: trying all eight, as the standard would have it, takes as long as eight codes, and readers take any.
+    const { data, size } = encode(text, { ecc: 'L', border: 4, maskPattern: 0 });
     let path = '';
     data.forEach((row, y) => {
       for (let x = 0; x < size; x++) {
