@@ -1,6 +1,6 @@
 // How the plot of a chart is drawn: what of uPlot is used, in the design's tokens.
 import type uPlot from 'uplot';
-import { axisValue, value } from './format';
+import { axisTime, axisValue, value } from './format';
 
 export interface Series {
   label: string;
@@ -59,6 +59,7 @@ export function options(
   };
   const ink = token('--ink-3');
   const line = token('--line');
+  const surface = token('--surface');
   const tones = {
     neutral: ink,
     info: token('--info-fill'),
@@ -93,17 +94,24 @@ export function options(
     series: plotted,
     bands,
     legend: { show: false },
-    padding: [10, 12, 0, 0],
+    padding: [10, 18, 0, 0],
     scales: {
       x: { time: true, range: () => [now.current.from, now.current.to] },
       y: { range: (_, lo, hi) => room(lo, hi, now.current.thresholds) },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 28, space: 64 },
       {
         ...axis,
-        size: 52,
+        grid: { show: false },
+        size: 28,
+        space: 72,
+        values: (_, ticks, _axis, _space, step) => ticks.map((t) => axisTime(t, step)),
+      },
+      {
+        ...axis,
+        size: 54,
         space: 34,
+        ...(/^By/.test(now.current.series[0]?.unit ?? '') && { incrs: powersOfTwo }),
         values: (_, ticks) => ticks.map((v) => axisValue(v, now.current.series[0]?.unit)),
       },
     ],
@@ -125,7 +133,8 @@ export function options(
       setSelect: [(u) => selected(u, now)],
       draw: [
         (u) => {
-          for (const t of now.current.thresholds) drawThreshold(u, t, tones[t.tone], font);
+          const written: number[] = [];
+          for (const t of now.current.thresholds) drawThreshold(u, t, tones[t.tone], surface, font, written);
         },
       ],
     },
@@ -169,7 +178,8 @@ export function room(lo: number | null, hi: number | null, thresholds: Threshold
   return [a >= 0 && a - pad < 0 ? 0 : a - pad, b + pad];
 }
 
-function drawThreshold(u: uPlot, t: Threshold, colour: string, font: string): void {
+/** `written` are the heights of labels that are there already: one on top of another can be read by nobody. */
+function drawThreshold(u: uPlot, t: Threshold, colour: string, surface: string, font: string, written: number[]): void {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio;
   const y = u.valToPos(t.value, 'y', true);
@@ -177,14 +187,12 @@ function drawThreshold(u: uPlot, t: Threshold, colour: string, font: string): vo
   const below = y > bbox.top + bbox.height + 1;
   if ((above || below) && (!t.aside || t.tone === 'neutral')) return;
   ctx.save();
-  ctx.strokeStyle = ctx.fillStyle = colour;
-  ctx.font = font.replace('11px', `${11 * ratio}px`);
-  ctx.textAlign = 'right';
-  const right = bbox.left + bbox.width - 2 * ratio;
+  ctx.strokeStyle = colour;
+  let label = t.label;
+  let at = y;
   if (above || below) {
-    ctx.textBaseline = above ? 'top' : 'bottom';
-    const edge = above ? bbox.top + 2 * ratio : bbox.top + bbox.height - 2 * ratio;
-    ctx.fillText(`${above ? '↑' : '↓'} ${t.label || value(t.value)}`, right, edge);
+    label = `${above ? '↑' : '↓'} ${label || value(t.value)}`;
+    at = above ? bbox.top + 14 * ratio : bbox.top + bbox.height;
   } else {
     ctx.lineWidth = (t.tone === 'neutral' ? 1 : 1.5) * ratio;
     ctx.setLineDash(t.tone === 'neutral' ? [2 * ratio, 4 * ratio] : [5 * ratio, 4 * ratio]);
@@ -192,10 +200,27 @@ function drawThreshold(u: uPlot, t: Threshold, colour: string, font: string): vo
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
-    ctx.textBaseline = y - bbox.top < 16 * ratio ? 'top' : 'bottom';
-    ctx.fillText(t.label, right, y + (ctx.textBaseline === 'top' ? 3 : -3) * ratio);
+    if (y - bbox.top < 16 * ratio) at = y + 17 * ratio;
+  }
+  const base = at - 4 * ratio;
+  if (label && !written.some((w) => Math.abs(w - base) < 14 * ratio)) {
+    written.push(base);
+    ctx.font = font.replace('11px', `${11 * ratio}px`);
+    ctx.textAlign = 'right';
+    ctx.textBaseline = 'alphabetic';
+    const right = bbox.left + bbox.width - 3 * ratio;
+    const width = ctx.measureText(label).width;
+    ctx.globalAlpha = 0.82;
+    ctx.fillStyle = surface;
+    ctx.fillRect(right - width - 3 * ratio, base - 10 * ratio, width + 6 * ratio, 13 * ratio);
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = colour;
+    ctx.fillText(label, right, base);
   }
   ctx.restore();
 }
+
+/** So that an axis of bytes has round numbers. */
+const powersOfTwo = Array.from({ length: 60 }, (_, i) => 2 ** i);
 
 const alpha = (colour: string, a: number) => colour.replace(/^rgba?\((\d+), (\d+), (\d+).*$/, `rgba($1, $2, $3, ${a})`);

@@ -4,7 +4,7 @@ import 'uplot/dist/uPlot.min.css';
 import s from './Chart.module.css';
 import { colourOf, options, type Series, type Threshold } from './Chart.plot';
 import { cx } from './cx';
-import { clockTime, dayTime, unitSign, utc, value } from './format';
+import { clockTime, dayTime, quantity, unitSign, utc, value } from './format';
 import { useDark } from './theme';
 
 export type { Series, Threshold };
@@ -92,8 +92,10 @@ export function Chart({
           )}
           <bdi title={x.label}>{x.label}</bdi>
           <b>
-            {value(time === undefined ? (x.latest ?? last(x.values)) : x.values[at!])}
-            <span className={s.unit}>{unitSign(x.unit)}</span>
+            <Amount
+              value={time === undefined ? (x.latest ?? last(x.values)) : (x.values[at ?? 0] ?? null)}
+              unit={x.unit}
+            />
           </b>
         </span>
       ))}
@@ -116,6 +118,16 @@ export function Chart({
       <div ref={box} className={s.plot} style={{ height }} role="img" aria-label={`${label}. ${said}`} />
       {!compact && legend}
     </figure>
+  );
+}
+
+function Amount({ value: v, unit }: { value: number | null; unit?: string }) {
+  const { text, sign } = quantity(v, unit);
+  return (
+    <>
+      {text}
+      {v !== null && sign && <span className={s.unit}>{sign}</span>}
+    </>
   );
 }
 

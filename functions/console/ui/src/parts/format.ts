@@ -59,6 +59,7 @@ const signs: Record<string, string> = {
   Ohm: 'Ω',
   um: 'µm',
   us: 'µs',
+  'By/s': 'B/s',
   '1': '',
   '{count}': '',
 };
@@ -67,12 +68,39 @@ const signs: Record<string, string> = {
 export const unitSign = (code: string | undefined) => (code ? (signs[code] ?? code) : '');
 
 const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumSignificantDigits: 4 });
+const three = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 
-/** A value beside an axis, in few characters; bytes by powers of 1024, as people count them. */
-export function axisValue(v: number, unit?: string): string {
-  if (unit === 'By') {
-    const power = Math.min(5, Math.floor(Math.log2(Math.max(1, Math.abs(v))) / 10));
-    return power === 0 ? value(v) : `${short.format(v / 1024 ** power)} ${'KMGTP'[power - 1]}i`;
+/** A value with the sign of its unit, as people say it: bytes by powers of 1024, long times in hours and days. */
+export function quantity(v: unknown, unit?: string): { text: string; sign: string } {
+  if (typeof v === 'number' && /^By(\/s)?$/.test(unit ?? '') && Math.abs(v) >= 1024) {
+    const power = powerOf(v);
+    return { text: three.format(v / 1024 ** power), sign: `${'KMGTPE'[power - 1]}iB${unit === 'By' ? '' : '/s'}` };
   }
+  if (typeof v === 'number' && unit === 's' && v >= 600) return { text: longTime(v), sign: '' };
+  return { text: value(v), sign: unitSign(unit) };
+}
+
+const powerOf = (v: number) => Math.min(6, Math.floor(Math.log2(Math.max(1, Math.abs(v))) / 10));
+
+/** 25200 → "7 h 0 min". */
+function longTime(s: number): string {
+  const [d, h, min] = [Math.floor(s / 86_400), Math.floor((s % 86_400) / 3600), Math.floor((s % 3600) / 60)];
+  return d > 0 ? `${whole.format(d)} d ${h} h` : h > 0 ? `${h} h ${min} min` : `${min} min`;
+}
+
+/** A value beside an axis, in few characters. */
+export function axisValue(v: number, unit?: string): string {
+  const power = powerOf(v);
+  if (/^By(\/s)?$/.test(unit ?? '') && power > 0) return `${three.format(v / 1024 ** power)} ${'KMGTPE'[power - 1]}i`;
   return Math.abs(v) >= 100_000 ? short.format(v) : value(v);
+}
+
+const minutes = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const days = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+
+/** A time below an axis whose ticks are `step` seconds apart. Where a day begins, the day. */
+export function axisTime(t: number, step: number): string {
+  const d = new Date(t * 1000);
+  if (d.getHours() + d.getMinutes() + d.getSeconds() === 0) return days.format(d);
+  return step < 60 ? clock.format(d) : minutes.format(d);
 }

@@ -42,12 +42,7 @@ export default function Alarms({ twin }: { twin: Twin }) {
         ) : (
           <ul>
             {all.map((a) => (
-              <Row
-                key={a.id}
-                alarm={a}
-                rule={rules.rules.find((r) => r.id === a.rule)}
-                named={twin.kind !== 'instance'}
-              />
+              <Row key={a.id} alarm={a} rule={rules.rules.find((r) => r.id === a.rule)} twin={twin} />
             ))}
           </ul>
         )}
@@ -64,7 +59,7 @@ export default function Alarms({ twin }: { twin: Twin }) {
   );
 }
 
-function Row({ alarm: a, rule, named }: { alarm: Alarm; rule?: Rule; named: boolean }) {
+function Row({ alarm: a, rule, twin }: { alarm: Alarm; rule?: Rule; twin: Twin }) {
   const before = a.before ?? [];
   const over = a.clearedAt && a.raisedAt;
   return (
@@ -74,7 +69,7 @@ function Row({ alarm: a, rule, named }: { alarm: Alarm; rule?: Rule; named: bool
         <b dir="auto" className={s.title}>
           {a.title}
         </b>
-        {named && (
+        {a.twin !== twin.id && (
           <Link href={`/twins/${encodeURIComponent(a.twin)}`} className={s.link}>
             <bdi>{a.name || a.twin}</bdi>
           </Link>
@@ -105,7 +100,7 @@ function Row({ alarm: a, rule, named }: { alarm: Alarm; rule?: Rule; named: bool
           <span>
             rule{' '}
             <Link href={`/rules/new?rule=${encodeURIComponent(rule.id)}`} className={s.link}>
-              <bdi>{rule.name || rule.condition}</bdi>
+              <bdi>{ruleName(rule, a, twin)}</bdi>
             </Link>
           </span>
         ) : (
@@ -130,4 +125,12 @@ function Row({ alarm: a, rule, named }: { alarm: Alarm; rule?: Rule; named: bool
       )}
     </li>
   );
+}
+
+/** What the alarm's title does not say already. */
+function ruleName(r: Rule, a: Alarm, t: Twin): string {
+  const said = r.name || r.condition;
+  if (said !== a.title) return said;
+  if (r.name) return r.condition;
+  return r.target === t.id ? 'of its own' : `of ${r.target}`;
 }

@@ -47,7 +47,10 @@ export function Head({ twin }: { twin: Twin }) {
       {facts
         .filter(([, v]) => v)
         .map(([name, v]) => (
-          <div key={name} className={name === 'Tags' || name === 'Id' || name === 'Device reference' ? s.wide : undefined}>
+          <div
+            key={name}
+            className={name === 'Tags' || name === 'Id' || name === 'Device reference' ? s.wide : undefined}
+          >
             <dt>{name}</dt>
             <dd>{v}</dd>
           </div>

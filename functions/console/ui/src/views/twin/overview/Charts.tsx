@@ -2,7 +2,6 @@ import { useState } from 'react';
 import type { Property, Rule, Twin } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
-import { TextField } from '@/parts/Field';
 import { Failure, Skeleton } from '@/parts/States';
 import s from './Overview.module.css';
 import { PropertyChart } from './PropertyChart';
@@ -10,7 +9,8 @@ import { useSteps } from './useSteps';
 import { useWindow } from './useWindow';
 import { rangeOf, usual, type Window } from './window';
 
-const together = 8; // charts that are read by one look
+/** Charts that are read by one look. */
+export const together = 8;
 
 interface Props {
   twin: Twin;
@@ -20,37 +20,22 @@ interface Props {
   onRange: (range: string) => void;
 }
 
-/** Small charts of numbers, two side by side, under one crosshair. Of many, some are shown and the rest is found by name. */
+/** Small charts of numbers, two side by side, under one crosshair. Of many, some are shown at first. */
 export function Charts(props: Props) {
-  const [words, setWords] = useState('');
   const [groups, setGroups] = useState(1);
   const window = useWindow(props.range);
-  const found = words
-    ? props.properties.filter((p) => p.name.toLowerCase().includes(words.toLowerCase()))
-    : props.properties;
-  const shown = found.slice(0, groups * together);
+  const properties = props.properties;
+  const shown = properties.slice(0, groups * together);
   const chunks: Property[][] = [];
   for (let i = 0; i < shown.length; i += together) chunks.push(shown.slice(i, i + together));
   return (
     <div className={s.charts}>
-      {props.properties.length > together && (
-        <div className={s.find}>
-          <TextField
-            label="Find a chart"
-            bare
-            type="search"
-            placeholder={`Find among ${props.properties.length} properties`}
-            value={words}
-            onChange={(e) => setWords(e.target.value)}
-          />
-        </div>
-      )}
       {chunks.map((c) => (
         <Group key={c[0]!.name} {...props} properties={c} window={window} />
       ))}
-      {found.length > shown.length && (
+      {properties.length > shown.length && (
         <Button kind="quiet" onClick={() => setGroups(groups + 1)}>
-          Show more charts ({found.length - shown.length})
+          Show more charts ({properties.length - shown.length})
         </Button>
       )}
     </div>

@@ -1,11 +1,13 @@
 import { Activity } from 'lucide-react';
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import type { Twin } from '@/api/types';
-import { Empty } from '@/parts/States';
+import { TextField } from '@/parts/Field';
+import { count } from '@/parts/format';
+import { Empty, Skeleton } from '@/parts/States';
 import { useParam } from '@/parts/useParam';
 import { useRules } from '../alarms/useRules';
 import { useTypeOf } from '../useTypeOf';
-import { Charts } from './Charts';
+import { Charts, together } from './Charts';
 import s from './Overview.module.css';
 import { propertiesOf } from './properties';
 import { RangeBar } from './RangeBar';
@@ -15,8 +17,9 @@ import { usual } from './window';
 
 /** What a device reports: numbers as charts, states as bars, and the newest of all in a table. */
 export default function Overview({ twin }: { twin: Twin }) {
+  const [words, setWords] = useState('');
   const [range, setRange] = useParam('range', usual);
-  const type = useTypeOf(twin);
+  const { type, known } = useTypeOf(twin);
   const rules = useRules(twin).rules;
   const reported = twin.live.reported;
   // Which properties there are changes seldom, their values all the time.
@@ -24,6 +27,12 @@ export default function Overview({ twin }: { twin: Twin }) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: `names` says when
   const { numbers, states } = useMemo(() => propertiesOf(reported ?? [], type?.definition.model), [names, type]);
 
+  const found = useMemo(
+    () => numbers.filter((p) => p.name.toLowerCase().includes(words.toLowerCase())),
+    [numbers, words],
+  );
+
+  if (!known) return <Skeleton lines={6} />;
   if (numbers.length + states.length === 0) {
     return (
       <Empty icon={<Activity aria-hidden />} title="Nothing reported yet">
@@ -33,8 +42,21 @@ export default function Overview({ twin }: { twin: Twin }) {
   }
   return (
     <div className={s.overview}>
-      <RangeBar range={range} onChange={setRange} />
-      {numbers.length > 0 && <Charts twin={twin} properties={numbers} rules={rules} range={range} onRange={setRange} />}
+      <RangeBar range={range} onChange={setRange}>
+        {numbers.length > together && (
+          <div className={s.find}>
+            <TextField
+              label="Find a chart"
+              bare
+              type="search"
+              placeholder={`Find among ${count(numbers.length)} properties`}
+              value={words}
+              onChange={(e) => setWords(e.target.value)}
+            />
+          </div>
+        )}
+      </RangeBar>
+      {numbers.length > 0 && <Charts twin={twin} properties={found} rules={rules} range={range} onRange={setRange} />}
       {states.length > 0 && <StateRows twin={twin.id} properties={states} range={range} />}
       <Reported twin={twin} properties={[...numbers, ...states]} />
     </div>

@@ -1,10 +1,9 @@
 import { memo, useMemo } from 'react';
 import type { Property, Reading, Rule } from '@/api/types';
-import { Chart, type Series, type Threshold } from '@/parts/Chart';
-import { durationWords, parseCondition } from '@/parts/condition';
-import { unitSign, value } from '@/parts/format';
+import { Chart, type Series } from '@/parts/Chart';
 import { columns, type Step } from './history';
 import s from './Overview.module.css';
+import { thresholdsOf } from './thresholds';
 import type { Window } from './window';
 
 const none: Step[] = [];
@@ -70,23 +69,3 @@ export const PropertyChart = memo(
     a.window.from === b.window.from &&
     a.window.to === b.window.to,
 );
-
-/** The type's range, and the rules that watch this property. */
-export function thresholdsOf(p: Property, rules: Rule[]): Threshold[] {
-  const unit = unitSign(p.unit);
-  const said = (word: string, v: number) => `${word} ${value(v)}${unit && ` ${unit}`}`;
-  const all: Threshold[] = [];
-  if (p.min !== undefined) all.push({ value: p.min, label: said('least', p.min), tone: 'neutral', aside: true });
-  if (p.max !== undefined) all.push({ value: p.max, label: said('most', p.max), tone: 'neutral', aside: true });
-  for (const r of rules) {
-    const c = r.disabled ? undefined : parseCondition(r.condition);
-    if (c?.property !== p.name) continue;
-    all.push({
-      value: c.value,
-      label: `${said(c.op, c.value)}${c.for > 0 ? ` for ${durationWords(c.for)}` : ''}`,
-      tone: r.severity,
-      aside: true,
-    });
-  }
-  return all;
-}

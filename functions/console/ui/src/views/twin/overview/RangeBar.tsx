@@ -1,4 +1,5 @@
 import { ZoomOut } from 'lucide-react';
+import type { ReactNode } from 'react';
 import { Button } from '@/parts/Button';
 import { dayTime } from '@/parts/format';
 import { Segments } from '@/parts/Segments';
@@ -6,7 +7,15 @@ import s from './Overview.module.css';
 import { ranges, usual, windowOf } from './window';
 
 /** Chooses which stretch of time the charts show. */
-export function RangeBar({ range, onChange }: { range: string; onChange: (range: string) => void }) {
+export function RangeBar({
+  range,
+  onChange,
+  children,
+}: {
+  range: string;
+  onChange: (range: string) => void;
+  children?: ReactNode;
+}) {
   const w = windowOf(range, Date.now() / 1000);
   const chosen = w.moving ? (Object.hasOwn(ranges, range) ? range : usual) : '';
   return (
@@ -29,6 +38,7 @@ export function RangeBar({ range, onChange }: { range: string; onChange: (range:
           </Button>
         </>
       )}
+      {children}
     </div>
   );
 }

@@ -6,7 +6,7 @@ import type { Property, Reading, Twin } from '@/api/types';
 import { Card } from '@/parts/Card';
 import { cx } from '@/parts/cx';
 import { TextField } from '@/parts/Field';
-import { count, unitSign, value } from '@/parts/format';
+import { count, quantity } from '@/parts/format';
 import { Time } from '@/parts/Time';
 import { Tooltip } from '@/parts/Tooltip';
 import s from './Reported.module.css';
@@ -95,7 +95,7 @@ const Row = memo(function Row({
   unit,
   top,
 }: Pick<Reading, 'property' | 'value' | 'at' | 'flag'> & { twin: string; unit?: string; top?: number }) {
-  const shown = value(v);
+  const { text: shown, sign } = quantity(v, unit);
   return (
     <div role="row" className={s.row} style={top === undefined ? undefined : { position: 'absolute', top }}>
       <span role="cell" className={s.name}>
@@ -110,7 +110,7 @@ const Row = memo(function Row({
           </Tooltip>
         )}
         <bdi title={shown.length > 40 ? shown.slice(0, 2000) : undefined}>{shown.slice(0, 2000)}</bdi>
-        <span className={s.unit}>{unitSign(unit)}</span>
+        <span className={s.unit}>{sign}</span>
       </span>
       <span role="cell" className={s.when}>
         <Time at={at} />

@@ -78,7 +78,7 @@ function Drawn({
           <path
             key={`${w.from} ${w.to} ${w.otherwise}`}
             className={cx(s.way, w.otherwise && s.otherwise, wasTaken(w, taken) && s.taken)}
-            d={line(w.points)}
+            d={w.path}
             markerEnd={`url(#castor-arrow-${wasTaken(w, taken) ? 'taken' : 'plain'})`}
           />
         ))}
@@ -136,16 +136,4 @@ function explain(name: string, state: NonNullable<ProvisioningModel['states']>[n
   if (state?.else) parts.push(`otherwise ${state.else}`);
   if (state?.end) parts.push(`ends as ${state.end}`);
   return parts.join(' · ');
-}
-
-/** A smooth line through the points. */
-function line(points: { x: number; y: number }[]): string {
-  const [first, ...rest] = points;
-  if (!first) return '';
-  let path = `M${first.x} ${first.y}`;
-  rest.forEach((p, i) => {
-    const next = rest[i + 1];
-    path += next ? ` Q${p.x} ${p.y} ${(p.x + next.x) / 2} ${(p.y + next.y) / 2}` : ` L${p.x} ${p.y}`;
-  });
-  return path;
 }

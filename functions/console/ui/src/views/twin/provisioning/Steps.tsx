@@ -36,17 +36,15 @@ export function Steps({ steps, since }: { steps: RunStep[]; since: string }) {
                 <b dir="auto">{step.state}</b>
                 {step.action && <span className={s.action}>{step.action}</span>}
                 <span className={s.outcome}>{step.outcome}</span>
+                <span className={s.by} title={step.trace ? `trace ${step.trace}` : undefined}>
+                  by <bdi>{step.actor}</bdi>
+                </span>
               </p>
               {step.reason && (
                 <p className={s.reason} dir="auto">
                   {step.reason}
                 </p>
               )}
-              <p className={s.by}>
-                <span title={step.trace ? `trace ${step.trace}` : undefined}>
-                  by <bdi>{step.actor}</bdi>
-                </span>
-              </p>
             </div>
             <div className={s.when}>
               <time dateTime={step.at} title={step.at}>

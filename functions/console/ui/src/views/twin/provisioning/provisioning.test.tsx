@@ -1,0 +1,106 @@
+// biome-ignore-start lint/suspicious/noThenProperty: a state's way on is called so
+import { render, screen } from '@testing-library/react';
+import { describe, expect, it } from 'vitest';
+import type { ProvisioningModel, Run, RunStep } from '@/api/types';
+import { layOut, nodeHeight } from './layout';
+import { lastRound, standings, taken, withSteps } from './progress';
+import { Steps } from './Steps';
+
+const model: ProvisioningModel = {
+  id: 'm',
+  version: 1,
+  start: 'claim',
+  states: [
+    { name: 'claim', do: 'check-claim', then: 'twin', else: 'rejected' },
+    { name: 'twin', do: 'create-twin', then: 'gateway', else: 'rejected' },
+    { name: 'gateway', do: 'register-gateway', await: 'gateway-ready', limit: '5m', then: 'done', else: 'rejected' },
+    { name: 'done', end: 'completed' },
+    { name: 'rejected', do: 'withdraw', end: 'rejected' },
+  ],
+};
+let second = 0;
+const step = (state: string, outcome: RunStep['outcome'], reason?: string): RunStep => ({
+  at: `2026-01-01T00:00:${String(second++).padStart(2, '0')}Z`,
+  state,
+  outcome,
+  actor: 'platform:twin-provision',
+  ...(reason && { reason }),
+});
+const run = (state: string, steps: RunStep[], more: Partial<Run> = {}) => ({ model, state, steps, ...more }) as Run;
+
+describe('how far a run has come', () => {
+  it('tells what is left behind, where it is, and what is ahead', () => {
+    const r = run('gateway', [step('claim', 'done'), step('twin', 'done'), step('gateway', 'waiting')]);
+    expect([...standings(r).values()]).toEqual(['reached', 'reached', 'present', 'ahead', 'ahead']);
+    expect(taken(r)).toEqual(new Set(['claim→twin', 'twin→gateway']));
+  });
+  it('tells where it failed, and that a repeated failure was overcome', () => {
+    const r = run(
+      'rejected',
+      [
+        step('claim', 'failed'),
+        step('claim', 'done'),
+        step('twin', 'refused'),
+        step('rejected', 'done'),
+        step('rejected', 'ended', 'rejected: no'),
+      ],
+      { outcome: 'rejected' },
+    );
+    expect(Object.fromEntries(standings(r))).toMatchObject({
+      claim: 'reached',
+      twin: 'failed',
+      rejected: 'failed',
+      gateway: 'ahead',
+    });
+  });
+  it('counts only the last round', () => {
+    const steps = [step('claim', 'refused'), step('rejected', 'ended', 'rejected'), step('claim', 'done')];
+    expect(lastRound(steps)).toHaveLength(1);
+    expect(standings(run('twin', steps)).get('claim')).toBe('reached');
+    expect(lastRound(steps.slice(0, 2))).toHaveLength(2);
+  });
+  it('goes on by steps that come live, each once', () => {
+    const first = step('claim', 'done');
+    const r = run('twin', [first]);
+    const next = step('twin', 'done');
+    const after = withSteps(r, [first, next]);
+    expect(after.steps).toHaveLength(2);
+    expect(after.state).toBe('gateway');
+    expect(withSteps(after, [next])).toBe(after);
+  });
+  it('bears a model without states and a state that the model does not know', () => {
+    expect(standings(run('x', [step('x', 'done')], { model: { ...model, states: null } })).size).toBe(0);
+  });
+});
+
+describe('the drawing', () => {
+  it('has every state and way, none on another, and the common end at the side', async () => {
+    const d = await layOut(model);
+    expect(d.nodes.map((n) => n.name)).toEqual((model.states ?? []).map((s) => s.name));
+    expect(d.ways).toHaveLength(6);
+    const places = d.nodes.map((n) => `${Math.round(n.x)} ${Math.round(n.y)}`);
+    expect(new Set(places).size).toBe(places.length);
+    const at = (name: string) => d.nodes.find((n) => n.name === name)!;
+    expect(at('rejected').x).toBeGreaterThan(at('claim').x);
+    expect(new Set(['claim', 'twin', 'gateway', 'done'].map((n) => at(n).x)).size).toBe(1);
+    expect(d.height).toBeGreaterThan(5 * nodeHeight);
+  });
+  it('bears circles and ways to nowhere', async () => {
+    const d = await layOut({
+      ...model,
+      states: [
+        { name: 'a', then: 'b', else: 'a' },
+        { name: 'b', then: 'a', else: 'nowhere' },
+      ],
+    });
+    expect(d.nodes).toHaveLength(2);
+  });
+});
+
+it('shows hostile text as text', () => {
+  const evil = '<img src=x onerror=alert(1)>\u202e';
+  render(<Steps steps={[{ ...step('claim', 'refused', evil), actor: evil }]} since="2026-01-01T00:00:00Z" />);
+  expect(screen.getAllByText((t) => t.includes('<img src=x')).length).toBeGreaterThan(0);
+  expect(document.querySelector('img')).toBeNull();
+});
+// biome-ignore-end lint/suspicious/noThenProperty: see above
