@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect } from 'vitest';
+import { Device, makeType } from '../harness/device';
+import { overflow } from '../harness/look';
+import { change, setRule } from '../harness/people';
+import { Platform } from '../harness/platform';
+import { test } from '../harness/story';
+
+// What people and devices may call themselves. Whatever of it ran would set window.ran, open a dialog or ask somebody else.
+const script = '<script>window.ran=1</script><img src=x onerror="window.ran=1">';
+const backwards = '\u202egnp.exe\u2066\u200f שלום \u202d';
+const emoji = '👩‍👩‍👧‍👦🏴󠁧󠁢󠁳󠁣󠁴󠁿'.repeat(2);
+const unbroken = 'W'.repeat(128);
+const names = [script, backwards, emoji, unbroken, '"><svg onload=alert(1)>', "'; alert(1)//", '{{constructor.constructor("alert(1)")()}}'];
+const long = `<b onmouseover=alert(1)>${'ü'.repeat(5000)}</b>`; // 10 KB
+
+let p: Platform;
+const devices: Device[] = [];
+beforeAll(async () => {
+  p = await Platform.start();
+  await p.api.post('users/groups', { id: 'circus', name: script.slice(0, 60) });
+  const property = '"><script>window.ran=1</script>';
+  await makeType(p, 'clown', script, [
+    { name: property, unit: '<img/src=x/onerror=alert(1)>' },
+    { name: 'mood', type: 'string', note: script },
+    { name: 'level', unit: '</td><script>' },
+  ]);
+  for (const [i, name] of names.entries()) {
+    const d = await Device.enrol(p, 'clown', 'circus', `CLOWN-${i}`);
+    devices.push(d);
+    await change(p, d.twin, { name, tags: ['a/b:c=d', 'T'.repeat(64)], location: { site: backwards, region: '<i>x</i>' } });
+    await d.measure({ [property]: i, mood: i ? names[i]! : long, level: 5 + i });
+    await d.log('<u>app</u>', '<b>error</b>', long);
+    await d.log('app', 'warn', names[i]!);
+  }
+  await setRule(p, devices[0]!.twin, 'level > 1', 'critical', script);
+  await setRule(p, devices[1]!.twin, 'level > 1', 'warning', backwards);
+  for (const d of devices) await d.measure({ level: 9.5 });
+});
+afterAll(async () => {
+  for (const d of devices) await d.end();
+  await p.end();
+});
+
+const views = () => [
+  ...['/', '/?kind=types', '/?kind=groups', '/alarms', '/rules', '/enrol', '/enrol?type=clown', '/twins/clown', '/twins/clown?tab=raw'],
+  ...[0, 1, 3].flatMap((i) => ['', '?tab=log', '?tab=raw', '?tab=alarms', '?tab=provisioning'].map((t) => `/twins/${devices[i]!.twin}${t}`)),
+  `/rules/new?twin=${devices[0]!.twin}&property=level`,
+  // Addresses are from outside, too.
+  `/?q=${encodeURIComponent(script)}&tag=${encodeURIComponent(script)}&sort=%00`,
+  `/alarms?twin=${encodeURIComponent(script)}&severity=${encodeURIComponent(script)}`,
+  `/twins/${encodeURIComponent(script)}?tab=${encodeURIComponent(script)}`,
+  `/rules/new?twin=${encodeURIComponent('../../x')}&property=${encodeURIComponent(script)}`,
+  `/no/such/${encodeURIComponent(script)}`,
+];
+
+for (const phone of [false, true])
+  test(`names that would do harm are shown as they are${phone ? ', on a phone too' : ''}`, async ({ visit }) => {
+    const { page, guard } = await visit(p, { as: p.admin, phone });
+    for (const status of [400, 404]) guard.allow(status, /./);
+    await page.getByText(script).first().waitFor();
+    for (const view of views()) {
+      await page.goto(p.at(view));
+      await page.getByRole('heading', { level: 1 }).first().waitFor();
+      await page.waitForTimeout(250);
+      expect(await page.evaluate(() => (window as { ran?: number }).ran), view).toBeUndefined();
+      expect(await page.locator('main script, main img[src=x], main svg[onload], main u, main b[onmouseover]').count(), view).toBe(0);
+      expect(await overflow(page), view).toBe('');
+    }
+    await page.goto(p.at(`/twins/${devices[0]!.twin}?tab=log`));
+    await page.getByText(long.slice(0, 60)).first().waitFor();
+    await page.goto(p.at('/'));
+    await page.getByRole('button', { name: /Search twins/ }).click();
+    await page.getByRole('combobox').fill('script');
+    await page.waitForTimeout(400);
+    expect(await page.evaluate(() => (window as { ran?: number }).ran)).toBeUndefined();
+  });
+
+test('what is too long for a name is refused with the bound', async () => {
+  await expect(change(p, devices[0]!.twin, { name: long })).rejects.toThrow(/at most 128/);
+  await expect(change(p, devices[0]!.twin, { tags: [script] })).rejects.toThrow(/tags/);
+});
+
+test('text that runs backwards stays in its place', async ({ visit }) => {
+  const { page } = await visit(p, { as: p.admin });
+  // A right-to-left override in a name must not turn around what stands beside it.
+  const row = page.getByRole('row').filter({ hasText: 'gnp.exe' });
+  const isolated = await row.evaluate((r) => [...r.querySelectorAll('*')].filter((e) => e.children.length === 0 && e.textContent?.includes('gnp')).map((e) => e.tagName));
+  expect(isolated.every((t) => t === 'BDI')).toBe(true);
+});
