@@ -3,7 +3,9 @@ import { Plus, X } from 'lucide-react';
 import { type FormEvent, useRef, useState } from 'react';
 import { Button, ButtonLink, IconButton } from '@/parts/Button';
 import { Card } from '@/parts/Card';
-import { TextField } from '@/parts/Field';
+import { Select, TextField } from '@/parts/Field';
+import { Empty } from '@/parts/States';
+import { has, useUser } from '@/parts/useUser';
 import { addressOf, type Place } from './address';
 import s from './form.module.css';
 import { makeType } from './make';
@@ -14,8 +16,16 @@ const units = ['Cel', '%', 'By', 'bar', 'rpm', 'V', 'A', 'W', 'Hz', 'm/s', 'mm',
 /** A type with a name and the few properties that matter first; the rest is set where the type is shown. */
 export function NewType({ go }: { go: (p: Place) => void }) {
   const queries = useQueryClient();
+  const user = useUser();
+  const groups = user?.groups ?? [];
+  const nobodys = has(user, 'maintainer');
   const nextKey = useRef(2);
-  const [draft, setDraft] = useState<Draft>({ name: '', id: '', properties: [{ key: 1, name: '', unit: '' }] });
+  const [draft, setDraft] = useState<Draft>({
+    name: '',
+    id: '',
+    owner: groups[0] ?? '',
+    properties: [{ key: 1, name: '', unit: '' }],
+  });
   const [busy, setBusy] = useState(false);
   const [tried, setTried] = useState(false);
   const [refused, setRefused] = useState('');
@@ -40,6 +50,12 @@ export function NewType({ go }: { go: (p: Place) => void }) {
       setBusy(false);
     }
   };
+  if (groups.length === 0 && !nobodys)
+    return (
+      <Empty title="You belong to no group">
+        A type belongs to a group. Ask a maintainer to put you into one: <code>castor user update</code>.
+      </Empty>
+    );
   return (
     <Card title="A new type" className={s.card}>
       <form className={s.form} onSubmit={submit} noValidate>
@@ -62,6 +78,19 @@ export function NewType({ go }: { go: (p: Place) => void }) {
             error={fault('id')}
             onChange={(e) => set({ id: e.target.value })}
           />
+          <Select
+            label="Belongs to"
+            hint="The group that sees it, and may enrol devices of it."
+            value={draft.owner}
+            onChange={(e) => set({ owner: e.target.value })}
+          >
+            {groups.map((g) => (
+              <option key={g} value={g}>
+                {g}
+              </option>
+            ))}
+            {nobodys && <option value="">the maintainers</option>}
+          </Select>
         </div>
         <fieldset className={s.set}>
           <legend>What its devices report</legend>

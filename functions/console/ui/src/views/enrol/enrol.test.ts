@@ -93,10 +93,11 @@ describe('forms', () => {
 
   it('make a type’s id of its name', () => {
     expect(idOf('Kühlpumpe (Halle 3)')).toBe('kuhlpumpe-halle-3');
-    expect(draftFault({ name: '泵', id: '', properties: [] })).toHaveProperty('id');
+    expect(draftFault({ name: '泵', id: '', owner: '', properties: [] })).toHaveProperty('id');
     const draft = {
       name: 'Pump',
       id: '',
+      owner: 'press',
       properties: [
         { key: 1, name: 'temp', unit: 'Cel' },
         { key: 2, name: '', unit: '' },
@@ -108,7 +109,7 @@ describe('forms', () => {
     expect(newTwin({ ...draft, properties: draft.properties.slice(0, 2) })).toMatchObject({
       id: 'pump',
       kind: 'type',
-      definition: { name: 'Pump', model: { properties: [{ name: 'temp', unit: 'Cel' }] } },
+      definition: { name: 'Pump', owner: 'press', model: { properties: [{ name: 'temp', unit: 'Cel' }] } },
     });
   });
 });

@@ -5,6 +5,8 @@ export interface Draft {
   name: string;
   /** '' = made of the name. */
   id: string;
+  /** The group that the type belongs to; '' = nobody's, which maintainers alone may make. */
+  owner: string;
   properties: { key: number; name: string; unit: string }[];
 }
 
@@ -45,6 +47,10 @@ export function newTwin(d: Draft): NewTwin {
   return {
     id: d.id.trim() || idOf(d.name),
     kind: 'type',
-    definition: { name: d.name.trim(), model: { properties } } as NewTwin['definition'],
+    definition: {
+      name: d.name.trim(),
+      ...(d.owner && { owner: d.owner }),
+      model: { properties },
+    } as NewTwin['definition'],
   };
 }

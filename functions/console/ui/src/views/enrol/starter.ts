@@ -1,5 +1,5 @@
 // What a platform without a device gets in one click, so that any computer can come in.
-import { api, ok } from '@/api/client';
+import { ApiError, api, ok } from '@/api/client';
 import type { NewTwin, User } from '@/api/types';
 import { has } from '@/parts/useUser';
 import type { Given } from './given';
@@ -28,11 +28,12 @@ const host: NewTwin = {
 };
 
 /** What the first enrolment lacks and the person cannot make. */
-export class Lacking extends Error {}
+class Lacking extends Error {}
+const noGroup = 'You belong to no group. Ask a maintainer to put you into one: devices belong to groups.';
 
-/** Makes what the first device needs, each where it is not there yet: type, group, identity, claim. */
+/** Makes what the first device needs, each where it is not there yet: type, group, identity, claim. For who may make them: configurators and maintainers. */
 export async function enrolFirst(user: User): Promise<Given> {
-  const type = await firstType(has(user, 'maintainer', 'configurator'));
+  const type = await firstType(user);
   const owner = await firstGroup(user);
   const serial = `device-${randomWord()}`;
   return makeClaim(
@@ -52,27 +53,30 @@ export async function enrolFirst(user: User): Promise<Given> {
   );
 }
 
-async function firstType(mayMake: boolean): Promise<string> {
+async function firstType(user: User): Promise<string> {
   const query = { kind: 'type', limit: 100 } as const;
   const { items } = await ok(api.GET('/function/twins/twins', { params: { query } }));
-  const there = items.find((t) => t.id === host.id);
+  const there = items.find((t) => t.id === host.id) ?? items[0];
   if (there) return there.id;
-  if (mayMake) return (await makeType(host)).id;
-  if (items[0]) return items[0].id;
-  throw new Lacking(
-    'There is no type that you may see. Ask a configurator to make one, or to let your group read one.',
-  );
+  const owner = user.groups?.[0];
+  if (!owner && !has(user, 'maintainer')) throw new Lacking(noGroup);
+  const definition = { ...host.definition, ...(owner && { owner }) };
+  try {
+    return (await makeType({ ...host, definition })).id;
+  } catch (e) {
+    // There is one that this person may not see.
+    if (!(e instanceof ApiError && e.status === 409)) throw e;
+    return (await makeType({ ...host, definition, id: `host-${randomWord()}` })).id;
+  }
 }
 
 async function firstGroup(user: User): Promise<{ id: string; isNew: boolean }> {
   const own = user.groups?.[0];
   if (own) return { id: own, isNew: false };
-  if (!has(user, 'maintainer', 'configurator'))
-    throw new Lacking('You belong to no group. Ask a maintainer to put you into one: devices belong to groups.');
   const { items } = await ok(api.GET('/function/users/groups', { params: { query: { limit: 1 } } }));
   if (items[0]) return { id: items[0].id, isNew: false };
   if (has(user, 'maintainer')) return { id: 'operators', isNew: true };
-  throw new Lacking('There is no group yet. Ask a maintainer to make one: devices belong to groups.');
+  throw new Lacking(noGroup);
 }
 
 /** So that two first devices do not take one serial. */
