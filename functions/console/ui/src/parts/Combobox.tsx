@@ -70,6 +70,7 @@ export function Combobox({
       else setAt((here + (e.key === 'ArrowDown' ? 1 : -1) + choices.length) % Math.max(1, choices.length));
     } else if (e.key === 'Enter' && open) {
       e.preventDefault();
+      if (busy) return; // the list is of what was typed before
       const c = choices[here];
       if (c && !(free && typed && !choices.some((x) => x.id.includes(typed)))) choose(c);
       else leave();

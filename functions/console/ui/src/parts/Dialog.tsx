@@ -1,6 +1,6 @@
 import { X } from 'lucide-react';
 import { Dialog as Radix } from 'radix-ui';
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { IconButton } from './Button';
 import { cx } from './cx';
 import s from './Dialog.module.css';
@@ -23,11 +23,28 @@ export function Dialog({
   footer?: ReactNode;
   side?: boolean;
 }) {
+  // Where the focus was: dialogs here are opened by state, so Radix knows no trigger to give it back to.
+  const before = useRef<Element | null>(null);
+  const opened = (e: Event) => {
+    e.preventDefault();
+    before.current = document.activeElement;
+    const content = e.currentTarget as HTMLElement;
+    (content.querySelector<HTMLElement>('input, textarea, select') ?? content).focus();
+  };
+  const closed = (e: Event) => {
+    e.preventDefault();
+    if (before.current instanceof HTMLElement) before.current.focus({ preventScroll: true });
+  };
   return (
     <Radix.Root open={open} onOpenChange={(o) => !o && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className={s.veil} />
-        <Radix.Content className={cx(s.dialog, side && s.side)} {...(note ? {} : { 'aria-describedby': undefined })}>
+        <Radix.Content
+          className={cx(s.dialog, side && s.side)}
+          onOpenAutoFocus={opened}
+          onCloseAutoFocus={closed}
+          {...(note ? {} : { 'aria-describedby': undefined })}
+        >
           <header className={s.head}>
             <div>
               <Radix.Title className={s.title}>{title}</Radix.Title>

@@ -46,7 +46,7 @@ export function TwinPicker({
       {...rest}
       value={value ? chosen.data?.definition.name || value : (any ?? '')}
       choices={choices}
-      busy={found.isFetching}
+      busy={found.stale}
       onType={(t) => {
         setLooked(true);
         setTyped(t);
@@ -64,10 +64,11 @@ function useTwins(typed: string, on: boolean) {
     return () => clearTimeout(t);
   }, [typed]);
   const query = { q, limit: 30, view: 'row' } as const;
-  return useQuery({
+  const found = useQuery({
     queryKey: keys.twins(query),
     queryFn: ({ signal }) => ok(api.GET('/function/twins/twins', { params: { query }, signal })),
     enabled: on,
     placeholderData: (old) => old,
   });
+  return { data: found.data, stale: q !== typed.trim() || found.isPlaceholderData || found.isLoading };
 }

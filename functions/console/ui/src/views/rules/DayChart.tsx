@@ -5,7 +5,7 @@ import { dayTime, unitSign, utc, value } from '@/parts/format';
 import s from './DayChart.module.css';
 import { Handle } from './Handle';
 import type { Spell } from './replay';
-import { range, scale, ticks } from './scale';
+import { clockTicks, range, scale, ticks } from './scale';
 import { Trace } from './Trace';
 import { type Day, stepLength } from './useDay';
 import { useWidth } from './useWidth';
@@ -78,9 +78,9 @@ export function DayChart({
             </text>
           </g>
         ))}
-        {hours(day, width).map((t) => (
-          <text key={t} className={s.tick} x={x.at(t)} y={height - 8} textAnchor="middle">
-            {hour.format(t * 1000)}
+        {clockTicks(day.from, day.to, width / 90).map((t) => (
+          <text key={t.at} className={s.tick} x={x.at(t.at)} y={height - 8} textAnchor="middle">
+            {t.label}
           </text>
         ))}
         <Trace steps={day.steps} x={x} y={y} />
@@ -123,7 +123,7 @@ export function DayChart({
             </b>
           </>
         ) : (
-          'The last 24 hours. Drag a line, or move it with the arrow keys.'
+          'Drag a line, or move it with the arrow keys.'
         )}
       </figcaption>
     </figure>
@@ -141,8 +141,6 @@ function Shade({ left, right, bottom }: { left: number; right: number; bottom: n
   );
 }
 
-const twelve = new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions().hour12;
-const hour = new Intl.DateTimeFormat(undefined, twelve ? { hour: 'numeric' } : { hour: '2-digit', minute: '2-digit' });
 const middle = (at: number) => at + stepLength / 2;
 
 function extremes(values: number[]): number[] {
@@ -160,15 +158,4 @@ function nearest(day: Day, t: number) {
   let best: Day['steps'][number] | undefined;
   for (const x of day.steps) if (!best || Math.abs(middle(x.at) - t) < Math.abs(middle(best.at) - t)) best = x;
   return best && Math.abs(middle(best.at) - t) < 900 ? best : undefined;
-}
-
-/** Full hours of the reader's zone, as many as there is room for. */
-function hours(day: Day, width: number): number[] {
-  const every = width < 480 ? 6 : width < 800 ? 4 : 3;
-  const t = new Date(day.from * 1000);
-  t.setMinutes(0, 0, 0);
-  const out: number[] = [];
-  for (; t.getTime() / 1000 <= day.to - 1800; t.setHours(t.getHours() + 1))
-    if (t.getHours() % every === 0 && t.getTime() / 1000 >= day.from + 1800) out.push(t.getTime() / 1000);
-  return out;
 }

@@ -88,7 +88,9 @@ export function Preview({
             onMove={onMove}
           />
           <p className={s.verdict} role="status">
-            {condition && day.data.steps.length > 0 && <Verdict spells={spells} subject={subject} />}
+            {condition && day.data.steps.length > 0 && (
+              <Verdict spells={spells} subject={subject} length={day.data.to - day.data.from} />
+            )}
           </p>
         </>
       )}
@@ -105,9 +107,15 @@ export function Preview({
   );
 }
 
-function Verdict({ spells, subject }: { spells: Spell[]; subject: Subject }) {
+function Verdict({ spells, subject, length }: { spells: Spell[]; subject: Subject; length: number }) {
+  const time = length > 85_000 ? '24 h' : durationWords(Math.round(length / 60) * 60);
   const where = subject.target?.kind === 'instance' ? '' : ' on this device';
-  if (spells.length === 0) return <>Would have raised no alarm{where} in the last 24 h.</>;
+  if (spells.length === 0)
+    return (
+      <>
+        Would have raised no alarm{where} in the last {time}.
+      </>
+    );
   const longest = Math.max(...spells.map((p) => p.to - p.from));
   return (
     <>
@@ -115,7 +123,7 @@ function Verdict({ spells, subject }: { spells: Spell[]; subject: Subject }) {
       <b>
         {spells.length} {spells.length === 1 ? 'alarm' : 'alarms'}
       </b>
-      {where} in the last 24 h, {spells.length > 1 && 'the longest '}
+      {where} in the last {time}, {spells.length > 1 && 'the longest '}
       <b>{durationWords(Math.max(1, longest))}</b>
       {spells.length === 1 && ' long'}.{spells.some((p) => p.open) && ' It would be raised now.'}
     </>

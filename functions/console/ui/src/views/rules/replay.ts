@@ -84,5 +84,7 @@ export function suggest(steps: Step[]): number | undefined {
   const p = sorted[Math.floor((sorted.length - 1) * 0.95)] as number;
   if (low === high) return high;
   const grain = 10 ** Math.floor(Math.log10((high - low) / 4));
-  return Number((Math.ceil(p / grain) * grain).toPrecision(12));
+  // Below the highest, too: a line that nothing ever crosses shows nothing.
+  const grains = Math.min(Math.ceil(p / grain), Math.ceil(high / grain) - 1);
+  return Number((grains * grain).toPrecision(12));
 }

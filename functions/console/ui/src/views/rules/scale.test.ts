@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { aim, range, scale, ticks } from './scale';
+import { aim, clockTicks, range, scale, ticks } from './scale';
 
 test('a place is that of a value, and back', () => {
   const y = scale(0, 100, 200, 0);
@@ -25,4 +25,14 @@ test('what is dragged is a number that people would type', () => {
   expect(aim(81.23456, 0, 100)).toBe(81);
   expect(aim(0.123456, 0, 1)).toBe(0.125);
   expect(aim(123456.7, 0, 1e6)).toBe(125000);
+});
+
+test('times are round, few, and within', () => {
+  const from = new Date(2026, 4, 3, 9, 17).getTime() / 1000;
+  const minutesOf = (to: number, n: number) =>
+    clockTicks(from, from + to, n).map((t) => new Date(t.at * 1000).getMinutes());
+  expect(minutesOf(86_400, 8).every((m) => m === 0)).toBe(true);
+  expect(clockTicks(from, from + 86_400, 8).length).toBeGreaterThan(5);
+  expect(minutesOf(1800, 6)).toEqual([20, 25, 30, 35, 40, 45]);
+  expect(clockTicks(from, from + 900, 4).length).toBeLessThanOrEqual(4);
 });

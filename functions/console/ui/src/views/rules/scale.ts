@@ -45,3 +45,19 @@ export const aim = (v: number, low: number, high: number) => {
 
 /** Without what binary fractions add: 0.30000000000000004 is 0.3. */
 const tidy = (v: number) => Number(v.toPrecision(12));
+
+const twelve = new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions().hour12;
+const hours = new Intl.DateTimeFormat(undefined, twelve ? { hour: 'numeric' } : { hour: '2-digit', minute: '2-digit' });
+const minutes = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
+
+/** Round times of the reader's clock within from…to (seconds), at most about n; none at the very edges, where a label would be cut. */
+export function clockTicks(from: number, to: number, n: number): { at: number; label: string }[] {
+  const every =
+    [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600].find((s) => (to - from) / s <= n) ?? 43200;
+  const midnight = new Date(from * 1000).setHours(0, 0, 0, 0) / 1000;
+  const edge = (to - from) * 0.03;
+  const out: { at: number; label: string }[] = [];
+  for (let at = midnight + Math.ceil((from - midnight) / every) * every; at <= to - edge; at += every)
+    if (at >= from + edge) out.push({ at, label: (every < 3600 ? minutes : hours).format(at * 1000) });
+  return out;
+}

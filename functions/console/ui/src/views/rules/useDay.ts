@@ -8,6 +8,7 @@ export const stepLength = 30;
 const day = 86_400;
 
 export interface Day {
+  /** Seconds since 1970: a day before `to`, or when the first value came. */
   from: number;
   to: number;
   steps: Step[];
@@ -31,7 +32,8 @@ export function useDay(twin: string, property: string) {
         cursor = page.next;
         if (!cursor) break;
       }
-      return { from, to, steps };
+      // A young device has not a day to show: what there is fills the chart.
+      return { from: Math.max(from, Math.min(steps[0]?.at ?? from, to - 900)), to, steps };
     },
     enabled: twin !== '' && property !== '',
     staleTime: 60_000,
