@@ -109,6 +109,9 @@ func (m *matrix) login(name, password string) string {
 func (m *matrix) operations() (all []operation) {
 	for path, item := range m.doc.Paths.Map() {
 		for method, op := range item.Operations() {
+			if path == "/stream" {
+				continue // its answer has no end; connectors/stream has its own rows
+			}
 			o := operation{id: op.OperationID, method: method, path: path, body: op.RequestBody != nil}
 			o.roles, o.parts = words(op.Extensions["x-castor-roles"]), words(op.Extensions["x-castor-parts"])
 			o.object, _ = op.Extensions["x-castor-object"].(string)
