@@ -29,18 +29,26 @@ export const twinHref = (id: string) => `/twins/${encodeURIComponent(id)}`;
 export function TwinCells({ row, columns, tabIndex }: { row: Twin; columns: readonly Column[]; tabIndex: number }) {
   const t = useLiveTwin(row);
   const around = use(AroundRows);
+  const look: Look = { tabIndex, withId: !columns.some((c) => c.id === 'id') };
   return columns.map((c) => (
     <Cell key={c.id} right={c.right}>
-      {draw[c.id]?.(t, around, tabIndex)}
+      {draw[c.id]?.(t, around, look)}
     </Cell>
   ));
+}
+
+interface Look {
+  /** Of the row's link. */
+  tabIndex: number;
+  /** The id stands beside the name, since it has no column of its own. */
+  withId: boolean;
 }
 
 const seen = (t: Twin) => t.live.presence.lastSeen;
 const raised = (t: Twin) => t.live.rules?.filter((r) => r.active) ?? [];
 
-const draw: Record<string, (t: Twin, around: Around, tabIndex: number) => ReactNode> = {
-  name: (t, _, tabIndex) => <Name t={t} tabIndex={tabIndex} />,
+const draw: Record<string, (t: Twin, around: Around, look: Look) => ReactNode> = {
+  name: (t, _, look) => <Name t={t} look={look} />,
   id: (t) => <code className={s.id}>{t.id}</code>,
   type: (t, { types }) => <Type t={t} types={types} />,
   phase: (t) => <Phase t={t} />,
@@ -71,15 +79,15 @@ const draw: Record<string, (t: Twin, around: Around, tabIndex: number) => ReactN
       <span className="visually-hidden"> its devices</span>
     </Link>
   ),
-  summary: (t, around, tabIndex) => <Summary t={t} around={around} tabIndex={tabIndex} />,
+  summary: (t, around, look) => <Summary t={t} around={around} tabIndex={look.tabIndex} />,
 };
 
-function Name({ t, tabIndex }: { t: Twin; tabIndex: number }) {
+function Name({ t, look }: { t: Twin; look: Look }) {
   const name = t.definition.name;
   return (
-    <Link className={s.name} href={twinHref(t.id)} data-row-link tabIndex={tabIndex} title={name || t.id}>
+    <Link className={s.name} href={twinHref(t.id)} data-row-link tabIndex={look.tabIndex} title={name || t.id}>
       <bdi>{name || t.id}</bdi>
-      {name && name !== t.id && <span className={s.also}>{t.id}</span>}
+      {look.withId && name && name !== t.id && <span className={s.also}>{t.id}</span>}
     </Link>
   );
 }

@@ -1,6 +1,8 @@
+import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { Link } from 'wouter';
-import { useOpenAlarms } from '@/app/useOpenAlarms';
+import { api, ok } from '@/api/client';
+import { keys } from '@/api/queries';
 import { cx } from '@/parts/cx';
 import { count } from '@/parts/format';
 import { Skeleton } from '@/parts/States';
@@ -103,31 +105,34 @@ function Share({
 }
 
 function OpenAlarms() {
-  const open = useOpenAlarms().data;
-  const of = (severity: string) => open?.items.filter((a) => a.severity === severity).length ?? 0;
+  const { data: c, isError } = useQuery({
+    queryKey: keys.alarms({ counted: true }),
+    queryFn: ({ signal }) => ok(api.GET('/function/alerts/counts', { signal })),
+  });
+  const open = severities
+    .map((severity) => ({ severity, n: (c?.raised[severity] ?? 0) + (c?.acknowledged[severity] ?? 0) }))
+    .filter((o) => o.n > 0);
   return (
     <Figure label="Open alarms">
-      {!open ? (
-        <span className={s.note}>…</span>
-      ) : open.items.length === 0 ? (
+      {!c ? (
+        <span className={s.note}>{isError ? 'Could not be read.' : '…'}</span>
+      ) : open.length === 0 ? (
         <>
           <span className={s.figure}>0</span>
           <span className={s.note}>all quiet</span>
         </>
       ) : (
         <div className={s.phases}>
-          {severities
-            .filter((v) => of(v) > 0)
-            .map((v) => (
-              <Link key={v} className={s.share} href={`/alarms?severity=${v}`}>
-                <span className={cx(s.dot, s[v])} aria-hidden />
-                <b>
-                  {count(of(v))}
-                  {open.next && '+'}
-                </b>{' '}
-                {v}
-              </Link>
-            ))}
+          {open.map(({ severity, n }) => (
+            <Link key={severity} className={s.share} href={`/alarms?severity=${severity}`}>
+              <span className={cx(s.dot, s[severity])} aria-hidden />
+              <b>
+                {count(n)}
+                {c.more && '+'}
+              </b>{' '}
+              {severity}
+            </Link>
+          ))}
         </div>
       )}
     </Figure>

@@ -35,7 +35,9 @@ export function FleetTable({ filters, types }: { filters: Filters; types: Readon
   );
   const all = useCounts().data;
   const counts = useCounts(query).data;
-  const counted = counts ? { devices: counts.instances, types: counts.types, groups: counts.aggregates }[kind] : 0;
+  const counted = counts
+    ? { devices: counts.instances, types: counts.types, groups: counts.aggregates }[kind]
+    : undefined;
   const rows = useRows(query, counted, counts?.more ?? false);
   const small = usePhone();
   const columns = useMemo(() => (small ? narrow : shown(kind, hidden)), [small, kind, hidden]);
@@ -71,7 +73,7 @@ export function FleetTable({ filters, types }: { filters: Filters; types: Readon
       ) : (
         <AroundRows value={around}>
           <VirtualTable
-            label={`${count(rows.total)} ${words[kind][1]}`}
+            label={words[kind][1]}
             columns={columns}
             total={rows.total}
             at={rows.at}
@@ -89,7 +91,7 @@ export function FleetTable({ filters, types }: { filters: Filters; types: Readon
         <p role="status">
           {rows.loading
             ? ' '
-            : `${count(rows.total)}${rows.more ? '+' : ''} ${words[kind][rows.total === 1 ? 0 : 1]}${filters.any ? ' match' : ''}`}
+            : `${count(rows.count)}${rows.more ? '+' : ''} ${words[kind][rows.count === 1 ? 0 : 1]}${filters.any ? ' match' : ''}`}
         </p>
         {rows.error && rows.total > 0 ? (
           <p className={s.bad}>

@@ -21,8 +21,7 @@ export function Provisioning() {
   const query = { open: 'true', limit: 50 } as const;
   const open = useQuery({
     queryKey: keys.runs(query),
-    queryFn: ({ signal }) =>
-      ok(api.GET('/function/twin-provision/runs', { params: { query: query as object }, signal })),
+    queryFn: ({ signal }) => ok(api.GET('/function/twin-provision/runs', { params: { query }, signal })),
   });
   const ended = useEnded();
   const under = (open.data?.items ?? []).filter((r) => !r.outcome && !ended.some((e) => e.run === r.id));

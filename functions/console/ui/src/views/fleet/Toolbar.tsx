@@ -114,6 +114,7 @@ export function Toolbar({
               {c.heading}
             </MenuCheck>
           ))}
+          <MenuLabel>What finds no room is left out, the last first.</MenuLabel>
         </Menu>
       </div>
     </div>

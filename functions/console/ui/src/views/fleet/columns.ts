@@ -5,7 +5,7 @@ const name: Column = { id: 'name', heading: 'Name', width: 200, grow: 2.4, sort:
 const id: Column = { id: 'id', heading: 'Id', width: 150, grow: 1, sort: 'id' };
 const owner: Column = { id: 'owner', heading: 'Owner', width: 110, grow: 0.6 };
 const tags: Column = { id: 'tags', heading: 'Tags', width: 130, grow: 1 };
-const created: Column = { id: 'created', heading: 'Created', width: 110, sort: 'created', down: true };
+const created: Column = { id: 'created', heading: 'Created', width: 124, sort: 'created', down: true };
 
 /** All columns of each kind of twin, in their order. */
 export const columnsOf: Record<Kind, readonly Column[]> = {
@@ -16,7 +16,7 @@ export const columnsOf: Record<Kind, readonly Column[]> = {
     { id: 'phase', heading: 'Phase', width: 108 },
     { id: 'presence', heading: 'Presence', width: 92 },
     { id: 'reading', heading: 'Newest reading', width: 170, grow: 1.2 },
-    { id: 'lastSeen', heading: 'Last contact', width: 104, sort: 'lastSeen', down: true },
+    { id: 'lastSeen', heading: 'Last contact', width: 124, sort: 'lastSeen', down: true },
     { id: 'alarms', heading: 'Alarms', width: 76 },
     owner,
     tags,
@@ -25,7 +25,7 @@ export const columnsOf: Record<Kind, readonly Column[]> = {
   types: [
     name,
     id,
-    { id: 'instances', heading: 'Devices', width: 80, right: true },
+    { id: 'instances', heading: 'Devices', width: 80 },
     { id: 'properties', heading: 'Properties', width: 200, grow: 1.6 },
     { id: 'offlineAfter', heading: 'Offline after', width: 100 },
     owner,

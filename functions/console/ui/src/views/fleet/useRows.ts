@@ -3,13 +3,15 @@ import { useCallback, useEffect, useState } from 'react';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
 import type { Twin } from '@/api/types';
-import { type Chain, learn, newChain, pageSize, place, rows, wanted } from './chain';
+import { type Chain, known, learn, newChain, pageSize, place, rows, wanted } from './chain';
 import type { TwinQuery } from './useFilters';
 
 /** What a table of twins is drawn from. */
 export interface Rows {
   total: number;
-  /** The counts are bounded: there are more than `total`. */
+  /** How many there are, as far as is known. */
+  count: number;
+  /** There are more than `count`. */
   more: boolean;
   at: (row: number) => Twin | undefined;
   /** Tells which rows are in sight, so that they are read. */
@@ -50,7 +52,7 @@ export function useCounts(query: TwinQuery = {}) {
 }
 
 /** The twins that a query finds, of which only the pages in sight are read. Old rows stay until the first new ones are there. */
-export function useRows(asked: TwinQuery, counted: number, more: boolean): Rows {
+export function useRows(asked: TwinQuery, counted: number | undefined, more: boolean): Rows {
   const queries = useQueryClient();
   const [query, setQuery] = useState(asked);
   const first = useQuery({ ...options(asked), enabled: query !== asked });
@@ -85,8 +87,9 @@ export function useRows(asked: TwinQuery, counted: number, more: boolean): Rows 
   const failed = read.find((r) => r.isError && !r.data) ?? (first.isError ? first : undefined);
   const started = chain !== newChain;
   return {
-    total: started ? rows(chain, counted) : 0,
-    more: more && !chain.ended,
+    total: started ? rows(chain, counted ?? 0) : 0,
+    count: chain.ended ? known(chain) : Math.max(counted ?? 0, known(chain)),
+    more: !chain.ended && (more || counted === undefined || counted < known(chain)),
     at: (row) => {
       const p = place(chain, row);
       return p && found.get(p.page)?.[p.at];
