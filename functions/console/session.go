@@ -56,12 +56,12 @@ func (s *sessions) begin(ctx context.Context, c *faas.Call, in api.Login) (faas.
 	return s.signedIn(ctx, c, t)
 }
 
-// refresh exchanges the refresh token for a new session. What cannot be exchanged any more is cleared; while function users is
-// away it stays.
+// refresh exchanges the refresh token for a new session; 204 tells that there is none here. What cannot be exchanged any more is
+// cleared; while function users is away it stays.
 func (s *sessions) refresh(ctx context.Context, c *faas.Call, _ faas.None) (faas.Reply, error) {
 	token, err := faas.Cookie(c.Header, cookieRefresh)
 	if err == nil && token == "" {
-		err = fmt.Errorf("%w: there is no session here; sign in", access.ErrUnauthenticated)
+		return faas.Reply{Status: http.StatusNoContent}, nil
 	}
 	var t api.Token
 	if err == nil {
@@ -93,12 +93,19 @@ func (s *sessions) signedIn(ctx context.Context, c *faas.Call, t api.Token) (faa
 	return r, nil
 }
 
-// show tells who is signed in, and until when. Function users is asked: the user may be gone.
-func (s *sessions) show(ctx context.Context, c *faas.Call, _ faas.None) (api.Session, error) {
+// show tells who is signed in, and until when. Function users is asked: the user may be gone. 204 is nobody, or somebody whose
+// access token has ended; it is no fault, because every first visit asks.
+func (s *sessions) show(ctx context.Context, c *faas.Call, _ faas.None) (faas.Reply, error) {
+	if c.Caller.Kind == "" {
+		return faas.Reply{Status: http.StatusNoContent}, nil
+	}
 	own := *s.plain
 	own.Authorize = func(context.Context, string) (string, error) { return "Bearer " + c.Token, nil }
 	user, err := own.Me(ctx)
-	return api.Session{User: user, Expires: c.Caller.Expires}, err
+	if errors.Is(err, access.ErrUnauthenticated) {
+		return faas.Reply{Status: http.StatusNoContent}, nil
+	}
+	return faas.Reply{Value: api.Session{User: user, Expires: c.Caller.Expires}}, err
 }
 
 // end signs out: the refresh token is good no longer, and the cookies are cleared.

@@ -67,7 +67,7 @@ func TestSession(t *testing.T) {
 		if me := w.call("GET", "/function/users/me", "", with(token)...); me.StatusCode != 200 || !strings.Contains(string(me.body), `"ada"`) {
 			t.Errorf("another function: %d %s", me.StatusCode, me.body)
 		}
-		if a := w.call("GET", session, "", "Cookie", "castor-token="+token.Value); a.StatusCode != 401 || !strings.Contains(string(a.body), "X-Castor-Console") {
+		if a := w.call("GET", "/function/users/me", "", "Cookie", "castor-token="+token.Value); a.StatusCode != 401 || !strings.Contains(string(a.body), "X-Castor-Console") {
 			t.Errorf("without the header: %d %s", a.StatusCode, a.body)
 		}
 
@@ -132,7 +132,7 @@ func TestCallsOfOtherPages(t *testing.T) {
 			"refresh of another host":    {"POST", session + "/refresh", "", []string{"X-Castor-Console", "1", "Sec-Fetch-Site", "same-site"}, 403},
 			"sign-out":                   {"DELETE", session, "", nil, 403},
 			"sign-out of another site":   {"DELETE", session, "", []string{"X-Castor-Console", "1", "Sec-Fetch-Site", "cross-site"}, 403},
-			"a question":                 {"GET", session, "", nil, 401},
+			"a question":                 {"GET", "/function/users/me", "", nil, 401},
 			"a question first":           {"OPTIONS", session, "", []string{"Origin", "https://evil.example", "Access-Control-Request-Headers", "x-castor-console"}, 405},
 		} {
 			a := w.call(c.method, c.path, c.body, append([]string{"Cookie", cookies}, c.header...)...)
@@ -163,11 +163,17 @@ func TestSignInRefused(t *testing.T) {
 				t.Errorf("%s: %d %s", name, a.StatusCode, a.body)
 			}
 		}
-		for name, cookie := range map[string]string{"none": "", "rubbish": "castor-refresh=rubbish", "unknown": "castor-refresh=" + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43),
+		for name, cookie := range map[string]string{"rubbish": "castor-refresh=rubbish", "unknown": "castor-refresh=" + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43),
 			"hostile": "castor-refresh=<>", "two": "castor-refresh=a; castor-refresh=b", "large": "castor-refresh=" + strings.Repeat("a", 30<<10)} {
 			a := w.call("POST", session+"/refresh", "", append([]string{"Cookie", cookie}, ours...)...)
 			if a.StatusCode != 401 || a.cookie(t, "castor-token").MaxAge != -1 || a.cookie(t, "castor-refresh").MaxAge != -1 {
 				t.Errorf("refresh with %s: %d %s %v", name, a.StatusCode, a.body, a.Cookies())
+			}
+		}
+		// Who comes for the first time asks too: no fault, nothing to clear.
+		for _, c := range [][2]string{{"GET", session}, {"POST", session + "/refresh"}} {
+			if a := w.call(c[0], c[1], "", ours...); a.StatusCode != 204 || len(a.Cookies()) > 0 {
+				t.Errorf("%s %s of nobody: %d %s", c[0], c[1], a.StatusCode, a.body)
 			}
 		}
 		// What no gateway takes needs no bound of ours.
@@ -194,7 +200,7 @@ func TestTwoPagesRefreshAtOnce(t *testing.T) {
 		}
 		w.SetTime(w.Now().Add(20 * time.Minute))
 		last := answers[3]
-		if a := w.call("GET", session, "", with(last.cookie(t, "castor-token"))...); a.StatusCode != 401 {
+		if a := w.call("GET", session, "", with(last.cookie(t, "castor-token"))...); a.StatusCode != 204 {
 			t.Errorf("after 20 minutes: %d", a.StatusCode)
 		}
 		if a := w.call("POST", session+"/refresh", "", with(last.cookie(t, "castor-refresh"))...); a.StatusCode != 200 {

@@ -49,7 +49,7 @@ describe('session', () => {
 
   it('renews a session whose access token has ended when the page is opened', async () => {
     const { log } = await origin((req, res) =>
-      req.method === 'GET' ? json(res, 401, {}) : json(res, 200, sessionOf('ada')),
+      req.method === 'GET' ? res.writeHead(204).end() : json(res, 200, sessionOf('ada')),
     );
     const session = await tab();
     expect((await session.load())?.user.id).toBe('ada');

@@ -35,7 +35,7 @@ export const session = {
   /** Finds out who is signed in. null: nobody. */
   async load(): Promise<Session | null> {
     const r = await call('GET', url);
-    if (r.status === 401) return (await this.renew()) ? current : set(null);
+    if (nobody(r)) return (await this.renew()) ? current : set(null);
     return set(await read(r));
   },
 
@@ -58,7 +58,7 @@ export const session = {
     const work = async () => {
       const renewed = Number(localStorage.getItem(renewedKey) ?? 0);
       const r = renewed >= asked ? await call('GET', url) : await call('POST', `${url}/refresh`, {});
-      if (r.status === 401) {
+      if (nobody(r)) {
         set(null);
         return false;
       }
@@ -69,6 +69,9 @@ export const session = {
     return navigator.locks ? navigator.locks.request('castor.session', work) : work();
   },
 };
+
+/** 204: nobody is signed in here; 401: somebody was. */
+const nobody = (r: Response) => r.status === 204 || r.status === 401;
 
 function set(s: Session | null): Session | null {
   // Another tab has changed hands: between two people there is a moment with nobody, in which what was the first one's goes.
