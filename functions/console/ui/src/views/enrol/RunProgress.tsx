@@ -85,7 +85,7 @@ function StageLine({ stage: st, begun }: { stage: Stage; begun: number }) {
       </span>
       <span>
         {st.title}
-        {st.reason && <small dir="auto">{st.reason}</small>}
+        {st.mark === 'now' && st.reason && <small dir="auto">{st.reason}</small>}
       </span>
       {st.at && <span className={s.took}>{took(Date.parse(st.at) - begun)}</span>}
     </li>

@@ -11,26 +11,26 @@ export interface Stage {
   reason?: string;
 }
 
-const titles: Record<string, string> = {
-  'check-claim': 'Claim checked',
-  'check-identity': 'Identity checked',
-  'create-twin': 'Twin made',
-  'issue-certificate': 'Certificate issued',
-  'register-gateway': 'Let in at a gateway',
-  'render-configuration': 'Configuration rendered',
-  deliver: 'Handed to the device, and confirmed by it',
-  'close-claim': 'Claim closed',
-  'erase-credential': 'Kept credential erased',
-  activate: 'Operational',
-  withdraw: 'Withdrawn',
+/** Each action as it is done, and before. */
+const titles: Record<string, [done: string, ahead: string]> = {
+  'check-claim': ['Claim checked', 'Check the claim'],
+  'check-identity': ['Identity checked', 'Check the identity'],
+  'create-twin': ['Twin made', 'Make the twin'],
+  'issue-certificate': ['Certificate issued', 'Issue the certificate'],
+  'register-gateway': ['Let in at a gateway', 'Let it in at a gateway'],
+  'render-configuration': ['Configuration rendered', 'Render the configuration'],
+  deliver: ['Handed to the device, and confirmed', 'Hand it to the device, which confirms'],
+  'close-claim': ['Claim closed', 'Close the claim'],
+  'erase-credential': ['Kept credential erased', 'Erase the kept credential'],
+  activate: ['Operational', 'Operational'],
 };
 
 /** The states from the start to the end, the way a device goes when nothing fails. A model may lead in a circle: each comes once. */
-export function way(m: ProvisioningModel): { state: string; title: string }[] {
-  const out: { state: string; title: string }[] = [];
+export function way(m: ProvisioningModel): { state: string; titles: [done: string, ahead: string] }[] {
+  const out: ReturnType<typeof way> = [];
   const byName = new Map((m.states ?? []).map((s) => [s.name, s]));
   for (let s = byName.get(m.start); s && !out.some((o) => o.state === s?.name); s = byName.get(s.then ?? ''))
-    out.push({ state: s.name, title: (s.do && titles[s.do]) || s.name });
+    out.push({ state: s.name, titles: (s.do && titles[s.do]) || [s.name, s.name] });
   return out;
 }
 
@@ -41,21 +41,24 @@ export function roundOf(r: Run): RunStep[] {
   return steps.slice(Math.max(0, asked)).filter((s) => s.outcome !== 'ignored');
 }
 
-/** How far a run has come on its way. */
+/** How far a run has come on its way; of one that was refused, up to there. */
 export function stagesOf(r: Run): Stage[] {
   const steps = roundOf(r);
   const path = way(r.model);
   const current = path.findIndex((p) => p.state === r.state);
   const failing = r.outcome === 'rejected' || !!r.withdrawing || current < 0;
-  return path.map((p, i) => {
-    const own = steps.filter((s) => s.state === p.state && s.outcome !== 'ended' && s.action);
+  const stages: Stage[] = [];
+  for (const [i, { state, titles }] of path.entries()) {
+    const own = steps.filter((s) => s.state === state && s.outcome !== 'ended' && s.action);
     const last = own[own.length - 1];
-    if (r.outcome === 'completed') return { ...p, mark: 'done', at: last?.at };
-    if (failing && (last?.outcome === 'refused' || last?.outcome === 'failed'))
-      return { ...p, mark: 'refused', at: last.at, reason: last.reason };
-    if (i === current && !failing)
-      return { ...p, mark: 'now', reason: last?.outcome === 'done' ? undefined : last?.reason };
-    if (current >= 0 ? i < current : last?.outcome === 'done') return { ...p, mark: 'done', at: last?.at };
-    return { ...p, mark: 'ahead' };
-  });
+    const [done, ahead] = titles;
+    if (r.outcome === 'completed' || (!failing && i < current) || (failing && last?.outcome === 'done'))
+      stages.push({ state, title: done, mark: 'done', at: last?.at });
+    else if (failing && last)
+      return [...stages, { state, title: ahead, mark: 'refused', at: last.at, reason: last.reason }];
+    else if (i === current && !failing)
+      stages.push({ state, title: ahead, mark: 'now', reason: last?.outcome === 'done' ? undefined : last?.reason });
+    else if (!failing) stages.push({ state, title: ahead, mark: 'ahead' });
+  }
+  return stages;
 }
