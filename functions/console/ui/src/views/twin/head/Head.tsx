@@ -1,13 +1,16 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import { Link } from 'wouter';
 import type { Twin } from '@/api/types';
 import { online } from '@/live/twins';
 import { Badge, PhaseBadge, PresenceDot } from '@/parts/Badge';
 import { CopyButton } from '@/parts/Copy';
+import { cx } from '@/parts/cx';
 import { count } from '@/parts/format';
 import { Time } from '@/parts/Time';
 import { useRuns } from '../useRuns';
 import s from './Head.module.css';
+
+const few = 5; // facts that a phone shows at first, as the style sheet says
 
 /** Kind, phase and presence, beside the name. */
 export function Badges({ twin }: { twin: Twin }) {
@@ -22,6 +25,7 @@ export function Badges({ twin }: { twin: Twin }) {
 
 /** Who a twin is, in one strip. What is not known is left out. */
 export function Head({ twin }: { twin: Twin }) {
+  const [all, setAll] = useState(false);
   const d = twin.definition;
   const p = twin.live.presence;
   const instance = twin.kind === 'instance';
@@ -42,11 +46,11 @@ export function Head({ twin }: { twin: Twin }) {
     ['Created', <Time key="created" at={twin.created} exact />],
     ['Tags', d.tags?.length ? d.tags.map((t) => <TagLink key={t} tag={t} />) : null],
   ];
+  const there = facts.filter(([, v]) => v);
   return (
-    <dl className={s.strip}>
-      {facts
-        .filter(([, v]) => v)
-        .map(([name, v]) => (
+    <section className={s.who} aria-label="About this twin">
+      <dl className={cx(s.strip, all && s.all)}>
+        {there.map(([name, v]) => (
           <div
             key={name}
             className={name === 'Tags' || name === 'Id' || name === 'Device reference' ? s.wide : undefined}
@@ -55,7 +59,13 @@ export function Head({ twin }: { twin: Twin }) {
             <dd>{v}</dd>
           </div>
         ))}
-    </dl>
+      </dl>
+      {there.length > few && !all && (
+        <button type="button" className={s.rest} onClick={() => setAll(true)}>
+          More about it
+        </button>
+      )}
+    </section>
   );
 }
 

@@ -7,7 +7,7 @@ import s from './Overview.module.css';
 import { PropertyChart } from './PropertyChart';
 import { useSteps } from './useSteps';
 import { useWindow } from './useWindow';
-import { rangeOf, usual, type Window } from './window';
+import { rangeOf, type Window } from './window';
 
 /** Charts that are read by one look. */
 export const together = 8;
@@ -18,6 +18,7 @@ interface Props {
   rules: Rule[];
   range: string;
   onRange: (range: string) => void;
+  onReset: () => void;
 }
 
 /** Small charts of numbers, two side by side, under one crosshair. Of many, some are shown at first. */
@@ -42,7 +43,7 @@ export function Charts(props: Props) {
   );
 }
 
-function Group({ twin, properties, rules, range, onRange, window }: Props & { window: Window }) {
+function Group({ twin, properties, rules, range, onRange, onReset, window }: Props & { window: Window }) {
   const steps = useSteps(
     twin.id,
     properties.map((p) => p.name),
@@ -68,7 +69,7 @@ function Group({ twin, properties, rules, range, onRange, window }: Props & { wi
               rules={rules}
               window={window}
               onZoom={(from, to) => onRange(rangeOf(from, to))}
-              onReset={() => onRange(usual)}
+              onReset={onReset}
             />
           ) : (
             <div className={s.waiting}>

@@ -1,5 +1,5 @@
 import { Activity } from 'lucide-react';
-import { useMemo, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import type { Twin } from '@/api/types';
 import { TextField } from '@/parts/Field';
 import { count } from '@/parts/format';
@@ -13,12 +13,16 @@ import { propertiesOf } from './properties';
 import { RangeBar } from './RangeBar';
 import { Reported } from './Reported';
 import { StateRows } from './StateRows';
-import { usual } from './window';
+import { usual, windowOf } from './window';
 
 /** What a device reports: numbers as charts, states as bars, and the newest of all in a table. */
 export default function Overview({ twin }: { twin: Twin }) {
   const [words, setWords] = useState('');
   const [range, setRange] = useParam('range', usual);
+  // Where a zoom came from, and goes back to.
+  const wide = useRef(usual);
+  if (windowOf(range, 0).moving) wide.current = range;
+  const reset = () => setRange(wide.current);
   const { type, known } = useTypeOf(twin);
   const rules = useRules(twin).rules;
   const reported = twin.live.reported;
@@ -42,7 +46,7 @@ export default function Overview({ twin }: { twin: Twin }) {
   }
   return (
     <div className={s.overview}>
-      <RangeBar range={range} onChange={setRange}>
+      <RangeBar range={range} onChange={setRange} onReset={reset}>
         {numbers.length > together && (
           <div className={s.find}>
             <TextField
@@ -56,7 +60,9 @@ export default function Overview({ twin }: { twin: Twin }) {
           </div>
         )}
       </RangeBar>
-      {numbers.length > 0 && <Charts twin={twin} properties={found} rules={rules} range={range} onRange={setRange} />}
+      {numbers.length > 0 && (
+        <Charts twin={twin} properties={found} rules={rules} range={range} onRange={setRange} onReset={reset} />
+      )}
       {states.length > 0 && <StateRows twin={twin.id} properties={states} range={range} />}
       <Reported twin={twin} properties={[...numbers, ...states]} />
     </div>

@@ -10,10 +10,12 @@ import { ranges, usual, windowOf } from './window';
 export function RangeBar({
   range,
   onChange,
+  onReset,
   children,
 }: {
   range: string;
   onChange: (range: string) => void;
+  onReset: () => void;
   children?: ReactNode;
 }) {
   const w = windowOf(range, Date.now() / 1000);
@@ -33,7 +35,7 @@ export function RangeBar({
           <span className={s.span}>
             {dayTime(w.from * 1000)} – {dayTime(w.to * 1000)}
           </span>
-          <Button size="s" icon={<ZoomOut aria-hidden />} onClick={() => onChange(usual)}>
+          <Button size="s" icon={<ZoomOut aria-hidden />} onClick={onReset}>
             Reset zoom
           </Button>
         </>
