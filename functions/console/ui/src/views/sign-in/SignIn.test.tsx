@@ -40,7 +40,10 @@ describe('SignIn', () => {
     const asked = shown();
     await userEvent.click(screen.getByRole('button', { name: 'Sign in' }));
     expect(document.activeElement).toBe(name());
+    expect(name().getAttribute('aria-invalid')).toBe('true');
+    expect(password().getAttribute('aria-invalid')).toBeNull();
     await userEvent.type(name(), 'ada{Enter}');
+    expect(name().getAttribute('aria-invalid')).toBeNull();
     expect(document.activeElement).toBe(password());
     expect(asked).toEqual([]);
   });

@@ -13,6 +13,7 @@ const pause = 5;
 /** Name and password of a local user. What was asked for is shown afterwards: the address does not change. */
 export default function SignIn() {
   const [busy, setBusy] = useState(false);
+  const [nameless, setNameless] = useState(false);
   const [error, setError] = useState('');
   const [capsLock, setCapsLock] = useState(false);
   const [wait, startWait] = useCountdown();
@@ -27,13 +28,14 @@ export default function SignIn() {
     // Read from the fields, not from events: some password managers fill in without telling.
     const n = name.current?.value.trim() ?? '';
     const p = password.current?.value ?? '';
+    setNameless(!n);
+    setError('');
     if (!n || !p) {
-      setError(n ? 'Enter your password.' : 'Enter your name.');
+      if (n) setError('Enter your password.');
       (n ? password : name).current?.focus();
       return;
     }
     setBusy(true);
-    setError('');
     try {
       await session.signIn(n, p);
     } catch (e) {
@@ -65,6 +67,7 @@ export default function SignIn() {
           autoCapitalize="none"
           maxLength={64}
           required
+          error={nameless ? 'Enter your name.' : undefined}
           autoFocus
         />
         <TextField
@@ -83,7 +86,7 @@ export default function SignIn() {
         />
         {/* Read out when it comes, and not again with every second that passes. */}
         <p className="visually-hidden" role="alert">
-          {error}
+          {nameless ? 'Enter your name.' : error}
         </p>
         <Button type="submit" kind="primary" busy={busy} disabled={wait > 0}>
           {wait > 0 ? `Wait ${wait} s` : 'Sign in'}
