@@ -39,6 +39,8 @@ type wants struct {
 // Want has every process tell what it tells live, for two minutes: who follows calls it again and again. It returns when the
 // server has it.
 func (b *Bus) Want(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
 	err := b.conn.Publish(wantSubject, nil)
 	if err == nil {
 		err = b.conn.FlushWithContext(ctx)
