@@ -47,7 +47,9 @@ export function Dialog({
         >
           <header className={s.head}>
             <div>
-              <Radix.Title className={s.title}>{title}</Radix.Title>
+              <Radix.Title className={s.title} dir="auto">
+                {title}
+              </Radix.Title>
               {note && <Radix.Description className={s.note}>{note}</Radix.Description>}
             </div>
             <Radix.Close asChild>

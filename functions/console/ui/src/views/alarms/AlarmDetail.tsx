@@ -13,7 +13,7 @@ import { Empty, Failure, Skeleton } from '@/parts/States';
 import { Time } from '@/parts/Time';
 import { unitIn, useKinds } from '@/parts/useKinds';
 import s from './AlarmDetail.module.css';
-import { actor, oneAlarm, ruleOf } from './alarms';
+import { actor, oneAlarm, rulesOf } from './alarms';
 import { Lasted } from './Lasted';
 import { NoteDialog } from './NoteDialog';
 import { Timeline } from './Timeline';
@@ -97,7 +97,7 @@ function factsOf(a: Alarm, unit: string | undefined): [string, React.ReactNode][
     a.rule === 'offline' ? (
       'No sign of life for as long as its type allows'
     ) : a.twin ? (
-      <RuleLink key="rule" id={a.rule} unit={unit} />
+      <RuleLink key="rule" id={a.rule} twin={a.twin} unit={unit} />
     ) : (
       <bdi key="rule">{a.rule}</bdi>
     ),
@@ -121,17 +121,12 @@ function factsOf(a: Alarm, unit: string | undefined): [string, React.ReactNode][
   return facts;
 }
 
-/** The rule in words; of one that is gone, only that. */
-function RuleLink({ id, unit }: { id: string; unit?: string }) {
-  const rule = useQuery(ruleOf(id));
-  if (rule.isError)
-    return <span>{rule.error instanceof ApiError && rule.error.status === 404 ? 'It is gone' : id}</span>;
-  return (
-    <Go
-      to={`/rules/new?rule=${encodeURIComponent(id)}`}
-      text={rule.data ? titleWords(rule.data.condition, unit) : id}
-    />
-  );
+/** The rule in words; of one that watches the twin no longer, only that. */
+function RuleLink({ id, twin, unit }: { id: string; twin: string; unit?: string }) {
+  const rules = useQuery(rulesOf(twin));
+  const rule = rules.data?.items.find((r) => r.rule.id === id)?.rule;
+  if (!rule) return <span>{rules.isPending ? '…' : rules.isError ? id : 'It watches this twin no longer'}</span>;
+  return <Go to={`/rules/new?rule=${encodeURIComponent(id)}`} text={titleWords(rule.condition, unit)} />;
 }
 
 function Go({ to, text }: { to: string; text: string }) {

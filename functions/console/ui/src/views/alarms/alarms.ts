@@ -29,10 +29,12 @@ export const oneAlarm = (id: string) =>
     enabled: id !== '',
   });
 
-export const ruleOf = (id: string) =>
+/** The rules that watch a twin, its own and its type's and groups'. */
+export const rulesOf = (twin: string) =>
   queryOptions({
-    queryKey: keys.rules({ of: id }),
-    queryFn: ({ signal }) => ok(api.GET('/function/twin-monitor/rules/{id}', { params: { path: { id } }, signal })),
+    queryKey: keys.rules({ twin }),
+    queryFn: ({ signal }) =>
+      ok(api.GET('/function/twin-monitor/twins/{id}/rules', { params: { path: { id: twin } }, signal })),
   });
 
 export const deliveriesOf = (id: string) =>

@@ -51,7 +51,13 @@ export function Preview({
       title={form.property ? <bdi>{form.property}</bdi> : 'The last day'}
       actions={
         subject.examples.length > 0 && (
-          <Select label="Example" bare value={subject.example} onChange={(e) => onExample(e.target.value)}>
+          <Select
+            className={s.example}
+            label="Example"
+            bare
+            value={subject.example}
+            onChange={(e) => onExample(e.target.value)}
+          >
             {subject.examples.map((t) => (
               <option key={t.id} value={t.id}>
                 {(t.definition.name || t.id).slice(0, 60)}
