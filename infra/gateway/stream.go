@@ -117,6 +117,7 @@ func (s *streams) pass(w http.ResponseWriter, r *http.Request, response *http.Re
 		}
 	}
 	w.WriteHeader(response.StatusCode)
+	_ = flush.Flush() // the first write finds out if it cannot
 	piece := make([]byte, streamRead)
 	for {
 		n, err := response.Body.Read(piece)
