@@ -3,12 +3,13 @@ import { type FormEvent, useId, useState } from 'react';
 import { keys } from '@/api/queries';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
-import { Select, TextArea, TextField } from '@/parts/Field';
+import { Select, TextField } from '@/parts/Field';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { has, useUser } from '@/parts/useUser';
 import { addressOf, type Place } from './address';
 import s from './form.module.css';
 import { makeClaim } from './make';
+import { Several } from './Several';
 import { useGroups } from './useGroups';
 import { faultsOf, first, newGroup, type Wanted, wishOf } from './wanted';
 
@@ -96,38 +97,7 @@ function Form({
           </div>
         </fieldset>
         {w.several ? (
-          <>
-            <div className={s.two}>
-              <TextField
-                label="Serials like"
-                placeholder="P-*"
-                hint="* stands for any text, ? for one character."
-                maxLength={64}
-                value={w.pattern}
-                error={fault('pattern')}
-                onChange={(e) => set({ pattern: e.target.value })}
-              />
-              <TextField
-                label="How many may come in"
-                inputMode="numeric"
-                maxLength={6}
-                value={w.uses}
-                error={fault('uses')}
-                onChange={(e) => set({ uses: e.target.value })}
-              />
-            </div>
-            {maySerials ? (
-              <TextArea
-                label="Serials to make known now"
-                hint="One a line, at most 100. A device whose serial is not known is turned away; those that are known already need not be here. For many more: castor identity import."
-                value={w.known}
-                error={fault('known')}
-                onChange={(e) => set({ known: e.target.value })}
-              />
-            ) : (
-              <p className={s.hint}>Their serials must be known to the platform; a configurator makes them known.</p>
-            )}
-          </>
+          <Several w={w} set={set} fault={fault} maySerials={maySerials} />
         ) : (
           <TextField
             label="Serial"
