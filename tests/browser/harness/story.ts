@@ -1,10 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { expect, test as base } from 'vitest';
+import { openBrowser, screen } from './browser';
 import { Guard } from './guard';
 import { overflow } from './look';
-import { chromiumPath, left } from './paths';
+import { left } from './paths';
 import type { Person, Platform } from './platform';
 
 export interface Visitor {
@@ -23,31 +24,6 @@ export interface VisitOptions {
 }
 
 export type Visit = (p: Platform, options?: VisitOptions) => Promise<Visitor>;
-
-/** Opens Debian's Chromium with a fresh profile; it talks to nobody but the platform. */
-export function openBrowser(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: chromiumPath,
-    headless: true,
-    args: [
-      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-dev-shm-usage'],
-      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    ],
-  });
-}
-
-/** How the visitor's screen is: a desk, or a phone that is touched. */
-export function screen(o: VisitOptions) {
-  const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
-  const desk = { viewport: { width: 1440, height: 900 }, deviceScaleFactor: 1 };
-  return {
-    ...(o.phone ? phone : desk),
-    colorScheme: o.dark ? ('dark' as const) : ('light' as const),
-    reducedMotion: 'reduce' as const,
-    locale: 'en-GB',
-    timezoneId: 'Europe/Berlin',
-  };
-}
 
 /** A test that may visit the console. After it, no page may have said or asked for what it should not, nor stick out sideways. */
 export const test = base.extend<{ browser: Browser; visit: Visit }>({
