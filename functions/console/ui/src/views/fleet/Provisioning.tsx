@@ -14,7 +14,8 @@ import s from './Provisioning.module.css';
 import { progress, words } from './progress';
 
 const most = 3; // that are shown; the others are counted
-const linger = 5_000; // ms that a run stays after its end, since most take less than one second
+// How long a run stays after its end, in ms: most take less than a second, and a rejected one asks for something to be done.
+const linger = { completed: 5_000, rejected: 30_000 };
 
 /** The provisionings under way, newest first, each with the step it is at; done ones stay for a moment. */
 export function Provisioning() {
@@ -88,7 +89,9 @@ function Ended({ run }: { run: RunEvent }) {
   return (
     <li className={s.run}>
       <Who twin={run.twin} serial={run.serial} />
-      <span className={cx(s.step, rejected ? s.bad : s.good)}>{rejected ? 'rejected' : 'done'}</span>
+      <span className={cx(s.step, rejected ? s.bad : s.good)} title={rejected ? run.steps.at(-1)?.reason : undefined}>
+        {rejected ? 'rejected' : 'done'}
+      </span>
       <Bar done={1} bad={rejected} />
     </li>
   );
@@ -122,7 +125,12 @@ function useEnded(): RunEvent[] {
     const end = live.on('run', (e) => {
       if (!e.outcome) return;
       setEnded((old) => [e, ...old.filter((o) => o.run !== e.run)].slice(0, 20));
-      timers.add(setTimeout(() => setEnded((old) => old.filter((o) => o !== e)), linger));
+      timers.add(
+        setTimeout(
+          () => setEnded((old) => old.filter((o) => o !== e)),
+          e.outcome === 'rejected' ? linger.rejected : linger.completed,
+        ),
+      );
     });
     return () => {
       end();

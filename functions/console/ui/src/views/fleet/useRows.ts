@@ -61,20 +61,21 @@ export function useRows(asked: TwinQuery, counted: number | undefined, more: boo
   // Kept with the answers, so that whoever comes back finds the place where they were.
   const name = ['chain', query];
   const [of, setOf] = useState<{ query: TwinQuery; chain: Chain }>();
-  const chain = of?.query === query ? of.chain : (queries.getQueryData<Chain>(name) ?? newChain);
+  const kept = of?.query === query ? of.chain : (queries.getQueryData<Chain>(name) ?? newChain);
   const [sight, setSight] = useState<[number, number]>([0, 40]);
-  const pages = wanted(chain, ...sight);
+  const pages = wanted(kept, ...sight);
 
-  const read = useQueries({ queries: pages.map((p) => options(query, chain.cursors[p], p)) });
+  const read = useQueries({ queries: pages.map((p) => options(query, kept.cursors[p], p)) });
+  // At once, and not when this was drawn: the rows and their number must be of the same moment.
+  let chain = kept;
+  for (const [i, page] of pages.entries()) {
+    const data = read[i]?.data;
+    if (data) chain = learn(chain, page, kept.cursors[page]!, data.items.length, data.next);
+  }
   useEffect(() => {
-    let now = chain;
-    for (const [i, page] of pages.entries()) {
-      const data = read[i]?.data;
-      if (data) now = learn(now, page, chain.cursors[page]!, data.items.length, data.next);
-    }
-    if (now === chain) return;
-    queries.setQueryData(name, now);
-    setOf({ query, chain: now });
+    if (chain === kept) return;
+    queries.setQueryData(name, chain);
+    setOf({ query, chain });
   });
 
   const see = useCallback((from: number, to: number) => {
