@@ -17,7 +17,12 @@ const Raw = lazy(() => import('./about/Raw'));
 const tab = (id: string, label: string, content: ReactNode): Tab => ({
   id,
   label,
-  content: <Suspense fallback={<Skeleton lines={5} />}>{content}</Suspense>,
+  content: (
+    <>
+      <h2 className="visually-hidden">{label}</h2>
+      <Suspense fallback={<Skeleton lines={5} />}>{content}</Suspense>
+    </>
+  ),
 });
 
 /** What there is to see of a twin, by its kind. Each is loaded when it is first looked at. */

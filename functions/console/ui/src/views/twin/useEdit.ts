@@ -5,6 +5,9 @@ import type { components } from '@/api/schema';
 import type { Twin } from '@/api/types';
 import { toast } from '@/parts/toast';
 
+/** The status of a change that was made on an older version. */
+export const stale = 412;
+
 export type Change = components['schemas']['DefinitionChange'];
 
 /**
@@ -17,6 +20,7 @@ export function useEdit() {
   const write = async (t: Twin, change: Change): Promise<Twin> => {
     const key = keys.twin(t.id);
     await queries.cancelQueries({ queryKey: key });
+    const before = queries.getQueryData<Twin>(key);
     queries.setQueryData<Twin>(key, { ...t, definition: { ...t.definition, ...without(change) } });
     try {
       const params = { path: { id: t.id }, header: { 'If-Match': `"${t.definition.version}"` } };
@@ -25,11 +29,11 @@ export function useEdit() {
       void queries.invalidateQueries({ queryKey: ['twins'] });
       return now;
     } catch (e) {
-      queries.setQueryData(key, t);
-      if (e instanceof ApiError && e.status === 412) {
+      queries.setQueryData(key, before);
+      if (e instanceof ApiError && e.status === stale) {
         void queries.invalidateQueries({ queryKey: key });
         throw new ApiError(
-          412,
+          stale,
           'Somebody else has changed this twin meanwhile. Look at what is there now, then save again.',
         );
       }

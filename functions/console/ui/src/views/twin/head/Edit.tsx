@@ -1,15 +1,20 @@
 import { type FormEvent, useId, useState } from 'react';
+import { ApiError } from '@/api/client';
 import type { Twin } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { Dialog } from '@/parts/Dialog';
 import { TextField } from '@/parts/Field';
-import { type Change, useEdit } from '../useEdit';
+import { type Change, stale, useEdit } from '../useEdit';
 
 const tag = /^[A-Za-z0-9][A-Za-z0-9._:/=-]{0,63}$/;
 
 /** Name and tags of a twin. What is wrong is said at the field; what the platform refuses, below. */
 export function Edit({ twin, onClose }: { twin: Twin; onClose: () => void }) {
-  const d = twin.definition;
+  // What was read when the form was opened: a change of somebody else's meanwhile is not written over unseen.
+  const [read] = useState(twin);
+  const [late, setLate] = useState(false);
+  const from = late ? twin : read;
+  const d = read.definition;
   const [name, setName] = useState(d.name ?? '');
   const [tags, setTags] = useState((d.tags ?? []).join(' '));
   const [busy, setBusy] = useState(false);
@@ -33,10 +38,11 @@ export function Edit({ twin, onClose }: { twin: Twin; onClose: () => void }) {
     setBusy(true);
     setError('');
     try {
-      await edit(twin, change, 'Saved');
+      await edit(from, change, 'Saved');
       onClose();
     } catch (e) {
       setError(e instanceof Error ? e.message : String(e));
+      if (e instanceof ApiError && e.status === stale) setLate(true);
       setBusy(false);
     }
   };
