@@ -32,7 +32,7 @@ export const oneAlarm = (id: string) =>
 /** The rules that watch a twin, its own and its type's and groups'. */
 export const rulesOf = (twin: string) =>
   queryOptions({
-    queryKey: keys.rules({ twin }),
+    queryKey: keys.rules({ watching: twin }),
     queryFn: ({ signal }) =>
       ok(api.GET('/function/twin-monitor/twins/{id}/rules', { params: { path: { id: twin } }, signal })),
   });

@@ -28,7 +28,10 @@ export function useAcknowledge() {
 }
 
 function refused(out: Outcome, what: string): void {
-  if (out.failed > 0) toast.failed(out.failed > 1 ? `${what} (${out.failed} alarms)` : what, out.error);
+  if (out.failed === 0) return;
+  // "user:ben has taken the alarm on already": people are called by their names.
+  const why = out.error instanceof Error ? out.error.message.replace(/\buser:/gi, '') : out.error;
+  toast.failed(out.failed > 1 ? `${what} (${out.failed} alarms)` : what, why);
 }
 
 /** Whether the reader has taken this alarm on. */
