@@ -53,44 +53,8 @@ const fleet = 100_000
 // measureFleet has a platform with 100,000 twins that say nothing: each like one that was provisioned and has reported.
 func measureFleet(ctx context.Context, b *bench) error {
 	dir := filepath.Join(b.dir, "fleet", "data")
-	c, err := b.up(ctx, dir, "")
+	c, without, err := b.stock(ctx, dir)
 	if err != nil {
-		return err
-	}
-	empty, err := resident(c)
-	if err != nil {
-		return err
-	}
-	configs, err := c.enrol(ctx, "F", 1, nil)
-	if err != nil {
-		return err
-	}
-	all, err := device.StartAll(ctx, configs, 1, nil)
-	if err != nil {
-		return err
-	}
-	d := all[0]
-	if _, err := d.Measure(time.Now(), map[string]any{"rpm": 1450.0, "temperature": 61.5}); err != nil {
-		return err
-	}
-	if err := d.Drain(ctx); err != nil {
-		return err
-	}
-	id, password := d.Twin(), c.password
-	if err := d.Close(); err != nil {
-		return err
-	}
-	if err := c.stop(); err != nil {
-		return err
-	}
-	before, err := diskUse(filepath.Join(dir, "store"))
-	if err != nil {
-		return err
-	}
-	if err := copyTwins(ctx, filepath.Join(dir, "store"), id); err != nil {
-		return err
-	}
-	if c, err = b.up(ctx, dir, password); err != nil {
 		return err
 	}
 	defer c.stop()
@@ -107,13 +71,62 @@ func measureFleet(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	after, err := diskUse(filepath.Join(dir, "store"))
+	disk, err := diskUse(filepath.Join(dir, "store"))
 	if err != nil {
 		return err
 	}
-	b.add(Figure{Name: "memory per idle twin", Value: (full - empty) / fleet, Unit: "B", Note: fmt.Sprintf("%.0f MB resident, %.0f MB without them", full/1e6, empty/1e6)})
-	b.add(Figure{Name: "disk per idle twin", Value: (after - before) / fleet, Unit: "B", Note: fmt.Sprintf("%.0f MB in all", after/1e6)})
+	b.add(Figure{Name: "memory per idle twin", Value: (full - without.memory) / fleet, Unit: "B", Note: fmt.Sprintf("%.0f MB resident, %.0f MB without them", full/1e6, without.memory/1e6)})
+	b.add(Figure{Name: "disk per idle twin", Value: (disk - without.disk) / fleet, Unit: "B", Note: fmt.Sprintf("%.0f MB in all", disk/1e6)})
 	return nil
+}
+
+// A footprint is what a platform takes, in bytes.
+type footprint struct{ memory, disk float64 }
+
+// stock starts a platform in dir that has 100,000 twins; without is what it took before they were there.
+func (b *bench) stock(ctx context.Context, dir string) (c *castor, without footprint, err error) {
+	if c, err = b.up(ctx, dir, ""); err != nil {
+		return nil, without, err
+	}
+	if without.memory, err = resident(c); err != nil {
+		return nil, without, err
+	}
+	id, err := c.one(ctx)
+	if err != nil {
+		return nil, without, err
+	}
+	if err := c.stop(); err != nil {
+		return nil, without, err
+	}
+	store := filepath.Join(dir, "store")
+	if without.disk, err = diskUse(store); err != nil {
+		return nil, without, err
+	}
+	if err := copyTwins(ctx, store, id); err != nil {
+		return nil, without, err
+	}
+	c, err = b.up(ctx, dir, c.password)
+	return c, without, err
+}
+
+// one brings one device in, has it report and go away, and returns its twin.
+func (c *castor) one(ctx context.Context) (twin.ID, error) {
+	configs, err := c.enrol(ctx, "F", 1, nil)
+	if err != nil {
+		return "", err
+	}
+	all, err := device.StartAll(ctx, configs, 1, nil)
+	if err != nil {
+		return "", err
+	}
+	d := all[0]
+	if _, err := d.Measure(time.Now(), map[string]any{"rpm": 1450.0, "temperature": 61.5}); err != nil {
+		return "", err
+	}
+	if err := d.Drain(ctx); err != nil {
+		return "", err
+	}
+	return d.Twin(), d.Close()
 }
 
 // copyTwins puts twins like one into the store of a platform that does not run.

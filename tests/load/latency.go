@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -36,26 +37,9 @@ func measureLatency(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	loading, stop := context.WithCancel(ctx)
-	defer stop()
-	var load sync.WaitGroup
-	var sent atomic.Int64
 	start := time.Now()
-	for i, conn := range conns[1:] {
-		load.Go(func() {
-			every := time.NewTicker(time.Second * time.Duration(len(conns)-1) / pace)
-			defer every.Stop()
-			_ = flood.Publish(conn, "castor/"+peers[i+1].ref+"/telemetry", 1_000_000, window, func(n int) []byte {
-				select {
-				case <-every.C:
-				case <-loading.Done():
-					conn.Close()
-				}
-				sent.Add(1)
-				return payload(n)
-			}, nil)
-		})
-	}
+	stop, sent := flow(ctx, conns[1:], peers[1:])
+	defer stop()
 	var took []time.Duration
 	var began [samples]time.Time
 	err = flood.Publish(conns[0], "castor/"+peers[0].ref+"/telemetry", samples, 1, func(n int) []byte {
@@ -75,11 +59,10 @@ func measureLatency(ctx context.Context, b *bench) error {
 			}
 		}
 	})
-	all := float64(sent.Load() + samples)
+	all := float64(sent() + samples)
 	rate := all / time.Since(start).Seconds()
 	after, callsErr := c.calls(ctx, "twin-ingest")
 	stop()
-	load.Wait()
 	if err := errors.Join(err, callsErr); err != nil {
 		return err
 	}
@@ -92,4 +75,27 @@ func measureLatency(ctx context.Context, b *bench) error {
 	b.add(Figure{Name: "publish to visible in the twin, p99", Value: ms(p99), Unit: "ms", Note: note})
 	b.add(Figure{Name: "messages per call of twin-ingest, meanwhile", Value: all / (after - before), Unit: "msg"})
 	return nil
+}
+
+// flow publishes 1,000 messages per second over all connections, until stop is called or ctx ends; sent is how many they are so far.
+func flow(ctx context.Context, conns []net.Conn, peers []peer) (stop func(), sent func() int64) {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	var n atomic.Int64
+	for i, conn := range conns {
+		all.Go(func() {
+			every := time.NewTicker(time.Second * time.Duration(len(conns)) / pace)
+			defer every.Stop()
+			_ = flood.Publish(conn, "castor/"+peers[i].ref+"/telemetry", 1_000_000, window, func(i int) []byte {
+				select {
+				case <-every.C:
+				case <-ctx.Done():
+					conn.Close()
+				}
+				n.Add(1)
+				return payload(i)
+			}, nil)
+		})
+	}
+	return func() { cancel(); all.Wait() }, n.Load
 }

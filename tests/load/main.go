@@ -58,6 +58,7 @@ var sections = []section{
 	{"mongo", measureMongo, 4 * time.Minute},
 	{"provisioning", measureProvisioning, 2 * time.Minute},
 	{"fleet", measureFleet, 4 * time.Minute},
+	{"console", measureConsole, 8 * time.Minute},
 }
 
 // A bench is one run under way.
