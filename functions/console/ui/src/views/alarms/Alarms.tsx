@@ -6,8 +6,8 @@ import { TwinPicker } from '@/parts/TwinPicker';
 import { useParam } from '@/parts/useParam';
 import { AlarmDetail } from './AlarmDetail';
 import { AlarmList } from './AlarmList';
-import s from './Alarms.module.css';
 import type { Filter } from './alarms';
+import s from './Filters.module.css';
 
 const severities = ['', 'critical', 'warning', 'info'];
 

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { Button } from '@/parts/Button';
-import s from './Alarms.module.css';
+import s from './Chosen.module.css';
 import { NoteDialog } from './NoteDialog';
 
 /** What can be done with the alarms that are chosen. */
@@ -18,10 +18,10 @@ export function Chosen({
     <section className={s.chosenBar} aria-label="Chosen alarms">
       <span role="status">{count} chosen</span>
       <Button size="s" kind="quiet" onClick={onNone}>
-        Choose none
+        None
       </Button>
       <Button size="s" onClick={() => setNoting(true)}>
-        Take on with a note…
+        With a note…
       </Button>
       <Button size="s" kind="primary" onClick={() => onTake('')}>
         Take on
