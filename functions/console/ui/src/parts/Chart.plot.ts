@@ -1,6 +1,7 @@
 // How the plot of a chart is drawn: what of uPlot is used, in the design's tokens.
 import type uPlot from 'uplot';
-import { axisTime, axisValue, value } from './format';
+import { drawThreshold, room, type Threshold } from './Chart.thresholds';
+import { axisTime, axisValue } from './format';
 
 export interface Series {
   label: string;
@@ -14,15 +15,6 @@ export interface Series {
   high?: (number | null)[];
   /** The newest value where it is known better than the last point says. */
   latest?: number;
-}
-
-/** A line that something is compared with. */
-export interface Threshold {
-  value: number;
-  label: string;
-  tone: 'neutral' | 'info' | 'warning' | 'critical';
-  /** Not worth squeezing the line for: where it is far away, the edge says on which side it lies. */
-  aside?: boolean;
 }
 
 /** What may change while a plot stays. */
@@ -158,66 +150,6 @@ function alone(values: (number | null)[]): number[] {
     if (values[i - 1] == null && values[i + 1] == null) found.push(i);
   }
   return last >= 0 && found.at(-1) !== last ? [...found, last] : found;
-}
-
-/** Room above and below, with the thresholds in sight. */
-export function room(lo: number | null, hi: number | null, thresholds: Threshold[]): [number, number] {
-  const must = thresholds.filter((t) => !t.aside).map((t) => t.value);
-  let a = Math.min(lo ?? Infinity, ...must);
-  let b = Math.max(hi ?? -Infinity, ...must);
-  // One that is aside may take two thirds of the height, not more.
-  const reach = Math.max(b - a, Math.abs(b) * 0.05) * 2;
-  const [low, high] = [a, b];
-  for (const t of thresholds) {
-    if (!t.aside || (Number.isFinite(high) && (t.value > high + reach || t.value < low - reach))) continue;
-    a = Math.min(a, t.value);
-    b = Math.max(b, t.value);
-  }
-  if (!Number.isFinite(a) || !Number.isFinite(b)) return [0, 1];
-  const pad = a === b ? Math.abs(a) * 0.1 || 1 : (b - a) * 0.12;
-  return [a >= 0 && a - pad < 0 ? 0 : a - pad, b + pad];
-}
-
-/** `written` are the heights of labels that are there already: one on top of another can be read by nobody. */
-function drawThreshold(u: uPlot, t: Threshold, colour: string, surface: string, font: string, written: number[]): void {
-  const { ctx, bbox } = u;
-  const ratio = devicePixelRatio;
-  const y = u.valToPos(t.value, 'y', true);
-  const above = y < bbox.top - 1;
-  const below = y > bbox.top + bbox.height + 1;
-  if ((above || below) && (!t.aside || t.tone === 'neutral')) return;
-  ctx.save();
-  ctx.strokeStyle = colour;
-  let label = t.label;
-  let at = y;
-  if (above || below) {
-    label = `${above ? '↑' : '↓'} ${label || value(t.value)}`;
-    at = above ? bbox.top + 14 * ratio : bbox.top + bbox.height;
-  } else {
-    ctx.lineWidth = (t.tone === 'neutral' ? 1 : 1.5) * ratio;
-    ctx.setLineDash(t.tone === 'neutral' ? [2 * ratio, 4 * ratio] : [5 * ratio, 4 * ratio]);
-    ctx.beginPath();
-    ctx.moveTo(bbox.left, y);
-    ctx.lineTo(bbox.left + bbox.width, y);
-    ctx.stroke();
-    if (y - bbox.top < 16 * ratio) at = y + 17 * ratio;
-  }
-  const base = at - 4 * ratio;
-  if (label && !written.some((w) => Math.abs(w - base) < 14 * ratio)) {
-    written.push(base);
-    ctx.font = font.replace('11px', `${11 * ratio}px`);
-    ctx.textAlign = 'right';
-    ctx.textBaseline = 'alphabetic';
-    const right = bbox.left + bbox.width - 3 * ratio;
-    const width = ctx.measureText(label).width;
-    ctx.globalAlpha = 0.82;
-    ctx.fillStyle = surface;
-    ctx.fillRect(right - width - 3 * ratio, base - 10 * ratio, width + 6 * ratio, 13 * ratio);
-    ctx.globalAlpha = 1;
-    ctx.fillStyle = colour;
-    ctx.fillText(label, right, base);
-  }
-  ctx.restore();
 }
 
 /** So that an axis of bytes has round numbers. */

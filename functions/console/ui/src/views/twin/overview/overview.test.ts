@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { room, type Threshold } from '@/parts/Chart.plot';
+import { room, type Threshold } from '@/parts/Chart.thresholds';
 import { axisValue, quantity } from '@/parts/format';
 import { columns, fold, type Step } from './history';
 import { propertiesOf } from './properties';

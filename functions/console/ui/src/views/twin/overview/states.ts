@@ -55,7 +55,9 @@ export function spansOf(readings: { at: number; value: StateValue }[], to: numbe
   for (const r of readings) {
     const last = spans.at(-1);
     if (last) last.to = Math.max(last.from, r.at);
-    if (last?.value !== r.value) spans.push({ value: r.value, from: r.at, to: r.at });
+    // Two readings of one moment: the later one counts.
+    if (last && last.from === r.at) last.value = r.value;
+    else if (last?.value !== r.value) spans.push({ value: r.value, from: r.at, to: r.at });
   }
   const last = spans.at(-1);
   if (last) last.to = Math.max(last.to, to);

@@ -1,5 +1,5 @@
 import type { Property, Rule } from '@/api/types';
-import type { Threshold } from '@/parts/Chart.plot';
+import type { Threshold } from '@/parts/Chart.thresholds';
 import { durationWords, parseCondition } from '@/parts/condition';
 import { quantity } from '@/parts/format';
 
