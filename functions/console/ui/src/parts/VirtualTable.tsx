@@ -4,6 +4,7 @@ import { type ComponentType, type KeyboardEvent, useEffect, useLayoutEffect, use
 import { cx } from './cx';
 import { TableRow } from './TableRow';
 import { useFit, useFrame } from './tableLayout';
+import { useSteady } from './useSteady';
 import s from './VirtualTable.module.css';
 
 // biome-ignore-start lint/a11y/useSemanticElements: elements of a table that are laid out one by one lose their roles
@@ -196,30 +197,3 @@ function Heading({ column: c, sort, onSort }: { column: Column; sort: string; on
 
 // biome-ignore-end lint/a11y/useFocusableInteractive: see above
 // biome-ignore-end lint/a11y/useSemanticElements: see above
-
-/** Keeps the rows in sight where they are when some come or go above them. */
-function useSteady<T>(
-  from: number,
-  top: number,
-  height: number,
-  at: (row: number) => T | undefined,
-  keyOf: (row: T) => string,
-) {
-  const kept = useRef<{ index: number; key: string }>(undefined);
-  useLayoutEffect(() => {
-    const before = kept.current;
-    const row = at(from);
-    kept.current = row && { index: from, key: keyOf(row) };
-    // At the top of the table what is new is to be seen; further down nothing may move.
-    if (!before || before.index !== from || !row || keyOf(row) === before.key || window.scrollY <= top) return;
-    for (let d = 1; d <= 50; d++) {
-      for (const i of [from + d, from - d]) {
-        const other = i >= 0 ? at(i) : undefined;
-        if (!other || keyOf(other) !== before.key) continue;
-        window.scrollBy({ top: (i - from) * height, behavior: 'instant' });
-        kept.current = { index: i, key: before.key };
-        return;
-      }
-    }
-  });
-}
