@@ -1,4 +1,4 @@
-import { memo } from 'react';
+import { memo, useRef } from 'react';
 import { Link } from 'wouter';
 import { SeverityBadge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
@@ -31,7 +31,13 @@ export const AlarmRow = memo(function AlarmRow({
 }) {
   const a = row.alarm;
   const title = titleWords(a.title, unit);
+  const named = useRef<HTMLButtonElement>(null);
   const over = row.gone || a.state === 'cleared';
+  // The button goes; the focus stays in the row, so that neither the keyboard's place nor its leaving is lost.
+  const takeOn = () => {
+    named.current?.focus();
+    onTake(a.id);
+  };
   return (
     <tr className={cx(over && s.over, row.fresh && s.fresh, chosen && s.chosen)} data-alarm={a.id}>
       <td className={s.check}>
@@ -47,7 +53,7 @@ export const AlarmRow = memo(function AlarmRow({
         <SeverityBadge severity={a.severity} />
       </td>
       <td className={s.what}>
-        <button type="button" className={s.title} onClick={() => onOpen(a.id)}>
+        <button ref={named} type="button" className={s.title} onClick={() => onOpen(a.id)}>
           <bdi>{title}</bdi>
         </button>
         {a.twin ? (
@@ -82,7 +88,7 @@ export const AlarmRow = memo(function AlarmRow({
             <span className={s.faint}>has taken it on</span>
           </span>
         ) : (
-          <Button size="s" aria-label={`Take on ${title.slice(0, 80)}`} onClick={() => onTake(a.id)}>
+          <Button size="s" aria-label={`Take on ${title.slice(0, 80)}`} onClick={takeOn}>
             Take on
           </Button>
         )}
