@@ -17,10 +17,13 @@ test('this machine comes in by itself, each step can be read, and its metrics mo
 
   await row.getByRole('link').first().click();
   await page.getByRole('heading', { name: /^host-/, level: 1 }).waitFor();
-  const uptime = page.getByRole('row').filter({ hasText: 'uptime' });
-  await uptime.waitFor();
-  const said = new Set<string>();
-  await expect.poll(async () => said.add(await uptime.innerText()).size, { timeout: 15_000 }).toBeGreaterThan(2);
+  const reported = page.getByRole('table', { name: 'Reported state' });
+  await reported.getByRole('row').filter({ hasText: 'cpu.percent' }).waitFor();
+  const messages = page.getByRole('term').filter({ hasText: /^Messages$/ }).locator('xpath=following-sibling::dd');
+  for (const moving of [reported, messages]) {
+    const said = new Set<string>();
+    await expect.poll(async () => said.add(await moving.innerText()).size, { timeout: 15_000 }).toBeGreaterThan(2);
+  }
   expect(await page.locator('canvas').count()).toBeGreaterThan(3);
 
   await page.getByRole('tab', { name: 'Provisioning' }).click();
@@ -31,7 +34,6 @@ test('this machine comes in by itself, each step can be read, and its metrics mo
   expect(guard.navigations.filter((_, i) => i >= opened).every((u) => u.startsWith(p.url))).toBe(true);
 
   // Back is back, and an address can be shared.
-  await page.goBack();
   await page.goBack();
   await row.waitFor();
   await page.goForward();

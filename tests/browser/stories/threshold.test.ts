@@ -35,10 +35,11 @@ test('a threshold is set by the form, crossed, seen, acknowledged, undone, and c
   expect(await threshold.getAttribute('aria-invalid')).toBe('true');
   await threshold.fill('250');
   await page.getByLabel('Clear at').fill('240');
+  await page.getByLabel('For', { exact: true }).fill('0');
   await page.getByLabel('critical').check();
   await page.getByLabel('Name', { exact: true }).fill('Oven too hot');
   await page.getByRole('button', { name: 'Make the rule' }).click();
-  await page.getByText('The rule is made').waitFor();
+  await page.getByText('The rule is made').first().waitFor();
 
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: /Alarms/ }).click();
   await page.getByRole('heading', { name: 'Alarms', level: 1 }).waitFor();
@@ -54,7 +55,7 @@ test('a threshold is set by the form, crossed, seen, acknowledged, undone, and c
   const state = async () => (await p.api.get(`alerts/alarms/${encodeURIComponent(open.id)}`)).state;
   await page.getByText('has taken it on').waitFor();
   await expect.poll(state).toBe('acknowledged');
-  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('listitem').filter({ hasText: 'You have taken on' }).getByRole('button', { name: 'Undo' }).click();
   await expect.poll(state).toBe('raised');
   await page.getByRole('button', { name: /^Take on Oven too hot/ }).waitFor();
 
