@@ -105,16 +105,13 @@ func (a *app) playFile(ctx context.Context, cmd *cobra.Command, c replay.Config,
 
 // earliest is where the history of the first device begins.
 func earliest(c replay.Config) time.Time {
-	first, last := c.Rows[0].At, c.Rows[len(c.Rows)-1].At
+	first := c.Rows[0].At
 	for _, r := range c.Rows {
 		if r.At.Before(first) {
 			first = r.At
 		}
 	}
-	if c.Shift {
-		return first.Add(time.Since(last))
-	}
-	return first
+	return first.Add(c.Moved(time.Now()))
 }
 
 // ensureType makes the type with the recording's columns if it is not there.

@@ -154,12 +154,17 @@ func (c *Config) play(ctx context.Context, devices []*device.Device) error {
 	return err
 }
 
+// Moved is by how much the recording is moved if it is played at now; 0 where it is played as it is.
+func (c *Config) Moved(now time.Time) time.Duration {
+	if !c.Shift {
+		return 0
+	}
+	return now.Sub(c.Rows[len(c.Rows)-1].At)
+}
+
 func (c *Config) playOne(ctx context.Context, d *device.Device, sent *atomic.Int64) error {
 	begin, first := time.Now(), c.Rows[0].At
-	shift := time.Duration(0)
-	if c.Shift {
-		shift = time.Until(c.Rows[len(c.Rows)-1].At)
-	}
+	shift := c.Moved(begin)
 	for _, row := range c.Rows {
 		if c.Speed > 0 {
 			due := begin.Add(time.Duration(float64(row.At.Sub(first)) / c.Speed))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -49,5 +50,20 @@ func TestReadValues(t *testing.T) {
 	}
 	if got := rows[0].At.UnixMilli(); got != 1400000000500 {
 		t.Errorf("time is %d", got)
+	}
+}
+
+// A recording that is moved ends at the moment it is played, whether it is of the past or of the future.
+func TestMoved(t *testing.T) {
+	now := time.Date(2026, 3, 21, 10, 0, 0, 0, time.UTC)
+	for _, last := range []time.Time{now.AddDate(-12, 0, 0), now.Add(time.Hour)} {
+		c := Config{Rows: []Row{{At: last.Add(-time.Hour)}, {At: last}}, Shift: true}
+		if end := last.Add(c.Moved(now)); !end.Equal(now) {
+			t.Errorf("a recording until %s ends at %s, want %s", last, end, now)
+		}
+	}
+	c := Config{Rows: []Row{{At: now}}}
+	if c.Moved(now.Add(time.Hour)) != 0 {
+		t.Error("a recording is moved that shall not be")
 	}
 }

@@ -27,18 +27,18 @@ export function Shell({ user, children }: { user: User; children: ReactNode }) {
       <a className={s.skip} href="#main">
         To the content
       </a>
-      <div className={s.side}>
+      <nav className={s.side} aria-label="Main">
         <div className={s.brand}>
           <img src={castor} alt="" width={24} height={24} />
           <span>Castor</span>
         </div>
-        <nav className={s.nav} aria-label="Main">
+        <div className={s.nav}>
           {places.map((p) => (
             <NavLink key={p.href} place={p} mark={p.href === '/alarms' && alarms !== '0' ? alarms : ''} />
           ))}
-        </nav>
-      </div>
-      <div className={s.top}>
+        </div>
+      </nav>
+      <header className={s.top}>
         <img className={s.logo} src={castor} alt="" width={24} height={24} />
         <button type="button" className={s.search} onClick={() => setSearching(true)}>
           <Search aria-hidden />
@@ -47,7 +47,7 @@ export function Shell({ user, children }: { user: User; children: ReactNode }) {
         </button>
         <LiveMark />
         <UserMenu user={user} />
-      </div>
+      </header>
       <main id="main" className={s.main} tabIndex={-1}>
         {children}
       </main>

@@ -11,12 +11,17 @@ export function keepFresh(queries: QueryClient): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const mark = (...words: string[]) => {
     for (const w of words) stale.add(w);
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      const now = new Set(stale);
-      stale.clear();
-      void queries.invalidateQueries({ predicate: (q) => now.has(word(q.queryKey)) });
-    }, gather);
+    timer ??= setTimeout(refresh, gather);
+  };
+  /** What is just being read is read again when it is there: events without a pause must not keep a list from ever coming. */
+  const refresh = () => {
+    timer = undefined;
+    const now = new Set(stale);
+    stale.clear();
+    const due = queries.getQueryCache().findAll({ predicate: (q) => now.has(word(q.queryKey)) });
+    const reading = due.filter((q) => q.state.fetchStatus === 'fetching');
+    void queries.invalidateQueries({ predicate: (q) => due.includes(q) && !reading.includes(q) });
+    if (reading.length > 0) mark(...reading.map((q) => word(q.queryKey)));
   };
   const ends = [
     live.on('twin', (e) => mark('twins', 'counts', `twin ${e.twin}`)),
