@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -55,32 +56,41 @@ func (b *bench) measureStream(ctx context.Context, w *browser) error {
 	return b.measureSight(ctx, c, tokens, w)
 }
 
-// measureIdle tells what open streams take.
+// measureIdle tells what open streams take, beside as many connections without one.
 func (b *bench) measureIdle(ctx context.Context, c *castor, tokens []string) error {
-	grown := func(open func() (*audience, error)) (per float64, all [2]float64, err error) {
-		if all[0], err = c.settled(ctx); err != nil {
-			return 0, all, err
-		}
-		a, err := open()
-		if err != nil {
-			return 0, all, err
-		}
-		defer a.leave()
-		<-time.After(2 * time.Second) // all have had their first frame
-		all[1], err = c.settled(ctx)
-		return (all[1] - all[0]) / idlers, all, err
+	// What the first ones need once is there already.
+	if _, _, err := c.taken(ctx, func() (*audience, error) { return c.gather(ctx, tokens, idlers) }); err != nil {
+		return err
 	}
-	bare, _, err := grown(func() (*audience, error) { return c.idle(ctx, idlers) })
+	bare, _, err := c.taken(ctx, func() (*audience, error) { return c.idle(ctx, idlers) })
 	if err != nil {
 		return err
 	}
-	per, all, err := grown(func() (*audience, error) { return c.gather(ctx, tokens, idlers) })
+	held, grown, err := c.taken(ctx, func() (*audience, error) { return c.gather(ctx, tokens, idlers) })
 	if err != nil {
 		return err
 	}
-	b.add(Figure{Name: "memory per open stream, idle", Value: per / 1000, Unit: "KB", Floor: bare / 1000, FloorIs: "a connection on which nothing is asked",
-		Note: fmt.Sprintf("%d streams: %.0f MB resident, %.0f MB before", idlers, all[1]/1e6, all[0]/1e6)})
+	b.add(Figure{Name: "memory per open stream, idle", Value: held / idlers / 1000, Unit: "KB", Floor: bare / idlers / 1000, FloorIs: "a connection on which nothing is asked",
+		Note: fmt.Sprintf("heap and stacks, of %d; resident memory grew by %.0f KB each", idlers, grown/idlers/1000)})
 	return nil
+}
+
+// taken is what the platform takes while an audience is there: on its heap and stacks, and of resident memory.
+func (c *castor) taken(ctx context.Context, open func() (*audience, error)) (held, grown float64, err error) {
+	heldBefore, err1 := c.held(ctx)
+	before, err2 := c.settled(ctx)
+	if err := errors.Join(err1, err2); err != nil {
+		return 0, 0, err
+	}
+	a, err := open()
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { a.leave(); <-time.After(2 * time.Second) }()
+	<-time.After(2 * time.Second) // all have had their first frame
+	held, err1 = c.held(ctx)
+	grown, err2 = c.settled(ctx)
+	return held - heldBefore, grown - before, errors.Join(err1, err2)
 }
 
 // measurePages has the console open on a fleet of 100,000 twins.

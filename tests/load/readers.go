@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -161,6 +162,28 @@ func (c *castor) settled(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	return resident(c)
+}
+
+// held is what the platform's heap and stacks hold after garbage was collected: unlike resident memory it has no pages in it that
+// were needed before and not given back.
+func (c *castor) held(ctx context.Context) (sum float64, err error) {
+	file := filepath.Join(c.dir, "heap")
+	if err := c.fetch(ctx, "/debug/pprof/heap?gc=1&debug=1", file); err != nil {
+		return 0, err
+	}
+	said, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(said)) {
+		var bytes float64
+		for _, form := range []string{"# HeapAlloc = %f", "# Stack = %f"} {
+			if _, err := fmt.Sscanf(line, form, &bytes); err == nil {
+				sum += bytes
+			}
+		}
+	}
+	return sum, nil
 }
 
 // idle opens n connections, on each of which one call was answered: what a browser has open that looks at nothing.

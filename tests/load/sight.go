@@ -49,6 +49,7 @@ func (b *bench) measureSight(ctx context.Context, c *castor, tokens []string, w 
 	if w == nil {
 		views = views[:1] // the stream alone, once
 	}
+	profiled := c.profile(ctx, b, 15)
 	for _, v := range views {
 		s, err := f.follow(ctx, v.path)
 		if err != nil {
@@ -56,12 +57,26 @@ func (b *bench) measureSight(ctx context.Context, c *castor, tokens []string, w 
 		}
 		s.report(b, v.name, fmt.Sprintf("at %.0f msg/s, %d streams, %d values", float64(sent())/time.Since(began).Seconds(), onlookers, sights))
 	}
+	if err := profiled(); err != nil {
+		return err
+	}
+	return b.measureBusy(ctx, c, people, alone)
+}
+
+// measureBusy tells what the platform takes with streams open under load, and what of it is left when they have gone.
+func (b *bench) measureBusy(ctx context.Context, c *castor, people *audience, before float64) error {
 	full, err := c.settled(ctx)
 	if err != nil {
 		return err
 	}
-	b.add(Figure{Name: "resident with 50 streams at 1,000 msg/s", Value: full / 1e6, Unit: "MB", Floor: alone / 1e6, FloorIs: "the same before, without a stream",
-		Note: "history and caches grow meanwhile"})
+	people.leave()
+	<-time.After(5 * time.Second)
+	after, err := c.settled(ctx)
+	if err != nil {
+		return err
+	}
+	b.add(Figure{Name: "resident with 50 streams at 1,000 msg/s", Value: full / 1e6, Unit: "MB", Floor: after / 1e6, FloorIs: "the same load, after they have gone",
+		Note: fmt.Sprintf("%.0f MB before they came, with less history", before/1e6)})
 	return nil
 }
 
