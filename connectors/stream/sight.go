@@ -18,12 +18,13 @@ import (
 // A sight is what a caller may see: an access.Scope that is quick to ask, because every entry is asked for every reader.
 type sight struct {
 	all    bool
+	shared bool // types that belong to nobody
 	groups map[string]bool
 	twins  map[twin.ID]bool
 }
 
 func sightOf(s access.Scope) *sight {
-	v := &sight{all: s.All, groups: make(map[string]bool, len(s.Groups)), twins: make(map[twin.ID]bool, len(s.Twins))}
+	v := &sight{all: s.All, shared: s.Shared, groups: make(map[string]bool, len(s.Groups)), twins: make(map[twin.ID]bool, len(s.Twins))}
 	for _, g := range s.Groups {
 		v.groups[g] = g != ""
 	}
@@ -38,7 +39,7 @@ func (v *sight) sees(id twin.ID, s *api.TwinScope) bool {
 	if v.all || s == nil {
 		return v.all
 	}
-	if v.groups[s.Owner] || v.twins[id] && id != "" || v.twins[s.Type] && s.Type != "" {
+	if v.shared && s.Shared || v.groups[s.Owner] || v.twins[id] && id != "" || v.twins[s.Type] && s.Type != "" {
 		return true
 	}
 	for _, a := range s.Aggregates {
@@ -50,7 +51,7 @@ func (v *sight) sees(id twin.ID, s *api.TwinScope) bool {
 }
 
 func (v *sight) same(w *sight) bool {
-	if v.all != w.all || len(v.groups) != len(w.groups) || len(v.twins) != len(w.twins) {
+	if v.all != w.all || v.shared != w.shared || len(v.groups) != len(w.groups) || len(v.twins) != len(w.twins) {
 		return false
 	}
 	for g := range v.groups {

@@ -17,12 +17,12 @@ func TestASightAgreesWithTheScope(t *testing.T) {
 	names := []string{"", "a", "b", "c"}
 	seen := 0
 	for range 20_000 {
-		s := access.Scope{All: r.IntN(20) == 0}
+		s := access.Scope{All: r.IntN(20) == 0, Shared: r.IntN(2) == 0}
 		for range r.IntN(3) {
 			s.Groups = append(s.Groups, pick(names...))
 			s.Twins = append(s.Twins, twin.ID(pick("a", "b", "d")))
 		}
-		at := api.TwinScope{Owner: pick(names...), Type: twin.ID(pick(names...))}
+		at := api.TwinScope{Owner: pick(names...), Type: twin.ID(pick(names...)), Shared: r.IntN(4) == 0}
 		if a := pick(names...); a != "" {
 			at.Aggregates = []twin.ID{twin.ID(a)}
 		}

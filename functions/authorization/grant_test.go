@@ -26,7 +26,7 @@ func start(t *testing.T) *functiontest.World {
 		t.Fatal(err)
 	}
 	for _, v := range []twin.Twin{
-		{ID: "pump", Kind: twin.Type}, {ID: "line-2", Kind: twin.Aggregate},
+		{ID: "pump", Kind: twin.Type, Definition: twin.Definition{Owner: "smiths"}}, {ID: "line-2", Kind: twin.Aggregate},
 		{ID: "pump-7", Kind: twin.Instance, Definition: twin.Definition{Type: "pump", Owner: "press-shop", Aggregates: []twin.ID{"line-2"}}},
 		{ID: "valve-1", Kind: twin.Instance, Definition: twin.Definition{Type: "valve"}},
 	} {

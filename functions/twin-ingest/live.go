@@ -125,7 +125,7 @@ func fitting(of []api.LiveReading) int {
 // told is what is told of the subject as it was just written.
 func (s *subject) told() news {
 	t := &s.doc.Value
-	n := news{scope: *api.ScopeOf(&t.Definition), state: api.LiveState{Twin: s.id, Type: t.Definition.Type,
+	n := news{scope: *api.ScopeOf(t), state: api.LiveState{Twin: s.id, Type: t.Definition.Type,
 		Connected: t.Live.Presence.Connected, Online: t.Live.Presence.Online(), LastSeen: t.Live.Presence.LastSeen,
 		Messages: t.Live.Messages, Reported: make([]api.LiveReading, 0, len(s.fresh))}}
 	slices.Sort(s.fresh)

@@ -43,7 +43,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.SetTime(time.Date(2026, 3, 21, 10, 0, 0, 0, time.UTC))
-	w.put(twin.Twin{ID: "pump", Kind: twin.Type, Definition: twin.Definition{Version: 1, Model: &twin.Model{}}})
+	w.put(twin.Twin{ID: "pump", Kind: twin.Type, Definition: twin.Definition{Version: 1, Owner: "smiths", Model: &twin.Model{}}})
 	w.instance("pump-1", "press")
 	return w
 }

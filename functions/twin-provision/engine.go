@@ -113,7 +113,7 @@ func (f *function) scopeOf(ctx context.Context, r *provision.Run) (*api.TwinScop
 	if errors.Is(err, store.ErrNotFound) || err == nil && (!t.Deleted.IsZero() || t.Definition.Type != r.Type) {
 		return nil, nil
 	}
-	return api.ScopeOf(&t.Definition), err
+	return api.ScopeOf(&t), err
 }
 
 // refused tells whether repeating the action cannot help: a function has said no. Everything else may pass: networks, a

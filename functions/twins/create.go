@@ -42,7 +42,7 @@ func (f *function) create(ctx context.Context, c *faas.Call, in api.NewTwin) (fa
 	if err := f.checkAggregates(ctx, c.Caller, &t, nil); err != nil {
 		return faas.Reply{}, err
 	}
-	t.Outbox.Add(string(t.ID), event.TwinChanged, string(t.ID), now, api.TwinChanged{Twin: t.ID, Kind: t.Kind, Phase: d.Phase, Part: "definition", Scope: api.ScopeOf(d)})
+	t.Outbox.Add(string(t.ID), event.TwinChanged, string(t.ID), now, api.TwinChanged{Twin: t.ID, Kind: t.Kind, Phase: d.Phase, Part: "definition", Scope: api.ScopeOf(&t)})
 	err := f.twins.Insert(ctx, t)
 	if errors.Is(err, store.ErrExists) {
 		var old *twin.Twin

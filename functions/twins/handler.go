@@ -132,7 +132,7 @@ func (f *function) change(ctx context.Context, h hand, id twin.ID, topic event.T
 		if err := f.p.May(ctx, h.caller, access.Write, access.Twin(t), "twin"); err != nil {
 			return err
 		}
-		kind, phase, before := t.Kind, t.Definition.Phase, api.ScopeOf(&t.Definition)
+		kind, phase, before := t.Kind, t.Definition.Phase, api.ScopeOf(t)
 		if err := alter(t); err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func (f *function) change(ctx context.Context, h hand, id twin.ID, topic event.T
 		}
 		told := api.TwinChanged{Twin: t.ID, Kind: kind, Phase: phase, Part: "definition", Before: before}
 		if topic == event.TwinChanged {
-			told.Scope = api.ScopeOf(&t.Definition)
+			told.Scope = api.ScopeOf(t)
 		}
 		t.Outbox.Add(string(t.ID), topic, string(t.ID), f.p.Time(), told)
 		if h.dry {

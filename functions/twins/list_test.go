@@ -130,3 +130,30 @@ func TestFilters(t *testing.T) {
 		t.Errorf("online counts are %+v", counts)
 	}
 }
+
+// A type that belongs to nobody is the platform's: who is signed in reads it and lists it, and nothing that is below it.
+func TestTypesOfNobodyAreThereForEverybody(t *testing.T) {
+	w := newWorld(t)
+	w.make("pump", "valve")
+	must(t, errOf(w.twins.Update(ctx, "pump", func(t *twin.Twin) error { t.Definition.Owner = ""; return nil })))
+	w.make("p-1 pump plant", "p-2 pump shop")
+	eve := w.User("eve", []access.Role{access.Viewer}, "nothing")
+	if got := all(t, eve, api.TwinQuery{}); !slices.Equal(got, []string{"pump"}) {
+		t.Errorf("she sees %v, want the one type", got)
+	}
+	if counts, err := eve.CountTwins(ctx, api.TwinQuery{}); err != nil || counts.Types != 1 || counts.Instances != 0 || len(counts.ByType) != 0 {
+		t.Errorf("she counts %+v, %v", counts, err)
+	}
+	if _, err := eve.GetTwin(ctx, "pump"); err != nil {
+		t.Error(err)
+	}
+	for _, id := range []twin.ID{"valve", "p-1", "p-2"} {
+		if _, err := eve.GetTwin(ctx, id); !errors.Is(err, api.ErrNotFound) {
+			t.Errorf("%s: %v, want not found", id, err)
+		}
+	}
+	conf := w.User("conf", []access.Role{access.Configurator}, "nothing")
+	if _, err := conf.UpdateTwin(ctx, "pump", 0, map[string]any{"name": "mine"}); !errors.Is(err, access.ErrDenied) {
+		t.Errorf("a configurator changes it: %v", err)
+	}
+}

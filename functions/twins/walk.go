@@ -50,6 +50,9 @@ func (f *function) walk(ctx context.Context, scope access.Scope, q query, after 
 	for _, g := range scope.Groups {
 		add("by-owner", store.Eq("definition.owner", g))
 	}
+	if scope.Shared {
+		add("by-kind", store.And(store.Eq("kind", twin.Type), store.Eq("definition.owner", nil)))
+	}
 	ids := make([]string, len(scope.Twins))
 	for i, id := range scope.Twins {
 		ids[i] = string(id)

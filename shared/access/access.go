@@ -111,11 +111,15 @@ type Object struct {
 
 	// Owner is the group that the object belongs to; "" = nobody's.
 	Owner string
+
+	// Shared is set for what everybody who is signed in may read: a type that belongs to nobody is the platform's, and its
+	// properties and units are needed by whoever has an instance.
+	Shared bool
 }
 
 // Twin is the object of a twin.
 func Twin(t *twin.Twin) Object {
-	o := Object{Name: TwinName(t.ID), Owner: t.Definition.Owner}
+	o := Object{Name: TwinName(t.ID), Owner: t.Definition.Owner, Shared: SharedType(t.Kind, t.Definition.Owner)}
 	if t.Definition.Type != "" {
 		o.Parents = append(o.Parents, TwinName(t.Definition.Type))
 	}
@@ -124,6 +128,9 @@ func Twin(t *twin.Twin) Object {
 	}
 	return o
 }
+
+// SharedType tells whether a twin of that kind and owner is a type of the platform itself, which everybody may read.
+func SharedType(kind twin.Kind, owner string) bool { return kind == twin.Type && owner == "" }
 
 // TwinName is how grants name a twin.
 func TwinName(id twin.ID) string { return "twin:" + string(id) }
@@ -171,6 +178,8 @@ func Decide(c Caller, right Right, o Object, grants []Grant) Decision {
 		return Decision{true, "it belongs to group " + o.Owner}
 	case right == Read && o.Owner != "" && slices.Contains(c.Groups, o.Owner):
 		return Decision{true, "it belongs to group " + o.Owner}
+	case right == Read && o.Shared:
+		return Decision{true, "a type that belongs to nobody is everybody's to read"}
 	}
 	subjects := c.Subjects()
 	for _, g := range grants {
@@ -187,9 +196,11 @@ func Decide(c Caller, right Right, o Object, grants []Grant) Decision {
 	return Decision{false, "no grant, ownership or role allows it"}
 }
 
-// A Scope says which twins a caller may read: all, or those owned by a group, below a type or aggregate, or named.
+// A Scope says which twins a caller may read: all, or those owned by a group, below a type or aggregate, or named, and types
+// that belong to nobody. The zero value is nobody's, who may read nothing.
 type Scope struct {
 	All    bool
+	Shared bool      // types that belong to nobody
 	Groups []string  // owners
 	Twins  []twin.ID // each with everything below it
 }
@@ -205,7 +216,7 @@ func Visible(c Caller, grants []Grant) Scope {
 	case c.Kind == Part, c.Is(Maintainer):
 		return Scope{All: true}
 	}
-	s := Scope{Groups: slices.Clone(c.Groups)}
+	s := Scope{Shared: true, Groups: slices.Clone(c.Groups)}
 	subjects := c.Subjects()
 	for _, g := range grants {
 		if id, ok := strings.CutPrefix(g.Object, "twin:"); ok && g.Deleted.IsZero() && slices.Contains(subjects, g.Subject) {
@@ -219,7 +230,7 @@ func Visible(c Caller, grants []Grant) Scope {
 
 // Allows tells whether o is within the scope.
 func (s Scope) Allows(o Object) bool {
-	if s.All || o.Owner != "" && slices.Contains(s.Groups, o.Owner) {
+	if s.All || s.Shared && o.Shared || o.Owner != "" && slices.Contains(s.Groups, o.Owner) {
 		return true
 	}
 	return slices.ContainsFunc(s.Twins, func(id twin.ID) bool {

@@ -95,7 +95,7 @@ func TestVisibleAgreesWithDecide(t *testing.T) {
 		if a := pick(names...); a != "" {
 			d.Aggregates = []twin.ID{twin.ID(a)}
 		}
-		o := Twin(&twin.Twin{ID: twin.ID(pick("a", "b", "d")), Definition: d})
+		o := Twin(&twin.Twin{ID: twin.ID(pick("a", "b", "d")), Kind: twin.Kind(pick("instance", "type", "aggregate")), Definition: d})
 		var grants []Grant
 		for range r.IntN(3) {
 			g := Grant{Subject: pick("user:x", "group:a", "service:y", "user:z", ":x"), Object: pick("twin:a", "twin:b", "twin:c", "service:a"), Right: Right(pick("read", "write"))}

@@ -15,16 +15,20 @@ type TwinScope struct {
 	Owner      string      `json:"owner,omitempty"`
 	Type       twin.TypeID `json:"type,omitempty"`
 	Aggregates []twin.ID   `json:"aggregates,omitempty"`
+	Shared     bool        `json:"shared,omitempty"` // see access.Object
 }
 
-// ScopeOf is the scope of a twin with this definition.
-func ScopeOf(d *twin.Definition) *TwinScope {
-	return &TwinScope{Owner: d.Owner, Type: d.Type, Aggregates: slices.Clone(d.Aggregates)}
+// ScopeOf is the scope of a twin as it is now.
+func ScopeOf(t *twin.Twin) *TwinScope {
+	d := &t.Definition
+	return &TwinScope{Owner: d.Owner, Type: d.Type, Aggregates: slices.Clone(d.Aggregates), Shared: access.SharedType(t.Kind, d.Owner)}
 }
 
 // Object is what a caller must be allowed to read to hear of the twin.
 func (s TwinScope) Object(id twin.ID) access.Object {
-	return access.Twin(&twin.Twin{ID: id, Definition: twin.Definition{Owner: s.Owner, Type: s.Type, Aggregates: s.Aggregates}})
+	o := access.Twin(&twin.Twin{ID: id, Definition: twin.Definition{Owner: s.Owner, Type: s.Type, Aggregates: s.Aggregates}})
+	o.Shared = s.Shared
+	return o
 }
 
 // LiveBatch is what function twin-ingest tells of the twins that a batch or a tick has changed. It is told once, to whoever
