@@ -95,7 +95,7 @@ func (w *world) raise(id twin.ID, owner string) string {
 	w.t.Helper()
 	w.alarm++
 	name := fmt.Sprintf("%s:rule:%d", id, w.alarm)
-	w.publish(event.New("e-"+name, event.AlarmRaised, string(id), time.Now(), monitor.Transition{Alarm: name, Raised: true, Twin: id, Type: "pump", Owner: owner}))
+	w.publish(event.New("e-"+name, event.AlarmRaised, string(id), time.Now(), monitor.Transition{Alarm: name, Raised: true, Twin: id, Type: "pump", Owner: owner, Severity: monitor.Warning}))
 	return name
 }
 

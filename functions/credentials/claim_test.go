@@ -147,6 +147,14 @@ func TestClaimsThatAreRefused(t *testing.T) {
 	w := start(t)
 	owner := w.User("olga", []access.Role{access.Owner}, "press")
 	viewer := w.User("vera", []access.Role{access.Viewer}, "press")
+	w.twin("kiln", twin.Type, "")
+	twins, err := platform.OpenTwins(context.Background(), w.Base.DB)
+	if err == nil {
+		_, err = twins.Update(context.Background(), "kiln", func(t *twin.Twin) error { t.Definition.Owner = "paint"; return nil })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	good := api.NewClaim{Type: "pump", Owner: "press"}
 	with := func(change func(*api.NewClaim)) api.NewClaim { c := good; change(&c); return c }
 	lat := 91.0
@@ -165,7 +173,7 @@ func TestClaimsThatAreRefused(t *testing.T) {
 		"a pattern that is none":           {w.admin, with(func(c *api.NewClaim) { c.Serials = "P-[" }), twin.ErrInvalid, "serials"},
 		"a latitude off the earth":         {w.admin, with(func(c *api.NewClaim) { c.Location = &twin.Location{Latitude: &lat, Longitude: &lat} }), twin.ErrInvalid, "latitude"},
 		"an owner for a foreign group":     {owner, with(func(c *api.NewClaim) { c.Owner = "paint" }), access.ErrDenied, "own groups"},
-		"an owner for a type out of sight": {owner, good, twin.ErrInvalid, "pump"},
+		"an owner for a type out of sight": {owner, with(func(c *api.NewClaim) { c.Type = "kiln" }), twin.ErrInvalid, "kiln"},
 		"a viewer":                         {viewer, good, access.ErrDenied, ""},
 		"nobody":                           {w.Nobody(), good, access.ErrUnauthenticated, ""},
 	} {

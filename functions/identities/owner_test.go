@@ -81,7 +81,7 @@ func TestOwnersMakeIdentitiesOfTypesTheyMayRead(t *testing.T) {
 	admin := w.Admin()
 	ada := w.User("ada", []access.Role{access.Owner}, "press-shop")
 	eve := w.User("eve", []access.Role{access.Owner}, "paint-shop")
-	for _, in := range []api.NewTwin{{ID: "pump", Kind: twin.Type, Definition: twin.Definition{Owner: "press-shop"}}, {ID: "secret", Kind: twin.Type}} {
+	for _, in := range []api.NewTwin{{ID: "pump", Kind: twin.Type, Definition: twin.Definition{Owner: "press-shop"}}, {ID: "secret", Kind: twin.Type, Definition: twin.Definition{Owner: "paint-shop"}}} {
 		if _, err := w.Part("twin-provision", "").CreateTwin(ctx, in); err != nil {
 			t.Fatal(err)
 		}

@@ -96,7 +96,7 @@ func TestModelsThatAreRefused(t *testing.T) {
 		"an owner's":                  {owner, "another", another, access.ErrDenied, ""},
 		"of another id than its path": {conf, "other", another, twin.ErrInvalid, "id"},
 		"an id that is none":          {conf, "%2e%2e", strings.Replace(another, "id: another", "id: ..", 1), twin.ErrInvalid, "id"},
-		"of a foreign type":           {conf, "another", "type: pump\n" + another, twin.ErrInvalid, "pump"},
+		"of a type of nobody":         {conf, "another", "type: pump\n" + another, access.ErrDenied, "pump"},
 		"an unknown action":           {conf, "another", strings.Replace(another, "do: deliver", "do: dance", 1), twin.ErrInvalid, "dance"},
 		"an unknown field":            {conf, "another", another + "extra: 1\n", twin.ErrInvalid, "extra"},
 		"two documents":               {conf, "another", another + "---\n{}\n", twin.ErrInvalid, "behind"},

@@ -5,6 +5,7 @@ package contract
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -95,6 +96,25 @@ func (c *Contract) Check(e Exchange) error {
 	out.SetBodyBytes(e.Answer)
 	if err := openapi3filter.ValidateResponse(context.Background(), out); err != nil {
 		return fmt.Errorf("%s answers %d not as openapi.yaml says: %w\n%.600s", route.Operation.OperationID, e.Status, err, e.Answer)
+	}
+	return nil
+}
+
+// CheckFrame returns what is wrong with a frame of GET /stream: each kind has a schema, Stream with its name.
+func (c *Contract) CheckFrame(event string, data []byte) error {
+	if event == "beat" {
+		return nil // says nothing but that the stream is alive
+	}
+	schema := c.Doc.Components.Schemas["Stream"+strings.ToUpper(event[:min(1, len(event))])+event[min(1, len(event)):]]
+	if schema == nil {
+		return fmt.Errorf("frame %q is not in openapi.yaml", event)
+	}
+	var v any
+	if err := json.Unmarshal(data, &v); err != nil {
+		return fmt.Errorf("frame %s: %w", event, err)
+	}
+	if err := schema.Value.VisitJSON(v, openapi3.EnableJSONSchema2020(), openapi3.EnableFormatValidation(), openapi3.MultiErrors()); err != nil {
+		return fmt.Errorf("frame %s is not as openapi.yaml says: %w\n%.600s", event, err, data)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Package sse reads a stream of server-sent events as a browser does, for tests.
+// Package sse reads a stream of changes as a browser does, for tests, and holds each frame against openapi.yaml.
 package sse
 
 import (
@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/castor-iot/castor/tests/contract"
 )
 
 // A Frame is one event.
@@ -32,6 +34,10 @@ const Patience = 20 * time.Second
 // Open opens the stream at url. It closes when the test ends. Status is that of an answer that is no stream.
 func Open(t testing.TB, client *http.Client, url string, header http.Header) (s *Stream, status int) {
 	t.Helper()
+	frames, err := contract.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -73,6 +79,9 @@ func Open(t testing.TB, client *http.Client, url string, header http.Header) (s 
 			case "":
 				if f.Event == "" {
 					continue
+				}
+				if err := frames.CheckFrame(f.Event, f.Data); err != nil {
+					t.Error(err)
 				}
 				select {
 				case s.frames <- f:

@@ -1,55 +1,18 @@
-// What comes by the stream (connectors/stream). The shapes of the events' parts are the contract's.
+// What comes by the stream (connectors/stream), as the contract describes it.
 import type { components } from '@/api/schema';
 
 type Schemas = components['schemas'];
 
-/** A twin's definition changed, or the twin is gone: deleted, or not the reader's to see any more. */
-export interface TwinEvent {
-  twin: string;
-  kind: Schemas['TwinKind'];
-  phase?: Schemas['Phase'];
-  gone?: boolean;
-}
+export type TwinEvent = Schemas['StreamTwin'];
+export type RunEvent = Schemas['StreamRun'];
+export type AlarmEvent = Schemas['StreamAlarm'];
+export type TwinReadings = Schemas['StreamReadings']['twins'][number];
 
-/** A provisioning run went on. */
-export interface RunEvent {
-  run: string;
-  type: string;
-  twin?: string;
-  serial: string;
-  outcome?: string;
-  steps: Schemas['RunStep'][];
-}
-
-/** An alarm was raised, cleared, or taken on. */
-export interface AlarmEvent {
-  alarm: string;
-  raised: boolean;
-  twin: string;
-  name?: string;
-  rule: string;
-  title: string;
-  severity: Schemas['Severity'];
-  property?: string;
-  value?: unknown;
-  at: string;
-}
-
-/** A twin that was just heard from. */
-export interface TwinReadings {
-  twin: string;
-  type?: string;
-  connected: boolean;
-  online: boolean;
-  lastSeen?: string;
-  messages: number;
-  reported: { property: string; value: Schemas['Reading']['value']; at: string; flag?: string }[];
-}
-
+/** The events of the stream, by name. */
 export interface LiveEvents {
   twin: TwinEvent;
   run: RunEvent;
   alarm: AlarmEvent;
-  readings: { twins: TwinReadings[] };
-  reload: { reason: string };
+  readings: Schemas['StreamReadings'];
+  reload: Schemas['StreamReload'];
 }

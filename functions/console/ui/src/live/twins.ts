@@ -28,7 +28,7 @@ function take(t: TwinReadings): void {
   for (const r of t.reported) {
     reported.delete(r.property);
     removed.delete(r.property);
-    if (r.value === null) removed.set(r.property, r.at);
+    if (r.value === null) removed.set(r.property, r.at ?? t.lastSeen ?? '');
     else reported.set(r.property, r);
   }
   const { connected, online, lastSeen, messages } = t;
@@ -98,7 +98,7 @@ export function merge(t: Twin, h: Heard): Twin {
   for (const [property, at] of h.removed) if ((reported.get(property)?.at ?? '') <= at) reported.delete(property);
   for (const r of h.reported.values()) {
     const old = reported.get(r.property);
-    if (!old || old.at <= r.at)
+    if (!old || old.at <= (r.at ?? ''))
       reported.set(r.property, { ...(old ?? { order: t.live.last }), ...r } as NonNullable<typeof old>);
   }
   return {

@@ -31,7 +31,7 @@ export function useSteps(twin: string, properties: string[], range: string) {
           if (!old) return old;
           let next = old;
           for (const r of t.reported) {
-            const at = Date.parse(r.at) / 1000;
+            const at = Date.parse(r.at ?? '') / 1000;
             if (typeof r.value !== 'number' || !shown.has(r.property) || at < w.from || at > w.to + 60) continue;
             next = { ...next, [r.property]: fold(next[r.property] ?? [], at, r.value, w.step) };
           }
