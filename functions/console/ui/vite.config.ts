@@ -15,6 +15,11 @@ export default defineConfig({
     assetsInlineLimit: 0, // the content security policy has no data: but for images
     chunkSizeWarningLimit: 700,
     rollupOptions: {
+      output: {
+        // A browser asks for six files at a time, one of which is the stream: what nearly every view needs is one file, not thirty.
+        manualChunks: (id) => (/\/lucide-react\/|\/src\/(parts|api|live)\/(?!Chart)/.test(id) ? 'parts' : undefined),
+        experimentalMinChunkSize: 8_000,
+      },
       // Radix marks its modules for React on a server, which there is none of here.
       onwarn: (w, warn) => w.code !== 'MODULE_LEVEL_DIRECTIVE' && warn(w),
     },

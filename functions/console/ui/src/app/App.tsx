@@ -14,15 +14,19 @@ import { Toasts } from '@/parts/toast';
 import SignIn from '@/views/sign-in/SignIn';
 import { Boundary } from './Boundary';
 import { Shell } from './Shell';
-import { views } from './views';
+import { expectView, views } from './views';
 
 const base = '/function/console';
 const queries = makeQueries();
+// It comes while it is found out who is signed in.
+const firstView = expectView(location.pathname.slice(base.length));
 
 /** Who is signed in decides what there is: the sign-in, or everything. */
 export function App() {
   const [who, setWho] = useState<Session | null | undefined>(undefined);
   const [failed, setFailed] = useState<unknown>();
+  const [ready, setReady] = useState(false);
+  useEffect(() => void firstView.then(() => setReady(true)), []);
 
   useEffect(() => {
     const end = session.subscribe((s) => {
@@ -65,6 +69,7 @@ export function App() {
         <Failure error={failed} what="Castor cannot be reached" retry={read} />
       </main>
     ) : null;
+  if (!ready) return null;
   return (
     <QueryClientProvider client={queries}>
       <TooltipProvider delayDuration={350}>

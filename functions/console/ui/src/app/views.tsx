@@ -1,20 +1,46 @@
 // Every view with its address: the only list of them. A view is a folder in views/ and is loaded when it is first looked at.
 import { BellRing, Cpu, type LucideIcon, PlusCircle, SlidersHorizontal } from 'lucide-react';
-import { type ComponentType, lazy } from 'react';
+import { type ComponentType, lazy, useState } from 'react';
 
 export interface View {
   path: string;
+  load: () => Promise<unknown>;
   component: ComponentType;
 }
 
+/** A view that has come already is shown at once: React would show that it waits for it, and that for 300 ms at least. */
+function view(path: string, load: () => Promise<{ default: ComponentType }>): View {
+  let here: ComponentType | undefined;
+  const fetch = async () => {
+    const module = await load();
+    here = module.default;
+    return module;
+  };
+  const Later = lazy(fetch);
+  return {
+    path,
+    load: fetch,
+    component: function View() {
+      const [Shown] = useState<ComponentType>(() => here ?? Later);
+      return <Shown />;
+    },
+  };
+}
+
 export const views: View[] = [
-  { path: '/', component: lazy(() => import('@/views/fleet/Fleet')) },
-  { path: '/twins/:id', component: lazy(() => import('@/views/twin/TwinView')) },
-  { path: '/alarms', component: lazy(() => import('@/views/alarms/Alarms')) },
-  { path: '/rules', component: lazy(() => import('@/views/rules/Rules')) },
-  { path: '/rules/new', component: lazy(() => import('@/views/rules/NewRule')) },
-  { path: '/enrol', component: lazy(() => import('@/views/enrol/Enrol')) },
+  view('/', () => import('@/views/fleet/Fleet')),
+  view('/twins/:id', () => import('@/views/twin/TwinView')),
+  view('/alarms', () => import('@/views/alarms/Alarms')),
+  view('/rules', () => import('@/views/rules/Rules')),
+  view('/rules/new', () => import('@/views/rules/NewRule')),
+  view('/enrol', () => import('@/views/enrol/Enrol')),
 ];
+
+/** Loads the view at a path ahead of its being shown; who shows it tells what is wrong with it. */
+export async function expectView(path: string): Promise<void> {
+  const at = views.find((v) => new RegExp(`^${v.path.replace(/:\w+/, '[^/]+')}$`).test(path));
+  await at?.load().catch(() => {});
+}
 
 export interface Place {
   href: string;
