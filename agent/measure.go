@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -37,10 +37,10 @@ func (a *Agent) Event(at time.Time, name string, data map[string]any) (twin.Orde
 	return a.put("event", body{Time: at, Data: all})
 }
 
-// LogLine keeps a line of an app's log. app is a name without '/', '+' and '#'.
+// LogLine keeps a line of an app's log. app is a name of letters, digits, '.', '_' and '-' (device.TopicWord).
 func (a *Agent) LogLine(at time.Time, app, level, text string) (twin.Order, error) {
-	if app == "" || len(app) > 64 || strings.ContainsAny(app, "/+#\x00") {
-		return twin.Order{}, api.Invalid("app %.80q must be 1 to 64 bytes without '/', '+' and '#'", app)
+	if !device.TopicWord(app) { // no gateway would take it, and the spool would wait for it for ever
+		return twin.Order{}, api.Invalid("app %.80q must be 1 to 64 letters, digits, '.', '_' and '-'", app)
 	}
 	return a.put("log/"+app, body{Time: at, Level: level, Text: text})
 }

@@ -133,6 +133,9 @@ func (c *counter) Handle(_ context.Context, r slog.Record) error {
 func TestKinds(t *testing.T) {
 	p := gatewaytest.New(t)
 	a := start(t, p, "", nil)
+	if _, err := a.LogLine(noon, "<u>app", "info", ""); err == nil {
+		t.Error("a log line is taken of an app that no gateway takes")
+	}
 	if _, err := a.LogLine(noon, "a/b", "info", ""); err == nil {
 		t.Error("an app's name with a slash was taken")
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/mochi-mqtt/server/v2/packets"
 )
@@ -43,7 +44,7 @@ func (g *Gateway) configure(ctx context.Context) {
 // lookUp applies what the bucket says of a client now, if the watcher has not come to it yet.
 func (g *Gateway) lookUp(client string) {
 	bucket := g.bucket.Load()
-	if bucket == nil || !segment.MatchString(client) {
+	if bucket == nil || !device.TopicWord(client) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookFor)

@@ -1,21 +1,20 @@
 package gateway
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/castor-iot/castor/shared/device"
 )
 
 // Topics are those of the wire contract; nothing else may be touched. ref is the {device} of a topic on an operational
 // gateway, the MQTT client id on a provisioning one.
-
-var segment = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // mayPublish tells whether the client may publish to topic.
 func (p Phase) mayPublish(ref, topic string) bool {
 	if p == Provisioning {
 		kind, ok := strings.CutPrefix(topic, "castor/provision/")
 		kind, end := strings.CutSuffix(kind, "/request")
-		return ok && end && segment.MatchString(kind) // a claim of another type is told so by who decides
+		return ok && end && device.TopicWord(kind) // a claim of another type is told so by who decides
 	}
 	rest, ok := strings.CutPrefix(topic, "castor/"+ref+"/")
 	if !ok {
@@ -26,18 +25,18 @@ func (p Phase) mayPublish(ref, topic string) bool {
 		return true
 	}
 	if app, ok := strings.CutPrefix(rest, "log/"); ok {
-		return segment.MatchString(app)
+		return device.TopicWord(app)
 	}
 	id, ok := strings.CutPrefix(rest, "command/")
 	id, end := strings.CutSuffix(id, "/response")
-	return ok && end && segment.MatchString(id)
+	return ok && end && device.TopicWord(id)
 }
 
 // mayReceive tells whether the client may subscribe to, and receive, topic.
 func (p Phase) mayReceive(ref, topic string) bool {
 	if p == Provisioning {
 		rest, ok := strings.CutPrefix(topic, "castor/provision/"+ref+"/")
-		return ok && (rest == "+" || segment.MatchString(rest))
+		return ok && (rest == "+" || device.TopicWord(rest))
 	}
 	rest, ok := strings.CutPrefix(topic, "castor/"+ref+"/")
 	if !ok {
@@ -48,5 +47,5 @@ func (p Phase) mayReceive(ref, topic string) bool {
 		return true
 	}
 	id, ok := strings.CutPrefix(rest, "command/")
-	return ok && segment.MatchString(id)
+	return ok && device.TopicWord(id)
 }

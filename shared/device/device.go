@@ -28,6 +28,12 @@ func (r Ref) Valid() error {
 	return nil
 }
 
+var topicWord = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// TopicWord tells whether s can be a word of a device's topics that is its own to choose: the name of an app, the id of a
+// command. No gateway takes others.
+func TopicWord(s string) bool { return topicWord.MatchString(s) }
+
 // An Identity is what never changes about a device. Where it is, is the claim's or the twin's to say.
 type Identity struct {
 	// ID becomes the id of the device's twin.
