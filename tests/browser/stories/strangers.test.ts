@@ -31,7 +31,7 @@ afterAll(async () => {
   await p.end();
 });
 
-const views = (twin: string) => ['/', '/?kind=type', '/?kind=aggregate', '/alarms', '/alarms?tab=all', '/rules', '/rules/new', '/enrol', `/twins/${twin}`, '/twins/sluice'];
+const views = (twin: string) => ['/', '/?kind=types', '/?kind=groups', '/alarms', '/alarms?show=all', '/rules', '/rules/new', '/enrol', `/twins/${twin}`, '/twins/sluice'];
 
 test('an owner sees nothing of another: no view, count, name or address', async ({ visit }) => {
   const { page, guard } = await visit(p, { as: ben });
