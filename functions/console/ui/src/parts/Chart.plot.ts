@@ -101,7 +101,7 @@ export function options(
       },
       {
         ...axis,
-        size: 54,
+        size: (_, ticks) => Math.max(40, 16 + 6.6 * Math.max(0, ...(ticks ?? []).map((t) => t.length))),
         space: 34,
         ...(/^By/.test(now.current.series[0]?.unit ?? '') && { incrs: powersOfTwo }),
         values: (_, ticks) => ticks.map((v) => axisValue(v, now.current.series[0]?.unit)),

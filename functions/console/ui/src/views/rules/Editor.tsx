@@ -66,10 +66,11 @@ export function Editor({
     );
   }, [form.target, form.property, rule, setParams]);
 
-  // A threshold to begin with, until one is typed.
+  // A threshold to begin with, until one is typed, and never under the hands of who is just about to.
   const suggestion = !rule && !left.value && day.data ? suggest(day.data.steps) : undefined;
   useEffect(() => {
-    if (suggestion !== undefined) setForm((f) => ({ ...f, value: String(suggestion) }));
+    const typing = document.activeElement instanceof HTMLInputElement && document.activeElement.name === 'threshold';
+    if (suggestion !== undefined && !typing) setForm((f) => ({ ...f, value: String(suggestion) }));
   }, [suggestion]);
 
   const save = async (e: FormEvent) => {

@@ -62,6 +62,7 @@ export function RuleForm({
         </Select>
         <TextField
           label={unit ? `Threshold, ${unit}` : 'Threshold'}
+          name="threshold"
           inputMode="decimal"
           maxLength={32}
           value={form.value}
