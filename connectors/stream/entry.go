@@ -49,8 +49,8 @@ type entry struct {
 	data   []byte
 	gone   []byte // for who could see it before, and cannot now
 
-	twins   []api.LiveTwin // of topic readings
-	subject string         // of topic grants: whose grants have changed
+	twins   []told // of topic readings
+	subject string // of topic grants: whose grants have changed
 }
 
 // overhead is what an entry takes beside what it carries, about.
@@ -62,11 +62,12 @@ func liveOf(seq uint64, at time.Time, data []byte) (*entry, error) {
 	if err := json.Unmarshal(data, &b); err != nil {
 		return nil, fmt.Errorf("live batch: %w", err)
 	}
-	e := &entry{source: live, seq: seq, at: at, topic: topicReadings, twins: b.Twins, size: overhead + 2*len(data)}
+	e := &entry{source: live, seq: seq, at: at, topic: topicReadings, twins: make([]told, len(b.Twins)), size: overhead + 2*len(data)}
 	for i := range b.Twins {
 		if b.Twins[i].State == nil {
 			return nil, fmt.Errorf("live batch: twin %.80q has no state", b.Twins[i].Twin)
 		}
+		e.twins[i] = newTold(b.Twins[i])
 	}
 	return e, nil
 }

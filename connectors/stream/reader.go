@@ -167,8 +167,8 @@ func (r *reader) entries(b *bytes.Buffer, some []*entry) (more bool, err error) 
 		case !r.wants.topics[e.topic]:
 		case e.topic == topicReadings:
 			for i := range e.twins {
-				if t := &e.twins[i]; r.wants.twinIs(t.Twin) && r.sight.sees(t.Twin, &t.Scope) {
-					all.add(t.Twin, t.State)
+				if t := &e.twins[i]; r.wants.twinIs(t.twin) && r.sight.sees(t.twin, &t.scope) {
+					all.add(t)
 				}
 			}
 		case r.wants.twinIs(e.twin):

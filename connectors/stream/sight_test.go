@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"bytes"
+	"encoding/json"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -82,7 +84,12 @@ func FuzzEntry(f *testing.F) {
 		if e, err := liveOf(1, now, data); err == nil {
 			var r readings
 			for i := range e.twins {
-				r.add(e.twins[i].Twin, e.twins[i].State)
+				r.add(&e.twins[i])
+				r.add(&e.twins[i])
+			}
+			var b bytes.Buffer
+			if err := r.write(&b); err == nil && !json.Valid(b.Bytes()) {
+				t.Errorf("%s", &b)
 			}
 		}
 	})
