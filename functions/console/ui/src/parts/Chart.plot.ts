@@ -44,6 +44,8 @@ export function options(
   const css = getComputedStyle(el);
   // Tokens are light-dark(), which the canvas does not know: a property that is computed tells the colour.
   const probe = document.createElement('span');
+  // Where motion is reduced, every element has a transition of 1 ms: the first look would find the colour before.
+  probe.style.transitionProperty = 'none';
   el.append(probe);
   const token = (name: string) => {
     probe.style.color = `var(${name})`;
