@@ -6,11 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
-	"strings"
 
 	"github.com/castor-iot/castor/connectors/gateway"
 	"github.com/castor-iot/castor/connectors/mqtt"
@@ -30,7 +28,7 @@ var mqttCommand = command{
 		setting{name: "CASTOR_REGION", what: "where the gateway stands; devices of this region get their place here first", example: "eu-west"},
 		setting{name: "CASTOR_CAPACITY", what: "how many devices have room, in all replicas together", otherwise: "10000", example: "50000", check: checkNumber(1, 10_000_000)},
 		setting{name: "CASTOR_BALANCERS", what: "addresses of TCP balancers that hide the devices' own: connections from there are not limited by address",
-			example: "10.0.0.0/8,192.168.1.4", check: func(v string) error { _, err := readBalancers(v); return err }},
+			example: "10.0.0.0/8,192.168.1.4", check: func(v string) error { _, err := platform.Networks(v); return err }},
 	),
 	secrets: append([]string{
 		"castor-part-connector-<CASTOR_GATEWAY_ID>: the gateway's own, traded for tokens",
@@ -63,7 +61,7 @@ func runMQTT(ctx context.Context, p *process) error {
 	if err != nil {
 		return errors.Join(err, b.Close())
 	}
-	balancers, err := readBalancers(s.get("CASTOR_BALANCERS"))
+	balancers, err := platform.Networks(s.get("CASTOR_BALANCERS"))
 	if err != nil {
 		return errors.Join(err, b.Close())
 	}
@@ -128,22 +126,4 @@ func checkPublic(v string) error {
 		return errors.New("it must be tls://, a host and a port")
 	}
 	return nil
-}
-
-func readBalancers(v string) (all []netip.Prefix, err error) {
-	for text := range strings.SplitSeq(v, ",") {
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
-		if a, err := netip.ParseAddr(text); err == nil {
-			all = append(all, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
-			continue
-		}
-		n, err := netip.ParsePrefix(text)
-		if err != nil {
-			return nil, errors.New("it must be addresses or networks, with commas between them")
-		}
-		all = append(all, n.Masked())
-	}
-	return all, nil
 }

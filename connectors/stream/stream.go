@@ -106,19 +106,8 @@ func (c *Connector) Run(ctx context.Context) error {
 			Begin:  func(since time.Time) { c.ring.begin(live, since) },
 			Filled: func() { c.ring.fill(live) }, Each: func(m bus.Followed) { c.told(ctx, m) }})
 	})
-	group.Go(func() error { return c.want(ctx) })
-	group.Go(func() error {
-		tick := time.NewTicker(maxAge / 8)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-				c.ring.expire()
-			}
-		}
-	})
+	group.Go(func() error { return every(ctx, wantEvery, func() { c.want(ctx) }) })
+	group.Go(func() error { return every(ctx, maxAge/8, c.ring.expire) })
 	return group.Wait()
 }
 
@@ -128,22 +117,27 @@ const (
 	wantTime  = time.Second
 )
 
-// want has readings told while somebody reads them: where nobody looks, they cost nothing.
-func (c *Connector) want(ctx context.Context) error {
-	tick := time.NewTicker(wantEvery)
+// every does something again and again until ctx ends.
+func every(ctx context.Context, d time.Duration, do func()) error {
+	tick := time.NewTicker(d)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			do()
 		}
-		c.mu.Lock()
-		reading := c.reading
-		c.mu.Unlock()
-		if reading > 0 {
-			c.wantNow(ctx)
-		}
+	}
+}
+
+// want has readings told while somebody reads them: where nobody looks, they cost nothing.
+func (c *Connector) want(ctx context.Context) {
+	c.mu.Lock()
+	reading := c.reading
+	c.mu.Unlock()
+	if reading > 0 {
+		c.wantNow(ctx)
 	}
 }
 

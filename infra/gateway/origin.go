@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -31,23 +30,4 @@ func (g *Gateway) origin(r *http.Request) (address, scheme string) {
 		scheme = told
 	}
 	return address, scheme
-}
-
-// ParseBalancers reads addresses and networks with commas between them: "172.30.84.0/24, 10.0.0.5".
-func ParseBalancers(list string) (all []netip.Prefix, err error) {
-	for text := range strings.SplitSeq(list, ",") {
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
-		if a, err := netip.ParseAddr(text); err == nil {
-			all = append(all, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
-			continue
-		}
-		n, err := netip.ParsePrefix(text)
-		if err != nil {
-			return nil, errors.New("it must be addresses or networks, with commas between them")
-		}
-		all = append(all, n.Masked())
-	}
-	return all, nil
 }

@@ -63,7 +63,7 @@ func Run(ctx context.Context, c Config) error {
 			return fmt.Errorf("who may list functions (/system): %w", err)
 		}
 	}
-	balancers, err := gateway.ParseBalancers(c.Env("CASTOR_BALANCERS"))
+	balancers, err := platform.Networks(c.Env("CASTOR_BALANCERS"))
 	if err != nil {
 		return fmt.Errorf("CASTOR_BALANCERS=%.80q: %w", c.Env("CASTOR_BALANCERS"), err)
 	}
