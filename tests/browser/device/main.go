@@ -58,23 +58,29 @@ func run(ctx context.Context, claimFile, serial string) error {
 	}
 	fmt.Println("twin", d.Twin())
 	lines := make(chan []byte)
+	ctx, over := context.WithCancel(ctx)
+	defer over()
 	go func() {
-		defer close(lines)
+		defer over() // who tells the device what to measure has gone: so does the device, whatever it waits for
 		in := bufio.NewScanner(os.Stdin)
 		in.Buffer(nil, 64<<20) // a day's values in one line
 		for in.Scan() {
-			lines <- append([]byte(nil), in.Bytes()...)
+			select {
+			case lines <- append([]byte(nil), in.Bytes()...):
+			case <-ctx.Done():
+				return
+			}
 		}
 	}()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case b, more := <-lines:
-			if !more {
-				return nil
-			}
+		case b := <-lines:
 			if err := tell(ctx, d, b); err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
 				return err
 			}
 			fmt.Println("stored")
