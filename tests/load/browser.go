@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 )
 
 // A browser is Chromium, driven by tests/browser/bench, a program of Node's that takes an order per line and answers each with a line.
@@ -39,7 +41,7 @@ func (b *bench) openBrowser(ctx context.Context) (*browser, error) {
 		}
 	}
 	if said, err := b.buildDriver(ctx); err != nil {
-		fmt.Printf("left out: what needs a browser, for its driver cannot be built (Node.js >= 20 is needed): %s\n", said)
+		fmt.Printf("left out: what needs a browser, for its driver cannot be built, which needs Node.js >= 20: %v %.300s\n", err, bytes.TrimSpace(said))
 		return nil, nil
 	}
 	w := &browser{cmd: exec.CommandContext(ctx, "node", "node_modules/.cache/bench/main.js")}
@@ -57,7 +59,8 @@ func (b *bench) openBrowser(ctx context.Context) (*browser, error) {
 		return nil, err
 	}
 	if err := w.ask(order{Do: "open"}, nil); err != nil {
-		fmt.Println("left out: what needs a browser:", err)
+		why, _, _ := strings.Cut(err.Error(), "\n")
+		fmt.Println("left out: what needs a browser:", why)
 		w.close()
 		return nil, nil
 	}
