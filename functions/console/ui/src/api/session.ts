@@ -1,13 +1,7 @@
 // The session lives in cookies that no script can read; what is kept here is who is signed in, and until when the access token is good.
 // Renewing it is one page's work at a time, across tabs: a lock, and a look whether another tab was faster.
 import { problemOf, unreachable } from './problem';
-import type { User } from './types';
-
-export interface Session {
-  user: User;
-  /** RFC 3339: end of the access token, not of the session. */
-  expires: string;
-}
+import type { Session } from './types';
 
 /** Tells the functions that a cookie comes from the console itself: a foreign page cannot send this header. */
 export const consoleHeader = { 'X-Castor-Console': '1' } as const;

@@ -1,7 +1,7 @@
 import { render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Session } from '@/api/session';
+import type { Session } from '@/api/types';
 
 const here = '/function/console/rules?q=hot';
 const who: Session = {

@@ -1,13 +1,13 @@
-import { useQuery } from '@tanstack/react-query';
 import { Command } from 'cmdk';
 import { Contrast, LogOut } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
-import { api, ok } from '@/api/client';
-import { keys } from '@/api/queries';
 import { session } from '@/api/session';
+import { twinHref } from '@/parts/links';
 import { setTheme, useDark } from '@/parts/theme';
 import { toast } from '@/parts/toast';
+import { useTwinSearch } from '@/parts/useTwinSearch';
+import { kindWord } from '@/parts/words';
 import s from './Palette.module.css';
 import { places } from './views';
 
@@ -19,7 +19,7 @@ export function Palette({ open, onClose }: { open: boolean; onClose: () => void 
   useEffect(() => {
     if (!open) setTyped('');
   }, [open]);
-  const found = useTwins(typed, open);
+  const { found, stale } = useTwinSearch(typed, 8, open && typed.trim() !== '');
   const does = (f: () => void) => () => {
     onClose();
     f();
@@ -41,19 +41,19 @@ export function Palette({ open, onClose }: { open: boolean; onClose: () => void 
         maxLength={64}
       />
       <Command.List className={s.list}>
-        <Command.Empty className={s.none}>{found.isFetching ? 'Searching…' : 'Nothing found.'}</Command.Empty>
-        {found.data && found.data.items.length > 0 && (
+        <Command.Empty className={s.none}>{stale ? 'Searching…' : 'Nothing found.'}</Command.Empty>
+        {typed.trim() !== '' && found.length > 0 && (
           <Command.Group heading="Twins" className={s.group}>
-            {found.data.items.map((t) => (
+            {found.map((t) => (
               <Command.Item
                 key={t.id}
                 value={`twin ${t.id}`}
                 keywords={[typed]}
                 className={s.item}
-                onSelect={does(() => go(`/twins/${encodeURIComponent(t.id)}`))}
+                onSelect={does(() => go(twinHref(t.id)))}
               >
                 <bdi className={s.name}>{t.definition.name || t.id}</bdi>
-                <span className={s.what}>{t.kind === 'instance' ? t.definition.type : t.kind}</span>
+                <span className={s.what}>{t.kind === 'instance' ? t.definition.type : kindWord(t.kind)}</span>
               </Command.Item>
             ))}
           </Command.Group>
@@ -86,20 +86,4 @@ export function Palette({ open, onClose }: { open: boolean; onClose: () => void 
       </Command.List>
     </Command.Dialog>
   );
-}
-
-/** Twins by what was typed, asked for when the typing rests. */
-function useTwins(typed: string, open: boolean) {
-  const [q, setQ] = useState('');
-  useEffect(() => {
-    const t = setTimeout(() => setQ(typed.trim()), 120);
-    return () => clearTimeout(t);
-  }, [typed]);
-  const query = { q, limit: 8, view: 'row' } as const;
-  return useQuery({
-    queryKey: keys.twins(query),
-    queryFn: ({ signal }) => ok(api.GET('/function/twins/twins', { params: { query: query as object }, signal })),
-    enabled: open && q !== '',
-    placeholderData: (old) => old,
-  });
 }

@@ -8,6 +8,7 @@ export function Card({
   note,
   actions,
   flush,
+  label,
   children,
   className,
 }: {
@@ -15,11 +16,13 @@ export function Card({
   note?: ReactNode;
   actions?: ReactNode;
   flush?: boolean;
+  /** Its name, where it has no heading. */
+  label?: string;
   children: ReactNode;
   className?: string;
 }) {
   return (
-    <section className={cx(s.card, className)}>
+    <section className={cx(s.card, className)} aria-label={label}>
       {(title || actions) && (
         <header className={s.head}>
           <h2>{title}</h2>

@@ -1,4 +1,4 @@
-import { Check, ChevronDown } from 'lucide-react';
+import { Check, ChevronDown, X } from 'lucide-react';
 import { DropdownMenu, Popover } from 'radix-ui';
 import { type ReactNode, useState } from 'react';
 import { Button } from './Button';
@@ -119,6 +119,16 @@ export function ToggleFilter({ label, on, onChange }: { label: string; on: boole
   return (
     <button type="button" className={cx(s.filter, on && s.on)} aria-pressed={on} onClick={() => onChange(!on)}>
       {label}
+    </button>
+  );
+}
+
+/** A filter that came with the address and can only be taken away. */
+export function SetFilter({ label, value, onRemove }: { label: string; value: string; onRemove: () => void }) {
+  return (
+    <button type="button" className={cx(s.filter, s.on)} onClick={onRemove}>
+      {label}: <bdi className={s.value}>{value}</bdi>
+      <X aria-label="remove" />
     </button>
   );
 }

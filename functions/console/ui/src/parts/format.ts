@@ -1,8 +1,14 @@
 // How times, numbers and units are written. The reader's own zone and language; UTC where precision counts.
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-const day = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+
+/** A form for dates: the year stands where it is not this one. */
+export function dated(form: Intl.DateTimeFormatOptions): (t: number | Date) => string {
+  const near = new Intl.DateTimeFormat(undefined, form);
+  const far = new Intl.DateTimeFormat(undefined, { ...form, year: 'numeric' });
+  return (t) => (new Date(t).getFullYear() === new Date().getFullYear() ? near : far).format(t);
+}
 
 /** "12 s ago"; from a week on, the date. */
 export function ago(t: number, now: number): string {
@@ -10,7 +16,7 @@ export function ago(t: number, now: number): string {
   if (s < -5) return `in ${span(-s)}`;
   if (s < 5) return 'just now';
   if (s < 7 * 86400) return `${span(s)} ago`;
-  return day.format(t);
+  return dayTime(t);
 }
 
 /** 90 → "1 min". */
@@ -29,7 +35,7 @@ export function took(ms: number): string {
 }
 
 export const clockTime = (t: number | Date) => clock.format(t);
-export const dayTime = (t: number | Date) => day.format(t);
+export const dayTime = dated({ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' });
 export const fullTime = (t: number | Date) => full.format(t);
 export const utc = (t: number | Date) => `${new Date(t).toISOString().replace('T', ' ').replace('Z', '')} UTC`;
 
@@ -38,6 +44,9 @@ const whole = new Intl.NumberFormat();
 
 /** 12,345 */
 export const count = (n: number) => whole.format(n);
+
+/** 1 → "1 device", 2,000 → "2,000 devices". */
+export const plural = (n: number, one: string) => `${count(n)} ${one}${n === 1 ? '' : 's'}`;
 
 /** A reading's value for people; booleans as yes and no. */
 export function value(v: unknown): string {
@@ -96,11 +105,11 @@ export function axisValue(v: number, unit?: string): string {
 }
 
 const minutes = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const days = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const days = dated({ day: 'numeric', month: 'short' });
 
 /** A time below an axis whose ticks are `step` seconds apart. Where a day begins, the day. */
 export function axisTime(t: number, step: number): string {
   const d = new Date(t * 1000);
-  if (d.getHours() + d.getMinutes() + d.getSeconds() === 0) return days.format(d);
+  if (d.getHours() + d.getMinutes() + d.getSeconds() === 0) return days(d);
   return step < 60 ? clock.format(d) : minutes.format(d);
 }

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { Link } from 'wouter';
 import { ApiError } from '@/api/client';
+import { rulesThatWatch } from '@/api/reads';
 import type { Alarm } from '@/api/types';
 import { SeverityBadge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
@@ -9,12 +9,15 @@ import { Facts } from '@/parts/Card';
 import { titleWords } from '@/parts/condition';
 import { Dialog } from '@/parts/Dialog';
 import { unitSign, value } from '@/parts/format';
+import { Lasted } from '@/parts/Lasted';
+import { ruleHref, twinHref } from '@/parts/links';
 import { Empty, Failure, Skeleton } from '@/parts/States';
+import { TextLink } from '@/parts/TextLink';
 import { Time } from '@/parts/Time';
 import { unitIn, useKinds } from '@/parts/useKinds';
+import { actor } from '@/parts/words';
 import s from './AlarmDetail.module.css';
-import { actor, oneAlarm, rulesOf } from './alarms';
-import { Lasted } from './Lasted';
+import { oneAlarm } from './alarms';
 import { NoteDialog } from './NoteDialog';
 import { Timeline } from './Timeline';
 import { isMine, useAcknowledge } from './useAcknowledge';
@@ -53,7 +56,7 @@ export function AlarmDetail({ id, onClose }: { id: string; onClose: () => void }
         <div className={s.detail}>
           <Facts items={factsOf(a, unit)} />
           <Timeline alarm={a} />
-          <NoteDialog count={1} open={noting} onClose={() => setNoting(false)} onTake={(n) => void take([a.id], n)} />
+          {noting && <NoteDialog count={1} onClose={() => setNoting(false)} onTake={(n) => void take([a.id], n)} />}
         </div>
       ) : missing ? (
         <Empty title="There is no such alarm, or it is not yours to see" />
@@ -78,7 +81,9 @@ function factsOf(a: Alarm, unit: string | undefined): [string, React.ReactNode][
     [
       'Twin',
       a.twin ? (
-        <Go key="twin" to={`/twins/${encodeURIComponent(a.twin)}`} text={a.name || a.twin} />
+        <TextLink key="twin" href={twinHref(a.twin)}>
+          {a.name || a.twin}
+        </TextLink>
       ) : (
         'The platform itself'
       ),
@@ -123,16 +128,8 @@ function factsOf(a: Alarm, unit: string | undefined): [string, React.ReactNode][
 
 /** The rule in words; of one that watches the twin no longer, only that. */
 function RuleLink({ id, twin, unit }: { id: string; twin: string; unit?: string }) {
-  const rules = useQuery(rulesOf(twin));
+  const rules = useQuery(rulesThatWatch(twin));
   const rule = rules.data?.items.find((r) => r.rule.id === id)?.rule;
   if (!rule) return <span>{rules.isPending ? '…' : rules.isError ? id : 'It watches this twin no longer'}</span>;
-  return <Go to={`/rules/new?rule=${encodeURIComponent(id)}`} text={titleWords(rule.condition, unit)} />;
-}
-
-function Go({ to, text }: { to: string; text: string }) {
-  return (
-    <Link href={to} className={s.link}>
-      <bdi>{text}</bdi>
-    </Link>
-  );
+  return <TextLink href={ruleHref(id)}>{titleWords(rule.condition, unit)}</TextLink>;
 }

@@ -3,6 +3,8 @@ import { ArrowUp } from 'lucide-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
+import { More } from '@/parts/Listed';
+import { RowTable } from '@/parts/RowTable';
 import { Failure, Skeleton } from '@/parts/States';
 import { unitIn, useKinds } from '@/parts/useKinds';
 import { AlarmRow } from './AlarmRow';
@@ -14,7 +16,7 @@ import { type Row, steady } from './steady';
 import { useAcknowledge } from './useAcknowledge';
 import { useRowKeys } from './useRowKeys';
 
-/** The alarms that the filter finds. While somebody reads (points, has the focus in it, has chosen some, or has scrolled) nothing in it moves. */
+/** The alarms that the filter finds. While somebody reads (points, has the focus in it, has selected some, or has scrolled) nothing in it moves. */
 export function AlarmList({
   filter,
   filtered,
@@ -36,7 +38,7 @@ export function AlarmList({
   const last = useRef('');
   const { take } = useAcknowledge();
   const items = useMemo(() => list.data?.pages.flatMap((p) => p.items) ?? [], [list.data]);
-  const { rows, waiting, show } = useSteady(items, reading || pointed || focused || chosen.size > 0);
+  const { rows, waiting, show } = useSteadyRows(items, reading || pointed || focused || chosen.size > 0);
   const open = rows.filter((r) => !r.gone && r.alarm.state !== 'cleared').map((r) => r.alarm.id);
   const ids = open.filter((id) => chosen.has(id));
 
@@ -89,7 +91,7 @@ export function AlarmList({
           </Button>
         </div>
       )}
-      <table
+      <RowTable
         className={s.table}
         onKeyDown={pressed}
         onPointerEnter={(e) => e.pointerType === 'mouse' && setPointed(true)}
@@ -132,16 +134,14 @@ export function AlarmList({
             />
           ))}
         </tbody>
-      </table>
+      </RowTable>
       {list.hasNextPage && (
-        <div className={s.more}>
-          <Button busy={list.isFetchingNextPage} onClick={() => list.fetchNextPage()}>
-            Load older
-          </Button>
-        </div>
+        <More busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+          Show older
+        </More>
       )}
       <p className={s.keys}>
-        <kbd>↑</kbd> <kbd>↓</kbd> move · <kbd>x</kbd> chooses · <kbd>a</kbd> takes on · <kbd>Enter</kbd> opens
+        <kbd>↑</kbd> <kbd>↓</kbd> move · <kbd>x</kbd> selects · <kbd>a</kbd> takes on · <kbd>Enter</kbd> opens
       </p>
       {ids.length > 0 && (
         <Chosen count={ids.length} onTake={(note) => void takeOn(ids, note)} onNone={() => setChosen(new Set())} />
@@ -150,7 +150,8 @@ export function AlarmList({
   );
 }
 
-function useSteady(items: Parameters<typeof steady>[1], held: boolean) {
+/** The rows to show; `show` lets in those that wait. */
+function useSteadyRows(items: Parameters<typeof steady>[1], held: boolean) {
   const before = useRef<Row[]>([]);
   const [asked, setAsked] = useState(0);
   const answered = useRef(0);

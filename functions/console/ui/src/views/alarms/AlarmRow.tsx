@@ -5,10 +5,11 @@ import { Button } from '@/parts/Button';
 import { titleWords } from '@/parts/condition';
 import { cx } from '@/parts/cx';
 import { unitSign, value } from '@/parts/format';
+import { Lasted } from '@/parts/Lasted';
+import { twinHref } from '@/parts/links';
 import { Time } from '@/parts/Time';
+import { actor } from '@/parts/words';
 import s from './Alarms.module.css';
-import { actor } from './alarms';
-import { Lasted } from './Lasted';
 import type { Row } from './steady';
 
 /** One alarm in the list. */
@@ -57,7 +58,7 @@ export const AlarmRow = memo(function AlarmRow({
           <bdi>{title}</bdi>
         </button>
         {a.twin ? (
-          <Link href={`/twins/${encodeURIComponent(a.twin)}`} className={s.twin}>
+          <Link href={twinHref(a.twin)} className={s.twin}>
             <bdi>{a.name || a.twin}</bdi>
           </Link>
         ) : (

@@ -1,15 +1,20 @@
 import { useSearchParams } from 'wouter';
-import { cx } from '@/parts/cx';
 import { Select } from '@/parts/Field';
 import { Page } from '@/parts/Page';
+import { Segments } from '@/parts/Segments';
+import { SeverityFilter } from '@/parts/SeverityFilter';
 import { TwinPicker } from '@/parts/TwinPicker';
 import { useParam } from '@/parts/useParam';
+import { severities } from '@/parts/words';
 import { AlarmDetail } from './AlarmDetail';
 import { AlarmList } from './AlarmList';
 import type { Filter } from './alarms';
 import s from './Filters.module.css';
 
-const severities = ['', 'critical', 'warning', 'info'];
+const which = [
+  { id: 'open', label: 'Open' },
+  { id: 'all', label: 'All' },
+] as const;
 
 /** What is wrong now, or was: open alarms first. */
 export default function Alarms() {
@@ -24,37 +29,19 @@ export default function Alarms() {
   const known = states.includes(state) ? (state as Filter['state']) : '';
   const filter: Filter = {
     state: known || (all ? '' : 'open'),
-    severity: severities.includes(severity) ? severity : '',
+    severity: severities.find((v) => v === severity) ?? '',
     twin: twin.slice(0, 64),
   };
   const filtered = known !== '' || filter.severity !== '' || filter.twin !== '';
+  const choose = (v: 'open' | 'all') => {
+    setShow(v);
+    if (v === 'open' && state === 'cleared') setState('');
+  };
   return (
     <Page title="Alarms">
       <div className={s.filters}>
-        <fieldset className={s.tabs}>
-          <legend className="visually-hidden">Which alarms</legend>
-          {(['open', 'all'] as const).map((v) => (
-            <label key={v} className={cx(s.tab, show === v && s.here)}>
-              <input
-                type="radio"
-                name="show"
-                value={v}
-                checked={all === (v === 'all')}
-                onChange={() => {
-                  setShow(v);
-                  if (v === 'open' && state === 'cleared') setState('');
-                }}
-              />
-              {v === 'open' ? 'Open' : 'All'}
-            </label>
-          ))}
-        </fieldset>
-        <Select label="Severity" bare value={filter.severity} onChange={(e) => setSeverity(e.target.value)}>
-          <option value="">Any severity</option>
-          <option value="critical">Critical</option>
-          <option value="warning">Warning</option>
-          <option value="info">Info</option>
-        </Select>
+        <Segments label="Which alarms" value={all ? 'all' : 'open'} items={which} onChange={choose} />
+        <SeverityFilter value={filter.severity} onChange={setSeverity} />
         <Select label="State" bare value={known} onChange={(e) => setState(e.target.value)}>
           <option value="">Any state</option>
           <option value="raised">Nobody yet</option>

@@ -3,7 +3,7 @@ import { Button } from '@/parts/Button';
 import s from './Chosen.module.css';
 import { NoteDialog } from './NoteDialog';
 
-/** What can be done with the alarms that are chosen. */
+/** What can be done with the alarms that are selected. */
 export function Chosen({
   count,
   onTake,
@@ -15,8 +15,8 @@ export function Chosen({
 }) {
   const [noting, setNoting] = useState(false);
   return (
-    <section className={s.chosenBar} aria-label="Chosen alarms">
-      <span role="status">{count} chosen</span>
+    <section className={s.chosenBar} aria-label="Selected alarms">
+      <span role="status">{count} selected</span>
       <Button size="s" kind="quiet" onClick={onNone}>
         None
       </Button>
@@ -26,7 +26,7 @@ export function Chosen({
       <Button size="s" kind="primary" onClick={() => onTake('')}>
         Take on
       </Button>
-      <NoteDialog count={count} open={noting} onClose={() => setNoting(false)} onTake={onTake} />
+      {noting && <NoteDialog count={count} onClose={() => setNoting(false)} onTake={onTake} />}
     </section>
   );
 }

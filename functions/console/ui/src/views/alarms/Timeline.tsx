@@ -2,9 +2,10 @@ import { useQuery } from '@tanstack/react-query';
 import { Fragment, type ReactNode } from 'react';
 import type { Alarm, Delivery } from '@/api/types';
 import { cx } from '@/parts/cx';
-import { clockTime, dayTime, utc } from '@/parts/format';
+import { clockTime, dated, dayTime, utc } from '@/parts/format';
+import { actor } from '@/parts/words';
 import s from './AlarmDetail.module.css';
-import { actor, deliveriesOf } from './alarms';
+import { deliveriesOf } from './alarms';
 
 interface Moment {
   at: string;
@@ -49,8 +50,8 @@ export function Timeline({ alarm: a }: { alarm: Alarm }) {
   );
 }
 
-const date = new Intl.DateTimeFormat(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
-const day = (m: Moment | undefined) => m && date.format(Date.parse(m.at));
+const date = dated({ weekday: 'short', day: 'numeric', month: 'short' });
+const day = (m: Moment | undefined) => m && date(Date.parse(m.at));
 
 function momentsOf(a: Alarm, told: Delivery[]): Moment[] {
   const out: Moment[] = (a.before ?? []).map((o, i) => ({ at: o.at, key: `before ${i}`, what: <bdi>{o.what}</bdi> }));

@@ -29,14 +29,7 @@ export const oneAlarm = (id: string) =>
     enabled: id !== '',
   });
 
-/** The rules that watch a twin, its own and its type's and groups'. */
-export const rulesOf = (twin: string) =>
-  queryOptions({
-    queryKey: keys.rules({ watching: twin }),
-    queryFn: ({ signal }) =>
-      ok(api.GET('/function/twin-monitor/twins/{id}/rules', { params: { path: { id: twin } }, signal })),
-  });
-
+/** Who was told of an alarm, or is to be. */
 export const deliveriesOf = (id: string) =>
   queryOptions({
     queryKey: keys.alarms({ id, deliveries: true }),
@@ -104,6 +97,3 @@ export function patched(old: unknown, f: (a: Alarm) => Alarm): unknown {
   if ('items' in old && Array.isArray(old.items)) return { ...old, items: old.items.map((a) => patched(a, f)) };
   return 'state' in old && 'rule' in old ? f(old as Alarm) : old;
 }
-
-/** Who did something, as people call it: "user:ada" is ada. */
-export const actor = (by: string | undefined) => (by ?? '').replace(/^user:/, '');

@@ -5,18 +5,19 @@ import type { Twin } from '@/api/types';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { TextField } from '@/parts/Field';
-import { count, unitSign } from '@/parts/format';
-import { Empty, Failure, Skeleton } from '@/parts/States';
+import { count, plural, unitSign } from '@/parts/format';
+import { Listed, More } from '@/parts/Listed';
+import { Empty } from '@/parts/States';
 import { has, useUser } from '@/parts/useUser';
 import { addressOf, type Place } from './address';
 import s from './ChooseType.module.css';
-import { useInstancesByType, useTypes } from './useTypes';
+import { useDevicesByType, useTypes } from './useTypes';
 
 /** What kind of device it is. */
 export function ChooseType({ go }: { go: (p: Place) => void }) {
   const [typed, setTyped] = useState('');
   const types = useTypes(typed);
-  const instances = useInstancesByType();
+  const devices = useDevicesByType();
   const mayMake = has(useUser(), 'maintainer', 'configurator');
   const found = types.data?.pages.flatMap((p) => p.items) ?? [];
   const none = types.isSuccess && found.length === 0;
@@ -50,34 +51,29 @@ export function ChooseType({ go }: { go: (p: Place) => void }) {
           />
         </div>
       )}
-      {types.isPending && (
-        <div className={s.wait}>
-          <Skeleton lines={3} height={40} />
-        </div>
-      )}
-      {types.isError && (
-        <Failure error={types.error} retry={() => types.refetch()} what="The types could not be read" />
-      )}
-      {none &&
-        (typed ? (
-          <Empty title="No type matches" action={<Button onClick={() => setTyped('')}>Clear the search</Button>} />
-        ) : (
-          <NoTypes mayMake={mayMake} />
-        ))}
-      <ul className={s.types}>
-        {found.map((t) => (
-          <li key={t.id}>
-            <TypeRow type={t} instances={instances[t.id] ?? 0} />
-          </li>
-        ))}
-      </ul>
-      {more && (
-        <div className={s.more}>
-          <Button size="s" kind="quiet" onClick={() => types.fetchNextPage()}>
-            Show more types
-          </Button>
-        </div>
-      )}
+      <Listed
+        query={types}
+        count={found.length}
+        lines={3}
+        height={40}
+        what="The types could not be read"
+        empty={
+          typed ? (
+            <Empty title="No type matches" action={<Button onClick={() => setTyped('')}>Clear the search</Button>} />
+          ) : (
+            <NoTypes mayMake={mayMake} />
+          )
+        }
+      >
+        <ul className={s.types}>
+          {found.map((t) => (
+            <li key={t.id}>
+              <TypeRow type={t} devices={devices[t.id] ?? 0} />
+            </li>
+          ))}
+        </ul>
+      </Listed>
+      {more && <More onClick={() => void types.fetchNextPage()}>Show more types</More>}
     </Card>
   );
 }
@@ -103,7 +99,7 @@ function NoTypes({ mayMake }: { mayMake: boolean }) {
   );
 }
 
-function TypeRow({ type, instances }: { type: Twin; instances: number }) {
+function TypeRow({ type, devices }: { type: Twin; devices: number }) {
   const d = type.definition;
   const properties = d.model?.properties ?? [];
   return (
@@ -122,9 +118,7 @@ function TypeRow({ type, instances }: { type: Twin; instances: number }) {
         {properties.length > 5 && <span className={s.rest}>and {count(properties.length - 5)} more</span>}
         {properties.length === 0 && <span className={s.rest}>no properties declared</span>}
       </span>
-      <span className={s.count}>
-        {count(instances)} {instances === 1 ? 'device' : 'devices'}
-      </span>
+      <span className={s.count}>{plural(devices, 'device')}</span>
       <ChevronRight aria-hidden />
     </Link>
   );

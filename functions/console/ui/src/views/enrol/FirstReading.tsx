@@ -1,6 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { api, ok } from '@/api/client';
-import { keys } from '@/api/queries';
+import { oneTwin } from '@/api/reads';
 import type { Twin } from '@/api/types';
 import { useLiveTwin } from '@/live/twins';
 import { unitSign, value } from '@/parts/format';
@@ -10,18 +9,10 @@ const most = 4;
 
 /** What a device that has just come in says first, or that nothing was heard yet. */
 export function FirstReading({ twin: id }: { twin: string }) {
-  const twin = useTwin(id);
-  const type = useTwin(twin.data?.definition.type ?? '');
+  const twin = useQuery(oneTwin(id));
+  const type = useQuery(oneTwin(twin.data?.definition.type ?? ''));
   if (!twin.data) return null;
   return <Readings twin={twin.data} type={type.data} />;
-}
-
-function useTwin(id: string) {
-  return useQuery<Twin>({
-    queryKey: keys.twin(id),
-    enabled: id !== '',
-    queryFn: ({ signal }) => ok(api.GET('/function/twins/twins/{id}', { params: { path: { id } }, signal })),
-  });
 }
 
 function Readings({ twin, type }: { twin: Twin; type: Twin | undefined }) {

@@ -4,7 +4,9 @@ import { keys } from '@/api/queries';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { Select, TextField } from '@/parts/Field';
+import { FormEnd } from '@/parts/Form';
 import { Empty, Failure, Skeleton } from '@/parts/States';
+import { useAction } from '@/parts/useAction';
 import { has, useUser } from '@/parts/useUser';
 import { addressOf, type Place } from './address';
 import s from './form.module.css';
@@ -48,28 +50,22 @@ function Form({
   const id = useId();
   const [w, setW] = useState<Wanted>({ ...first, owner: groups[0] ?? newGroup });
   const [tried, setTried] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [refused, setRefused] = useState('');
+  const { busy, refused, run } = useAction();
   const set = (change: Partial<Wanted>) => setW({ ...w, ...change });
   const faults = faultsOf(w);
   const fault = (field: string) => (tried ? faults[field] : undefined);
 
-  const submit = async (e: FormEvent) => {
+  const submit = (e: FormEvent) => {
     e.preventDefault();
     setTried(true);
-    setRefused('');
     if (Object.keys(faults).length > 0) return;
-    setBusy(true);
-    try {
+    void run(async () => {
       const g = await makeClaim(wishOf(type, w), maySerials);
       queries.setQueryData(keys.claims({ id: g.file.claim.id }), g.file.claim);
       void queries.invalidateQueries({ queryKey: ['claims'] });
       void queries.invalidateQueries({ queryKey: ['groups'] });
       go({ step: 'watch', claim: g.file.claim.id });
-    } catch (e) {
-      setRefused(e instanceof Error ? e.message : String(e));
-      setBusy(false);
-    }
+    });
   };
   return (
     <Card
@@ -170,17 +166,14 @@ function Form({
             />
           </div>
         </details>
-        <p className={s.error} role="alert">
-          {refused}
-        </p>
-        <div className={s.foot}>
+        <FormEnd refused={refused}>
           <Button type="submit" kind="primary" busy={busy}>
             Make the claim
           </Button>
           <ButtonLink kind="quiet" href={addressOf({ step: 'type' })}>
             Back
           </ButtonLink>
-        </div>
+        </FormEnd>
       </form>
     </Card>
   );

@@ -3,6 +3,7 @@ import type { Claim } from '@/api/types';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card, Facts } from '@/parts/Card';
 import { CodeBlock } from '@/parts/Copy';
+import { download } from '@/parts/download';
 import { count } from '@/parts/format';
 import { Tabs } from '@/parts/Tabs';
 import { Time } from '@/parts/Time';
@@ -177,13 +178,4 @@ export function ForWhich({ claim: c }: { claim: Claim }) {
       )}
     </>
   );
-}
-
-function download(name: string, text: string): void {
-  const a = document.createElement('a');
-  a.href = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
-  a.download = name;
-  a.click();
-  // The browser has taken it by then; at once would be too early for some.
-  setTimeout(() => URL.revokeObjectURL(a.href), 10_000);
 }

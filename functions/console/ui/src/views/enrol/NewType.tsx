@@ -4,7 +4,9 @@ import { type FormEvent, useRef, useState } from 'react';
 import { Button, ButtonLink, IconButton } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { Select, TextField } from '@/parts/Field';
+import { FormEnd } from '@/parts/Form';
 import { Empty } from '@/parts/States';
+import { useAction } from '@/parts/useAction';
 import { has, useUser } from '@/parts/useUser';
 import { addressOf, type Place } from './address';
 import s from './form.module.css';
@@ -26,29 +28,23 @@ export function NewType({ go }: { go: (p: Place) => void }) {
     owner: groups[0] ?? '',
     properties: [{ key: 1, name: '', unit: '' }],
   });
-  const [busy, setBusy] = useState(false);
+  const { busy, refused, run } = useAction();
   const [tried, setTried] = useState(false);
-  const [refused, setRefused] = useState('');
   const set = (change: Partial<Draft>) => setDraft({ ...draft, ...change });
   const setProperty = (key: number, change: { name?: string; unit?: string }) =>
     set({ properties: draft.properties.map((p) => (p.key === key ? { ...p, ...change } : p)) });
   const faults = draftFault(draft);
   const fault = (field: string) => (tried ? faults[field] : undefined);
 
-  const submit = async (e: FormEvent) => {
+  const submit = (e: FormEvent) => {
     e.preventDefault();
     setTried(true);
-    setRefused('');
     if (Object.keys(faults).length > 0) return;
-    setBusy(true);
-    try {
+    void run(async () => {
       const t = await makeType(newTwin(draft));
       void queries.invalidateQueries({ queryKey: ['twins'] });
       go({ step: 'device', type: t.id });
-    } catch (e) {
-      setRefused(e instanceof Error ? e.message : String(e));
-      setBusy(false);
-    }
+    });
   };
   if (groups.length === 0 && !nobodys)
     return (
@@ -142,17 +138,14 @@ export function NewType({ go }: { go: (p: Place) => void }) {
             </Button>
           </div>
         </fieldset>
-        <p className={s.error} role="alert">
-          {refused}
-        </p>
-        <div className={s.foot}>
+        <FormEnd refused={refused}>
           <Button type="submit" kind="primary" busy={busy}>
             Make the type
           </Button>
           <ButtonLink kind="quiet" href={addressOf({ step: 'type' })}>
             Back
           </ButtonLink>
-        </div>
+        </FormEnd>
       </form>
     </Card>
   );

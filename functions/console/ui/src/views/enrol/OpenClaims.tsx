@@ -6,8 +6,9 @@ import { keys } from '@/api/queries';
 import type { Claim } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
-import { Dialog } from '@/parts/Dialog';
+import { ConfirmDialog } from '@/parts/ConfirmDialog';
 import { count } from '@/parts/format';
+import { More } from '@/parts/Listed';
 import { Failure } from '@/parts/States';
 import { Time, useNow } from '@/parts/Time';
 import { toast } from '@/parts/toast';
@@ -54,14 +55,8 @@ export function OpenClaims() {
           </li>
         ))}
       </ul>
-      {shown.length < found.length && (
-        <div className={s.more}>
-          <Button size="s" kind="quiet" onClick={() => setAll(true)}>
-            Show all
-          </Button>
-        </div>
-      )}
-      <Revoke claim={revoking} onClose={() => setRevoking(undefined)} />
+      {shown.length < found.length && <More onClick={() => setAll(true)}>Show all</More>}
+      {revoking && <Revoke claim={revoking} onClose={() => setRevoking(undefined)} />}
     </Card>
   );
 }
@@ -79,44 +74,23 @@ async function readAll(signal: AbortSignal): Promise<Claim[]> {
   return out;
 }
 
-function Revoke({ claim, onClose }: { claim: Claim | undefined; onClose: () => void }) {
+function Revoke({ claim, onClose }: { claim: Claim; onClose: () => void }) {
   const queries = useQueryClient();
-  const [busy, setBusy] = useState(false);
   const revoke = async () => {
-    if (!claim) return;
-    setBusy(true);
-    try {
-      await ok(api.DELETE('/function/credentials/claims/{id}', { params: { path: { id: claim.id } } }));
-      toast.done('The claim is revoked');
-      onClose();
-    } catch (e) {
-      toast.failed('Not revoked', e);
-    } finally {
-      setBusy(false);
-      void queries.invalidateQueries({ queryKey: ['claims'] });
-    }
+    await ok(api.DELETE('/function/credentials/claims/{id}', { params: { path: { id: claim.id } } }));
+    toast.done('The claim is revoked');
+    void queries.invalidateQueries({ queryKey: ['claims'] });
   };
   return (
-    <Dialog
-      open={!!claim}
+    <ConfirmDialog
       onClose={onClose}
       title="Revoke this claim?"
-      note={
-        <>
-          Nothing comes in with it any more, and devices that are connected with it are cut off. Devices that came in
-          already stay. It cannot be undone; a new claim can be made.
-        </>
-      }
-      footer={
-        <>
-          <Button onClick={onClose}>Keep it</Button>
-          <Button kind="danger" busy={busy} onClick={revoke}>
-            Revoke
-          </Button>
-        </>
-      }
+      note="Nothing comes in with it any more, and devices that are connected with it are cut off. Devices that came in already stay. It cannot be undone; a new claim can be made."
+      verb="Revoke"
+      danger
+      work={revoke}
     >
-      <code>{claim?.id}</code>
-    </Dialog>
+      <code>{claim.id}</code>
+    </ConfirmDialog>
   );
 }

@@ -1,20 +1,22 @@
+import { useQuery } from '@tanstack/react-query';
 import { ArrowRight, Check, Minus, X } from 'lucide-react';
 import { useEffect } from 'react';
+import { oneRun } from '@/api/reads';
 import type { Claim, Run } from '@/api/types';
 import { ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { cx } from '@/parts/cx';
 import { took } from '@/parts/format';
+import { twinHref } from '@/parts/links';
 import { Time } from '@/parts/Time';
 import s from './ComingIn.module.css';
 import { FirstReading } from './FirstReading';
 import { roundOf, type Stage, stagesOf } from './progress';
 import { Refusal } from './Refusal';
-import { useRun } from './useRunsOf';
 
 /** One device on its way in; nothing if the run is not of this claim. */
 export function RunProgress({ id, claim, onMine }: { id: string; claim: Claim; onMine: () => void }) {
-  const { data: run } = useRun(id);
+  const { data: run } = useQuery(oneRun(id));
   const mine = run?.request.claim === claim.id;
   useEffect(() => {
     if (mine) onMine();
@@ -40,11 +42,7 @@ export function RunProgress({ id, claim, onMine }: { id: string; claim: Claim; o
         {ended && run.twin && (
           <div className={s.in}>
             <FirstReading twin={run.twin} />
-            <ButtonLink
-              kind="primary"
-              href={`/twins/${encodeURIComponent(run.twin)}`}
-              icon={<ArrowRight aria-hidden />}
-            >
+            <ButtonLink kind="primary" href={twinHref(run.twin)} icon={<ArrowRight aria-hidden />}>
               To the twin
             </ButtonLink>
           </div>

@@ -1,10 +1,6 @@
 // What is pasted into a shell so that a device comes in; docs/devices.md is the contract behind it.
 import type { ClaimFile } from '@/api/types';
-
-/** Text as one word of a POSIX shell, whatever stands in it. */
-export function quoted(s: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(s) ? s : `'${s.replaceAll("'", `'\\''`)}'`;
-}
+import { quoted } from '@/parts/shell';
 
 /** The claim file's name on the device. */
 export const fileName = (f: ClaimFile) => `${f.claim.id.replace(/[^A-Za-z0-9._-]/g, '_')}.json`;

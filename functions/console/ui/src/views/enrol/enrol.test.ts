@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ClaimFile, Run } from '@/api/types';
+import { quoted } from '@/parts/shell';
 import { addressOf as hrefOf, placeOf } from './address';
-import { addressOf, agent, byHand, exampleOf, quoted } from './commands';
+import { addressOf, agent, byHand, exampleOf } from './commands';
 import { literally, serialFault } from './make';
 import { draftFault, idOf, newTwin } from './newType';
 import { stagesOf, way } from './progress';

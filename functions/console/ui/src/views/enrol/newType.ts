@@ -51,6 +51,6 @@ export function newTwin(d: Draft): NewTwin {
       name: d.name.trim(),
       ...(d.owner && { owner: d.owner }),
       model: { properties },
-    } as NewTwin['definition'],
+    },
   };
 }

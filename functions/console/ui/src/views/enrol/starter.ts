@@ -24,7 +24,7 @@ const host: NewTwin = {
         { name: 'uptime', unit: 's' },
       ],
     },
-  } as NewTwin['definition'],
+  },
 };
 
 /** What the first enrolment lacks and the person cannot make. */

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
-import type { Claim, Rejection, Run } from '@/api/types';
+import type { Claim, Rejection } from '@/api/types';
 import { live } from '@/live/live';
 import { has, useUser } from '@/parts/useUser';
 
@@ -36,14 +36,6 @@ export function useRunsOf(claim: Claim): { ids: string[]; error: unknown } {
   });
   const ids = [...new Set([...heard, ...(read.data ?? [])])].slice(0, most);
   return { ids, error: read.error };
-}
-
-/** A run, read again as soon as it goes on. */
-export function useRun(id: string) {
-  return useQuery<Run>({
-    queryKey: keys.run(id),
-    queryFn: ({ signal }) => ok(api.GET('/function/twin-provision/runs/{id}', { params: { path: { id } }, signal })),
-  });
 }
 
 /** Requests with a claim that never became a run. They are not told by the stream, so they are asked for every few seconds. */

@@ -1,15 +1,12 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
+import { counts } from '@/api/reads';
+import { useRested } from '@/parts/useRested';
 
 /** The types that match what is searched, a page at a time; asked for when the typing rests. */
 export function useTypes(typed: string) {
-  const [q, setQ] = useState(typed.trim());
-  useEffect(() => {
-    const t = setTimeout(() => setQ(typed.trim()), 150);
-    return () => clearTimeout(t);
-  }, [typed]);
+  const q = useRested(typed);
   const query = { kind: 'type', limit: 50, ...(q && { q }) } as const;
   return useInfiniteQuery({
     queryKey: keys.twins({ ...query, pages: true }),
@@ -26,12 +23,5 @@ export function useTypes(typed: string) {
   });
 }
 
-/** How many instances each type has. */
-export function useInstancesByType(): Record<string, number> {
-  const query = { kind: 'instance' } as const;
-  const counts = useQuery({
-    queryKey: keys.counts(query),
-    queryFn: ({ signal }) => ok(api.GET('/function/twins/counts', { params: { query }, signal })),
-  });
-  return counts.data?.byType ?? {};
-}
+/** How many devices each type has. */
+export const useDevicesByType = (): Record<string, number> => useQuery(counts({ kind: 'instance' })).data?.byType ?? {};

@@ -1,9 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Cpu, Plus } from 'lucide-react';
-import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { Button, ButtonLink } from '@/parts/Button';
 import { CodeBlock } from '@/parts/Copy';
+import { useAction } from '@/parts/useAction';
 import { has, useUser } from '@/parts/useUser';
 import { addressOf } from '@/views/enrol/address';
 import { enrolFirst } from '@/views/enrol/starter';
@@ -54,21 +54,14 @@ function OneClick() {
   const user = useUser();
   const queries = useQueryClient();
   const [, navigate] = useLocation();
-  const [busy, setBusy] = useState(false);
-  const [refused, setRefused] = useState('');
-  const begin = async () => {
-    if (!user) return;
-    setBusy(true);
-    setRefused('');
-    try {
+  const { busy, refused, run } = useAction();
+  const begin = () =>
+    run(async () => {
+      if (!user) return;
       const g = await enrolFirst(user);
       void queries.invalidateQueries();
       navigate(addressOf({ step: 'watch', claim: g.file.claim.id }));
-    } catch (e) {
-      setRefused(e instanceof Error ? e.message : String(e));
-      setBusy(false);
-    }
-  };
+    });
   return (
     <>
       <div className={s.actions}>

@@ -5,6 +5,7 @@ import type { Severity, Twin } from '@/api/types';
 import { online, useLiveTwin } from '@/live/twins';
 import { Badge, PhaseBadge, PresenceDot, toneOf } from '@/parts/Badge';
 import { count, unitSign, value } from '@/parts/format';
+import { alarmsHref, fleetHref, twinHref } from '@/parts/links';
 import { Cell } from '@/parts/TableRow';
 import { Time } from '@/parts/Time';
 import type { Column } from '@/parts/VirtualTable';
@@ -22,8 +23,6 @@ export interface Around {
 }
 
 export const AroundRows = createContext<Around>({ types: new Map(), byType: {}, severity: new Map() });
-
-export const twinHref = (id: string) => `/twins/${encodeURIComponent(id)}`;
 
 /** The cells of one twin, which move as it is heard from. */
 export function TwinCells({ row, columns, tabIndex }: { row: Twin; columns: readonly Column[]; tabIndex: number }) {
@@ -64,7 +63,7 @@ const draw: Record<string, (t: Twin, around: Around, look: Look) => ReactNode> =
     </span>
   ),
   instances: (t, { byType }) => (
-    <Link className={s.number} href={`/?type=${encodeURIComponent(t.id)}`}>
+    <Link className={s.number} href={fleetHref({ type: t.id })}>
       {count(byType[t.id] ?? 0)}
       <span className="visually-hidden"> devices</span>
     </Link>
@@ -74,7 +73,7 @@ const draw: Record<string, (t: Twin, around: Around, look: Look) => ReactNode> =
   ),
   offlineAfter: (t) => <span className={s.soft}>{t.definition.model?.offlineAfter || '–'}</span>,
   members: (t) => (
-    <Link className={s.number} href={`/?aggregate=${encodeURIComponent(t.id)}`}>
+    <Link className={s.number} href={fleetHref({ aggregate: t.id })}>
       Show
       <span className="visually-hidden"> its devices</span>
     </Link>
@@ -129,7 +128,7 @@ function Alarms({ t, severity }: { t: Twin; severity: Around['severity'] }) {
   if (all.length === 0) return <span className="visually-hidden">none</span>;
   const titles = all.map((r) => r.title || r.rule).join('\n');
   return (
-    <Link href={`/alarms?twin=${encodeURIComponent(t.id)}`} title={titles.slice(0, 500)} tabIndex={-1}>
+    <Link href={alarmsHref(t.id)} title={titles.slice(0, 500)} tabIndex={-1}>
       <Badge tone={toneOf(severity.get(t.id) ?? 'warning')}>
         <BellRing className={s.bell} aria-hidden />
         {all.length}

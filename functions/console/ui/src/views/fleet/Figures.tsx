@@ -3,66 +3,67 @@ import type { ReactNode } from 'react';
 import { Link } from 'wouter';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
+import { Card } from '@/parts/Card';
 import { cx } from '@/parts/cx';
-import { count } from '@/parts/format';
+import { count, plural } from '@/parts/format';
 import { Skeleton } from '@/parts/States';
+import { phases, severities } from '@/parts/words';
 import s from './Figures.module.css';
 import { Provisioning } from './Provisioning';
 import type { Filters } from './useFilters';
 import { useCounts } from './useRows';
 
-const phases = ['onboarding', 'provisioning', 'operational', 'suspended', 'retired'] as const;
-const severities = ['critical', 'warning', 'info'] as const;
-
 /** The whole fleet in figures; most of them filter the table. */
 export function Figures({ filters }: { filters: Filters }) {
   const c = useCounts().data;
   return (
-    <section className={s.strip} aria-label="Figures of the whole fleet">
-      {c ? (
-        <>
-          <Figure label="Devices">
-            <span className={s.figure}>
-              {count(c.instances)}
-              {c.more && '+'}
-            </span>
-            <span className={s.note}>
-              {plural(c.types, 'type')}
-              {c.aggregates > 0 && `, ${plural(c.aggregates, 'group')}`}
-            </span>
-          </Figure>
-          <Figure label="Presence">
-            <Share filters={filters} name="presence" value="online" n={c.online} tone={s.ok}>
-              online
-            </Share>
-            <Share filters={filters} name="presence" value="offline" n={c.offline + c.neverSeen}>
-              not online
-            </Share>
-            <span className={s.note}>{c.neverSeen > 0 ? `${count(c.neverSeen)} never seen` : ' '}</span>
-            <span className={s.bar} aria-hidden>
-              <span style={{ width: `${c.instances ? (100 * c.online) / c.instances : 0}%` }} />
-            </span>
-          </Figure>
-          <Figure label="Phase">
-            <div className={s.phases}>
-              {phases
-                .filter((p) => c.phases[p] || p === 'operational' || filters.get('phase') === p)
-                .map((p) => (
-                  <Share key={p} filters={filters} name="phase" value={p} n={c.phases[p] ?? 0}>
-                    {p}
-                  </Share>
-                ))}
-            </div>
-          </Figure>
-          <OpenAlarms />
-        </>
-      ) : (
-        <div className={s.waiting}>
-          <Skeleton lines={3} />
-        </div>
-      )}
-      <Provisioning />
-    </section>
+    <Card flush label="Figures of the whole fleet">
+      <div className={s.strip}>
+        {c ? (
+          <>
+            <Figure label="Devices">
+              <span className={s.figure}>
+                {count(c.instances)}
+                {c.more && '+'}
+              </span>
+              <span className={s.note}>
+                {plural(c.types, 'type')}
+                {c.aggregates > 0 && `, ${plural(c.aggregates, 'group')}`}
+              </span>
+            </Figure>
+            <Figure label="Presence">
+              <Share filters={filters} name="presence" value="online" n={c.online} tone={s.ok}>
+                online
+              </Share>
+              <Share filters={filters} name="presence" value="offline" n={c.offline + c.neverSeen}>
+                not online
+              </Share>
+              <span className={s.note}>{c.neverSeen > 0 ? `${count(c.neverSeen)} never seen` : ' '}</span>
+              <span className={s.bar} aria-hidden>
+                <span style={{ width: `${c.instances ? (100 * c.online) / c.instances : 0}%` }} />
+              </span>
+            </Figure>
+            <Figure label="Phase">
+              <div className={s.phases}>
+                {phases
+                  .filter((p) => c.phases[p] || p === 'operational' || filters.get('phase') === p)
+                  .map((p) => (
+                    <Share key={p} filters={filters} name="phase" value={p} n={c.phases[p] ?? 0}>
+                      {p}
+                    </Share>
+                  ))}
+              </div>
+            </Figure>
+            <OpenAlarms />
+          </>
+        ) : (
+          <div className={s.waiting}>
+            <Skeleton lines={3} />
+          </div>
+        )}
+        <Provisioning />
+      </div>
+    </Card>
   );
 }
 
@@ -138,5 +139,3 @@ function OpenAlarms() {
     </Figure>
   );
 }
-
-const plural = (n: number, word: string) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;

@@ -4,11 +4,14 @@ import { useLocation } from 'wouter';
 import type { Alarm, Severity } from '@/api/types';
 import { useOpenAlarms } from '@/app/useOpenAlarms';
 import { Button, ButtonLink } from '@/parts/Button';
+import { Card } from '@/parts/Card';
 import { count } from '@/parts/format';
+import { twinHref } from '@/parts/links';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { useStored } from '@/parts/useStored';
 import { VirtualTable } from '@/parts/VirtualTable';
-import { AroundRows, TwinCells, twinHref } from './Cells';
+import { worstFirst } from '@/parts/words';
+import { AroundRows, TwinCells } from './Cells';
 import { hiddenAtFirst, narrow, shown } from './columns';
 import s from './FleetTable.module.css';
 import { Toolbar } from './Toolbar';
@@ -49,7 +52,7 @@ export function FleetTable({ filters, types }: { filters: Filters; types: Readon
   );
 
   return (
-    <section className={s.card} aria-label={words[kind][1]}>
+    <Card flush label={words[kind][1]}>
       <Toolbar
         filters={filters}
         types={types}
@@ -102,7 +105,7 @@ export function FleetTable({ filters, types }: { filters: Filters; types: Readon
           </p>
         ) : null}
       </footer>
-    </section>
+    </Card>
   );
 }
 
@@ -132,7 +135,7 @@ function Nothing({ filters }: { filters: Filters }) {
       <Empty
         icon={<SearchX aria-hidden />}
         title="Nothing matches"
-        action={<Button onClick={filters.clear}>Clear filters</Button>}
+        action={<Button onClick={filters.clear}>Clear the filters</Button>}
       >
         No {words[filters.kind][0]} that you may see fits these filters.
       </Empty>
@@ -148,8 +151,7 @@ function Nothing({ filters }: { filters: Filters }) {
 /** The worst open alarm of each twin, as far as they are known here. */
 function worst(alarms: readonly Alarm[]): ReadonlyMap<string, Severity> {
   const by = new Map<string, Severity>();
-  for (const severity of ['info', 'warning', 'critical'] as const)
-    for (const a of alarms) if (a.severity === severity) by.set(a.twin, severity);
+  for (const a of [...alarms].sort(worstFirst).reverse()) by.set(a.twin, a.severity);
   return by;
 }
 

@@ -1,15 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { Link } from 'wouter';
-import { api, ok } from '@/api/client';
-import { keys } from '@/api/queries';
+import { oneRun, runs } from '@/api/reads';
 import type { Run } from '@/api/types';
 import type { RunEvent } from '@/live/events';
 import { live } from '@/live/live';
 import { cx } from '@/parts/cx';
 import { count } from '@/parts/format';
+import { twinHref } from '@/parts/links';
 import { Time } from '@/parts/Time';
-import { twinHref } from './Cells';
 import s from './Provisioning.module.css';
 import { progress, words } from './progress';
 
@@ -19,11 +18,7 @@ const linger = { completed: 5_000, rejected: 30_000 };
 
 /** The provisionings under way, newest first, each with the step it is at; done ones stay for a moment. */
 export function Provisioning() {
-  const query = { open: 'true', limit: 50 } as const;
-  const open = useQuery({
-    queryKey: keys.runs(query),
-    queryFn: ({ signal }) => ok(api.GET('/function/twin-provision/runs', { params: { query }, signal })),
-  });
+  const open = useQuery(runs({ open: 'true', limit: 50 }));
   const ended = useEnded();
   const under = (open.data?.items ?? []).filter((r) => !r.outcome && !ended.some((e) => e.run === r.id));
   const all = under.length + ended.length;
@@ -61,12 +56,7 @@ export function Provisioning() {
 
 /** A run that goes on; it is read by itself, because lists have neither models nor steps. */
 function UnderWay({ run: listed }: { run: Run }) {
-  const run =
-    useQuery({
-      queryKey: keys.run(listed.id),
-      queryFn: ({ signal }) =>
-        ok(api.GET('/function/twin-provision/runs/{id}', { params: { path: { id: listed.id } }, signal })),
-    }).data ?? listed;
+  const run = useQuery(oneRun(listed.id)).data ?? listed;
   const failed = run.steps.at(-1)?.outcome === 'failed';
   return (
     <li className={s.run}>

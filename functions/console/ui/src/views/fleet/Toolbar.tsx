@@ -1,10 +1,11 @@
-import { Columns3, Search, X } from 'lucide-react';
+import { Columns3, Search } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
 import { Button, IconButton } from '@/parts/Button';
-import { Filter, TextFilter, ToggleFilter } from '@/parts/Filter';
+import { Filter, SetFilter, TextFilter, ToggleFilter } from '@/parts/Filter';
 import { count } from '@/parts/format';
 import { Menu, MenuCheck, MenuLabel } from '@/parts/Menu';
 import { Segments } from '@/parts/Segments';
+import { phases } from '@/parts/words';
 import { columnsOf } from './columns';
 import s from './Toolbar.module.css';
 import type { Filters, Kind } from './useFilters';
@@ -15,7 +16,6 @@ const kinds: { id: Kind; label: string }[] = [
   { id: 'types', label: 'Types' },
   { id: 'groups', label: 'Groups' },
 ];
-const phases = ['onboarding', 'provisioning', 'operational', 'suspended', 'retired'];
 const orders = [
   { id: 'name', label: 'Name' },
   { id: '-lastSeen', label: 'Last contact' },
@@ -81,15 +81,17 @@ export function Toolbar({
         {(['aggregate', 'owner'] as const).map(
           (name) =>
             f.get(name) && (
-              <button key={name} type="button" className={s.chip} onClick={() => f.set({ [name]: '' })}>
-                {name === 'aggregate' ? 'Group' : 'Owner'}: <bdi>{f.get(name)}</bdi>
-                <X aria-label="remove" />
-              </button>
+              <SetFilter
+                key={name}
+                label={name === 'aggregate' ? 'Group' : 'Owner'}
+                value={f.get(name)}
+                onRemove={() => f.set({ [name]: '' })}
+              />
             ),
         )}
         {f.any && (
           <Button kind="quiet" onClick={f.clear}>
-            Clear filters
+            Clear the filters
           </Button>
         )}
         <div className={s.order}>

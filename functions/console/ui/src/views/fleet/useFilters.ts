@@ -1,6 +1,7 @@
 import { useCallback, useMemo } from 'react';
 import { useSearchParams } from 'wouter';
 import type { operations } from '@/api/schema';
+import { phases } from '@/parts/words';
 
 /** What lists and counts of twins are asked with. */
 export type TwinQuery = Omit<NonNullable<operations['listTwins']['parameters']['query']>, 'limit' | 'cursor' | 'view'>;
@@ -42,7 +43,7 @@ export function queryOf(params: URLSearchParams): { kind: Kind; query: TwinQuery
   if (kind === 'devices') {
     query.type = get('type');
     query.aggregate = get('aggregate');
-    query.phase = of('phase', 'onboarding', 'provisioning', 'operational', 'suspended', 'retired');
+    query.phase = of('phase', ...phases);
     query.alarms = of('alarms', 'open');
     const presence = of('presence', 'online', 'offline');
     if (presence) query.online = presence === 'online' ? 'true' : 'false';

@@ -5,7 +5,7 @@ import { type Condition, clearWords, durationWords, operatorWords } from '@/part
 import { Select } from '@/parts/Field';
 import { unitSign, value } from '@/parts/format';
 import { Failure, Skeleton } from '@/parts/States';
-import { kindWord } from '@/parts/TwinPicker';
+import { kindWord } from '@/parts/words';
 import { DayChart, type Line } from './DayChart';
 import { command, type Form, numberOf } from './form';
 import s from './NewRule.module.css';

@@ -7,12 +7,13 @@ import { SeverityBadge } from '@/parts/Badge';
 import { IconButton } from '@/parts/Button';
 import { conditionWords, parseCondition } from '@/parts/condition';
 import { cx } from '@/parts/cx';
+import { alarmsHref, ruleHref, twinHref } from '@/parts/links';
 import { Menu, MenuItem, MenuLine } from '@/parts/Menu';
 import { Switch } from '@/parts/Switch';
 import { Time } from '@/parts/Time';
-import { kindWord } from '@/parts/TwinPicker';
 import { toast } from '@/parts/toast';
 import { unitIn } from '@/parts/useKinds';
+import { actor, kindWord } from '@/parts/words';
 import s from './Rules.module.css';
 import { changeRule, deleteRule, restoreRule, rulesChanged, showAtOnce } from './rules';
 
@@ -37,7 +38,7 @@ export const RuleRow = memo(function RuleRow({
         <Switch checked={!r.disabled} onChange={act.turn} label={`${title.slice(0, 80)} is on`} />
       </td>
       <td className={s.rule}>
-        <Link href={`/rules/new?rule=${encodeURIComponent(r.id)}`} className={s.name}>
+        <Link href={ruleHref(r.id)} className={s.name}>
           {r.name ? <bdi>{r.name}</bdi> : <Words condition={r.condition} unit={unit} />}
         </Link>
         {r.name && (
@@ -47,7 +48,7 @@ export const RuleRow = memo(function RuleRow({
         )}
       </td>
       <td className={s.target}>
-        <Link href={`/twins/${encodeURIComponent(r.target)}`}>
+        <Link href={twinHref(r.target)}>
           <bdi>{target?.definition.name || r.target}</bdi>
         </Link>
         <span className={s.kind}>{target ? `every device of this ${kindWord(target.kind)}` : 'one device'}</span>
@@ -59,13 +60,13 @@ export const RuleRow = memo(function RuleRow({
         {r.disabled ? (
           <span className={s.none}>off</span>
         ) : alarms > 0 ? (
-          <Link href={`/alarms?twin=${encodeURIComponent(r.target)}`}>{alarms} open</Link>
+          <Link href={alarmsHref(r.target)}>{alarms} open</Link>
         ) : (
           <span className={s.none}>none</span>
         )}
       </td>
       <td className={s.by}>
-        <bdi>{r.by.replace(/^user:/, '')}</bdi>
+        <bdi>{actor(r.by)}</bdi>
         <Time at={r.updated} />
       </td>
       <td className={s.menu}>
@@ -76,7 +77,7 @@ export const RuleRow = memo(function RuleRow({
             </IconButton>
           }
         >
-          <MenuItem icon={<Pencil aria-hidden />} onSelect={() => go(`/rules/new?rule=${encodeURIComponent(r.id)}`)}>
+          <MenuItem icon={<Pencil aria-hidden />} onSelect={() => go(ruleHref(r.id))}>
             Edit
           </MenuItem>
           <MenuLine />

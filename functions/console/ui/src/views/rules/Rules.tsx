@@ -1,15 +1,18 @@
 import { useQuery } from '@tanstack/react-query';
 import { Plus, SlidersHorizontal } from 'lucide-react';
 import { useMemo, useState } from 'react';
-import { api, ok } from '@/api/client';
-import { keys } from '@/api/queries';
+import { useSearchParams } from 'wouter';
+import { alarms } from '@/api/reads';
 import type { Rule } from '@/api/types';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
-import { Select, TextField } from '@/parts/Field';
+import { TextField } from '@/parts/Field';
 import { count } from '@/parts/format';
+import { Listed, More } from '@/parts/Listed';
 import { Page } from '@/parts/Page';
-import { Empty, Failure, Skeleton } from '@/parts/States';
+import { RowTable } from '@/parts/RowTable';
+import { SeverityFilter } from '@/parts/SeverityFilter';
+import { Empty } from '@/parts/States';
 import { useKinds } from '@/parts/useKinds';
 import { useParam } from '@/parts/useParam';
 import { RuleRow } from './RuleRow';
@@ -17,25 +20,23 @@ import s from './Rules.module.css';
 import { allRules } from './rules';
 import { Told } from './Told';
 
-const openAlarms = { state: 'open', limit: 1000 } as const;
 const few = 100; // rows that are drawn at first
 
 /** All rules: what is watched, and by which condition. */
 export default function Rules() {
   const rules = useQuery(allRules);
-  const open = useQuery({
-    queryKey: keys.alarms(openAlarms),
-    queryFn: ({ signal }) => ok(api.GET('/function/alerts/alarms', { params: { query: openAlarms }, signal })),
-  });
+  const open = useQuery(alarms({ state: 'open', limit: 1000 }));
   const kinds = useKinds();
   const [q, setQ] = useParam('q');
   const [severity, setSeverity] = useParam('severity');
+  const [, setParams] = useSearchParams();
   const [drawn, setDrawn] = useState(few);
-  const alarms = useMemo(() => {
+  const byRule = useMemo(() => {
     const of = new Map<string, number>();
     for (const a of open.data?.items ?? []) of.set(a.rule, (of.get(a.rule) ?? 0) + 1);
     return of;
   }, [open.data]);
+  const clear = () => setParams({}, { replace: true });
   const all = rules.data?.items ?? [];
   const found = all.filter(
     (r) => (severity === '' || r.severity === severity) && matches(r, q, kinds.get(r.target)?.definition.name),
@@ -63,12 +64,7 @@ export default function Rules() {
               onChange={(e) => setQ(e.target.value)}
             />
           </div>
-          <Select label="Severity" bare value={severity} onChange={(e) => setSeverity(e.target.value)}>
-            <option value="">Any severity</option>
-            <option value="critical">Critical</option>
-            <option value="warning">Warning</option>
-            <option value="info">Info</option>
-          </Select>
+          <SeverityFilter value={severity} onChange={setSeverity} />
           <span className={s.count} role="status">
             {found.length === all.length
               ? `${count(all.length)}${rules.data?.more ? '+' : ''} rules`
@@ -77,41 +73,20 @@ export default function Rules() {
         </div>
       )}
       <Card flush>
-        {rules.isPending ? (
-          <div className={s.loading}>
-            <Skeleton lines={4} height={36} />
-          </div>
-        ) : rules.isError ? (
-          <Failure error={rules.error} what="The rules could not be read" retry={() => rules.refetch()} />
-        ) : all.length === 0 ? (
-          <Empty
-            icon={<SlidersHorizontal aria-hidden />}
-            title="Nothing is watched yet"
-            action={
-              <ButtonLink href="/rules/new" kind="primary">
-                Set the first threshold
-              </ButtonLink>
-            }
-          >
-            A rule says what is too much or too little: “temperature is above 80 °C for 1 minute”. It watches one
-            device, or all of a type or group, and raises an alarm when that is so.
-          </Empty>
-        ) : found.length === 0 ? (
-          <Empty
-            title="No rule matches"
-            action={
-              <Button
-                onClick={() => {
-                  setQ('');
-                  setSeverity('');
-                }}
-              >
-                Clear the filters
-              </Button>
-            }
-          />
-        ) : (
-          <table className={s.table}>
+        <Listed
+          query={rules}
+          count={found.length}
+          height={36}
+          what="The rules could not be read"
+          empty={
+            all.length === 0 ? (
+              <NoRules />
+            ) : (
+              <Empty title="No rule matches" action={<Button onClick={clear}>Clear the filters</Button>} />
+            )
+          }
+        >
+          <RowTable className={s.table}>
             <thead>
               <tr>
                 {['On', 'Rule', 'Watches', 'Severity', 'Open alarms', 'By', 'Actions'].map((h) => (
@@ -123,19 +98,32 @@ export default function Rules() {
             </thead>
             <tbody>
               {found.slice(0, drawn).map((r) => (
-                <RuleRow key={r.id} rule={r} target={kinds.get(r.target)} alarms={alarms.get(r.id) ?? 0} />
+                <RuleRow key={r.id} rule={r} target={kinds.get(r.target)} alarms={byRule.get(r.id) ?? 0} />
               ))}
             </tbody>
-          </table>
-        )}
-        {found.length > drawn && (
-          <div className={s.more}>
-            <Button onClick={() => setDrawn(drawn + 200)}>Show more</Button>
-          </div>
-        )}
+          </RowTable>
+        </Listed>
+        {found.length > drawn && <More onClick={() => setDrawn(drawn + 200)}>Show more</More>}
       </Card>
       <Told />
     </Page>
+  );
+}
+
+function NoRules() {
+  return (
+    <Empty
+      icon={<SlidersHorizontal aria-hidden />}
+      title="Nothing is watched yet"
+      action={
+        <ButtonLink href="/rules/new" kind="primary">
+          Set the first threshold
+        </ButtonLink>
+      }
+    >
+      A rule says what is too much or too little: “temperature is above 80 °C for 1 minute”. It watches one device, or
+      all of a type or group, and raises an alarm when that is so.
+    </Empty>
   );
 }
 

@@ -1,9 +1,8 @@
 import { useId } from 'react';
 import type { Severity } from '@/api/types';
 import { cx } from '@/parts/cx';
+import { severities } from '@/parts/words';
 import s from './SeverityChoice.module.css';
-
-const severities: Severity[] = ['info', 'warning', 'critical'];
 
 /** How bad the alarm is: three radio buttons side by side. */
 export function SeverityChoice({ value, onChange }: { value: Severity; onChange: (v: Severity) => void }) {
@@ -12,7 +11,7 @@ export function SeverityChoice({ value, onChange }: { value: Severity; onChange:
     <fieldset className={s.choice}>
       <legend>Severity</legend>
       <div>
-        {severities.map((v) => (
+        {severities.toReversed().map((v) => (
           <label key={v} className={cx(s.option, s[v])}>
             <input type="radio" name={name} value={v} checked={value === v} onChange={() => onChange(v)} />
             <span className={s.dot} aria-hidden />

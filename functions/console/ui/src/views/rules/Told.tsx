@@ -1,25 +1,27 @@
 import { useQuery } from '@tanstack/react-query';
 import { BellRing } from 'lucide-react';
 import { api, ok } from '@/api/client';
-import { session } from '@/api/session';
 import type { Severity } from '@/api/types';
 import { CopyButton } from '@/parts/Copy';
+import { has, useUser } from '@/parts/useUser';
+import { severities } from '@/parts/words';
 import s from './Told.module.css';
 
-const rank: Record<Severity, number> = { info: 1, warning: 2, critical: 3 };
 const command = 'castor route create --email you@example.com --cleared';
 
 /** Who is told of alarms: the routes that the reader may see; with a severity, only those it reaches. Nothing for roles that have no routes. */
 export function Told({ severity, target }: { severity?: Severity; target?: string }) {
-  const may = session.get()?.user.roles.some((r) => r === 'maintainer' || r === 'configurator' || r === 'owner');
+  const may = has(useUser(), 'maintainer', 'configurator', 'owner');
   const routes = useQuery({
     queryKey: ['routes'],
     queryFn: ({ signal }) => ok(api.GET('/function/alerts/routes', { params: { query: { limit: 100 } }, signal })),
-    enabled: !!may,
+    enabled: may,
   });
   if (!may || !routes.data) return null;
   const reached = routes.data.items.filter(
-    (r) => (!severity || rank[severity] >= rank[r.severity ?? 'info']) && (!target || !r.twin || r.twin === target),
+    (r) =>
+      (!severity || severities.indexOf(severity) <= severities.indexOf(r.severity || 'info')) &&
+      (!target || !r.twin || r.twin === target),
   );
   const names = [...new Set(reached.flatMap((r) => [...(r.email ?? []), ...(r.webhook ? [host(r.webhook)] : [])]))];
   return (

@@ -1,6 +1,7 @@
 // The form of a rule as it is typed, what is wrong with it in words, and the condition that it makes.
 import type { Rule, Severity } from '@/api/types';
 import { type Condition, conditionText, type Operator, parseCondition } from '@/parts/condition';
+import { quoted } from '@/parts/shell';
 
 export const timeUnits = { s: 1, min: 60, h: 3600 } as const;
 export type TimeUnit = keyof typeof timeUnits;
@@ -98,9 +99,6 @@ export function command(f: Form, c: Condition, rule?: string): string {
   const name = f.name.trim() && ` --name ${quoted(f.name.trim())}`;
   const condition = quoted(conditionText(c));
   return rule
-    ? `castor rule set ${rule} --condition ${condition} --severity ${f.severity}${name}`
-    : `castor rule create ${f.target || 'TARGET'} ${condition} --severity ${f.severity}${name}`;
+    ? `castor rule set ${quoted(rule)} --condition ${condition} --severity ${f.severity}${name}`
+    : `castor rule create ${quoted(f.target || 'TARGET')} ${condition} --severity ${f.severity}${name}`;
 }
-
-/** A word for a POSIX shell. */
-const quoted = (s: string) => `'${s.replaceAll("'", "'\\''")}'`;

@@ -2,7 +2,7 @@
 import { type QueryClient, queryOptions } from '@tanstack/react-query';
 import { api, ok, versioned } from '@/api/client';
 import { keys } from '@/api/queries';
-import type { Rule } from '@/api/types';
+import type { NewRule, Rule, RuleChange } from '@/api/types';
 
 const bound = 5000; // rules that are read; the platform allows 100 for each twin
 
@@ -32,17 +32,10 @@ export const oneRule = (id: string) =>
     gcTime: 0,
   });
 
-export interface RuleEdit {
-  name: string;
-  condition: string;
-  severity: Rule['severity'];
-}
-
-export const createRule = (rule: RuleEdit & { target: string; id?: string; disabled?: boolean }) =>
-  ok(api.POST('/function/twin-monitor/rules', { body: rule }));
+export const createRule = (rule: NewRule) => ok(api.POST('/function/twin-monitor/rules', { body: rule }));
 
 /** Changes what is named; with `etag` only the version that was read. */
-export const changeRule = (id: string, change: Partial<RuleEdit> & { disabled?: boolean }, etag?: string) =>
+export const changeRule = (id: string, change: RuleChange, etag?: string) =>
   ok(
     api.PATCH('/function/twin-monitor/rules/{id}', {
       params: { path: { id }, header: etag ? { 'If-Match': etag } : {} },

@@ -1,6 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { api, ok } from '@/api/client';
-import { keys } from '@/api/queries';
+import { oneTwin, twins } from '@/api/reads';
 import type { Twin } from '@/api/types';
 import type { Choice } from '@/parts/Combobox';
 import { unitSign, value } from '@/parts/format';
@@ -18,14 +17,14 @@ export interface Subject {
 }
 
 export function useSubject(id: string, chosen: string): Subject {
-  const target = useTwin(id);
+  const target = useQuery(oneTwin(id));
   const kind = target.data?.kind;
   const members = useQuery(membersOf(id, kind));
   // Whoever has said most has a day to show.
   const examples = [...(members.data?.items ?? [])].sort((a, b) => b.live.messages - a.live.messages);
   const example = kind === 'instance' ? id : (examples.find((t) => t.id === chosen)?.id ?? examples[0]?.id ?? '');
-  const twin = useTwin(example).data;
-  const type = useTwin(kind === 'type' ? id : (twin?.definition.type ?? '')).data;
+  const twin = useQuery(oneTwin(example)).data;
+  const type = useQuery(oneTwin(kind === 'type' ? id : (twin?.definition.type ?? ''))).data;
   const declared = type?.definition.model?.properties ?? [];
   const unit = (property: string) => declared.find((p) => p.name === property)?.unit;
   const reported = new Map((twin?.live.reported ?? []).map((r) => [r.property, r.value]));
@@ -42,20 +41,11 @@ export function useSubject(id: string, chosen: string): Subject {
   return { target: target.data, error: target.error, examples, example, properties, unit };
 }
 
-function useTwin(id: string) {
-  return useQuery({
-    queryKey: keys.twin(id),
-    queryFn: ({ signal }) => ok(api.GET('/function/twins/twins/{id}', { params: { path: { id } }, signal })),
-    enabled: id !== '',
-  });
-}
-
+/** The devices of a type or group. */
 function membersOf(id: string, kind: Twin['kind'] | undefined) {
-  const query = { kind: 'instance', [kind === 'type' ? 'type' : 'aggregate']: id, limit: 100, view: 'row' } as const;
+  const below = kind === 'type' ? { type: id } : { aggregate: id };
   return {
-    queryKey: keys.twins(query),
-    queryFn: ({ signal }: { signal: AbortSignal }) =>
-      ok(api.GET('/function/twins/twins', { params: { query }, signal })),
+    ...twins({ kind: 'instance', ...below, limit: 100, view: 'row' }),
     enabled: kind === 'type' || kind === 'aggregate',
   };
 }

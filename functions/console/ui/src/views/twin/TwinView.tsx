@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from 'wouter';
-import { ApiError, api, ok } from '@/api/client';
-import { keys } from '@/api/queries';
+import { ApiError } from '@/api/client';
+import { oneTwin } from '@/api/reads';
 import type { Twin } from '@/api/types';
 import { useLiveTwin } from '@/live/twins';
 import { ButtonLink } from '@/parts/Button';
@@ -17,10 +17,7 @@ import { tabsOf } from './tabs';
 /** One twin of any kind: who it is, and in tabs all that is known of it. */
 export default function TwinView() {
   const { id = '' } = useParams();
-  const query = useQuery({
-    queryKey: keys.twin(id),
-    queryFn: ({ signal }) => ok(api.GET('/function/twins/twins/{id}', { params: { path: { id } }, signal })),
-  });
+  const query = useQuery(oneTwin(id));
   const up = { href: '/', label: 'Fleet' };
   if (query.data && !gone(query.error)) return <Seen key={query.data.id} twin={query.data} />;
   if (query.isPending) {
@@ -58,7 +55,7 @@ function Seen({ twin: read }: { twin: Twin }) {
       badges={<Badges twin={twin} />}
       actions={<Actions twin={read} />}
     >
-      {twin.kind === 'instance' && <AlarmStrip twin={twin.id} more={() => setTab('alarms')} />}
+      {twin.kind === 'instance' && <AlarmStrip twin={twin} more={() => setTab('alarms')} />}
       <Head twin={twin} />
       <Tabs
         label="About this twin"

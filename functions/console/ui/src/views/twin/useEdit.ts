@@ -1,14 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { ApiError, api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
-import type { components } from '@/api/schema';
-import type { Twin } from '@/api/types';
+import type { DefinitionChange, Twin } from '@/api/types';
 import { toast } from '@/parts/toast';
 
 /** The status of a change that was made on an older version. */
 export const stale = 412;
-
-export type Change = components['schemas']['DefinitionChange'];
 
 /**
  * Changes a twin's definition: shown at once, taken back where it is refused, and undone by the toast. It is refused where somebody
@@ -17,7 +14,7 @@ export type Change = components['schemas']['DefinitionChange'];
 export function useEdit() {
   const queries = useQueryClient();
 
-  const write = async (t: Twin, change: Change): Promise<Twin> => {
+  const write = async (t: Twin, change: DefinitionChange): Promise<Twin> => {
     const key = keys.twin(t.id);
     await queries.cancelQueries({ queryKey: key });
     const before = queries.getQueryData<Twin>(key);
@@ -41,10 +38,10 @@ export function useEdit() {
     }
   };
 
-  return async (t: Twin, change: Change, said: string): Promise<void> => {
+  return async (t: Twin, change: DefinitionChange, said: string): Promise<void> => {
     const now = await write(t, change);
     const d = t.definition;
-    const back: Change = {};
+    const back: DefinitionChange = {};
     if ('name' in change) back.name = d.name ?? null;
     if ('tags' in change) back.tags = d.tags ?? null;
     toast.done(said, () => void write(now, back).catch((e) => toast.failed('Not undone', e)));
@@ -52,6 +49,6 @@ export function useEdit() {
 }
 
 /** What is removed is not there. */
-function without(change: Change): Partial<Twin['definition']> {
+function without(change: DefinitionChange): Partial<Twin['definition']> {
   return Object.fromEntries(Object.entries(change).map(([k, v]) => [k, v ?? undefined]));
 }

@@ -1,34 +1,33 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'wouter';
-import { api, ok } from '@/api/client';
-import { keys } from '@/api/queries';
+import { counts } from '@/api/reads';
+import { Card } from '@/parts/Card';
 import { count } from '@/parts/format';
+import { fleetHref } from '@/parts/links';
 import s from './About.module.css';
 
 /** How many twins are below a type or group, each number leading to them in the fleet. */
-export function Members({ filter, what }: { filter: { type?: string; aggregate?: string }; what: string }) {
-  const { data: n } = useQuery({
-    queryKey: keys.counts(filter),
-    queryFn: ({ signal }) => ok(api.GET('/function/twins/counts', { params: { query: filter }, signal })),
-  });
-  const to = (more: Record<string, string>) =>
-    `/?${new URLSearchParams({ ...(filter as Record<string, string>), ...more }).toString()}`;
+export function Members({ filter, what }: { filter: { type: string } | { aggregate: string }; what: string }) {
+  const { data: n } = useQuery(counts(filter));
+  const to = (more: Record<string, string>) => fleetHref({ ...filter, ...more });
   const figures: [string, number | undefined, string][] = [
     [what, n?.instances, to({})],
-    ['online', n?.online, to({ online: 'true' })],
-    ['offline', n && n.offline + n.neverSeen, to({ online: 'false' })],
+    ['online', n?.online, to({ presence: 'online' })],
+    ['offline', n && n.offline + n.neverSeen, to({ presence: 'offline' })],
     ['with open alarms', n?.alarms, to({ alarms: 'open' })],
   ];
   return (
-    <ul className={s.figures} aria-busy={!n}>
-      {figures.map(([name, v, href]) => (
-        <li key={name}>
-          <Link href={href}>
-            <b>{v === undefined ? '–' : `${count(v)}${n?.more ? '+' : ''}`}</b>
-            <span>{name}</span>
-          </Link>
-        </li>
-      ))}
-    </ul>
+    <Card flush>
+      <ul className={s.figures} aria-busy={!n}>
+        {figures.map(([name, v, href]) => (
+          <li key={name}>
+            <Link href={href}>
+              <b>{v === undefined ? '–' : `${count(v)}${n?.more ? '+' : ''}`}</b>
+              <span>{name}</span>
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </Card>
   );
 }

@@ -4,26 +4,24 @@ import type { Twin } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { CodeBlock } from '@/parts/Copy';
+import { download } from '@/parts/download';
 
 const most = 200_000; // characters that a page shows without becoming slow
 
 /** The document as the platform gives it, with what was heard since. */
 export default function Raw({ twin }: { twin: Twin }) {
   const json = useMemo(() => JSON.stringify(twin, null, 2), [twin]);
-  const download = () => {
-    const url = URL.createObjectURL(new Blob([`${json}\n`], { type: 'application/json' }));
-    const a = document.createElement('a');
-    a.href = url;
-    a.download = `${twin.id}.json`;
-    a.click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
-  };
   return (
     <Card
       title="Document"
       note="as GET /function/twins/twins/… answers"
       actions={
-        <Button size="s" kind="quiet" icon={<Download aria-hidden />} onClick={download}>
+        <Button
+          size="s"
+          kind="quiet"
+          icon={<Download aria-hidden />}
+          onClick={() => download(`${twin.id}.json`, `${json}\n`)}
+        >
           Download
         </Button>
       }

@@ -1,22 +1,30 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { BellOff } from 'lucide-react';
-import { Link } from 'wouter';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
+import { rulesThatWatch } from '@/api/reads';
 import type { Alarm, Rule, Twin } from '@/api/types';
-import { Badge, SeverityBadge } from '@/parts/Badge';
-import { Button } from '@/parts/Button';
+import { Badge, SeverityBadge, type Tone } from '@/parts/Badge';
 import { Card } from '@/parts/Card';
-import { clockTime, took, value } from '@/parts/format';
-import { Empty, Failure, Skeleton } from '@/parts/States';
+import { titleWords } from '@/parts/condition';
+import { clockTime, unitSign, value } from '@/parts/format';
+import { Lasted } from '@/parts/Lasted';
+import { Listed, More } from '@/parts/Listed';
+import { ruleHref, twinHref } from '@/parts/links';
+import { Empty } from '@/parts/States';
+import { TextLink } from '@/parts/TextLink';
 import { Time } from '@/parts/Time';
+import { unitIn } from '@/parts/useKinds';
+import { actor } from '@/parts/words';
+import { useTypeOf } from '../useTypeOf';
 import s from './Alarms.module.css';
 import { Rules } from './Rules';
-import { useRules } from './useRules';
 
 /** What was wrong with a twin, what came before, and the rules that watch it. */
 export default function Alarms({ twin }: { twin: Twin }) {
-  const rules = useRules(twin);
+  const watching = useQuery({ ...rulesThatWatch(twin.id), staleTime: 30_000 });
+  const rules = watching.data?.items.map((i) => i.rule) ?? [];
+  const type = useTypeOf(twin).type;
   const query = { twin: twin.id, limit: 30 };
   const alarms = useInfiniteQuery({
     queryKey: keys.alarms({ ...query, pages: true }),
@@ -29,52 +37,49 @@ export default function Alarms({ twin }: { twin: Twin }) {
   return (
     <div className={s.page}>
       <Card title="Alarms" flush>
-        {alarms.isPending ? (
-          <div className={s.pad}>
-            <Skeleton lines={4} />
-          </div>
-        ) : alarms.isError && !alarms.data ? (
-          <Failure error={alarms.error} retry={() => void alarms.refetch()} />
-        ) : all.length === 0 ? (
-          <Empty icon={<BellOff aria-hidden />} title="No alarm yet">
-            When a reading crosses one of the rules below for long enough, it is raised here.
-          </Empty>
-        ) : (
+        <Listed
+          query={alarms}
+          count={all.length}
+          empty={
+            <Empty icon={<BellOff aria-hidden />} title="No alarm yet">
+              When a reading crosses one of the rules below for long enough, it is raised here.
+            </Empty>
+          }
+        >
           <ul>
             {all.map((a) => (
-              <Row key={a.id} alarm={a} rule={rules.rules.find((r) => r.id === a.rule)} twin={twin} />
+              <Row
+                key={a.id}
+                alarm={a}
+                rule={rules.find((r) => r.id === a.rule)}
+                twin={twin}
+                unit={unitIn(type, a.property)}
+              />
             ))}
           </ul>
-        )}
+        </Listed>
         {alarms.hasNextPage && (
-          <div className={s.pad}>
-            <Button size="s" busy={alarms.isFetchingNextPage} onClick={() => void alarms.fetchNextPage()}>
-              Show older
-            </Button>
-          </div>
+          <More busy={alarms.isFetchingNextPage} onClick={() => void alarms.fetchNextPage()}>
+            Show older
+          </More>
         )}
       </Card>
-      <Rules twin={twin} {...rules} />
+      <Rules twin={twin} rules={rules} query={watching} type={type} />
     </div>
   );
 }
 
-function Row({ alarm: a, rule, twin }: { alarm: Alarm; rule?: Rule; twin: Twin }) {
+function Row({ alarm: a, rule, twin, unit }: { alarm: Alarm; rule?: Rule; twin: Twin; unit?: string }) {
   const before = a.before ?? [];
-  const over = a.clearedAt && a.raisedAt;
   return (
     <li className={s.alarm}>
       <div className={s.line}>
         <SeverityBadge severity={a.severity} />
         <b dir="auto" className={s.title}>
-          {a.title}
+          {titleWords(a.title, unit)}
         </b>
-        {a.twin !== twin.id && (
-          <Link href={`/twins/${encodeURIComponent(a.twin)}`} className={s.link}>
-            <bdi>{a.name || a.twin}</bdi>
-          </Link>
-        )}
-        <Badge tone={a.state === 'cleared' ? 'neutral' : a.state === 'raised' ? 'critical' : 'info'}>{a.state}</Badge>
+        {a.twin !== twin.id && <TextLink href={twinHref(a.twin)}>{a.name || a.twin}</TextLink>}
+        <StateBadge state={a.state} />
         <span className={s.when}>
           <Time at={a.raisedAt} />
         </span>
@@ -82,13 +87,17 @@ function Row({ alarm: a, rule, twin }: { alarm: Alarm; rule?: Rule; twin: Twin }
       <p className={s.note}>
         {a.property && a.value !== undefined && a.value !== null && (
           <span>
-            <bdi>{a.property}</bdi> was <b>{value(a.value)}</b>
+            <bdi>{a.property}</bdi> was <b>{`${value(a.value)} ${unitSign(unit)}`.trim()}</b>
           </span>
         )}
-        {over && <span>lasted {took(Date.parse(a.clearedAt!) - Date.parse(a.raisedAt!))}</span>}
+        {a.clearedAt && (
+          <span>
+            lasted <Lasted alarm={a} short />
+          </span>
+        )}
         {a.acknowledgedBy && (
           <span>
-            taken on by <bdi>{a.acknowledgedBy.replace(/^user:/, '')}</bdi>
+            taken on by <bdi>{actor(a.acknowledgedBy)}</bdi>
             {a.note && (
               <>
                 : <bdi>{a.note}</bdi>
@@ -98,10 +107,7 @@ function Row({ alarm: a, rule, twin }: { alarm: Alarm; rule?: Rule; twin: Twin }
         )}
         {rule ? (
           <span>
-            rule{' '}
-            <Link href={`/rules/new?rule=${encodeURIComponent(rule.id)}`} className={s.link}>
-              <bdi>{ruleName(rule, a, twin)}</bdi>
-            </Link>
+            rule <TextLink href={ruleHref(rule.id)}>{ruleName(rule, a, twin, unit)}</TextLink>
           </span>
         ) : (
           a.rule === 'offline' && <span>by the type’s offlineAfter</span>
@@ -127,10 +133,21 @@ function Row({ alarm: a, rule, twin }: { alarm: Alarm; rule?: Rule; twin: Twin }
   );
 }
 
+const states: Record<Alarm['state'], [tone: Tone, word: string]> = {
+  raised: ['critical', 'open'],
+  acknowledged: ['info', 'taken on'],
+  cleared: ['neutral', 'cleared'],
+};
+
+function StateBadge({ state }: { state: Alarm['state'] }) {
+  const [tone, word] = states[state];
+  return <Badge tone={tone}>{word}</Badge>;
+}
+
 /** What the alarm's title does not say already. */
-function ruleName(r: Rule, a: Alarm, t: Twin): string {
+function ruleName(r: Rule, a: Alarm, t: Twin, unit: string | undefined): string {
   const said = r.name || r.condition;
-  if (said !== a.title) return said;
-  if (r.name) return r.condition;
+  if (said !== a.title) return titleWords(said, unit);
+  if (r.name) return titleWords(r.condition, unit);
   return r.target === t.id ? 'of its own' : `of ${r.target}`;
 }

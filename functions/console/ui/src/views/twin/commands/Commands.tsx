@@ -2,17 +2,19 @@ import { useQueryClient } from '@tanstack/react-query';
 import { Radio, Terminal } from 'lucide-react';
 import { useState } from 'react';
 import { api, ok } from '@/api/client';
-import type { Twin } from '@/api/types';
+import type { Command, Twin } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { took } from '@/parts/format';
-import { Empty, Failure, Skeleton } from '@/parts/States';
+import { Listed } from '@/parts/Listed';
+import { Empty } from '@/parts/States';
 import { Time } from '@/parts/Time';
 import { toast } from '@/parts/toast';
+import { actor } from '@/parts/words';
 import s from './Commands.module.css';
 import { Ping } from './Ping';
 import { StateBadge } from './StateBadge';
-import { type Command, over, useCommands } from './useCommands';
+import { over, useCommands } from './useCommands';
 
 /** What the device was asked to do, and what became of it. */
 export default function Commands({ twin }: { twin: Twin }) {
@@ -26,23 +28,21 @@ export default function Commands({ twin }: { twin: Twin }) {
   );
   return (
     <Card title="Commands" flush actions={items.length > 0 && ping}>
-      {query.isPending ? (
-        <div className={s.pad}>
-          <Skeleton lines={4} />
-        </div>
-      ) : query.isError && !query.data ? (
-        <Failure error={query.error} retry={() => void query.refetch()} />
-      ) : items.length === 0 ? (
-        <Empty icon={<Terminal aria-hidden />} title="No command yet" action={ping}>
-          Ask the device something, here or with <code>castor command send {twin.id} NAME</code>.
-        </Empty>
-      ) : (
+      <Listed
+        query={query}
+        count={items.length}
+        empty={
+          <Empty icon={<Terminal aria-hidden />} title="No command yet" action={ping}>
+            Ask the device something, here or with <code>castor command send {twin.id} NAME</code>.
+          </Empty>
+        }
+      >
         <ul>
           {items.map((c) => (
             <Row key={c.id} command={c} />
           ))}
         </ul>
-      )}
+      </Listed>
       {pinging && <Ping twin={twin.id} onClose={() => setPinging(false)} />}
     </Card>
   );
@@ -72,7 +72,7 @@ function Row({ command: c }: { command: Command }) {
         {said && <code title={said.slice(0, 2000)}>{said.slice(0, 400)}</code>}
       </span>
       <span className={s.by}>
-        <bdi>{c.by.replace(/^user:/, '')}</bdi> · <Time at={c.created} />
+        <bdi>{actor(c.by)}</bdi> · <Time at={c.created} />
         {c.ended && ` · took ${took(Date.parse(c.ended) - Date.parse(c.created))}`}
       </span>
       {!over(c) && (

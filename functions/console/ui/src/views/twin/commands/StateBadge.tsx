@@ -1,5 +1,5 @@
+import type { Command } from '@/api/types';
 import { Badge, type Tone } from '@/parts/Badge';
-import type { Command } from './useCommands';
 
 const looks: Record<Command['state'], [Tone, string]> = {
   queued: ['info', 'queued'],

@@ -1,8 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { api, ok } from '@/api/client';
-import type { components } from '@/api/schema';
-
-export type Command = components['schemas']['Command'];
+import type { Command } from '@/api/types';
 
 const ends = new Set<Command['state']>(['succeeded', 'failed', 'timedOut', 'unknown', 'cancelled']);
 

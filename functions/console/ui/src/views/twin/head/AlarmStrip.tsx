@@ -1,29 +1,28 @@
 import { useQuery } from '@tanstack/react-query';
-import { api, ok } from '@/api/client';
-import { keys } from '@/api/queries';
-import type { Alarm, Severity } from '@/api/types';
+import { alarms } from '@/api/reads';
+import type { Alarm, Twin } from '@/api/types';
 import { SeverityBadge } from '@/parts/Badge';
-import { value } from '@/parts/format';
+import { titleWords } from '@/parts/condition';
+import { unitSign, value } from '@/parts/format';
 import { Time } from '@/parts/Time';
+import { unitIn } from '@/parts/useKinds';
+import { actor, worstFirst } from '@/parts/words';
+import { useTypeOf } from '../useTypeOf';
 import s from './Head.module.css';
 
-const rank: Record<Severity, number> = { critical: 0, warning: 1, info: 2 };
 const shown = 3;
 
 /** What is wrong with a twin now, the worst first; nothing where nothing is. */
-export function AlarmStrip({ twin, more }: { twin: string; more: () => void }) {
-  const query = { twin, state: 'open', limit: 100 } as const;
-  const { data } = useQuery({
-    queryKey: keys.alarms(query),
-    queryFn: ({ signal }) => ok(api.GET('/function/alerts/alarms', { params: { query }, signal })),
-  });
-  const open = [...(data?.items ?? [])].sort((a, b) => rank[a.severity] - rank[b.severity]);
+export function AlarmStrip({ twin, more }: { twin: Twin; more: () => void }) {
+  const { data } = useQuery(alarms({ twin: twin.id, state: 'open', limit: 100 }));
+  const { type } = useTypeOf(twin);
+  const open = [...(data?.items ?? [])].sort(worstFirst);
   const worst = open[0];
   if (!worst) return null;
   return (
     <section className={s.alarms} data-severity={worst.severity} aria-label="Open alarms">
       {open.slice(0, shown).map((a) => (
-        <Line key={a.id} alarm={a} />
+        <Line key={a.id} alarm={a} unit={unitIn(type, a.property)} />
       ))}
       <button type="button" className={s.more} onClick={more}>
         {open.length > shown
@@ -35,18 +34,20 @@ export function AlarmStrip({ twin, more }: { twin: string; more: () => void }) {
   );
 }
 
-function Line({ alarm: a }: { alarm: Alarm }) {
+function Line({ alarm: a, unit }: { alarm: Alarm; unit?: string }) {
   return (
     <div className={s.alarm}>
       <span>
         <SeverityBadge severity={a.severity} />
       </span>
-      <b dir="auto">{a.title}</b>
+      <b dir="auto">{titleWords(a.title, unit)}</b>
       <span>
-        {a.property && a.value !== undefined && a.value !== null && <>at {value(a.value)} · </>}
+        {a.property && a.value !== undefined && a.value !== null && (
+          <>at {`${value(a.value)} ${unitSign(unit)}`.trim()} · </>
+        )}
         <Time at={a.raisedAt} />
       </span>
-      <span>{a.acknowledgedBy ? `taken on by ${a.acknowledgedBy.replace(/^user:/, '')}` : ''}</span>
+      <span>{a.acknowledgedBy ? `taken on by ${actor(a.acknowledgedBy)}` : ''}</span>
     </div>
   );
 }

@@ -4,57 +4,42 @@ import { useLocation } from 'wouter';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
 import type { Twin } from '@/api/types';
-import { Button } from '@/parts/Button';
-import { Dialog } from '@/parts/Dialog';
+import { ConfirmDialog } from '@/parts/ConfirmDialog';
 import { Select } from '@/parts/Field';
 import { count } from '@/parts/format';
 import { toast } from '@/parts/toast';
+import { kindWord } from '@/parts/words';
 import s from './Delete.module.css';
 
-const kinds = { instance: 'twin', type: 'type', aggregate: 'group' } as const;
+/** What becomes of the data of a deleted twin; '' is as its type says. */
+type Data = '' | 'archive' | 'erase';
 
 /** Asks before a twin is deleted, and names what goes with it. */
 export function Delete({ twin, onClose }: { twin: Twin; onClose: () => void }) {
-  const [data, setData] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState('');
+  const [data, setData] = useState<Data>('');
   const queries = useQueryClient();
   const [, go] = useLocation();
-  const instance = twin.kind === 'instance';
 
   const remove = async () => {
-    setBusy(true);
-    setError('');
-    try {
-      const query = data ? { data: data as 'archive' | 'erase' } : {};
-      await ok(api.DELETE('/function/twins/twins/{id}', { params: { path: { id: twin.id }, query } }));
-      toast.done(`${twin.definition.name || twin.id} is deleted`);
-      go('/');
-      queries.removeQueries({ queryKey: keys.twin(twin.id) });
-      void queries.invalidateQueries({ queryKey: ['twins'] });
-      void queries.invalidateQueries({ queryKey: ['counts'] });
-    } catch (e) {
-      setError(e instanceof Error ? e.message : String(e));
-      setBusy(false);
-    }
+    const query = data ? { data } : {};
+    await ok(api.DELETE('/function/twins/twins/{id}', { params: { path: { id: twin.id }, query } }));
+    toast.done(`${twin.definition.name || twin.id} is deleted`);
+    go('/');
+    queries.removeQueries({ queryKey: keys.twin(twin.id) });
+    void queries.invalidateQueries({ queryKey: ['twins'] });
+    void queries.invalidateQueries({ queryKey: ['counts'] });
   };
 
   return (
-    <Dialog
-      open
+    <ConfirmDialog
       onClose={onClose}
-      title={`Delete this ${kinds[twin.kind]}?`}
+      title={`Delete this ${twin.kind === 'instance' ? 'twin' : kindWord(twin.kind)}?`}
       note={<bdi>{twin.definition.name ? `${twin.definition.name} (${twin.id})` : twin.id}</bdi>}
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button kind="danger" onClick={remove} busy={busy}>
-            Delete
-          </Button>
-        </>
-      }
+      verb="Delete"
+      danger
+      work={remove}
     >
-      {instance ? (
+      {twin.kind === 'instance' ? (
         <>
           <ul className={s.lost}>
             <li>Its device is cut off: the certificate is revoked, and it has to be enrolled anew to come back.</li>
@@ -64,7 +49,7 @@ export function Delete({ twin, onClose }: { twin: Twin; onClose: () => void }) {
             </li>
             <li>Its open alarms end, and rules and grants of its own go.</li>
           </ul>
-          <Select label="Its document and history" value={data} onChange={(e) => setData(e.target.value)}>
+          <Select label="Its document and history" value={data} onChange={(e) => setData(e.target.value as Data)}>
             <option value="">as its type says (archived where it says nothing)</option>
             <option value="archive">archive</option>
             <option value="erase">erase for good</option>
@@ -81,11 +66,6 @@ export function Delete({ twin, onClose }: { twin: Twin; onClose: () => void }) {
           <li>It is refused while {twin.kind === 'type' ? 'devices of this type exist.' : 'it has members.'}</li>
         </ul>
       )}
-      {error && (
-        <p role="alert" className={s.error}>
-          {error}
-        </p>
-      )}
-    </Dialog>
+    </ConfirmDialog>
   );
 }

@@ -1,10 +1,9 @@
-import { type FormEvent, useId, useState } from 'react';
+import { useState } from 'react';
 import { ApiError } from '@/api/client';
-import type { Twin } from '@/api/types';
-import { Button } from '@/parts/Button';
-import { Dialog } from '@/parts/Dialog';
+import type { DefinitionChange, Twin } from '@/api/types';
+import { ConfirmDialog } from '@/parts/ConfirmDialog';
 import { TextField } from '@/parts/Field';
-import { type Change, stale, useEdit } from '../useEdit';
+import { stale, useEdit } from '../useEdit';
 
 const tag = /^[A-Za-z0-9][A-Za-z0-9._:/=-]{0,63}$/;
 
@@ -17,10 +16,7 @@ export function Edit({ twin, onClose }: { twin: Twin; onClose: () => void }) {
   const d = read.definition;
   const [name, setName] = useState(d.name ?? '');
   const [tags, setTags] = useState((d.tags ?? []).join(' '));
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState('');
   const edit = useEdit();
-  const form = useId();
   const list = [...new Set(tags.split(/[\s,]+/).filter(Boolean))];
   const bad = list.find((t) => !tag.test(t));
   const fault = bad
@@ -29,57 +25,37 @@ export function Edit({ twin, onClose }: { twin: Twin; onClose: () => void }) {
       ? `${list.length} tags are too many; there is room for 32.`
       : '';
 
-  const save = async (e: FormEvent) => {
-    e.preventDefault();
-    const change: Change = {};
+  const save = async () => {
+    const change: DefinitionChange = {};
     if (name.trim() !== (d.name ?? '')) change.name = name.trim() || null;
     if (list.join(' ') !== (d.tags ?? []).join(' ')) change.tags = list.length ? list : null;
-    if (Object.keys(change).length === 0) return onClose();
-    setBusy(true);
-    setError('');
+    if (Object.keys(change).length === 0) return;
     try {
       await edit(from, change, 'Saved');
-      onClose();
     } catch (e) {
-      setError(e instanceof Error ? e.message : String(e));
       if (e instanceof ApiError && e.status === stale) setLate(true);
-      setBusy(false);
+      throw e;
     }
   };
 
   return (
-    <Dialog
-      open
-      onClose={onClose}
-      title="Name and tags"
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button kind="primary" type="submit" form={form} busy={busy} disabled={!!fault}>
-            Save
-          </Button>
-        </>
-      }
-    >
-      <form id={form} onSubmit={save} style={{ display: 'grid', gap: 'var(--s4)' }}>
-        <TextField
-          label="Name"
-          dir="auto"
-          value={name}
-          onChange={(e) => setName(e.target.value)}
-          maxLength={128}
-          placeholder={twin.id}
-          autoFocus
-          error={error}
-        />
-        <TextField
-          label="Tags"
-          value={tags}
-          onChange={(e) => setTags(e.target.value)}
-          error={fault}
-          hint="Separated by spaces. The fleet can be filtered by them."
-        />
-      </form>
-    </Dialog>
+    <ConfirmDialog onClose={onClose} title="Name and tags" verb="Save" disabled={!!fault} work={save}>
+      <TextField
+        label="Name"
+        dir="auto"
+        value={name}
+        onChange={(e) => setName(e.target.value)}
+        maxLength={128}
+        placeholder={twin.id}
+        autoFocus
+      />
+      <TextField
+        label="Tags"
+        value={tags}
+        onChange={(e) => setTags(e.target.value)}
+        error={fault}
+        hint="Separated by spaces. The fleet can be filtered by them."
+      />
+    </ConfirmDialog>
   );
 }

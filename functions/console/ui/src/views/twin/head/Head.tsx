@@ -3,10 +3,14 @@ import { Link } from 'wouter';
 import type { Twin } from '@/api/types';
 import { online } from '@/live/twins';
 import { Badge, PhaseBadge, PresenceDot } from '@/parts/Badge';
+import { Card } from '@/parts/Card';
 import { CopyButton } from '@/parts/Copy';
 import { cx } from '@/parts/cx';
 import { count } from '@/parts/format';
+import { fleetHref, twinHref } from '@/parts/links';
+import { TextLink } from '@/parts/TextLink';
 import { Time } from '@/parts/Time';
+import { kindWord } from '@/parts/words';
 import { useRuns } from '../useRuns';
 import s from './Head.module.css';
 
@@ -14,7 +18,7 @@ const few = 5; // facts that a phone shows at first, as the style sheet says
 
 /** Kind, phase and presence, beside the name. */
 export function Badges({ twin }: { twin: Twin }) {
-  if (twin.kind !== 'instance') return <Badge>{twin.kind === 'type' ? 'type' : 'group'}</Badge>;
+  if (twin.kind !== 'instance') return <Badge>{kindWord(twin.kind)}</Badge>;
   return (
     <>
       <PhaseBadge phase={twin.definition.phase} />
@@ -34,13 +38,22 @@ export function Head({ twin }: { twin: Twin }) {
   const place = [d.location?.site, d.location?.region].filter(Boolean).join(', ');
   const facts: [string, ReactNode][] = [
     ['Id', <Id key="id" id={twin.id} />],
-    ['Type', d.type && <TwinLink id={d.type} />],
+    ['Type', d.type && <TextLink href={twinHref(d.type)}>{d.type}</TextLink>],
     ['Last contact', instance && <Time at={p.lastSeen} />],
     [p.connected ? 'Connected since' : 'Disconnected', instance && p.since && <Time at={p.since} />],
     ['Owner', d.owner && <bdi>{d.owner}</bdi>],
     ['Location', place && <bdi>{place}</bdi>],
     ['Gateway', p.gateway && <bdi>{p.gateway}</bdi>],
-    ['Groups', d.aggregates?.length ? d.aggregates.map((id) => <TwinLink key={id} id={id} />) : null],
+    [
+      'Groups',
+      d.aggregates?.length
+        ? d.aggregates.map((id) => (
+            <TextLink key={id} href={twinHref(id)}>
+              {id}
+            </TextLink>
+          ))
+        : null,
+    ],
     ['Device reference', device && <Id id={device} what="device reference" />],
     ['Messages', instance && <span className={s.figure}>{count(twin.live.messages)}</span>],
     ['Created', <Time key="created" at={twin.created} exact />],
@@ -48,7 +61,7 @@ export function Head({ twin }: { twin: Twin }) {
   ];
   const there = facts.filter(([, v]) => v);
   return (
-    <section className={s.who} aria-label="About this twin">
+    <Card flush label="About this twin">
       <dl className={cx(s.strip, all && s.all)}>
         {there.map(([name, v]) => (
           <div
@@ -65,7 +78,7 @@ export function Head({ twin }: { twin: Twin }) {
           More about it
         </button>
       )}
-    </section>
+    </Card>
   );
 }
 
@@ -80,19 +93,10 @@ function Id({ id, what = 'id' }: { id: string; what?: string }) {
 
 function TagLink({ tag }: { tag: string }) {
   return (
-    <Link href={`/?tag=${encodeURIComponent(tag)}`} title={`Twins tagged ${tag}`}>
+    <Link href={fleetHref({ tag })} title={`Twins tagged ${tag}`}>
       <Badge>
         <bdi className={s.tag}>{tag}</bdi>
       </Badge>
-    </Link>
-  );
-}
-
-/** A link to another twin's page. */
-export function TwinLink({ id }: { id: string }) {
-  return (
-    <Link href={`/twins/${encodeURIComponent(id)}`} className={s.link}>
-      <bdi>{id}</bdi>
     </Link>
   );
 }

@@ -2,11 +2,11 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { ScrollText } from 'lucide-react';
 import { memo, useState } from 'react';
 import { keys } from '@/api/queries';
-import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { cx } from '@/parts/cx';
 import { Select, TextField } from '@/parts/Field';
 import { clockTime, dayTime, utc } from '@/parts/format';
+import { More } from '@/parts/Listed';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { useParam } from '@/parts/useParam';
 import s from './Log.module.css';
@@ -74,11 +74,9 @@ export default function Log({ twin }: { twin: string }) {
         </ol>
       )}
       {log.hasNextPage && (
-        <div className={s.more}>
-          <Button size="s" busy={log.isFetchingNextPage} onClick={() => void log.fetchNextPage()}>
-            Show older
-          </Button>
-        </div>
+        <More busy={log.isFetchingNextPage} onClick={() => void log.fetchNextPage()}>
+          Show older
+        </More>
       )}
     </Card>
   );

@@ -1,8 +1,6 @@
 // Lines of the log, as the records of history hold them.
 import { api, ok } from '@/api/client';
-import type { components } from '@/api/schema';
-
-type Record = components['schemas']['Record'];
+import type { RecordPage } from '@/api/types';
 
 export interface Line {
   key: string;
@@ -33,7 +31,7 @@ export async function readLines(
     const query = { kind: 'log', order: 'desc', limit: enough, from, cursor: next } as const;
     const page = (await ok(
       api.GET('/function/twin-history/twins/{id}', { params: { path: { id: twin }, query }, signal }),
-    )) as components['schemas']['RecordPage'];
+    )) as RecordPage;
     lines.push(...page.items.map(lineOf));
     next = page.next || undefined;
     if (!next || lines.length >= enough) break;
@@ -42,7 +40,7 @@ export async function readLines(
 }
 
 /** A record of kind log has the samples app, level and text; whatever else there is belongs to the text. */
-export function lineOf(r: Pick<Record, 'at' | 'order' | 'samples'>): Line {
+export function lineOf(r: Pick<RecordPage['items'][number], 'at' | 'order' | 'samples'>): Line {
   const line: Line = { key: `${r.order.epoch}.${r.order.seq}`, at: r.at, app: '', level: '', text: '' };
   const rest: string[] = [];
   for (const { p, v } of r.samples) {

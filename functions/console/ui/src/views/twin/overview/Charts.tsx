@@ -49,7 +49,7 @@ function Group({ twin, properties, rules, range, onRange, onReset, window }: Pro
     properties.map((p) => p.name),
     range,
   );
-  const latest = new Map((twin.live.reported ?? []).map((r) => [r.property, r.value]));
+  const latest = new Map((twin.live.reported ?? []).map((r) => [r.property, r]));
   if (steps.isError && !steps.data) {
     return (
       <Card>

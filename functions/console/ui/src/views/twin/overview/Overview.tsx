@@ -1,11 +1,12 @@
+import { useQuery } from '@tanstack/react-query';
 import { Activity } from 'lucide-react';
 import { useMemo, useRef, useState } from 'react';
+import { rulesThatWatch } from '@/api/reads';
 import type { Twin } from '@/api/types';
 import { TextField } from '@/parts/Field';
 import { count } from '@/parts/format';
 import { Empty, Skeleton } from '@/parts/States';
 import { useParam } from '@/parts/useParam';
-import { useRules } from '../alarms/useRules';
 import { useTypeOf } from '../useTypeOf';
 import { Charts, together } from './Charts';
 import s from './Overview.module.css';
@@ -24,7 +25,8 @@ export default function Overview({ twin }: { twin: Twin }) {
   if (windowOf(range, 0).moving) wide.current = range;
   const reset = () => setRange(wide.current);
   const { type, known } = useTypeOf(twin);
-  const rules = useRules(twin).rules;
+  const { data: watching } = useQuery({ ...rulesThatWatch(twin.id), staleTime: 30_000 });
+  const rules = useMemo(() => watching?.items.map((i) => i.rule) ?? [], [watching]);
   const reported = twin.live.reported;
   // Which properties there are changes seldom, their values all the time.
   const names = (reported ?? []).map((r) => `${typeof r.value}:${r.property}`).join('\n');

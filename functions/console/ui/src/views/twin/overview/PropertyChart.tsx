@@ -1,10 +1,12 @@
 import { memo, useMemo } from 'react';
 import type { Property, Reading, Rule } from '@/api/types';
+import { Button } from '@/parts/Button';
 import { Chart, type Series } from '@/parts/Chart';
+import { Time } from '@/parts/Time';
 import { columns, type Step } from './history';
 import s from './Overview.module.css';
 import { thresholdsOf } from './thresholds';
-import type { Window } from './window';
+import { around, type Window } from './window';
 
 const none: Step[] = [];
 
@@ -21,12 +23,14 @@ export const PropertyChart = memo(
   }: {
     property: Property;
     steps: Step[] | undefined;
-    latest: Reading['value'] | undefined;
+    /** The newest reading, in this range or not. */
+    latest: Reading | undefined;
     rules: Rule[];
     window: Window;
     onZoom: (from: number, to: number) => void;
     onReset: () => void;
   }) {
+    const newest = latest?.value;
     const { times, series } = useMemo(() => {
       const c = columns(steps, w.step);
       const one: Series = {
@@ -36,10 +40,10 @@ export const PropertyChart = memo(
         low: c.low,
         high: c.high,
         colour: 1,
-        latest: w.moving && typeof latest === 'number' ? latest : undefined,
+        latest: w.moving && typeof newest === 'number' ? newest : undefined,
       };
       return { times: c.times, series: [one] };
-    }, [steps, w.step, w.moving, latest, property]);
+    }, [steps, w.step, w.moving, newest, property]);
     const thresholds = useMemo(() => thresholdsOf(property, rules), [property, rules]);
     return (
       <div className={s.chart}>
@@ -56,7 +60,7 @@ export const PropertyChart = memo(
           onZoom={onZoom}
           onReset={onReset}
         />
-        {steps.length === 0 && <p className={s.none}>No readings in this range</p>}
+        {steps.length === 0 && <Nothing latest={latest} window={w} onShow={onZoom} />}
       </div>
     );
   },
@@ -64,8 +68,41 @@ export const PropertyChart = memo(
   (a, b) =>
     a.property === b.property &&
     a.steps === b.steps &&
-    a.latest === b.latest &&
+    a.latest?.value === b.latest?.value &&
+    a.latest?.at === b.latest?.at &&
     a.rules === b.rules &&
     a.window.from === b.window.from &&
     a.window.to === b.window.to,
 );
+
+/** In place of a line: since when there is none, and the way there. */
+function Nothing({
+  latest,
+  window: w,
+  onShow,
+}: {
+  latest: Reading | undefined;
+  window: Window;
+  onShow: (from: number, to: number) => void;
+}) {
+  const at = latest ? Date.parse(latest.at) / 1000 : Number.NaN;
+  const elsewhere = at < w.from || at > w.to;
+  return (
+    <div className={s.none}>
+      <p>
+        No readings in this range.
+        {elsewhere && (
+          <>
+            {' '}
+            The newest was <Time at={latest?.at} exact />.
+          </>
+        )}
+      </p>
+      {elsewhere && (
+        <Button size="s" onClick={() => onShow(...around(at, w, Date.now() / 1000))}>
+          Show the range around it
+        </Button>
+      )}
+    </div>
+  );
+}

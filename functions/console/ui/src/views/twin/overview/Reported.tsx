@@ -7,6 +7,7 @@ import { Card } from '@/parts/Card';
 import { cx } from '@/parts/cx';
 import { TextField } from '@/parts/Field';
 import { count, quantity } from '@/parts/format';
+import { newRuleHref } from '@/parts/links';
 import { Time } from '@/parts/Time';
 import { Tooltip } from '@/parts/Tooltip';
 import s from './Reported.module.css';
@@ -118,7 +119,7 @@ const Row = memo(function Row({
       <span role="cell" className={s.do}>
         {typeof v === 'number' && (
           <Link
-            href={`/rules/new?twin=${encodeURIComponent(twin)}&property=${encodeURIComponent(property)}`}
+            href={newRuleHref(twin, property)}
             className={s.link}
             aria-label={`Set a threshold for ${property}`}
             title="Set a threshold"

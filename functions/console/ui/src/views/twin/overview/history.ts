@@ -1,6 +1,7 @@
 // A property over time, in steps: as history answers it, and as readings that come in go on with it.
 import { api, ok } from '@/api/client';
-import type { components, paths } from '@/api/schema';
+import type { operations } from '@/api/schema';
+import type { Series } from '@/api/types';
 
 /** What was read within one step. */
 export interface Step {
@@ -41,8 +42,7 @@ export async function readSteps(
   return all;
 }
 
-type Series = components['schemas']['Series'];
-type Query = NonNullable<paths['/function/twin-history/twins/{id}/series']['get']['parameters']['query']>;
+type Query = NonNullable<operations['series']['parameters']['query']>;
 
 const stamp = (seconds: number) => new Date(seconds * 1000).toISOString();
 

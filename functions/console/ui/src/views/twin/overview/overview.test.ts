@@ -5,7 +5,7 @@ import { columns, fold, type Step } from './history';
 import { propertiesOf } from './properties';
 import { spansOf } from './states';
 import { thresholdsOf } from './thresholds';
-import { rangeOf, stepFor, windowOf } from './window';
+import { around, rangeOf, stepFor, windowOf } from './window';
 
 const now = 1_700_000_000;
 const step = (at: number, mean = 1): Step => ({ at, count: 1, low: mean, mean, high: mean });
@@ -29,6 +29,18 @@ describe('the range in the address', () => {
     for (const length of [10, 901, 86_400, 604_800, 31_536_000])
       expect(length / stepFor(length)).toBeLessThanOrEqual(300);
     expect(windowOf(rangeOf(now, now + 0.2), now).moving).toBe(false);
+  });
+});
+
+describe('the range around a reading', () => {
+  it('is as long as the one before, and ends by now', () => {
+    const hour = windowOf('1h', now);
+    expect(around(now - 86_400, hour, now)).toEqual([now - 86_400 - 1800, now - 86_400 + 1800]);
+    expect(around(now - 60, hour, now)).toEqual([now - 3600, now]);
+  });
+  it('holds a reading of a clock that is ahead', () => {
+    const [from, to] = around(now + 500, windowOf('1h', now), now);
+    expect(from < now + 500 && now + 500 < to).toBe(true);
   });
 });
 

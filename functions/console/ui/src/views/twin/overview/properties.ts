@@ -1,10 +1,9 @@
-import type { components } from '@/api/schema';
-import type { Property, Reading } from '@/api/types';
+import type { Model, Property, Reading } from '@/api/types';
 
 /** What a type declares and a device reports are brought together: declared ones first, in the type's order. */
 export function propertiesOf(
   reported: Pick<Reading, 'property' | 'value'>[],
-  model: components['schemas']['Model'] | undefined,
+  model: Model | undefined,
 ): { numbers: Property[]; states: Property[] } {
   const values = new Map(reported.map((r) => [r.property, r.value]));
   const declared = model?.properties ?? [];

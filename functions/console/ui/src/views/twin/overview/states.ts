@@ -1,6 +1,6 @@
 // What a state was when: spans made of the readings of a property that has no numbers.
 import { api, ok } from '@/api/client';
-import type { components } from '@/api/schema';
+import type { RecordPage } from '@/api/types';
 
 export type StateValue = string | boolean;
 
@@ -35,7 +35,7 @@ export async function readSpans(
     } as const;
     const page = (await ok(
       api.GET('/function/twin-history/twins/{id}', { params: { path: { id: twin }, query }, signal }),
-    )) as components['schemas']['RecordPage'];
+    )) as RecordPage;
     for (const r of page.items) {
       for (const s of r.samples) {
         if (s.p === property && (typeof s.v === 'string' || typeof s.v === 'boolean')) {

@@ -33,6 +33,13 @@ export function windowOf(range: string, now: number): Window {
   return { from: now - length, to: now, step: stepFor(length), moving: true };
 }
 
+/** A stretch as long as `w` around a moment, but not into the future. */
+export function around(at: number, w: Window, now: number): [from: number, to: number] {
+  const length = w.to - w.from;
+  const to = Math.min(at + length / 2, Math.max(now, at + least));
+  return [to - length, to];
+}
+
 /** How the address says a stretch that was chosen by dragging, never shorter than can be looked at. */
 export function rangeOf(from: number, to: number): string {
   const [a, b] = [Math.floor(from), Math.ceil(to)];

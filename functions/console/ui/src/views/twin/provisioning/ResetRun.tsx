@@ -1,11 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { RotateCcw } from 'lucide-react';
-import { type FormEvent, useId, useState } from 'react';
+import { useState } from 'react';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
 import type { Run } from '@/api/types';
 import { Button } from '@/parts/Button';
-import { Dialog } from '@/parts/Dialog';
+import { ConfirmDialog } from '@/parts/ConfirmDialog';
 import { TextField } from '@/parts/Field';
 import { toast } from '@/parts/toast';
 import { has, useUser } from '@/parts/useUser';
@@ -27,57 +27,33 @@ export function ResetRun({ run }: { run: Run }) {
 
 function Ask({ run, onClose }: { run: Run; onClose: () => void }) {
   const [reason, setReason] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState('');
   const queries = useQueryClient();
-  const form = useId();
-  const reset = async (e: FormEvent) => {
-    e.preventDefault();
-    setBusy(true);
-    setError('');
-    try {
-      const now = await ok(
-        api.POST('/function/twin-provision/runs/{id}/reset', {
-          params: { path: { id: run.id } },
-          body: { reason: reason.trim() },
-        }),
-      );
-      queries.setQueryData(keys.run(run.id), now);
-      for (const word of ['runs', 'twin', 'twins', 'counts']) void queries.invalidateQueries({ queryKey: [word] });
-      toast.done('The run is reset');
-      onClose();
-    } catch (e) {
-      setError(e instanceof Error ? e.message : String(e));
-      setBusy(false);
-    }
+  const reset = async () => {
+    const params = { path: { id: run.id } };
+    const body = { reason: reason.trim() };
+    const now = await ok(api.POST('/function/twin-provision/runs/{id}/reset', { params, body }));
+    queries.setQueryData(keys.run(run.id), now);
+    for (const word of ['runs', 'twin', 'twins', 'counts']) void queries.invalidateQueries({ queryKey: [word] });
+    toast.done('The run is reset');
   };
   return (
-    <Dialog
-      open
+    <ConfirmDialog
       onClose={onClose}
       title="Reset this run?"
       note="What it has made is withdrawn: the device is cut off, its certificate is revoked, and it may be enrolled anew."
-      footer={
-        <>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button kind="danger" type="submit" form={form} busy={busy}>
-            Reset
-          </Button>
-        </>
-      }
+      verb="Reset"
+      danger
+      work={reset}
     >
-      <form id={form} onSubmit={reset}>
-        <TextField
-          label="Reason"
-          value={reason}
-          onChange={(e) => setReason(e.target.value)}
-          maxLength={200}
-          hint="Stands in the run’s log, beside your name."
-          error={error}
-          required
-          autoFocus
-        />
-      </form>
-    </Dialog>
+      <TextField
+        label="Reason"
+        value={reason}
+        onChange={(e) => setReason(e.target.value)}
+        maxLength={200}
+        hint="Stands in the run’s log, beside your name."
+        required
+        autoFocus
+      />
+    </ConfirmDialog>
   );
 }

@@ -6,9 +6,11 @@ import type { Claim, Twin } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
+import { Listed } from '@/parts/Listed';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { Time } from '@/parts/Time';
 import { has, useUser } from '@/parts/useUser';
+import { addressOf } from '@/views/enrol/address';
 import s from './Provisioning.module.css';
 import { StateMachine } from './StateMachine';
 
@@ -62,30 +64,31 @@ function Claims({ type }: { type: string }) {
   });
   const claims = (query.data?.items ?? []).filter((c) => c.type === type);
   const enrol = (
-    <ButtonLink size="s" href={`/enrol?type=${encodeURIComponent(type)}`}>
+    <ButtonLink size="s" href={addressOf({ step: 'device', type })}>
       Enrol a device
     </ButtonLink>
   );
   return (
     <Card title="Claims" note="what devices of this type may ask with" flush actions={enrol}>
-      {query.isPending ? (
-        <div className={s.pad}>
-          <Skeleton lines={3} />
-        </div>
-      ) : query.error instanceof ApiError && query.error.status === 403 ? (
+      {query.error instanceof ApiError && query.error.status === 403 ? (
         <p className={s.pad}>Who brings devices in sees them: maintainers, configurators and owners.</p>
-      ) : query.isError && !query.data ? (
-        <Failure error={query.error} retry={() => void query.refetch()} />
-      ) : claims.length === 0 ? (
-        <Empty icon={<KeyRound aria-hidden />} title="No claim">
-          A claim lets devices of a type ask to come in, as often and as long as it says.
-        </Empty>
       ) : (
-        <ul>
-          {claims.map((c) => (
-            <ClaimRow key={c.id} claim={c} />
-          ))}
-        </ul>
+        <Listed
+          query={query}
+          count={claims.length}
+          lines={3}
+          empty={
+            <Empty icon={<KeyRound aria-hidden />} title="No claim">
+              A claim lets devices of a type ask to come in, as often and as long as it says.
+            </Empty>
+          }
+        >
+          <ul>
+            {claims.map((c) => (
+              <ClaimRow key={c.id} claim={c} />
+            ))}
+          </ul>
+        </Listed>
       )}
     </Card>
   );

@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
-import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
+import { oneRun } from '@/api/reads';
 import type { Run } from '@/api/types';
 import { live } from '@/live/live';
 import { withSteps } from './progress';
@@ -16,8 +16,5 @@ export function useRun(id: string) {
       }),
     [id, queries],
   );
-  return useQuery({
-    queryKey: keys.run(id),
-    queryFn: ({ signal }) => ok(api.GET('/function/twin-provision/runs/{id}', { params: { path: { id } }, signal })),
-  });
+  return useQuery(oneRun(id));
 }

@@ -1,7 +1,7 @@
 import type { Alarm } from '@/api/types';
-import { durationWords } from '@/parts/condition';
-import { span } from '@/parts/format';
-import { useNow } from '@/parts/Time';
+import { durationWords } from './condition';
+import { span } from './format';
+import { useNow } from './Time';
 
 /** How long an alarm lasted, or has lasted so far. */
 export function Lasted({ alarm: a, short = false }: { alarm: Alarm; short?: boolean }) {

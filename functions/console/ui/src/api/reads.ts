@@ -1,0 +1,58 @@
+// What several views read, each with its key: it is read once, and all that show it change together.
+import { queryOptions } from '@tanstack/react-query';
+import { api, ok } from './client';
+import { keys } from './queries';
+import type { operations } from './schema';
+
+type Query<K extends keyof operations> = NonNullable<operations[K]['parameters']['query']>;
+
+/** One twin of any kind; none for ''. */
+export const oneTwin = (id: string) =>
+  queryOptions({
+    queryKey: keys.twin(id),
+    queryFn: ({ signal }) => ok(api.GET('/function/twins/twins/{id}', { params: { path: { id } }, signal })),
+    enabled: id !== '',
+  });
+
+/** The first page of the twins that a query finds. */
+export const twins = (query: Query<'listTwins'>) =>
+  queryOptions({
+    queryKey: keys.twins(query),
+    queryFn: ({ signal }) => ok(api.GET('/function/twins/twins', { params: { query }, signal })),
+  });
+
+/** How many twins there are, of each kind, phase and type. */
+export const counts = (query: Query<'countTwins'>) =>
+  queryOptions({
+    queryKey: keys.counts(query),
+    queryFn: ({ signal }) => ok(api.GET('/function/twins/counts', { params: { query }, signal })),
+  });
+
+/** One provisioning run with its model and its log. */
+export const oneRun = (id: string) =>
+  queryOptions({
+    queryKey: keys.run(id),
+    queryFn: ({ signal }) => ok(api.GET('/function/twin-provision/runs/{id}', { params: { path: { id } }, signal })),
+  });
+
+/** The first page of provisioning runs, newest first, without their logs. */
+export const runs = (query: Query<'listRuns'>) =>
+  queryOptions({
+    queryKey: keys.runs(query),
+    queryFn: ({ signal }) => ok(api.GET('/function/twin-provision/runs', { params: { query }, signal })),
+  });
+
+/** The first page of alarms, newest first. */
+export const alarms = (query: Query<'listAlarms'>) =>
+  queryOptions({
+    queryKey: keys.alarms(query),
+    queryFn: ({ signal }) => ok(api.GET('/function/alerts/alarms', { params: { query }, signal })),
+  });
+
+/** The rules that watch a twin: its own, its type's and its groups'. */
+export const rulesThatWatch = (twin: string) =>
+  queryOptions({
+    queryKey: keys.rules({ watching: twin }),
+    queryFn: ({ signal }) =>
+      ok(api.GET('/function/twin-monitor/twins/{id}/rules', { params: { path: { id: twin } }, signal })),
+  });

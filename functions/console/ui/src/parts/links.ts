@@ -1,0 +1,17 @@
+// Addresses within the console. What stands in them comes from devices and people, so it is encoded here and nowhere else.
+
+/** A twin's page. */
+export const twinHref = (id: string) => `/twins/${encodeURIComponent(id)}`;
+
+/** Where a rule is shown and edited. */
+export const ruleHref = (id: string) => `/rules/new?rule=${encodeURIComponent(id)}`;
+
+/** Where a rule is made for a twin, and one of its properties. */
+export const newRuleHref = (twin: string, property?: string) =>
+  `/rules/new?twin=${encodeURIComponent(twin)}${property === undefined ? '' : `&property=${encodeURIComponent(property)}`}`;
+
+/** The open alarms of a twin, or of those that belong to a type or group. */
+export const alarmsHref = (twin: string) => `/alarms?twin=${encodeURIComponent(twin)}`;
+
+/** The fleet, of which only these are shown. */
+export const fleetHref = (filter: Record<string, string>) => `/?${new URLSearchParams(filter)}`;

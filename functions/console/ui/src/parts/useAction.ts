@@ -1,0 +1,22 @@
+import { useCallback, useState } from 'react';
+
+/** Why something was refused, in words for a person. */
+export const reasonOf = (e: unknown) => (e instanceof Error ? e.message : String(e));
+
+/** Something that is done at a click: whether it is under way, and why it was refused; '' if it was not. */
+export function useAction(): { busy: boolean; refused: string; run: (work: () => Promise<unknown>) => Promise<void> } {
+  const [busy, setBusy] = useState(false);
+  const [refused, setRefused] = useState('');
+  const run = useCallback(async (work: () => Promise<unknown>) => {
+    setBusy(true);
+    setRefused('');
+    try {
+      await work();
+    } catch (e) {
+      setRefused(reasonOf(e));
+    } finally {
+      setBusy(false);
+    }
+  }, []);
+  return { busy, refused, run };
+}
