@@ -18,6 +18,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Why something failed, in words for a person. */
+export const reasonOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
+
 /** The platform could not be reached at all. */
 export function unreachable(): ApiError {
   return new ApiError(0, 'The platform does not answer. It may be restarting; this page tries again by itself.');

@@ -2,7 +2,7 @@
 import { BellRing, Cpu, type LucideIcon, PlusCircle, SlidersHorizontal } from 'lucide-react';
 import { type ComponentType, lazy, useState } from 'react';
 
-export interface View {
+interface View {
   path: string;
   load: () => Promise<unknown>;
   component: ComponentType;

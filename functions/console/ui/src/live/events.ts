@@ -3,9 +3,9 @@ import type { components } from '@/api/schema';
 
 type Schemas = components['schemas'];
 
-export type TwinEvent = Schemas['StreamTwin'];
+type TwinEvent = Schemas['StreamTwin'];
 export type RunEvent = Schemas['StreamRun'];
-export type AlarmEvent = Schemas['StreamAlarm'];
+type AlarmEvent = Schemas['StreamAlarm'];
 export type TwinReadings = Schemas['StreamReadings']['twins'][number];
 
 /** The events of the stream, by name. */

@@ -1,6 +1,6 @@
 import { AlertTriangle } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { ApiError } from '@/api/problem';
+import { ApiError, reasonOf } from '@/api/problem';
 import { Button } from './Button';
 import { cx } from './cx';
 import s from './States.module.css';
@@ -37,18 +37,17 @@ export function Failure({
   retry?: () => void;
   what?: string;
 }) {
-  const e = error instanceof Error ? error : new Error(String(error));
   return (
     <div className={s.state} role="alert">
       <div className={cx(s.mark, s.bad)}>
         <AlertTriangle aria-hidden />
       </div>
       <h3>{what}</h3>
-      <p>{e.message}</p>
+      <p>{reasonOf(error)}</p>
       {retry && <Button onClick={retry}>Try again</Button>}
-      {e instanceof ApiError && e.callId && (
+      {error instanceof ApiError && error.callId && (
         <p className={s.trace}>
-          For support: call <code>{e.callId}</code>
+          For support: call <code>{error.callId}</code>
         </p>
       )}
     </div>

@@ -1,6 +1,7 @@
 import { CircleCheck, TriangleAlert } from 'lucide-react';
 import { Toast as Radix } from 'radix-ui';
 import { useSyncExternalStore } from 'react';
+import { reasonOf } from '@/api/problem';
 import { Button } from './Button';
 import s from './toast.module.css';
 
@@ -27,8 +28,7 @@ function add(text: string, bad: boolean, undo?: () => void): void {
 /** Says for a moment what was done, or could not be. `undo` takes it back. */
 export const toast = {
   done: (text: string, undo?: () => void) => add(text, false, undo),
-  failed: (what: string, error: unknown) =>
-    add(`${what}: ${error instanceof Error ? error.message : String(error)}`, true),
+  failed: (what: string, error: unknown) => add(`${what}: ${reasonOf(error)}`, true),
 };
 
 /** Where toasts stand; once on the page. */

@@ -1,7 +1,5 @@
 import { useCallback, useState } from 'react';
-
-/** Why something was refused, in words for a person. */
-export const reasonOf = (e: unknown) => (e instanceof Error ? e.message : String(e));
+import { reasonOf } from '@/api/problem';
 
 /** Something that is done at a click: whether it is under way, and why it was refused; '' if it was not. */
 export function useAction(): { busy: boolean; refused: string; run: (work: () => Promise<unknown>) => Promise<void> } {

@@ -9,7 +9,7 @@ export interface Row {
   fresh?: boolean;
 }
 
-export interface Steady {
+interface Steady {
   rows: Row[];
   /** New ones that are held back. */
   waiting: number;

@@ -1,5 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback } from 'react';
+import { reasonOf } from '@/api/problem';
 import { session } from '@/api/session';
 import type { Alarm } from '@/api/types';
 import { toast } from '@/parts/toast';
@@ -30,7 +31,7 @@ export function useAcknowledge() {
 function refused(out: Outcome, what: string): void {
   if (out.failed === 0) return;
   // "user:ben has taken the alarm on already": people are called by their names.
-  const why = out.error instanceof Error ? out.error.message.replace(/\buser:/gi, '') : out.error;
+  const why = reasonOf(out.error).replace(/\buser:/gi, '');
   toast.failed(out.failed > 1 ? `${what} (${out.failed} alarms)` : what, why);
 }
 

@@ -1,14 +1,14 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
 import { keys } from '@/api/queries';
-import { Button, ButtonLink } from '@/parts/Button';
+import { ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { Select, TextField } from '@/parts/Field';
-import { FormEnd } from '@/parts/Form';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { useAction } from '@/parts/useAction';
 import { has, useUser } from '@/parts/useUser';
-import { addressOf, type Place } from './address';
+import type { Place } from './address';
+import { FormEnd } from './FormEnd';
 import s from './form.module.css';
 import { makeClaim } from './make';
 import { Several } from './Several';
@@ -166,14 +166,7 @@ function Form({
             />
           </div>
         </details>
-        <FormEnd refused={refused}>
-          <Button type="submit" kind="primary" busy={busy}>
-            Make the claim
-          </Button>
-          <ButtonLink kind="quiet" href={addressOf({ step: 'type' })}>
-            Back
-          </ButtonLink>
-        </FormEnd>
+        <FormEnd refused={refused} busy={busy} verb="Make the claim" />
       </form>
     </Card>
   );

@@ -1,4 +1,5 @@
 import { Download } from 'lucide-react';
+import type { ReactNode } from 'react';
 import type { Claim } from '@/api/types';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card, Facts } from '@/parts/Card';
@@ -59,18 +60,16 @@ export function HandOver({ given: { file, serial } }: { given: Given }) {
               content: (
                 <div className={s.way}>
                   {example}
-                  <section className={s.part}>
-                    <h3>
-                      <b>On the device, beside the claim file</b>
-                    </h3>
-                    <CodeBlock label="command" code={agent(file, one)} />
-                  </section>
-                  <section className={s.part}>
-                    <h3>
-                      <b>Or all in one paste,</b> where the device is reached by a shell: it writes the file, too.
-                    </h3>
-                    <CodeBlock label="command with the claim file" code={agentWithFile(file, one)} />
-                  </section>
+                  <Part title={<b>On the device, beside the claim file</b>} label="command" code={agent(file, one)} />
+                  <Part
+                    title={
+                      <>
+                        <b>Or all in one paste,</b> where the device is reached by a shell: it writes the file, too.
+                      </>
+                    }
+                    label="command with the claim file"
+                    code={agentWithFile(file, one)}
+                  />
                 </div>
               ),
             },
@@ -85,12 +84,16 @@ export function HandOver({ given: { file, serial } }: { given: Given }) {
                     clients. Where the answer does not come, the reason is shown here.
                   </p>
                   {byHand(file, one).map((p, i) => (
-                    <section key={p.title} className={s.part}>
-                      <h3>
-                        <b>{i + 1}.</b> {p.title}
-                      </h3>
-                      <CodeBlock label={`commands, part ${i + 1}`} code={p.code} />
-                    </section>
+                    <Part
+                      key={p.title}
+                      title={
+                        <>
+                          <b>{i + 1}.</b> {p.title}
+                        </>
+                      }
+                      label={`commands, part ${i + 1}`}
+                      code={p.code}
+                    />
                   ))}
                 </div>
               ),
@@ -101,30 +104,10 @@ export function HandOver({ given: { file, serial } }: { given: Given }) {
               content: (
                 <div className={s.way}>
                   <p>For devices that are set up by other means. User name is the claim’s id, password its token.</p>
-                  <section className={s.part}>
-                    <h3>
-                      <b>Provisioning gateway</b>
-                    </h3>
-                    <CodeBlock label="address" code={file.gateway} />
-                  </section>
-                  <section className={s.part}>
-                    <h3>
-                      <b>User name</b>
-                    </h3>
-                    <CodeBlock label="user name" code={file.claim.id} />
-                  </section>
-                  <section className={s.part}>
-                    <h3>
-                      <b>Password</b>
-                    </h3>
-                    <CodeBlock label="password" code={file.token} />
-                  </section>
-                  <section className={s.part}>
-                    <h3>
-                      <b>CA certificate</b>
-                    </h3>
-                    <CodeBlock label="certificate" code={file.ca} />
-                  </section>
+                  <Part title={<b>Provisioning gateway</b>} label="address" code={file.gateway} />
+                  <Part title={<b>User name</b>} label="user name" code={file.claim.id} />
+                  <Part title={<b>Password</b>} label="password" code={file.token} />
+                  <Part title={<b>CA certificate</b>} label="certificate" code={file.ca} />
                 </div>
               ),
             },
@@ -132,6 +115,16 @@ export function HandOver({ given: { file, serial } }: { given: Given }) {
         />
       </div>
     </Card>
+  );
+}
+
+/** Something to be pasted, under its heading. */
+function Part({ title, label, code }: { title: ReactNode; label: string; code: string }) {
+  return (
+    <section className={s.part}>
+      <h3>{title}</h3>
+      <CodeBlock label={label} code={code} />
+    </section>
   );
 }
 

@@ -1,14 +1,14 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Plus, X } from 'lucide-react';
 import { type FormEvent, useRef, useState } from 'react';
-import { Button, ButtonLink, IconButton } from '@/parts/Button';
+import { Button, IconButton } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { Select, TextField } from '@/parts/Field';
-import { FormEnd } from '@/parts/Form';
 import { Empty } from '@/parts/States';
 import { useAction } from '@/parts/useAction';
 import { has, useUser } from '@/parts/useUser';
-import { addressOf, type Place } from './address';
+import type { Place } from './address';
+import { FormEnd } from './FormEnd';
 import s from './form.module.css';
 import { makeType } from './make';
 import { type Draft, draftFault, idOf, newTwin } from './newType';
@@ -138,14 +138,7 @@ export function NewType({ go }: { go: (p: Place) => void }) {
             </Button>
           </div>
         </fieldset>
-        <FormEnd refused={refused}>
-          <Button type="submit" kind="primary" busy={busy}>
-            Make the type
-          </Button>
-          <ButtonLink kind="quiet" href={addressOf({ step: 'type' })}>
-            Back
-          </ButtonLink>
-        </FormEnd>
+        <FormEnd refused={refused} busy={busy} verb="Make the type" />
       </form>
     </Card>
   );

@@ -16,7 +16,7 @@ async function once(made: Promise<unknown>): Promise<void> {
 export const makeIdentity = (serial: string, type: string) =>
   once(ok(api.POST('/function/identities/identities', { body: { serial, type } })));
 
-export const makeGroup = (id: string) => once(ok(api.POST('/function/users/groups', { body: { id } })));
+const makeGroup = (id: string) => once(ok(api.POST('/function/users/groups', { body: { id } })));
 
 export const makeType = (body: NewTwin) => ok(api.POST('/function/twins/twins', { body }));
 

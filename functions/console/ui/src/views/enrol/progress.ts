@@ -1,5 +1,6 @@
 // A run as the list of states that lead to its end, for who watches a device come in.
 import type { ProvisioningModel, Run, RunStep } from '@/api/types';
+import { path } from '@/parts/path';
 
 export interface Stage {
   state: string;
@@ -25,14 +26,9 @@ const titles: Record<string, [done: string, ahead: string]> = {
   activate: ['Operational', 'Operational'],
 };
 
-/** The states from the start to the end, the way a device goes when nothing fails. A model may lead in a circle: each comes once. */
-export function way(m: ProvisioningModel): { state: string; titles: [done: string, ahead: string] }[] {
-  const out: ReturnType<typeof way> = [];
-  const byName = new Map((m.states ?? []).map((s) => [s.name, s]));
-  for (let s = byName.get(m.start); s && !out.some((o) => o.state === s?.name); s = byName.get(s.then ?? ''))
-    out.push({ state: s.name, titles: (s.do && titles[s.do]) || [s.name, s.name] });
-  return out;
-}
+/** The states that a device goes through when nothing fails, with what happens in each. */
+export const way = (m: ProvisioningModel): { state: string; titles: [done: string, ahead: string] }[] =>
+  path(m).map((s) => ({ state: s.name, titles: (s.do && titles[s.do]) || [s.name, s.name] }));
 
 /** The log of the round that counts: it begins where the device asked last. */
 export function roundOf(r: Run): RunStep[] {
@@ -44,11 +40,11 @@ export function roundOf(r: Run): RunStep[] {
 /** How far a run has come on its way; of one that was refused, up to there. */
 export function stagesOf(r: Run): Stage[] {
   const steps = roundOf(r);
-  const path = way(r.model);
-  const current = path.findIndex((p) => p.state === r.state);
+  const states = way(r.model);
+  const current = states.findIndex((p) => p.state === r.state);
   const failing = r.outcome === 'rejected' || !!r.withdrawing || current < 0;
   const stages: Stage[] = [];
-  for (const [i, { state, titles }] of path.entries()) {
+  for (const [i, { state, titles }] of states.entries()) {
     const own = steps.filter((s) => s.state === state && s.outcome !== 'ended' && s.action);
     const last = own[own.length - 1];
     const [done, ahead] = titles;

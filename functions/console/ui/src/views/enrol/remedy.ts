@@ -1,5 +1,5 @@
 /** What helps against a reason for which a device was turned away. The reasons are the platform's words (twin-provision, credentials). */
-export interface Remedy {
+interface Remedy {
   text: string;
   /** The serial is to be made known, which can be done at once. */
   makeKnown?: boolean;

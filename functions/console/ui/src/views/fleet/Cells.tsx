@@ -14,7 +14,7 @@ import { newest } from './reading';
 import type { TypeInfo } from './useTypes';
 
 /** What rows need to know besides their twin. */
-export interface Around {
+interface Around {
   types: ReadonlyMap<string, TypeInfo>;
   /** Instances by type. */
   byType: Readonly<Record<string, number>>;

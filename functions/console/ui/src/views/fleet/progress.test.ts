@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Run } from '@/api/types';
-import { path, progress, words } from './progress';
+import { path } from '@/parts/path';
+import { progress, words } from './progress';
 
 // biome-ignore-start lint/suspicious/noThenProperty: models call it so
 const model: Run['model'] = {
@@ -28,7 +29,7 @@ const run = (state: string, been: string[] = [], more: Partial<Run> = {}) =>
 
 describe('progress', () => {
   it('follows the way on which nothing goes wrong', () => {
-    expect(path(model)).toEqual(['claim', 'twin', 'confirm', 'operational']);
+    expect(path(model).map((s) => s.name)).toEqual(['claim', 'twin', 'confirm', 'operational']);
     expect(progress(run('claim'))).toBe(0);
     expect(progress(run('confirm', ['claim', 'twin']))).toBeCloseTo(2 / 3);
     expect(progress(run('operational', [], { outcome: 'completed' }))).toBe(1);
@@ -48,7 +49,7 @@ describe('progress', () => {
         { name: 'b', then: 'a' },
       ],
     };
-    expect(path(circle)).toEqual(['a', 'b']);
+    expect(path(circle).map((s) => s.name)).toEqual(['a', 'b']);
   });
 
   it('reads names as words', () => {

@@ -1,18 +1,10 @@
-import type { ProvisioningModel, Run } from '@/api/types';
-
-/** The states a run goes through when nothing goes wrong, the end included. */
-export function path(model: ProvisioningModel): string[] {
-  const next = new Map((model.states ?? []).map((s) => [s.name, s.then]));
-  const states: string[] = [];
-  for (let at: string | undefined = model.start; at && next.has(at) && !states.includes(at); at = next.get(at))
-    states.push(at);
-  return states;
-}
+import type { Run } from '@/api/types';
+import { path } from '@/parts/path';
 
 /** How far a run is, from 0 to 1; undefined where its model is not known. A detour counts as where it left the way. */
 export function progress(run: Run): number | undefined {
   if (run.outcome === 'completed') return 1;
-  const states = path(run.model);
+  const states = path(run.model).map((s) => s.name);
   if (states.length < 2) return undefined;
   const been = [...run.steps.slice(run.first).map((s) => s.state), run.state];
   return Math.max(0, ...been.map((s) => states.indexOf(s))) / (states.length - 1);

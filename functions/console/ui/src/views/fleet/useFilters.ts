@@ -14,7 +14,7 @@ const kinds = { devices: 'instance', types: 'type', groups: 'aggregate' } as con
 /** The filters' names in the address. Those of `forAll` also choose among types and groups. */
 const forAll = ['q', 'tag', 'owner'] as const;
 const forDevices = ['type', 'phase', 'presence', 'alarms', 'aggregate'] as const;
-export type FilterName = (typeof forAll)[number] | (typeof forDevices)[number];
+type FilterName = (typeof forAll)[number] | (typeof forDevices)[number];
 
 export interface Filters {
   kind: Kind;

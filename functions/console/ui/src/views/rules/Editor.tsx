@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useEffect, useMemo, useRef, useState } from 'react';
 import { useLocation, useSearchParams } from 'wouter';
-import { ApiError } from '@/api/client';
+import { ApiError, reasonOf } from '@/api/problem';
 import type { Rule } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
@@ -145,11 +145,7 @@ function SaveFailed({ error, onReload }: { error: unknown; onReload?: () => void
   const changed = error instanceof ApiError && error.status === 412;
   return (
     <p className={s.failed} role="alert">
-      {changed
-        ? 'Somebody else has changed this rule meanwhile. '
-        : error instanceof Error
-          ? error.message
-          : String(error)}
+      {changed ? 'Somebody else has changed this rule meanwhile. ' : reasonOf(error)}
       {changed && onReload && (
         <Button size="s" onClick={onReload}>
           Show theirs

@@ -1,5 +1,5 @@
 import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from 'react';
-import { ApiError } from '@/api/problem';
+import { ApiError, reasonOf } from '@/api/problem';
 import { session } from '@/api/session';
 import { Button } from '@/parts/Button';
 import { TextField } from '@/parts/Field';
@@ -40,7 +40,7 @@ export default function SignIn() {
       await session.signIn(n, p);
     } catch (e) {
       if (e instanceof ApiError && e.status === 429) startWait(Math.max(pause, e.retryAfter));
-      setError(e instanceof Error ? e.message : String(e));
+      setError(reasonOf(e));
       setBusy(false);
       // What was typed stays, to be corrected; typing replaces it.
       password.current?.focus();

@@ -13,7 +13,7 @@ export function Members({ filter, what }: { filter: { type: string } | { aggrega
   const figures: [string, number | undefined, string][] = [
     [what, n?.instances, to({})],
     ['online', n?.online, to({ presence: 'online' })],
-    ['offline', n && n.offline + n.neverSeen, to({ presence: 'offline' })],
+    ['not online', n && n.offline + n.neverSeen, to({ presence: 'offline' })],
     ['with open alarms', n?.alarms, to({ alarms: 'open' })],
   ];
   return (

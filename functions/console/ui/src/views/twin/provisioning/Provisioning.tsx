@@ -62,7 +62,7 @@ function OneRun({ id }: { id: string }) {
   const since = earlier.length ? (round[0]?.at ?? run.created) : run.created;
   return (
     <>
-      <Facts run={run} since={since} end={run.outcome ? round.at(-1)?.at : undefined} />
+      <RunFacts run={run} since={since} end={run.outcome ? round.at(-1)?.at : undefined} />
       <div className={s.split}>
         <Card title="State machine" note={`${run.model.id}, version ${run.model.version}`}>
           <StateMachine model={run.model} standings={standings(run)} taken={taken(run)} />
@@ -87,7 +87,7 @@ function OneRun({ id }: { id: string }) {
 
 const tones: Record<string, Tone> = { completed: 'ok', rejected: 'critical' };
 
-function Facts({ run, since, end }: { run: Run; since: string; end?: string }) {
+function RunFacts({ run, since, end }: { run: Run; since: string; end?: string }) {
   return (
     <div className={s.facts}>
       <Badge tone={run.outcome ? tones[run.outcome] : 'accent'} dot>
