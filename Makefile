@@ -2,6 +2,7 @@
 # make test     everything: unit, store conformance, house rules, stories from end to end; with -race where there is a C compiler
 # make console  the console's pages, from functions/console/ui; needs Node.js >= 20, without which everything else is as it is
 # make build    bin/castor, bin/castor-connector and bin/castor-agent
+# make check-console  types, style and unit tests of the console's source
 # make test-browser   the console as a person uses it, in Chromium, on a platform of its own; needs Node.js >= 20
 # make screenshots    pictures of every view in docs/screenshots
 # make images   the container images: functions, castor, castor-connector (CASTOR_REGISTRY=…, CASTOR_VERSION=…, PUSH=1, PLATFORMS=…)
@@ -20,7 +21,7 @@ UI := functions/console/ui
 PAGES := functions/console/dist/ui/index.html
 NODE := $(shell node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && command -v npm >/dev/null && echo yes)
 
-.PHONY: run build console test test-browser screenshots images bench bench-compare lint new clean
+.PHONY: run build console check-console test test-browser screenshots images bench bench-compare lint new clean
 
 run: build
 	./bin/castor up $(ARGS)
@@ -51,6 +52,10 @@ test:
 	$(GO) test $(RACE) -timeout 20m ./...
 
 BROWSER := tests/browser
+
+# Types, style and unit tests of the console's source.
+check-console: $(UI)/node_modules/.package-lock.json
+	cd $(UI) && npm run --silent check
 
 test-browser: build $(BROWSER)/node_modules/.package-lock.json
 	cd $(BROWSER) && npm run --silent check && npm test --silent

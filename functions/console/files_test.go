@@ -163,7 +163,7 @@ func TestNotBuilt(t *testing.T) {
 	each(t, fstest.MapFS{}, func(t *testing.T, w *world) {
 		for _, path := range []string{"/", "/twins/pump-7"} {
 			a := w.open("/function/console" + path)
-			if a.StatusCode != 503 || a.Header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(string(a.body), "make console") {
+			if a.StatusCode != 404 || a.Header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(string(a.body), "make console") {
 				t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
 			}
 		}

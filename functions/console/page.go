@@ -36,7 +36,7 @@ func (all files) page(_ context.Context, c *faas.Call, _ faas.None) (faas.Reply,
 	f := all[index]
 	if f == nil {
 		r := html(c.Header, []byte(missing), rand.Text())
-		r.Status = http.StatusServiceUnavailable
+		r.Status = http.StatusNotFound // of this program; nothing that trying again would mend
 		return r, nil
 	}
 	nonce := rand.Text()

@@ -72,7 +72,7 @@ func (c *chaos) RoundTrip(r *http.Request) (*http.Response, error) {
 			return first, nil
 		}
 		return second, nil
-	case dice%killOne == 0 && replica.crash(person):
+	case dice%killOne == 0 && c.cluster.spares(replica) && replica.crash(person):
 		c.killed.Add(1)
 		if person {
 			return first, nil

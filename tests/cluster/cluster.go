@@ -95,6 +95,21 @@ func (r *Replica) crash(own bool) bool {
 	return true
 }
 
+// spares tells whether another replica of the function takes calls: killing the last one would be an outage, which no caller
+// can make up for.
+func (c *Cluster) spares(r *Replica) bool {
+	return slices.ContainsFunc(c.Functions[r.Function], func(other *Replica) bool {
+		if other == r {
+			return false
+		}
+		conn, err := net.DialTimeout("tcp", other.Host, time.Second)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+}
+
 // forPerson counts a person's call at the replica, or at another one if that does not run.
 func (c *Cluster) forPerson(r *Replica) *Replica {
 	for try := uint64(0); ; try++ {

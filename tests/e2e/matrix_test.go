@@ -53,6 +53,7 @@ type operation struct {
 	roles, parts     []string
 	object           string
 	body             bool
+	query            string // what it must have
 }
 
 type matrix struct {
@@ -113,6 +114,11 @@ func (m *matrix) operations() (all []operation) {
 				continue // its answer has no end; connectors/stream has its own rows
 			}
 			o := operation{id: op.OperationID, method: method, path: path, body: op.RequestBody != nil}
+			for _, p := range op.Parameters {
+				if p.Value.In == "query" && p.Value.Required {
+					o.query += "&" + p.Value.Name + "=rpm"
+				}
+			}
 			o.roles, o.parts = words(op.Extensions["x-castor-roles"]), words(op.Extensions["x-castor-parts"])
 			o.object, _ = op.Extensions["x-castor-object"].(string)
 			all = append(all, o)
@@ -191,7 +197,7 @@ func (m *matrix) call(op operation, who person, thing string) (int, string) {
 	if op.body {
 		body = strings.NewReader("{}")
 	}
-	req, err := http.NewRequestWithContext(m.w.Context(), op.method, m.w.URL+path, body)
+	req, err := http.NewRequestWithContext(m.w.Context(), op.method, m.w.URL+path+"?"+op.query, body)
 	m.w.must(err, "request")
 	if op.body {
 		req.Header.Set("Content-Type", "application/json")

@@ -36,7 +36,6 @@ const views = (twin: string) => ['/', '/?kind=types', '/?kind=groups', '/alarms'
 test('an owner sees nothing of another: no view, count, name or address', async ({ visit }) => {
   const { page, guard } = await visit(p, { as: ben });
   guard.allow(404, new RegExp(hers.twin));
-  guard.allow(404, /twins\/sluice$|\/rules$/); // the type is not an owner's to see
   guard.allow(403, /./); // what an owner may not ask for at all is no secret
   await page.getByText('Quarry sluice').first().waitFor();
   for (const view of views(his.twin)) {
