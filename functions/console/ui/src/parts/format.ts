@@ -76,6 +76,9 @@ const signs: Record<string, string> = {
 /** The sign of a UCUM code. */
 export const unitSign = (code: string | undefined) => (code ? (signs[code] ?? code) : '');
 
+/** A value as it is, with the sign of its unit: "94.25 %". */
+export const exact = (v: unknown, unit?: string) => `${value(v)} ${unitSign(unit)}`.trimEnd();
+
 const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumSignificantDigits: 4 });
 const three = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 

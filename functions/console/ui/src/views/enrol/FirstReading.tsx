@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { oneTwin } from '@/api/reads';
 import type { Twin } from '@/api/types';
 import { useLiveTwin } from '@/live/twins';
-import { unitSign, value } from '@/parts/format';
+import { exact } from '@/parts/format';
 import s from './ComingIn.module.css';
 
 const most = 4;
@@ -34,7 +34,7 @@ function Readings({ twin, type }: { twin: Twin; type: Twin | undefined }) {
               <bdi>{r.property}</bdi>
             </dt>
             <dd>
-              <bdi>{value(r.value)}</bdi> {unitSign(declared.find((p) => p.name === r.property)?.unit)}
+              <bdi>{exact(r.value, declared.find((p) => p.name === r.property)?.unit)}</bdi>
             </dd>
           </div>
         ))}

@@ -4,7 +4,7 @@ import { Link } from 'wouter';
 import type { Severity, Twin } from '@/api/types';
 import { online, useLiveTwin } from '@/live/twins';
 import { Badge, PhaseBadge, PresenceDot, toneOf } from '@/parts/Badge';
-import { count, unitSign, value } from '@/parts/format';
+import { count, quantity } from '@/parts/format';
 import { alarmsHref, fleetHref, twinHref } from '@/parts/links';
 import { Cell } from '@/parts/TableRow';
 import { Time } from '@/parts/Time';
@@ -111,12 +111,12 @@ function NewestReading({ t, types }: { t: Twin; types: Around['types'] }) {
   const properties = types.get(t.definition.type ?? '')?.properties;
   const r = newest(t, properties);
   if (!r) return <span className={s.none}>–</span>;
-  const unit = unitSign(properties?.get(r.property)?.unit);
+  const { text, sign } = quantity(r.value, properties?.get(r.property)?.unit);
   return (
     <span className={s.reading}>
       <bdi className={s.value}>
-        {value(r.value)}
-        {unit && <span className={s.unit}>{unit === '%' || unit.startsWith('°') ? unit : ` ${unit}`}</span>}
+        {text}
+        {sign && <span className={s.unit}> {sign}</span>}
       </bdi>
       <bdi className={s.property}>{r.property}</bdi>
     </span>

@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type PointerEvent, useRef } from 'react';
 import { cx } from '@/parts/cx';
-import { unitSign, value } from '@/parts/format';
+import { exact } from '@/parts/format';
 import type { Line } from './DayChart';
 import s from './DayChart.module.css';
 import { aim, grain, type Scale } from './scale';
@@ -58,7 +58,7 @@ export function Handle({
     e.preventDefault();
     onMove(aim(line.value + by, low, high));
   };
-  const text = `${value(line.value)} ${unitSign(unit)}`.trim();
+  const text = exact(line.value, unit);
   return (
     <g
       role="slider"

@@ -3,7 +3,7 @@ import { Card } from '@/parts/Card';
 import { CodeBlock } from '@/parts/Copy';
 import { type Condition, clearWords, durationWords, operatorWords } from '@/parts/condition';
 import { Select } from '@/parts/Field';
-import { unitSign, value } from '@/parts/format';
+import { exact } from '@/parts/format';
 import { Failure, Skeleton } from '@/parts/States';
 import { kindWord } from '@/parts/words';
 import { DayChart, type Line } from './DayChart';
@@ -147,7 +147,7 @@ function Sentence({
   subject: Subject;
   unit?: string;
 }) {
-  const said = (v: number) => `${value(v)} ${unitSign(unit)}`.trim();
+  const said = (v: number) => exact(v, unit);
   const t = subject.target;
   const name = (t?.definition.name || form.target).slice(0, 80);
   return (
