@@ -68,4 +68,3 @@ func withoutHops(h http.Header) http.Header {
 	}
 	return h
 }
-
