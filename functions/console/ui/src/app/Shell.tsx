@@ -14,7 +14,7 @@ import { Palette } from './Palette';
 import s from './Shell.module.css';
 import { useKeys } from './useKeys';
 import { useOpenAlarms } from './useOpenAlarms';
-import { type Place, places } from './views';
+import { expecting, type Place, places } from './views';
 
 /** The frame around every view: navigation (below, on a phone), search, who is signed in. */
 export function Shell({ user, children }: { user: User; children: ReactNode }) {
@@ -62,7 +62,12 @@ function NavLink({ place, mark }: { place: Place; mark: string }) {
   const active = here || (place.href === '/' && twin);
   const Icon = place.icon;
   return (
-    <Link href={place.href} className={cx(s.link, active && s.here)} aria-current={here ? 'page' : undefined}>
+    <Link
+      href={place.href}
+      className={cx(s.link, active && s.here)}
+      aria-current={here ? 'page' : undefined}
+      {...expecting(place.href)}
+    >
       <Icon aria-hidden />
       <span>{place.label}</span>
       {mark && (

@@ -91,11 +91,13 @@ export function VirtualTable<T>({
 
   useEffect(() => {
     if (!walking.current) return;
+    const link = body.current?.querySelector<HTMLElement>(`[data-index="${active}"] [data-row-link]`);
+    if (!link) return; // its row is still being read
     walking.current = false;
-    body.current
-      ?.querySelector<HTMLElement>(`[data-index="${active}"] [data-row-link]`)
-      ?.focus({ preventScroll: true });
-  }, [active]);
+    const at = document.activeElement;
+    // Meanwhile the focus may have gone elsewhere; of a row that is not drawn any more, it went nowhere.
+    if (at === document.body || table.current?.contains(at)) link.focus({ preventScroll: true });
+  });
   const pressed = (e: KeyboardEvent) => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.shiftKey) return;
     const focused = (e.target as HTMLElement).closest<HTMLElement>('[data-index]');

@@ -7,7 +7,6 @@ import { Figures } from './Figures';
 import { FleetTable } from './FleetTable';
 import { useFilters } from './useFilters';
 import { useCounts } from './useRows';
-import { useTypes } from './useTypes';
 
 const FirstUse = lazy(() => import('@/views/first-use/FirstUse'));
 
@@ -15,7 +14,6 @@ const FirstUse = lazy(() => import('@/views/first-use/FirstUse'));
 export default function Fleet() {
   const filters = useFilters();
   const counts = useCounts().data;
-  const { types, settled } = useTypes();
   const none = counts?.instances === 0 && !filters.any && filters.kind === 'devices';
   return (
     <Page
@@ -33,7 +31,7 @@ export default function Fleet() {
       ) : (
         <>
           <Figures filters={filters} />
-          {settled ? <FleetTable filters={filters} types={types} /> : <Skeleton lines={6} height={28} />}
+          <FleetTable filters={filters} />
         </>
       )}
     </Page>

@@ -3,6 +3,7 @@ import { type ReactNode, useMemo, useSyncExternalStore } from 'react';
 import { useLocation } from 'wouter';
 import type { Alarm, Severity } from '@/api/types';
 import { useOpenAlarms } from '@/app/useOpenAlarms';
+import { expecting } from '@/app/views';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { count } from '@/parts/format';
@@ -13,25 +14,28 @@ import { VirtualTable } from '@/parts/VirtualTable';
 import { worstFirst } from '@/parts/words';
 import { AroundRows, TwinCells } from './Cells';
 import { hiddenAtFirst, narrow, shown } from './columns';
+import type { Way } from './ends';
 import s from './FleetTable.module.css';
 import { Toolbar } from './Toolbar';
 import type { Filters, Kind } from './useFilters';
 import { type Rows, useCounts, useRows } from './useRows';
-import { firstOf, type TypeInfo } from './useTypes';
+import { useTypes } from './useTypes';
 
 const words: Record<Kind, [one: string, many: string]> = {
   devices: ['device', 'devices'],
   types: ['type', 'types'],
   groups: ['group', 'groups'],
 };
+/** Rows lead there, wherever in them one clicks. */
+const expectingTwin = expecting(twinHref('any'));
 const phone = matchMedia('(max-width: 720px)');
 
 /** The twins that the filters find, with what chooses them. */
-export function FleetTable({ filters, types }: { filters: Filters; types: ReadonlyMap<string, TypeInfo> }) {
+export function FleetTable({ filters }: { filters: Filters }) {
   const { kind, sort } = filters;
   const [, go] = useLocation();
   const [hidden, setHidden] = useStored<readonly string[]>('fleet.hidden', hiddenAtFirst);
-  const readings = firstOf(types);
+  const { types, readings } = useTypes();
   const query = useMemo(
     () => (kind === 'devices' && readings ? { ...filters.query, readings } : filters.query),
     [kind, readings, filters.query],
@@ -75,19 +79,22 @@ export function FleetTable({ filters, types }: { filters: Filters; types: Readon
         <Nothing filters={filters} />
       ) : (
         <AroundRows value={around}>
-          <VirtualTable
-            label={words[kind][1]}
-            columns={columns}
-            total={rows.total}
-            at={rows.at}
-            keyOf={(t) => t.id}
-            see={rows.see}
-            Cells={TwinCells}
-            open={(t) => go(twinHref(t.id))}
-            sort={sort}
-            onSort={(next) => filters.set({ sort: next })}
-            dim={rows.changing}
-          />
+          <div {...expectingTwin}>
+            <VirtualTable
+              label={words[kind][1]}
+              columns={columns}
+              total={rows.total}
+              at={rows.at}
+              keyOf={(t) => t.id}
+              see={rows.see}
+              Cells={TwinCells}
+              open={(t) => go(twinHref(t.id))}
+              sort={sort}
+              onSort={(next) => filters.set({ sort: next })}
+              dim={rows.changing}
+            />
+            {rows.way && <OnTheWay way={rows.way} />}
+          </div>
         </AroundRows>
       )}
       <footer className={s.foot}>
@@ -145,6 +152,16 @@ function Nothing({ filters }: { filters: Filters }) {
     <Empty icon={n.icon} title={n.title} action={n.action}>
       {n.text}
     </Empty>
+  );
+}
+
+/** Stands in sight while rows are read that lie before those in sight. */
+function OnTheWay({ way }: { way: Way }) {
+  return (
+    <div className={s.way} role="status">
+      <span>Reading the rows up to here</span>
+      <progress value={way.read} max={way.of} aria-label="Rows on the way" />
+    </div>
   );
 }
 

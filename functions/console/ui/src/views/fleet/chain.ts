@@ -5,7 +5,7 @@
 export const pageSize = (page: number) => (page < 20 ? 200 : 500);
 
 /** Rows that are read before they come in sight, to both sides. */
-const ahead = 100;
+export const ahead = 100;
 
 export interface Chain {
   /** Where each known page begins; one more than there are lengths, unless the end is known. */
@@ -40,21 +40,14 @@ export function learn(chain: Chain, page: number, cursor: string, length: number
 /** Rows that are known to be there. */
 export const known = (chain: Chain) => chain.lengths.reduce((sum, n) => sum + n, 0);
 
-/** Rows that the list has as far as one can tell: `counted` says how many there should be. */
-export function rows(chain: Chain, counted: number): number {
-  const sure = known(chain);
-  return chain.ended ? sure : Math.max(counted, sure + 1);
-}
-
-/** The pages to be read so that rows first to last can be seen: those around them, or the one on the way there. */
-export function wanted(chain: Chain, first: number, last: number): number[] {
+/** The known pages with rows first to last, and those around them. */
+export function near(chain: Chain, first: number, last: number): number[] {
   const pages: number[] = [];
   let start = 0;
   for (const [page, n] of chain.lengths.entries()) {
     if (start < last + ahead && start + n > first - ahead) pages.push(page);
     start += n;
   }
-  if (!chain.ended && last + ahead >= start) pages.push(chain.lengths.length);
   return pages;
 }
 

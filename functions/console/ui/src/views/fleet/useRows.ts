@@ -1,9 +1,11 @@
 import { keepPreviousData, useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useState } from 'react';
 import { api, ok } from '@/api/client';
+import { ApiError } from '@/api/problem';
 import { keys } from '@/api/queries';
 import type { Twin } from '@/api/types';
-import { type Chain, known, learn, newChain, pageSize, place, rows, wanted } from './chain';
+import { known, pageSize } from './chain';
+import { type Ends, find, learnOf, newEnds, type PageOf, reversed, rows, type Way, wanted, wayTo } from './ends';
 import type { TwinQuery } from './useFilters';
 
 /** What a table of twins is drawn from. */
@@ -14,6 +16,8 @@ export interface Rows {
   /** There are more than `count`. */
   more: boolean;
   at: (row: number) => Twin | undefined;
+  /** What is read before the rows in sight can be; undefined where they are there, or next. */
+  way: Way | undefined;
   /** Tells which rows are in sight, so that they are read. */
   see: (first: number, last: number) => void;
   /** The rows are still those of the query before. */
@@ -23,6 +27,7 @@ export interface Rows {
   retry: () => void;
 }
 
+const far = 1_000; // rows: what is nearer is there sooner than one could read how far it is
 const again = 15_000; // presence also changes without an event: somebody fell silent
 
 const options = (query: TwinQuery, cursor = '', page = 0) => ({
@@ -51,7 +56,10 @@ export function useCounts(query: TwinQuery = {}) {
   });
 }
 
-/** The twins that a query finds, of which only the pages in sight are read. Old rows stay until the first new ones are there. */
+/**
+ * The twins that a query finds, of which only the pages in sight are read. `counted` is how many there should be, `more` that there
+ * are more than that. Old rows stay until the first new ones are there.
+ */
 export function useRows(asked: TwinQuery, counted: number | undefined, more: boolean): Rows {
   const queries = useQueryClient();
   const [query, setQuery] = useState(asked);
@@ -59,23 +67,26 @@ export function useRows(asked: TwinQuery, counted: number | undefined, more: boo
   if (query !== asked && !first.isPending) setQuery(asked);
 
   // Kept with the answers, so that whoever comes back finds the place where they were.
-  const name = ['chain', query];
-  const [of, setOf] = useState<{ query: TwinQuery; chain: Chain }>();
-  const kept = of?.query === query ? of.chain : (queries.getQueryData<Chain>(name) ?? newChain);
+  const name = ['ends', query];
+  const [of, setOf] = useState<{ query: TwinQuery; ends: Ends }>();
+  const kept = of?.query === query ? of.ends : (queries.getQueryData<Ends>(name) ?? newEnds);
   const [sight, setSight] = useState<[number, number]>([0, 40]);
-  const pages = wanted(kept, ...sight);
+  const pages = wanted(kept, counted, ...sight);
 
-  const read = useQueries({ queries: pages.map((p) => options(query, kept.cursors[p], p)) });
+  const orders = { top: query, end: reversed(query) };
+  const cursor = ({ side, page }: PageOf) => kept[side]?.cursors[page];
+  const read = useQueries({ queries: pages.map((p) => options(orders[p.side], cursor(p), p.page)) });
   // At once, and not when this was drawn: the rows and their number must be of the same moment.
-  let chain = kept;
+  let ends = more && kept.end ? { ...kept, end: undefined } : kept;
   for (const [i, page] of pages.entries()) {
-    const data = read[i]?.data;
-    if (data) chain = learn(chain, page, kept.cursors[page]!, data.items.length, data.next);
+    const { data, error } = read[i]!;
+    if (data) ends = learnOf(ends, page, cursor(page)!, data.items.length, data.next);
+    else if (page.side === 'end' && refused(error)) ends = { ...ends, end: undefined };
   }
   useEffect(() => {
-    if (chain === kept) return;
-    queries.setQueryData(name, chain);
-    setOf({ query, chain });
+    if (ends === kept) return;
+    queries.setQueryData(name, ends);
+    setOf({ query, ends });
   });
 
   const see = useCallback((from: number, to: number) => {
@@ -84,17 +95,21 @@ export function useRows(asked: TwinQuery, counted: number | undefined, more: boo
     setSight((old) => (old[0] === next[0] && old[1] === next[1] ? old : next));
   }, []);
 
-  const found = new Map(pages.map((p, i) => [p, read[i]?.data?.items]));
-  const failed = read.find((r) => r.isError && !r.data) ?? (first.isError ? first : undefined);
-  const started = chain !== newChain;
+  const found = new Map(pages.map((p, i) => [`${p.side} ${p.page}`, read[i]?.data?.items]));
+  const failed =
+    read.find((r, i) => r.isError && !r.data && ends[pages[i]!.side]) ?? (first.isError ? first : undefined);
+  const started = ends.top !== newEnds.top;
+  const sure = known(ends.top);
+  const way = wayTo(ends, counted, ...sight);
   return {
-    total: started ? rows(chain, counted ?? 0) : 0,
-    count: chain.ended ? known(chain) : Math.max(counted ?? 0, known(chain)),
-    more: !chain.ended && (more || counted === undefined || counted < known(chain)),
+    total: started ? rows(ends, counted) : 0,
+    count: ends.top.ended ? sure : Math.max(counted ?? 0, sure),
+    more: !ends.top.ended && (more || counted === undefined || counted < sure),
     at: (row) => {
-      const p = place(chain, row);
-      return p && found.get(p.page)?.[p.at];
+      const p = find(ends, counted, row);
+      return p && found.get(`${p.side} ${p.page}`)?.[p.at];
     },
+    way: way && way.of - way.read > far ? way : undefined,
     see,
     changing: query !== asked,
     loading: !started && !failed,
@@ -102,3 +117,6 @@ export function useRows(asked: TwinQuery, counted: number | undefined, more: boo
     retry: () => void queries.refetchQueries({ queryKey: ['twins'], type: 'active' }),
   };
 }
+
+/** An answer that stays what it is: the platform does not sort so many for this person. */
+const refused = (error: unknown) => error instanceof ApiError && error.status === 400;

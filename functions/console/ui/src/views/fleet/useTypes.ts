@@ -1,6 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
+import { useEffect, useMemo } from 'react';
 import { api, ok } from '@/api/client';
 import type { Twin } from '@/api/types';
+import { useStored } from '@/parts/useStored';
 import type { Properties } from './reading';
 
 export interface TypeInfo {
@@ -25,18 +27,25 @@ const byId = (page: { items: Twin[] }): ReadonlyMap<string, TypeInfo> =>
 
 const none: ReadonlyMap<string, TypeInfo> = new Map();
 
-/** The device types that may be seen, for names and units; they change seldom. `settled` is false until they were read, or could not be. */
-export function useTypes(): { types: ReadonlyMap<string, TypeInfo>; settled: boolean } {
+/**
+ * The device types that may be seen, for names and units; they change seldom. `readings` is what each names first, as lists are asked
+ * for it: before the types were read, what it was last time, so that rows need not wait for them.
+ */
+export function useTypes(): { types: ReadonlyMap<string, TypeInfo>; readings: string } {
   const query = { kind: 'type', limit } as const;
-  const { data, isPending } = useQuery({
+  const { data } = useQuery({
     queryKey: ['types', query], // not among the twins: a changed twin is no reason to read them again
     queryFn: ({ signal }) => ok(api.GET('/function/twins/twins', { params: { query }, signal })),
     staleTime: 60_000,
     refetchInterval: 60_000,
-    retry: 1, // the table waits for it, and can do without
     select: byId,
   });
-  return { types: data ?? none, settled: !isPending };
+  const [kept, keep] = useStored('fleet.readings', '');
+  const readings = useMemo(() => (data ? firstOf(data) : String(kept).slice(0, most)), [data, kept]);
+  useEffect(() => {
+    if (readings !== kept) keep(readings);
+  }, [readings, kept, keep]);
+  return { types: data ?? none, readings };
 }
 
 const most = 3_000; // bytes of names that a list takes
