@@ -1,4 +1,4 @@
-import { render, screen } from '@testing-library/react';
+import { fireEvent, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Session } from '@/api/types';
@@ -88,6 +88,17 @@ describe('App', { timeout: 20_000 }, () => {
     await screen.findByText('Castor cannot be reached');
     platform.away = false;
     await screen.findByRole('navigation', { name: 'Main' }, { timeout: 6000 });
+    unmount();
+  });
+
+  it('has a view there already when somebody clicks the link they pointed at', async () => {
+    platform.signedIn = true;
+    const { unmount } = await page();
+    const link = await screen.findByRole('link', { name: 'Enrol a device' });
+    await userEvent.hover(link);
+    await vi.dynamicImportSettled();
+    fireEvent.click(link);
+    expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Enrol a device');
     unmount();
   });
 

@@ -15,9 +15,8 @@ import { Toasts } from '@/parts/toast';
 import SignIn from '@/views/sign-in/SignIn';
 import { Boundary } from './Boundary';
 import { Shell } from './Shell';
-import { expectView, views } from './views';
+import { base, expectView, views } from './views';
 
-const base = '/function/console';
 const queries = makeQueries();
 // It comes while it is found out who is signed in.
 const firstView = expectView(location.pathname.slice(base.length));

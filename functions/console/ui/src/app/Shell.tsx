@@ -12,15 +12,17 @@ import castor from '../castor.svg';
 import { LiveMark } from './LiveMark';
 import { Palette } from './Palette';
 import s from './Shell.module.css';
+import { useExpected } from './useExpected';
 import { useKeys } from './useKeys';
 import { useOpenAlarms } from './useOpenAlarms';
-import { expecting, type Place, places } from './views';
+import { type Place, places } from './views';
 
 /** The frame around every view: navigation (below, on a phone), search, who is signed in. */
 export function Shell({ user, children }: { user: User; children: ReactNode }) {
   const [searching, setSearching] = useState(false);
   const open = useOpenAlarms().data;
   useKeys(() => setSearching(true));
+  useExpected();
   const alarms = open ? `${open.items.length}${open.next ? '+' : ''}` : '0';
   return (
     <div className={s.shell}>
@@ -62,12 +64,7 @@ function NavLink({ place, mark }: { place: Place; mark: string }) {
   const active = here || (place.href === '/' && twin);
   const Icon = place.icon;
   return (
-    <Link
-      href={place.href}
-      className={cx(s.link, active && s.here)}
-      aria-current={here ? 'page' : undefined}
-      {...expecting(place.href)}
-    >
+    <Link href={place.href} className={cx(s.link, active && s.here)} aria-current={here ? 'page' : undefined}>
       <Icon aria-hidden />
       <span>{place.label}</span>
       {mark && (

@@ -2,6 +2,9 @@
 import { BellRing, Cpu, type LucideIcon, PlusCircle, SlidersHorizontal } from 'lucide-react';
 import { type ComponentType, lazy, useState } from 'react';
 
+/** Where the console lives. */
+export const base = '/function/console';
+
 interface View {
   path: string;
   load: () => Promise<unknown>;
@@ -36,17 +39,10 @@ export const views: View[] = [
   view('/enrol', () => import('@/views/enrol/Enrol')),
 ];
 
-/** Loads the view at an address ahead of its being shown; who shows it tells what is wrong with it. */
-export async function expectView(href: string): Promise<void> {
-  const path = href.replace(/[?#].*/, '');
+/** Loads the view at a path ahead of its being shown; who shows it tells what is wrong with it. */
+export async function expectView(path: string): Promise<void> {
   const at = views.find((v) => new RegExp(`^${v.path.replace(/:\w+/, '[^/]+')}$`).test(path));
   await at?.load().catch(() => {});
-}
-
-/** Props of a link, or of what has links of a kind in it: the view is loaded as soon as somebody points there. */
-export function expecting(href: string) {
-  const load = () => void expectView(href);
-  return { onPointerEnter: load, onFocus: load };
 }
 
 export interface Place {

@@ -3,7 +3,6 @@ import { type ReactNode, useMemo, useSyncExternalStore } from 'react';
 import { useLocation } from 'wouter';
 import type { Alarm, Severity } from '@/api/types';
 import { useOpenAlarms } from '@/app/useOpenAlarms';
-import { expecting } from '@/app/views';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { count } from '@/parts/format';
@@ -26,8 +25,6 @@ const words: Record<Kind, [one: string, many: string]> = {
   types: ['type', 'types'],
   groups: ['group', 'groups'],
 };
-/** Rows lead there, wherever in them one clicks. */
-const expectingTwin = expecting(twinHref('any'));
 const phone = matchMedia('(max-width: 720px)');
 
 /** The twins that the filters find, with what chooses them. */
@@ -79,22 +76,20 @@ export function FleetTable({ filters }: { filters: Filters }) {
         <Nothing filters={filters} />
       ) : (
         <AroundRows value={around}>
-          <div {...expectingTwin}>
-            <VirtualTable
-              label={words[kind][1]}
-              columns={columns}
-              total={rows.total}
-              at={rows.at}
-              keyOf={(t) => t.id}
-              see={rows.see}
-              Cells={TwinCells}
-              open={(t) => go(twinHref(t.id))}
-              sort={sort}
-              onSort={(next) => filters.set({ sort: next })}
-              dim={rows.changing}
-            />
-            {rows.way && <OnTheWay way={rows.way} />}
-          </div>
+          <VirtualTable
+            label={words[kind][1]}
+            columns={columns}
+            total={rows.total}
+            at={rows.at}
+            keyOf={(t) => t.id}
+            see={rows.see}
+            Cells={TwinCells}
+            open={(t) => go(twinHref(t.id))}
+            sort={sort}
+            onSort={(next) => filters.set({ sort: next })}
+            dim={rows.changing}
+          />
+          {rows.way && <OnTheWay way={rows.way} />}
         </AroundRows>
       )}
       <footer className={s.foot}>
