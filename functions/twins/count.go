@@ -115,8 +115,8 @@ func (f *function) countAll(ctx context.Context, out *api.TwinCounts) error {
 	if err != nil {
 		return err
 	}
-	ids, whole, err := f.alarming(ctx)
-	out.Alarms, out.More = len(ids), !whole
+	ids, _, err := f.alarming(ctx)
+	out.Alarms = len(ids)
 	return err
 }
 

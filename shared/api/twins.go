@@ -70,7 +70,7 @@ type TwinCounts struct {
 	Offline   int `json:"offline"`
 	NeverSeen int `json:"neverSeen"`
 
-	// Alarms counts instances with an alarm that is raised, not the alarms.
+	// Alarms counts instances with an alarm that is raised, not the alarms, and no more than some thousands of alarms.
 	Alarms int `json:"alarms"`
 
 	// More is set where there are more than were counted.

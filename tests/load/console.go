@@ -127,7 +127,7 @@ func (b *bench) measurePages(ctx context.Context, c *castor, w *browser) error {
 	b.add(Figure{Name: fmt.Sprintf(longest, "wheel"), Value: scroll.Wheel.LongestWork, Unit: "ms",
 		Note: fmt.Sprintf("%d rows in %.0f s; %s", scroll.Rows, scroll.Seconds, scroll.Wheel)})
 	b.add(Figure{Name: fmt.Sprintf(longest, "to the last row"), Value: scroll.End.LongestWork, Unit: "ms", Note: scroll.End.String()})
-	b.add(Figure{Name: "100,000 twins: key End to the last row", Value: scroll.Ended / 1000, Unit: "s", Note: "pages are read one after the other"})
+	b.add(Figure{Name: "100,000 twins: key End to the last row", Value: scroll.Ended / 1000, Unit: "s", Note: "read from the end"})
 	slices.Sort(scroll.Pages)
 	at := func(p int) float64 { return scroll.Pages[min(len(scroll.Pages)-1, len(scroll.Pages)*p/100)] }
 	b.add(Figure{Name: "100,000 twins: a page of rows arrives, p50", Value: at(50), Unit: "ms", Note: fmt.Sprintf("%d pages of 200 or 500, p99 %.0f ms", len(scroll.Pages), at(99))})
