@@ -56,25 +56,25 @@ export function value(v: unknown): string {
   return typeof v === 'string' ? v : JSON.stringify(v);
 }
 
-/** UCUM codes whose sign is another. */
-const signs: Record<string, string> = {
-  Cel: '°C',
-  '[degF]': '°F',
-  deg: '°',
-  By: 'B',
-  KiBy: 'KiB',
-  MiBy: 'MiB',
-  GiBy: 'GiB',
-  Ohm: 'Ω',
-  um: 'µm',
-  us: 'µs',
-  'By/s': 'B/s',
-  '1': '',
-  '{count}': '',
-};
+/** UCUM codes whose sign is another. A map: codes come from outside, and an object has names of its own ("constructor"). */
+const signs = new Map([
+  ['Cel', '°C'],
+  ['[degF]', '°F'],
+  ['deg', '°'],
+  ['By', 'B'],
+  ['KiBy', 'KiB'],
+  ['MiBy', 'MiB'],
+  ['GiBy', 'GiB'],
+  ['Ohm', 'Ω'],
+  ['um', 'µm'],
+  ['us', 'µs'],
+  ['By/s', 'B/s'],
+  ['1', ''],
+  ['{count}', ''],
+]);
 
 /** The sign of a UCUM code. */
-export const unitSign = (code: string | undefined) => (code ? (signs[code] ?? code) : '');
+export const unitSign = (code: string | undefined) => (code ? (signs.get(code) ?? code) : '');
 
 /** A value as it is, with the sign of its unit: "94.25 %". */
 export const exact = (v: unknown, unit?: string) => `${value(v)} ${unitSign(unit)}`.trimEnd();

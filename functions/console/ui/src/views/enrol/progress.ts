@@ -13,22 +13,22 @@ export interface Stage {
 }
 
 /** Each action as it is done, and before. */
-const titles: Record<string, [done: string, ahead: string]> = {
-  'check-claim': ['Claim checked', 'Check the claim'],
-  'check-identity': ['Identity checked', 'Check the identity'],
-  'create-twin': ['Twin made', 'Make the twin'],
-  'issue-certificate': ['Certificate issued', 'Issue the certificate'],
-  'register-gateway': ['Let in at a gateway', 'Let it in at a gateway'],
-  'render-configuration': ['Configuration rendered', 'Render the configuration'],
-  deliver: ['Handed to the device, and confirmed', 'Hand it to the device, which confirms'],
-  'close-claim': ['Claim closed', 'Close the claim'],
-  'erase-credential': ['Kept credential erased', 'Erase the kept credential'],
-  activate: ['Operational', 'Operational'],
-};
+const titles = new Map<string, [done: string, ahead: string]>([
+  ['check-claim', ['Claim checked', 'Check the claim']],
+  ['check-identity', ['Identity checked', 'Check the identity']],
+  ['create-twin', ['Twin made', 'Make the twin']],
+  ['issue-certificate', ['Certificate issued', 'Issue the certificate']],
+  ['register-gateway', ['Let in at a gateway', 'Let it in at a gateway']],
+  ['render-configuration', ['Configuration rendered', 'Render the configuration']],
+  ['deliver', ['Handed to the device, and confirmed', 'Hand it to the device, which confirms']],
+  ['close-claim', ['Claim closed', 'Close the claim']],
+  ['erase-credential', ['Kept credential erased', 'Erase the kept credential']],
+  ['activate', ['Operational', 'Operational']],
+]);
 
 /** The states that a device goes through when nothing fails, with what happens in each. */
 export const way = (m: ProvisioningModel): { state: string; titles: [done: string, ahead: string] }[] =>
-  path(m).map((s) => ({ state: s.name, titles: (s.do && titles[s.do]) || [s.name, s.name] }));
+  path(m).map((s) => ({ state: s.name, titles: titles.get(s.do ?? '') ?? [s.name, s.name] }));
 
 /** The log of the round that counts: it begins where the device asked last. */
 export function roundOf(r: Run): RunStep[] {

@@ -64,7 +64,7 @@ function Group({ twin, properties, rules, range, onRange, onReset, window }: Pro
           {steps.data ? (
             <PropertyChart
               property={p}
-              steps={steps.data[p.name]}
+              steps={steps.data.get(p.name)}
               latest={latest.get(p.name)}
               rules={rules}
               window={window}

@@ -18,11 +18,11 @@ import s from './Reported.module.css';
 const many = 20; // rows from which on the table scrolls by itself and can be searched
 const rowHeight = () => (matchMedia('(max-width: 720px)').matches ? 56 : 40); // as the style sheet says
 
-const doubts: Record<string, string> = {
-  'clock-ahead': 'The device’s clock is ahead: the time is when it arrived.',
-  'clock-unset': 'The device’s clock is not set: the time is when it arrived.',
-  'out-of-range': 'Outside of the range that its type says.',
-};
+const doubts = new Map([
+  ['clock-ahead', 'The device’s clock is ahead: the time is when it arrived.'],
+  ['clock-unset', 'The device’s clock is not set: the time is when it arrived.'],
+  ['out-of-range', 'Outside of the range that its type says.'],
+]);
 
 /** The newest of everything that a device reports. */
 export function Reported({ twin, properties }: { twin: Twin; properties: Property[] }) {
@@ -104,7 +104,7 @@ const Row = memo(function Row({
       </span>
       <span role="cell" className={s.value}>
         {flag && (
-          <Tooltip text={doubts[flag] ?? flag}>
+          <Tooltip text={doubts.get(flag) ?? flag}>
             <span className={s.doubt}>
               <TriangleAlert aria-hidden /> {flag}
             </span>

@@ -13,7 +13,8 @@ export interface Step {
   high: number;
 }
 
-export type Steps = Record<string, Step[]>;
+/** By property. A map: names come from outside, and an object has names of its own ("constructor"). */
+export type Steps = ReadonlyMap<string, Step[]>;
 
 const most = 40; // answers; each goes on where the one before had looked at as much as it may
 
@@ -24,7 +25,7 @@ export async function readSteps(
   { from, to, step }: { from: number; to: number; step: number },
   signal: AbortSignal,
 ): Promise<Steps> {
-  const all: Steps = Object.fromEntries(properties.map((p) => [p, []]));
+  const all = new Map<string, Step[]>(properties.map((p) => [p, []]));
   let next: string | undefined = stamp(Math.floor(from / step) * step);
   for (let i = 0; next && i < most; i++) {
     const query: Query = { property: properties, from: next, to: stamp(to), step: `${step}s` };
@@ -34,7 +35,7 @@ export async function readSteps(
     for (const { property, points } of page.series) {
       for (const { at, count, min, avg, max } of points) {
         if (min === undefined || avg === undefined || max === undefined) continue; // text only
-        all[property]?.push({ at: Date.parse(at) / 1000, count, low: min, mean: avg, high: max });
+        all.get(property)?.push({ at: Date.parse(at) / 1000, count, low: min, mean: avg, high: max });
       }
     }
     next = page.next;

@@ -33,7 +33,7 @@ export function useSteps(twin: string, properties: string[], range: string) {
           for (const r of t.reported) {
             const at = Date.parse(r.at ?? '') / 1000;
             if (typeof r.value !== 'number' || !shown.has(r.property) || at < w.from || at > w.to + 60) continue;
-            next = { ...next, [r.property]: fold(next[r.property] ?? [], at, r.value, w.step) };
+            next = new Map(next).set(r.property, fold(next.get(r.property) ?? [], at, r.value, w.step));
           }
           return next;
         });
