@@ -23,12 +23,14 @@ type identity struct {
 	bundle    *api.Bundle       // nil before it is provisioned
 	cert      tls.Certificate   // of the bundle, with key
 	confirmed bool              // the platform has taken the confirmation
+	serial    string            // it came in by; "" if that was not kept
 }
 
 // kept is the form of bundle.json.
 type kept struct {
 	Bundle    api.Bundle `json:"bundle"`
 	Confirmed bool       `json:"confirmed"`
+	Serial    string     `json:"serial,omitempty"`
 }
 
 // loadIdentity reads what there is. A key that cannot be read is an error: a new one in its place would make the device
@@ -59,7 +61,7 @@ func loadIdentity(v *vault, log *slog.Logger) (id identity, err error) {
 		log.Error("kept bundle cannot be used, the device has to be provisioned again", "error", err)
 		return identity{key: id.key}, nil
 	}
-	id.confirmed = k.Confirmed
+	id.confirmed, id.serial = k.Confirmed, k.Serial
 	return id, nil
 }
 
@@ -107,7 +109,7 @@ func (id *identity) csr(serial string) (string, error) {
 
 // keep makes the bundle durable.
 func (id *identity) keep(v *vault) error {
-	b, err := json.Marshal(kept{*id.bundle, id.confirmed})
+	b, err := json.Marshal(kept{*id.bundle, id.confirmed, id.serial})
 	if err != nil {
 		return err
 	}

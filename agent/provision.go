@@ -145,6 +145,7 @@ func (a *Agent) accept(answer api.ProvisionAnswer) error {
 	a.mu.Lock()
 	err := a.id.take(*answer.Bundle)
 	if err == nil {
+		a.id.serial = a.cfg.Serial
 		if err = a.id.keep(&a.vault); err != nil {
 			a.id.bundle = nil
 		}

@@ -21,8 +21,10 @@ type Status struct {
 	Provisioned bool        `json:"provisioned"`
 	Confirmed   bool        `json:"confirmed"`
 	Ref         device.Ref  `json:"ref,omitempty"`
+	Serial      string      `json:"serial,omitempty"` // it came in by
 	Twin        twin.ID     `json:"twin,omitempty"`
 	Gateway     string      `json:"gateway,omitempty"`
+	CA          string      `json:"-"`                // PEM: of the platform it belongs to
 	Expires     time.Time   `json:"expires,omitzero"` // of the certificate
 	Phase       Progress    `json:"phase,omitzero"`   // the last one entered
 	Spool       spool.Stats `json:"spool"`            // dropped is not known from outside
@@ -42,6 +44,7 @@ func ReadStatus(dir string) (st Status, err error) {
 	if id.bundle != nil {
 		st.Provisioned, st.Confirmed = true, id.confirmed
 		st.Ref, st.Twin, st.Gateway, st.Expires = id.bundle.Ref, id.bundle.Twin, id.bundle.Gateway, id.cert.Leaf.NotAfter
+		st.Serial, st.CA = id.serial, id.bundle.CA
 	}
 	if b, err := v.read(phaseName); err == nil {
 		if err := json.Unmarshal(b, &st.Phase); err != nil {

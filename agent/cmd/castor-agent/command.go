@@ -51,7 +51,7 @@ The claim file is needed the first time only. What is measured while the platfor
 cannot be reached is kept on disk and sent later, in order.`,
 		Example: `  castor-agent run --claim claim.json
   castor-agent run --claim claim.json --dir /var/lib/castor-agent --interval 1m
-  castor-agent run --claim claim.json --serial P-7 --model "Pump 3000"`,
+  castor-agent run --claim claim.json --dir ./P-7 --serial P-7 --model "Pump 3000"`,
 		Args: cobra.NoArgs,
 	}
 	f := c.Flags()
@@ -75,6 +75,9 @@ cannot be reached is kept on disk and sent later, in order.`,
 			return err
 		}
 		ctx := c.Context()
+		if serial, err = belongs(ctx, *dir, serial, claim); err != nil {
+			return err
+		}
 		if serial == "" {
 			if serial, err = host.Serial(ctx); err != nil {
 				return err
@@ -102,6 +105,9 @@ cannot be reached is kept on disk and sent later, in order.`,
 			cfg.Log = slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
 		}
 		a, err := agent.New(cfg)
+		if errors.Is(err, agent.ErrInUse) {
+			return fmt.Errorf("%w: stop it, or give this device a folder of its own with --dir", err)
+		}
 		if err != nil {
 			return err
 		}
@@ -160,6 +166,9 @@ func printStatus(out io.Writer, st agent.Status) error {
 		row("confirmed", yes[st.Confirmed])
 		row("twin", st.Twin)
 		row("device", st.Ref)
+		if st.Serial != "" {
+			row("serial", st.Serial)
+		}
 		row("gateway", st.Gateway)
 		row("certificate", "until "+st.Expires.Format(time.RFC3339))
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/castor-iot/castor/agent"
 	"github.com/castor-iot/castor/agent/internal/gatewaytest"
+	"github.com/castor-iot/castor/shared/api"
 )
 
 // The test binary is the program when it is told so: what is tested is the process, signals and exit code included.
@@ -80,22 +81,37 @@ func call(args ...string) (string, error) {
 func TestThisMachineComesInAndComesBack(t *testing.T) {
 	p := gatewaytest.New(t)
 	dir := filepath.Join(t.TempDir(), "agent")
-	claim := filepath.Join(t.TempDir(), "claim.json")
-	b, err := json.Marshal(p.Claim)
-	if err != nil {
-		t.Fatal(err)
+	write := func(change func(*api.ClaimFile)) string {
+		c, file := p.Claim, filepath.Join(t.TempDir(), "claim.json")
+		change(&c)
+		b, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
 	}
-	if err := os.WriteFile(claim, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	claim := write(func(*api.ClaimFile) {})
 
 	first := start(t, "run", "--dir", dir, "--claim", claim, "--serial", "P-7", "--interval", "100ms")
 	first.reach(t, agent.Reporting)
 	if out, err := call("status", "--dir", dir); err != nil || !strings.Contains(out, "running      yes") || !strings.Contains(out, "p-7") {
 		t.Errorf("status says (%v):\n%s", err, out)
 	}
-	if _, err := call("run", "--dir", dir, "--serial", "P-7"); err == nil || !strings.Contains(err.Error(), "another agent is running") {
+	if _, err := call("run", "--dir", dir, "--serial", "P-7"); err == nil || !strings.Contains(err.Error(), "another agent is running") || !strings.Contains(err.Error(), "--dir") {
 		t.Errorf("a second agent in the directory: %v", err)
+	}
+	for name, args := range map[string][]string{
+		"another serial":            {"--serial", "P-8", "--claim", claim},
+		"a claim for other serials": {"--claim", write(func(c *api.ClaimFile) { c.Claim.Serials = "Q-*" })},
+		"another platform's claim":  {"--claim", write(func(c *api.ClaimFile) { c.CA = strings.ToUpper(c.CA) })},
+	} {
+		_, err := call(append([]string{"run", "--dir", dir}, args...)...)
+		if err == nil || !strings.Contains(err.Error(), "belongs to P-7 at tls://") || !strings.Contains(err.Error(), "--dir") {
+			t.Errorf("%s in the directory of P-7: %v", name, err)
+		}
 	}
 	first.Process.Kill() // without a chance to tidy up
 	first.Wait()

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/castor-iot/castor/agent"
+)
+
+// belongs refuses a serial or a claim that is for another device, or for another platform, than the directory is of: the agent
+// would go on as the old device and say nothing. It returns the serial to go on with, "" if that is still to be found out. A claim
+// file that is not there any more says nothing: it was needed the first time only.
+func belongs(ctx context.Context, dir, serial, claimFile string) (string, error) {
+	st, err := agent.ReadStatus(dir)
+	if err != nil || !st.Provisioned {
+		return serial, nil // what keeps a directory from being read, agent.New says
+	}
+	whose := fmt.Errorf("folder %s belongs to %s at %s: give another folder with --dir, or leave out --claim and --serial to go on as that device",
+		dir, cmp.Or(st.Serial, string(st.Twin)), st.Gateway)
+	if serial != "" && st.Serial != "" && serial != st.Serial {
+		return "", whose
+	}
+	serial = cmp.Or(serial, st.Serial)
+	if claimFile == "" {
+		return serial, nil
+	}
+	claim, err := agent.ClaimAt(claimFile)(ctx)
+	if err != nil {
+		return serial, nil
+	}
+	if claim.CA != "" && !strings.Contains(claim.CA, strings.TrimSpace(st.CA)) && !strings.Contains(st.CA, strings.TrimSpace(claim.CA)) {
+		return "", whose
+	}
+	if pattern := claim.Claim.Serials; pattern != "" && serial != "" {
+		if ok, err := path.Match(pattern, serial); err == nil && !ok {
+			return "", whose
+		}
+	}
+	return serial, nil
+}
