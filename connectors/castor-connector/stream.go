@@ -30,6 +30,7 @@ var streamCommand = command{
 const (
 	streamHeader     = 64 << 10
 	streamHeaderTime = 5 * time.Second
+	streamReadTime   = 30 * time.Second // until a stream begins
 	streamGrace      = 10 * time.Second
 )
 
@@ -59,7 +60,7 @@ func runStream(ctx context.Context, p *process) (err error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/stream", c)
-	server := &http.Server{Handler: mux, MaxHeaderBytes: streamHeader, ReadHeaderTimeout: streamHeaderTime, IdleTimeout: time.Minute,
+	server := &http.Server{Handler: mux, MaxHeaderBytes: streamHeader, ReadHeaderTimeout: streamHeaderTime, ReadTimeout: streamReadTime, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)}
 	serving := make(chan error, 1)
 	go func() { serving <- server.Serve(l) }()

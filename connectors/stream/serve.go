@@ -27,6 +27,11 @@ func (c *Connector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in, release, reload, err := c.enter(r)
 	if err != nil {
 		c.count.refused.Add(1)
+		if errors.Is(err, errBody) {
+			// Nobody waits for its end, which may never come: neither what answers, nor the server before it closes.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+			w.Header().Set("Connection", "close")
+		}
 		c.refuse(w, r, err)
 		return
 	}
@@ -49,7 +54,10 @@ func (c *Connector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // enter is the door: who calls, what for, and whether there is room.
 func (c *Connector) enter(r *http.Request) (in *reader, release func(), reload string, err error) {
-	if r.Method != http.MethodGet {
+	switch {
+	case r.ContentLength != 0:
+		return nil, nil, "", errBody
+	case r.Method != http.MethodGet:
 		return nil, nil, "", errMethod
 	}
 	caller, token, err := c.Authenticate(r.Context(), r.Header)
@@ -165,7 +173,10 @@ func wishOf(query string) (wish, error) {
 	return w, nil
 }
 
-var errMethod = errors.New("only GET opens a stream")
+var (
+	errMethod = errors.New("only GET opens a stream")
+	errBody   = api.Invalid("a request for the stream has no body")
+)
 
 // refuse answers with a problem document.
 func (c *Connector) refuse(w http.ResponseWriter, r *http.Request, err error) {

@@ -39,6 +39,13 @@ func (g *Gateway) newStreams() (http.Handler, error) {
 
 // ServeHTTP passes a stream on, from a replica that takes it.
 func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// Nobody waits for its end, which may never come: neither what answers, nor the server before it closes.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+		w.Header().Set("Connection", "close")
+		problem(w, http.StatusBadRequest, "a request for the stream has no body")
+		return
+	}
 	if !s.room.TryAcquire(1) {
 		w.Header().Set("Retry-After", "1")
 		problem(w, http.StatusServiceUnavailable, "too many streams are open here; try again soon")
@@ -111,9 +118,11 @@ func (s *streams) pass(w http.ResponseWriter, r *http.Request, response *http.Re
 		w.Header()[name] = values
 	}
 	flush := http.NewResponseController(w)
-	for _, set := range []func(time.Time) error{flush.SetReadDeadline, flush.SetWriteDeadline} {
-		if err := set(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-			return
+	if response.StatusCode == http.StatusOK { // a refusal ends, and has the server's own bounds
+		for _, set := range []func(time.Time) error{flush.SetReadDeadline, flush.SetWriteDeadline} {
+			if err := set(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+				return
+			}
 		}
 	}
 	w.WriteHeader(response.StatusCode)

@@ -2,12 +2,14 @@ package gateway_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -118,3 +120,25 @@ func TestAGatewayStopsWithStreamsOpen(t *testing.T) {
 }
 
 func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
+
+// A request with a body that never ends is refused at once, asks no replica, and holds neither a place nor its connection.
+func TestAStreamHasNoBody(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("asked: %s", r.Method) }))
+	defer upstream.Close()
+	g := gateway.New(gateway.Config{StreamUpstreams: []string{upstream.URL}, Log: slog.New(slog.DiscardHandler)})
+	front := httptest.NewServer(g)
+	defer front.Close()
+	for i, body := range []string{"Transfer-Encoding: chunked\r\n\r\n5\r\nbegun", "Content-Length: 10\r\n\r\nbegun"} {
+		c, err := net.Dial("tcp", front.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		fmt.Fprintf(c, "GET /stream HTTP/1.1\r\nHost: castor\r\n%s", body)
+		_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+		all, err := io.ReadAll(c) // until it is closed
+		if !strings.HasPrefix(string(all), "HTTP/1.1 400 ") || !strings.Contains(string(all), "Connection: close") || err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%d: %q, %v", i, all, err)
+		}
+	}
+}
