@@ -1,6 +1,6 @@
 import { QueryClientProvider } from '@tanstack/react-query';
-import { Suspense, useCallback, useEffect, useState } from 'react';
-import { Route, Router, Switch } from 'wouter';
+import { useCallback, useEffect, useState } from 'react';
+import { Route, Router, Switch, useLocation } from 'wouter';
 import { makeQueries } from '@/api/queries';
 import { session } from '@/api/session';
 import type { Session } from '@/api/types';
@@ -8,8 +8,9 @@ import { live } from '@/live/live';
 import { keepFresh } from '@/live/refresh';
 import { forgetHeard } from '@/live/twins';
 import { ButtonLink } from '@/parts/Button';
+import { expectAll } from '@/parts/later';
 import { Page } from '@/parts/Page';
-import { Empty, Failure, Skeleton } from '@/parts/States';
+import { Empty, Failure } from '@/parts/States';
 import { TooltipProvider } from '@/parts/Tooltip';
 import { Toasts } from '@/parts/toast';
 import SignIn from '@/views/sign-in/SignIn';
@@ -20,6 +21,8 @@ import { base, expectView, views } from './views';
 const queries = makeQueries();
 // It comes while it is found out who is signed in.
 const firstView = expectView(location.pathname.slice(base.length));
+
+const idle = 3_000; // ms after the first view, which all other views leave alone
 
 /** Who is signed in decides what there is: the sign-in, or everything. */
 export function App() {
@@ -76,18 +79,7 @@ export function App() {
         <Router base={base}>
           {who ? (
             <Shell user={who.user}>
-              <Boundary>
-                <Suspense fallback={<Waiting />}>
-                  <Switch>
-                    {views.map((v) => (
-                      <Route key={v.path} path={v.path} component={v.component} />
-                    ))}
-                    <Route>
-                      <Nowhere />
-                    </Route>
-                  </Switch>
-                </Suspense>
-              </Boundary>
+              <Content />
             </Shell>
           ) : (
             <SignIn />
@@ -99,11 +91,24 @@ export function App() {
   );
 }
 
-function Waiting() {
+/** The view at the address. */
+function Content() {
+  const [at] = useLocation();
+  useEffect(() => {
+    const t = setTimeout(expectAll, idle);
+    return () => clearTimeout(t);
+  }, []);
   return (
-    <div style={{ padding: 'var(--s5)' }}>
-      <Skeleton lines={4} />
-    </div>
+    <Boundary at={at}>
+      <Switch>
+        {views.map((v) => (
+          <Route key={v.path} path={v.path} component={v.Part} />
+        ))}
+        <Route>
+          <Nowhere />
+        </Route>
+      </Switch>
+    </Boundary>
   );
 }
 

@@ -1,23 +1,16 @@
 import { Component, type ReactNode } from 'react';
 import { Failure } from '@/parts/States';
 
-/** Keeps a view that fails from taking the page along. An asset that is gone means that the platform was upgraded: the page is loaded again, once. */
-export class Boundary extends Component<{ children: ReactNode }, { error?: Error }> {
+/** Keeps a view that fails from taking the page along, or another view: `at` tells which is shown. */
+export class Boundary extends Component<{ at: string; children: ReactNode }, { error?: Error }> {
   override state: { error?: Error } = {};
 
   static getDerivedStateFromError(error: Error) {
     return { error };
   }
 
-  override componentDidCatch(error: Error) {
-    const mark = 'castor.reloaded';
-    if (
-      /dynamically imported module|module script/i.test(error.message) &&
-      Date.now() - Number(sessionStorage.getItem(mark) ?? 0) > 30_000
-    ) {
-      sessionStorage.setItem(mark, String(Date.now()));
-      location.reload();
-    }
+  override componentDidUpdate(before: { at: string }) {
+    if (before.at !== this.props.at && this.state.error) this.setState({ error: undefined });
   }
 
   override render() {

@@ -1,34 +1,15 @@
 // Every view with its address: the only list of them. A view is a folder in views/ and is loaded when it is first looked at.
 import { BellRing, Cpu, type LucideIcon, PlusCircle, SlidersHorizontal } from 'lucide-react';
-import { type ComponentType, lazy, useState } from 'react';
+import { type Later, later } from '@/parts/later';
 
 /** Where the console lives. */
 export const base = '/function/console';
 
-interface View {
+interface View extends Later<object> {
   path: string;
-  load: () => Promise<unknown>;
-  component: ComponentType;
 }
 
-/** A view that has come already is shown at once: React would show that it waits for it, and that for 300 ms at least. */
-function view(path: string, load: () => Promise<{ default: ComponentType }>): View {
-  let here: ComponentType | undefined;
-  const fetch = async () => {
-    const module = await load();
-    here = module.default;
-    return module;
-  };
-  const Later = lazy(fetch);
-  return {
-    path,
-    load: fetch,
-    component: function View() {
-      const [Shown] = useState<ComponentType>(() => here ?? Later);
-      return <Shown />;
-    },
-  };
-}
+const view = (path: string, load: Parameters<typeof later<object>>[0]): View => ({ path, ...later(load) });
 
 export const views: View[] = [
   view('/', () => import('@/views/fleet/Fleet')),
@@ -42,7 +23,7 @@ export const views: View[] = [
 /** Loads the view at a path ahead of its being shown; who shows it tells what is wrong with it. */
 export async function expectView(path: string): Promise<void> {
   const at = views.find((v) => new RegExp(`^${v.path.replace(/:\w+/, '[^/]+')}$`).test(path));
-  await at?.load().catch(() => {});
+  await at?.expect();
 }
 
 export interface Place {

@@ -1,14 +1,13 @@
 import { Plus } from 'lucide-react';
-import { lazy, Suspense } from 'react';
 import { ButtonLink } from '@/parts/Button';
+import { later } from '@/parts/later';
 import { Page } from '@/parts/Page';
-import { Skeleton } from '@/parts/States';
 import { Figures } from './Figures';
 import { FleetTable } from './FleetTable';
 import { useFilters } from './useFilters';
 import { useCounts } from './useRows';
 
-const FirstUse = lazy(() => import('@/views/first-use/FirstUse'));
+const { Part: FirstUse } = later(() => import('@/views/first-use/FirstUse'));
 
 /** All that the platform knows of the fleet: figures above, the twins below. Without any device it says how to get one. */
 export default function Fleet() {
@@ -25,9 +24,7 @@ export default function Fleet() {
       }
     >
       {none ? (
-        <Suspense fallback={<Skeleton lines={4} />}>
-          <FirstUse />
-        </Suspense>
+        <FirstUse />
       ) : (
         <>
           <Figures filters={filters} />

@@ -1,18 +1,18 @@
-import { lazy, type ReactNode, Suspense } from 'react';
+import type { ReactNode } from 'react';
 import type { Twin } from '@/api/types';
-import { Skeleton } from '@/parts/States';
+import { later } from '@/parts/later';
 import type { Tab } from '@/parts/Tabs';
 
-const Overview = lazy(() => import('./overview/Overview'));
-const TypeOverview = lazy(() => import('./about/TypeOverview'));
-const GroupOverview = lazy(() => import('./about/GroupOverview'));
-const Provisioning = lazy(() => import('./provisioning/Provisioning'));
-const TypeProvisioning = lazy(() => import('./provisioning/TypeProvisioning'));
-const Alarms = lazy(() => import('./alarms/Alarms'));
-const Configuration = lazy(() => import('./about/Configuration'));
-const Log = lazy(() => import('./log/Log'));
-const Commands = lazy(() => import('./commands/Commands'));
-const Raw = lazy(() => import('./about/Raw'));
+const { Part: Overview } = later(() => import('./overview/Overview'));
+const { Part: TypeOverview } = later(() => import('./about/TypeOverview'));
+const { Part: GroupOverview } = later(() => import('./about/GroupOverview'));
+const { Part: Provisioning } = later(() => import('./provisioning/Provisioning'));
+const { Part: TypeProvisioning } = later(() => import('./provisioning/TypeProvisioning'));
+const { Part: Alarms } = later(() => import('./alarms/Alarms'));
+const { Part: Configuration } = later(() => import('./about/Configuration'));
+const { Part: Log } = later(() => import('./log/Log'));
+const { Part: Commands } = later(() => import('./commands/Commands'));
+const { Part: Raw } = later(() => import('./about/Raw'));
 
 const tab = (id: string, label: string, content: ReactNode): Tab => ({
   id,
@@ -20,7 +20,7 @@ const tab = (id: string, label: string, content: ReactNode): Tab => ({
   content: (
     <>
       <h2 className="visually-hidden">{label}</h2>
-      <Suspense fallback={<Skeleton lines={5} />}>{content}</Suspense>
+      {content}
     </>
   ),
 });
