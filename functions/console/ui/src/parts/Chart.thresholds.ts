@@ -64,16 +64,17 @@ export function drawThreshold(
   if (label && !written.some((w) => Math.abs(w - base) < 14 * ratio)) {
     written.push(base);
     ctx.font = font.replace('11px', `${11 * ratio}px`);
-    ctx.textAlign = 'right';
+    ctx.textAlign = 'left';
     ctx.textBaseline = 'alphabetic';
-    const right = bbox.left + bbox.width - 3 * ratio;
-    const width = ctx.measureText(label).width;
-    ctx.globalAlpha = 0.82;
-    ctx.fillStyle = surface;
-    ctx.fillRect(right - width - 3 * ratio, base - 10 * ratio, width + 6 * ratio, 13 * ratio);
-    ctx.globalAlpha = 1;
+    // At the old end, with a rim in place of a box: what is newest is never covered.
+    const left = bbox.left + 4 * ratio;
+    ctx.lineJoin = 'round';
+    ctx.lineWidth = 3 * ratio;
+    ctx.setLineDash([]);
+    ctx.strokeStyle = surface;
+    ctx.strokeText(label, left, base);
     ctx.fillStyle = colour;
-    ctx.fillText(label, right, base);
+    ctx.fillText(label, left, base);
   }
   ctx.restore();
 }

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import s from './Chart.module.css';
@@ -28,6 +28,7 @@ export function Chart({
   label,
   compact = false,
   group,
+  action,
 }: {
   times: number[];
   series: Series[];
@@ -41,6 +42,8 @@ export function Chart({
   label: string;
   compact?: boolean;
   group?: string;
+  /** What can be done with it, at the end of a compact one's heading. */
+  action?: ReactNode;
 }) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -111,6 +114,7 @@ export function Chart({
           <time title={utc(time * 1000)}>{to - from > 86_400 ? dayTime(time * 1000) : clockTime(time * 1000)}</time>
         )}
       </span>
+      {compact && action && <span className={s.action}>{action}</span>}
     </figcaption>
   );
   return (

@@ -1,5 +1,5 @@
 // A rule's condition: the text form that the platform keeps ("cpu.percent > 80 for 1m clear 70"), read, written and said in words.
-import { exact } from './format';
+import { said } from './format';
 
 export const operators = ['>', '>=', '<', '<=', '==', '!='] as const;
 export type Operator = (typeof operators)[number];
@@ -45,10 +45,9 @@ export function conditionText(c: Condition): string {
 
 /** "is above 80 % for 1 min, clears at 70 %": what follows the property in a sentence. */
 export function conditionWords(c: Condition, unit?: string): string {
-  const said = (v: number) => exact(v, unit);
   const time = c.for > 0 ? ` for ${durationWords(c.for)}` : '';
-  const back = c.clear === undefined || c.clear === c.value ? '' : `, clears at ${said(c.clear)}`;
-  return `${operatorWords[c.op]} ${said(c.value)}${time}${back}`;
+  const back = c.clear === undefined || c.clear === c.value ? '' : `, clears at ${said(c.clear, unit)}`;
+  return `${operatorWords[c.op]} ${said(c.value, unit)}${time}${back}`;
 }
 
 /** A title that is a condition, because its rule has no name, in words; any other as it is. */

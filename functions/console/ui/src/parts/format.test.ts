@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { ago, axisTime, dayTime, exact, plural, unitSign } from './format';
+import { ago, axisTime, dayTime, plural, said, unitSign } from './format';
 
 beforeEach(() => void vi.useFakeTimers({ now: new Date(2026, 5, 1, 12) }));
 afterEach(() => void vi.useRealTimers());
@@ -27,7 +27,7 @@ test('one is not many', () => {
 test('a unit that is called like a part of every object is a unit like another', () => {
   for (const unit of ['__proto__', 'constructor', 'toString']) {
     expect(unitSign(unit)).toBe(unit);
-    expect(exact(3, unit)).toBe(`3 ${unit}`);
+    expect(said(3, unit)).toBe(`3 ${unit}`);
   }
   expect(unitSign('Cel')).toBe('°C');
 });

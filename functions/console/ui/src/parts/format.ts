@@ -13,11 +13,15 @@ export function dated(form: Intl.DateTimeFormatOptions): (t: number | Date) => s
 /** "12 s ago"; from a week on, the date. */
 export function ago(t: number, now: number): string {
   const s = Math.round((now - t) / 1000);
-  if (s < -5) return `in ${span(-s)}`;
+  if (s < -5) return `in ${span(ahead(-s))}`;
   if (s < 5) return 'just now';
   if (s < 7 * 86400) return `${span(s)} ago`;
   return dayTime(t);
 }
+
+/** To the next whole hour or minute: what was made for 24 h ends in 24 h, not in 23. */
+const ahead = (s: number) =>
+  s < 60 ? s : s < 3600 ? Math.round(s / 60) * 60 : s < 2 * 86400 ? Math.round(s / 3600) * 3600 : s;
 
 /** 90 → "1 min". */
 export function span(s: number): string {
@@ -76,9 +80,6 @@ const signs = new Map([
 /** The sign of a UCUM code. */
 export const unitSign = (code: string | undefined) => (code ? (signs.get(code) ?? code) : '');
 
-/** A value as it is, with the sign of its unit: "94.25 %". */
-export const exact = (v: unknown, unit?: string) => `${value(v)} ${unitSign(unit)}`.trimEnd();
-
 const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumSignificantDigits: 4 });
 const three = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 
@@ -92,6 +93,12 @@ export function quantity(v: unknown, unit?: string): { text: string; sign: strin
   return { text: value(v), sign: unitSign(unit) };
 }
 
+/** The same in one text: "94.25 %", "3.8 GiB". */
+export function said(v: unknown, unit?: string): string {
+  const { text, sign } = quantity(v, unit);
+  return `${text} ${sign}`.trimEnd();
+}
+
 const powerOf = (v: number) => Math.min(6, Math.floor(Math.log2(Math.max(1, Math.abs(v))) / 10));
 
 /** 25200 → "7 h 0 min". */
@@ -103,7 +110,7 @@ function longTime(s: number): string {
 /** A value beside an axis, in few characters. */
 export function axisValue(v: number, unit?: string): string {
   const power = powerOf(v);
-  if (/^By(\/s)?$/.test(unit ?? '') && power > 0) return `${three.format(v / 1024 ** power)} ${'KMGTPE'[power - 1]}i`;
+  if (/^By(\/s)?$/.test(unit ?? '') && power > 0) return `${three.format(v / 1024 ** power)} ${'KMGTPE'[power - 1]}iB`;
   return Math.abs(v) >= 100_000 ? short.format(v) : value(v);
 }
 

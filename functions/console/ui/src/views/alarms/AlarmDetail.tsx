@@ -8,7 +8,7 @@ import { Button } from '@/parts/Button';
 import { Facts } from '@/parts/Card';
 import { titleWords } from '@/parts/condition';
 import { Dialog } from '@/parts/Dialog';
-import { exact } from '@/parts/format';
+import { said } from '@/parts/format';
 import { Lasted } from '@/parts/Lasted';
 import { ruleHref, twinHref } from '@/parts/links';
 import { Empty, Failure, Skeleton } from '@/parts/States';
@@ -93,7 +93,7 @@ function factsOf(a: Alarm, unit: string | undefined): [string, React.ReactNode][
     facts.push([
       'Value',
       <span key="value">
-        <bdi>{a.property}</bdi> was <b>{exact(a.value, unit)}</b> then
+        <bdi>{a.property}</bdi> was <b>{said(a.value, unit)}</b> then
       </span>,
     ]);
   facts.push(['Duration', <Lasted key="lasted" alarm={a} />]);

@@ -4,7 +4,7 @@ import { SeverityBadge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
 import { titleWords } from '@/parts/condition';
 import { cx } from '@/parts/cx';
-import { unitSign, value } from '@/parts/format';
+import { said } from '@/parts/format';
 import { Lasted } from '@/parts/Lasted';
 import { twinHref } from '@/parts/links';
 import { Time } from '@/parts/Time';
@@ -69,9 +69,7 @@ export const AlarmRow = memo(function AlarmRow({
         {a.value === undefined || a.value === null ? (
           <span className={s.faint}>–</span>
         ) : (
-          <>
-            <bdi>{value(a.value)}</bdi> {unitSign(unit)}
-          </>
+          <bdi>{said(a.value, unit)}</bdi>
         )}
       </td>
       <td className={s.raised}>

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { oneTwin } from '@/api/reads';
 import type { Twin } from '@/api/types';
 import { useLiveTwin } from '@/live/twins';
-import { exact } from '@/parts/format';
+import { said } from '@/parts/format';
 import s from './ComingIn.module.css';
 
 const most = 4;
@@ -34,7 +34,7 @@ function Readings({ twin, type }: { twin: Twin; type: Twin | undefined }) {
               <bdi>{r.property}</bdi>
             </dt>
             <dd>
-              <bdi>{exact(r.value, declared.find((p) => p.name === r.property)?.unit)}</bdi>
+              <bdi>{said(r.value, declared.find((p) => p.name === r.property)?.unit)}</bdi>
             </dd>
           </div>
         ))}

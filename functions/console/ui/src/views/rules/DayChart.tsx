@@ -1,7 +1,7 @@
 import { type PointerEvent, useMemo, useRef, useState } from 'react';
 import type { Severity } from '@/api/types';
 import { cx } from '@/parts/cx';
-import { dayTime, unitSign, utc, value } from '@/parts/format';
+import { axisValue, dayTime, said, utc } from '@/parts/format';
 import s from './DayChart.module.css';
 import { Handle } from './Handle';
 import type { Spell } from './replay';
@@ -11,7 +11,7 @@ import { type Day, stepLength } from './useDay';
 import { useWidth } from './useWidth';
 
 const height = 280;
-const box = { top: 18, right: 78, bottom: 26, left: 44 };
+const box = { top: 18, right: 78, bottom: 26 };
 
 /** A line that can be dragged. */
 export interface Line {
@@ -47,14 +47,17 @@ export function DayChart({
   const measured = useMemo(() => day.steps.flatMap((x) => [x.min, x.max]), [day]);
   const fit = range([...extremes(measured), ...lines.map((l) => l.value)]);
   const [low, high] = dragging && held.current ? held.current : fit;
-  const right = Math.max(box.left + 1, width - box.right);
+  const marks = ticks(low, high, 5, unit).map((v) => ({ v, text: axisValue(v, unit) }));
+  // As wide as the longest number beside the axis.
+  const left = Math.max(44, 14 + 6.6 * Math.max(...marks.map((m) => m.text.length)));
+  const right = Math.max(left + 1, width - box.right);
   const bottom = height - box.bottom;
-  const x = useMemo(() => scale(day.from, day.to, box.left, right), [day, right]);
+  const x = useMemo(() => scale(day.from, day.to, left, right), [day, left, right]);
   const y = useMemo(() => scale(low, high, bottom, box.top), [low, high, bottom]);
   const step = pointed === null ? undefined : nearest(day, pointed);
   const point = (e: PointerEvent<SVGSVGElement>) => {
     const px = e.clientX - e.currentTarget.getBoundingClientRect().left;
-    setPointed(px < box.left || px > right ? null : x.of(px));
+    setPointed(px < left || px > right ? null : x.of(px));
   };
   return (
     <figure ref={host} className={cx(s.chart, s[severity])}>
@@ -70,11 +73,11 @@ export function DayChart({
         {spells.map((p) => (
           <Shade key={p.from} left={x.at(p.from)} right={x.at(p.to)} bottom={bottom} />
         ))}
-        {ticks(low, high, 5).map((v) => (
+        {marks.map(({ v, text }) => (
           <g key={v}>
-            <line className={s.grid} x1={box.left} x2={right} y1={y.at(v)} y2={y.at(v)} />
-            <text className={s.tick} x={box.left - 8} y={y.at(v)} textAnchor="end" dominantBaseline="central">
-              {value(v)}
+            <line className={s.grid} x1={left} x2={right} y1={y.at(v)} y2={y.at(v)} />
+            <text className={s.tick} x={left - 8} y={y.at(v)} textAnchor="end" dominantBaseline="central">
+              {text}
             </text>
           </g>
         ))}
@@ -98,7 +101,7 @@ export function DayChart({
             y={y}
             low={low}
             high={high}
-            left={box.left}
+            left={left}
             right={right}
             others={lines.filter((o) => o.id !== l.id).map((o) => y.at(o.value))}
             onHold={(on) => {
@@ -109,7 +112,7 @@ export function DayChart({
           />
         ))}
         {day.steps.length === 0 && (
-          <text className={s.nothing} x={(box.left + right) / 2} y={height / 2} textAnchor="middle">
+          <text className={s.nothing} x={(left + right) / 2} y={height / 2} textAnchor="middle">
             Nothing was measured in the last 24 h
           </text>
         )}
@@ -117,10 +120,7 @@ export function DayChart({
       <figcaption className={s.caption}>
         {step ? (
           <>
-            <time title={utc(step.at * 1000)}>{dayTime(step.at * 1000)}</time>{' '}
-            <b>
-              {value(step.last)} {unitSign(unit)}
-            </b>
+            <time title={utc(step.at * 1000)}>{dayTime(step.at * 1000)}</time> <b>{said(step.last, unit)}</b>
           </>
         ) : (
           'Drag a line, or move it with the arrow keys.'

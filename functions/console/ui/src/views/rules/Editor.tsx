@@ -14,7 +14,7 @@ import { Preview } from './Preview';
 import { RuleForm } from './RuleForm';
 import { suggest } from './replay';
 import { changeRule, createRule, deleteRule, rulesChanged } from './rules';
-import { useDay } from './useDay';
+import { measuredIn, useDay } from './useDay';
 import { useSubject } from './useSubject';
 
 /** The form of a rule beside what it would have done. */
@@ -116,7 +116,9 @@ export function Editor({
             errors={shown}
             subject={subject}
             fixed={!!rule}
-            suggested={suggestion !== undefined && form.value === String(suggestion)}
+            suggested={
+              suggestion !== undefined && form.value === String(suggestion) && day.data ? measuredIn(day.data) : ''
+            }
             set={set}
           />
         </Card>

@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type PointerEvent, useRef } from 'react';
 import { cx } from '@/parts/cx';
-import { exact } from '@/parts/format';
+import { axisValue, said } from '@/parts/format';
 import type { Line } from './DayChart';
 import s from './DayChart.module.css';
 import { aim, grain, type Scale } from './scale';
@@ -44,7 +44,7 @@ export function Handle({
   const move = (e: PointerEvent<SVGGElement>) => {
     if (grip.current === null) return;
     const v = y.of(e.clientY - grip.current);
-    onMove(aim(Math.min(high, Math.max(low, v)), low, high));
+    onMove(aim(Math.min(high, Math.max(low, v)), low, high, unit));
   };
   const up = () => {
     if (grip.current === null) return;
@@ -52,13 +52,14 @@ export function Handle({
     onHold(false);
   };
   const pressed = (e: KeyboardEvent) => {
-    const g = grain(high - low, 250);
+    const g = grain(high - low, 250, unit);
     const by = { ArrowUp: g, ArrowRight: g, ArrowDown: -g, ArrowLeft: -g, PageUp: 10 * g, PageDown: -10 * g }[e.key];
     if (!by) return;
     e.preventDefault();
-    onMove(aim(line.value + by, low, high));
+    onMove(aim(line.value + by, low, high, unit));
   };
-  const text = exact(line.value, unit);
+  const text = said(line.value, unit);
+  const short = text.length > 10 ? axisValue(line.value, unit) : text;
   return (
     <g
       role="slider"
@@ -80,7 +81,7 @@ export function Handle({
       <line className={s.rule} x1={left} x2={right} y1={at} y2={at} />
       <rect className={s.pill} x={right + 4} y={at + shift - 11} width={70} height={22} rx={5} />
       <text className={s.amount} x={right + 39} y={at + shift} textAnchor="middle" dominantBaseline="central">
-        {text.length > 10 ? `${text.slice(0, 9)}…` : text}
+        {short.length > 10 ? `${short.slice(0, 9)}…` : short}
       </text>
     </g>
   );

@@ -3,7 +3,7 @@ import { Card } from '@/parts/Card';
 import { CodeBlock } from '@/parts/Copy';
 import { type Condition, clearWords, durationWords, operatorWords } from '@/parts/condition';
 import { Select } from '@/parts/Field';
-import { exact } from '@/parts/format';
+import { said } from '@/parts/format';
 import { Failure, Skeleton } from '@/parts/States';
 import { kindWord } from '@/parts/words';
 import { DayChart, type Line } from './DayChart';
@@ -11,7 +11,7 @@ import { command, type Form, numberOf } from './form';
 import s from './NewRule.module.css';
 import { replay, type Spell } from './replay';
 import { Told } from './Told';
-import { stepLength, type useDay } from './useDay';
+import { measuredIn, stepLength, type useDay } from './useDay';
 import type { Subject } from './useSubject';
 
 /** What the rule would have done in the last day, and what it says. */
@@ -95,7 +95,7 @@ export function Preview({
           />
           <p className={s.verdict} role="status">
             {condition && day.data.steps.length > 0 && (
-              <Verdict spells={spells} subject={subject} length={day.data.to - day.data.from} />
+              <Verdict spells={spells} subject={subject} time={measuredIn(day.data)} />
             )}
           </p>
         </>
@@ -113,13 +113,12 @@ export function Preview({
   );
 }
 
-function Verdict({ spells, subject, length }: { spells: Spell[]; subject: Subject; length: number }) {
-  const time = length > 85_000 ? '24 h' : durationWords(Math.round(length / 60) * 60);
+function Verdict({ spells, subject, time }: { spells: Spell[]; subject: Subject; time: string }) {
   const where = subject.target?.kind === 'instance' ? '' : ' on this device';
   if (spells.length === 0)
     return (
       <>
-        Would have raised no alarm{where} in the last {time}.
+        Would have raised no alarm{where} in {time}.
       </>
     );
   const longest = Math.max(...spells.map((p) => p.to - p.from));
@@ -129,7 +128,7 @@ function Verdict({ spells, subject, length }: { spells: Spell[]; subject: Subjec
       <b>
         {spells.length} {spells.length === 1 ? 'alarm' : 'alarms'}
       </b>
-      {where} in the last {time}, {spells.length > 1 && 'the longest '}
+      {where} in {time}, {spells.length > 1 && 'the longest '}
       <b>{durationWords(Math.max(1, longest))}</b>
       {spells.length === 1 && ' long'}.{spells.some((p) => p.open) && ' It would be raised now.'}
     </>
@@ -147,16 +146,15 @@ function Sentence({
   subject: Subject;
   unit?: string;
 }) {
-  const said = (v: number) => exact(v, unit);
   const t = subject.target;
   const name = (t?.definition.name || form.target).slice(0, 80);
   return (
     <>
       Raises {form.severity === 'info' ? 'an' : 'a'} <b>{form.severity}</b> alarm when <bdi>{c.property}</bdi> of{' '}
       {t && t.kind !== 'instance' && `any device of the ${kindWord(t.kind)} `}
-      <bdi>{name || '…'}</bdi> {operatorWords[c.op]} <b>{said(c.value)}</b>
+      <bdi>{name || '…'}</bdi> {operatorWords[c.op]} <b>{said(c.value, unit)}</b>
       {c.for > 0 ? ` for ${durationWords(c.for)}` : ', at once'}. It is over when the value {clearWords(c.op)}{' '}
-      <b>{said(c.clear ?? c.value)}</b>.
+      <b>{said(c.clear ?? c.value, unit)}</b>.
     </>
   );
 }

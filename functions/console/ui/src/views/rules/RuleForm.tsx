@@ -2,9 +2,9 @@ import { useState } from 'react';
 import { Combobox } from '@/parts/Combobox';
 import { operators, operatorWords } from '@/parts/condition';
 import { Select, TextField } from '@/parts/Field';
-import { unitSign } from '@/parts/format';
+import { said, unitSign, value } from '@/parts/format';
 import { TwinPicker } from '@/parts/TwinPicker';
-import { clears, type Errors, type Form, type TimeUnit, timeUnits } from './form';
+import { clears, type Errors, type Form, numberOf, type TimeUnit, timeUnits } from './form';
 import s from './NewRule.module.css';
 import { SeverityChoice } from './SeverityChoice';
 import type { Subject } from './useSubject';
@@ -23,11 +23,13 @@ export function RuleForm({
   errors: Errors;
   subject: Subject;
   fixed: boolean;
-  suggested: boolean;
+  /** What the threshold was suggested from, if it was: "the last 3 min". */
+  suggested: string;
   set: (change: Partial<Form>) => void;
 }) {
   const [typed, setTyped] = useState('');
-  const unit = unitSign(subject.unit(form.property));
+  const code = subject.unit(form.property);
+  const unit = unitSign(code);
   const words = typed.toLowerCase().trim();
   const properties = subject.properties.filter((p) => p.label.toLowerCase().includes(words)).slice(0, 100);
   return (
@@ -68,7 +70,10 @@ export function RuleForm({
           value={form.value}
           onChange={(e) => set({ value: e.target.value })}
           error={errors.value}
-          hint={suggested ? 'Suggested from the last day' : undefined}
+          hint={
+            [amount(form.value, code), suggested && `Suggested from ${suggested}`].filter(Boolean).join(' · ') ||
+            undefined
+          }
         />
       </div>
       <div className={s.pair}>
@@ -104,7 +109,7 @@ export function RuleForm({
             value={form.clear}
             onChange={(e) => set({ clear: e.target.value })}
             error={errors.clear}
-            hint="Keeps it from flapping"
+            hint={amount(form.clear, code) || 'Keeps it from flapping'}
           />
         )}
       </div>
@@ -121,4 +126,12 @@ export function RuleForm({
       />
     </>
   );
+}
+
+/** A number as people say it, where that is not what is typed: "4100000000" is 3.82 GiB, and 4,100,000,000 of what has no unit. */
+function amount(typed: string, unit: string | undefined): string {
+  const v = numberOf(typed);
+  if (Number.isNaN(v)) return '';
+  const text = said(v, unit);
+  return text !== `${value(v)} ${unitSign(unit)}`.trimEnd() || Math.abs(v) >= 100_000 ? `= ${text}` : '';
 }

@@ -23,23 +23,24 @@ export function range(values: number[]): [low: number, high: number] {
   return [low >= 0 && low - air < 0 ? 0 : low - air, high + air];
 }
 
-/** The grain of round numbers of which `n` or fewer fit into the span: 1, 2 or 5 times a power of ten. */
-export function grain(span: number, n: number): number {
+/** The grain of round numbers of which `n` or fewer fit into the span: 1, 2 or 5 times a power of ten; of bytes, a power of two. */
+export function grain(span: number, n: number, unit?: string): number {
   const raw = span / n;
+  if (/^By(\/s)?$/.test(unit ?? '') && raw >= 1) return 2 ** Math.ceil(Math.log2(raw));
   const ten = 10 ** Math.floor(Math.log10(raw));
   return ten * ([1, 2, 5, 10].find((m) => m * ten >= raw) ?? 10);
 }
 
 /** Round numbers within the range. */
-export function ticks(low: number, high: number, n: number): number[] {
-  const g = grain(high - low, n);
+export function ticks(low: number, high: number, n: number, unit?: string): number[] {
+  const g = grain(high - low, n, unit);
   const first = Math.ceil(low / g);
   return Array.from({ length: Math.floor(high / g) - first + 1 }, (_, i) => tidy((first + i) * g));
 }
 
 /** v at the grain that a pointer can aim at: a two-hundredth of the range. */
-export const aim = (v: number, low: number, high: number) => {
-  const g = grain(high - low, 250);
+export const aim = (v: number, low: number, high: number, unit?: string) => {
+  const g = grain(high - low, 250, unit);
   return tidy(Math.round(v / g) * g);
 };
 

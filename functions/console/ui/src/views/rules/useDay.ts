@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
+import { durationWords } from '@/parts/condition';
 import type { Step } from './replay';
 
 /** Seconds of one step: 2,880 of them are a day, which is one answer and one glance. */
@@ -48,3 +49,9 @@ function push(steps: Step[], b: { at: string; count: number; values: Record<stri
 }
 
 const iso = (s: number) => new Date(s * 1000).toISOString();
+
+/** How long it was measured of the day: "the last 24 h", or "the last 3 min" of a device that is young. */
+export function measuredIn({ steps, to }: Day): string {
+  const length = to - (steps[0]?.at ?? to);
+  return `the last ${length > 85_000 ? '24 h' : durationWords(Math.max(1, Math.round(length / 60)) * 60)}`;
+}

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { oneTwin, twins } from '@/api/reads';
 import type { Twin } from '@/api/types';
 import type { Choice } from '@/parts/Combobox';
-import { exact } from '@/parts/format';
+import { said } from '@/parts/format';
 
 /** What a rule's target is, and the device whose day is looked at: the target itself, or one of the type's or group's. */
 export interface Subject {
@@ -35,7 +35,7 @@ export function useSubject(id: string, chosen: string): Subject {
     return {
       id: name,
       label: name,
-      note: v === undefined ? 'not reported yet' : exact(v, unit(name)),
+      note: v === undefined ? 'not reported yet' : said(v, unit(name)),
     };
   });
   return { target: target.data, error: target.error, examples, example, properties, unit };

@@ -7,7 +7,7 @@ import type { Alarm, Rule, Twin } from '@/api/types';
 import { Badge, SeverityBadge, type Tone } from '@/parts/Badge';
 import { Card } from '@/parts/Card';
 import { titleWords } from '@/parts/condition';
-import { clockTime, exact } from '@/parts/format';
+import { clockTime, said } from '@/parts/format';
 import { Lasted } from '@/parts/Lasted';
 import { Listed, More } from '@/parts/Listed';
 import { ruleHref, twinHref } from '@/parts/links';
@@ -87,7 +87,7 @@ function Row({ alarm: a, rule, twin, unit }: { alarm: Alarm; rule?: Rule; twin: 
       <p className={s.note}>
         {a.property && a.value !== undefined && a.value !== null && (
           <span>
-            <bdi>{a.property}</bdi> was <b>{exact(a.value, unit)}</b>
+            <bdi>{a.property}</bdi> was <b>{said(a.value, unit)}</b>
           </span>
         )}
         {a.clearedAt && (

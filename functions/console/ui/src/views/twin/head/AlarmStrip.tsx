@@ -3,7 +3,7 @@ import { alarms } from '@/api/reads';
 import type { Alarm, Twin } from '@/api/types';
 import { SeverityBadge } from '@/parts/Badge';
 import { titleWords } from '@/parts/condition';
-import { exact } from '@/parts/format';
+import { said } from '@/parts/format';
 import { Time } from '@/parts/Time';
 import { unitIn } from '@/parts/useKinds';
 import { actor, worstFirst } from '@/parts/words';
@@ -42,7 +42,7 @@ function Line({ alarm: a, unit }: { alarm: Alarm; unit?: string }) {
       </span>
       <b dir="auto">{titleWords(a.title, unit)}</b>
       <span>
-        {a.property && a.value !== undefined && a.value !== null && <>at {exact(a.value, unit)} · </>}
+        {a.property && a.value !== undefined && a.value !== null && <>at {said(a.value, unit)} · </>}
         <Time at={a.raisedAt} />
       </span>
       <span>{a.acknowledgedBy ? `taken on by ${actor(a.acknowledgedBy)}` : ''}</span>

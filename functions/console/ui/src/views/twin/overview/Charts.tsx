@@ -63,6 +63,7 @@ function Group({ twin, properties, rules, range, onRange, onReset, window }: Pro
         <Card key={p.name} flush className={s.cell}>
           {steps.data ? (
             <PropertyChart
+              twin={twin.id}
               property={p}
               steps={steps.data.get(p.name)}
               latest={latest.get(p.name)}

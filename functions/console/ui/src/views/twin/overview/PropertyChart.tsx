@@ -1,8 +1,12 @@
+import { SlidersHorizontal } from 'lucide-react';
 import { memo, useMemo } from 'react';
+import { Link } from 'wouter';
 import type { Property, Reading, Rule } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { Chart, type Series } from '@/parts/Chart';
+import { newRuleHref } from '@/parts/links';
 import { Time } from '@/parts/Time';
+import { Tooltip } from '@/parts/Tooltip';
 import { columns, type Step } from './history';
 import s from './Overview.module.css';
 import { thresholdsOf } from './thresholds';
@@ -13,6 +17,7 @@ const none: Step[] = [];
 /** One number over time: its mean as the line, what it was between as a band, and the limits it is held against. */
 export const PropertyChart = memo(
   function PropertyChart({
+    twin,
     property,
     steps = none,
     latest,
@@ -21,6 +26,7 @@ export const PropertyChart = memo(
     onZoom,
     onReset,
   }: {
+    twin: string;
     property: Property;
     steps: Step[] | undefined;
     /** The newest reading, in this range or not. */
@@ -57,6 +63,13 @@ export const PropertyChart = memo(
           to={w.to}
           thresholds={thresholds}
           height={148}
+          action={
+            <Tooltip text="Set a threshold">
+              <Link href={newRuleHref(twin, property.name)} aria-label={`Set a threshold for ${property.name}`}>
+                <SlidersHorizontal aria-hidden />
+              </Link>
+            </Tooltip>
+          }
           onZoom={onZoom}
           onReset={onReset}
         />

@@ -124,7 +124,7 @@ describe('amounts', () => {
     expect(quantity(512, 'By/s')).toEqual({ text: '512', sign: 'B/s' });
     expect(quantity(25_200, 's')).toEqual({ text: '7 h 0 min', sign: '' });
     expect(quantity(undefined, '%').text).toBe('–');
-    expect(axisValue(2 ** 31, 'By')).toBe('2 Gi');
+    expect(axisValue(2 ** 31, 'By')).toBe('2 GiB');
     expect(axisValue(0, 'By')).toBe('0');
   });
 });
