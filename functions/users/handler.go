@@ -26,8 +26,7 @@ type users struct {
 	accounts *store.Collection[account]
 	sessions *store.Collection[session]
 	hasher   *hasher
-	names    *throttle // of failed sign-ins, by name
-	clients  *throttle // … and by the address they come from
+	failures *failures // sign-ins that failed
 	signer   *signer
 }
 
@@ -43,7 +42,7 @@ func New(p *platform.Platform) faas.Func {
 }
 
 func open(ctx context.Context, p *platform.Platform) (*users, error) {
-	u := &users{p: p, hasher: newHasher(), names: newThrottle(nameBurst, nameEvery), clients: newThrottle(clientBurst, clientEvery)}
+	u := &users{p: p, hasher: newHasher(), failures: newFailures()}
 	var err error
 	if u.users, err = store.Open[user](ctx, p.DB, store.Spec{Name: "users", Schema: 1, Indexes: []store.Index{
 		{Name: "by-role", Fields: []string{"roles"}},

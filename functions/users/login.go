@@ -26,9 +26,8 @@ func (u *users) login(ctx context.Context, c *faas.Call, in api.Login) (api.Toke
 // verified returns the user of that name and password. It takes the same time and says the same whether the name or the
 // password is wrong.
 func (u *users) verified(ctx context.Context, client, name, password string) (user, error) {
-	slow := fmt.Errorf("%w: too many failed sign-ins; wait a minute and try again", api.ErrTooMany)
-	if now := u.p.Time(); u.names.full(name, now) || u.clients.full(client, now) {
-		return user{}, slow
+	if err := u.failures.check(name, client, u.p.Time()); err != nil {
+		return user{}, err
 	}
 	if len(password) > maxPassword {
 		return user{}, errLogin
@@ -39,18 +38,10 @@ func (u *users) verified(ctx context.Context, client, name, password string) (us
 	}
 	defer done()
 	// Counted as failed before it is looked at, so that many at once cannot slip through.
-	now := u.p.Time()
-	backName, ok := u.names.take(name, now)
-	if !ok {
-		return user{}, slow
+	forgive, err := u.failures.take(name, client, u.p.Time())
+	if err != nil {
+		return user{}, err
 	}
-	backClient, ok := u.clients.take(client, now)
-	if !ok {
-		backName()
-		return user{}, slow
-	}
-	forgive := func() { backName(); backClient() }
-
 	v, err := u.byName(ctx, name)
 	if err != nil {
 		forgive()

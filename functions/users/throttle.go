@@ -13,12 +13,6 @@ import (
 	"github.com/castor-iot/castor/shared/faas"
 )
 
-// Failed sign-ins that are borne: a burst, then one per interval. Successful ones do not count.
-const (
-	nameBurst, nameEvery     = 10, 5 * time.Second
-	clientBurst, clientEvery = 100, time.Second
-)
-
 // A throttle limits the failures of each key. It has a fixed size: keys share its places by a hash with a secret seed, so
 // that a flood of made-up keys can neither fill memory nor push out the count of the one that is attacked.
 type throttle struct {
@@ -51,12 +45,13 @@ func (t *throttle) take(key string, now time.Time) (giveBack func(), ok bool) {
 	}, true
 }
 
-// full tells whether take would refuse.
-func (t *throttle) full(key string, now time.Time) bool {
+// wait is how long take would refuse; 0 or less if it would not.
+func (t *throttle) wait(key string, now time.Time) time.Duration {
 	i := maphash.String(t.seed, key) % uint64(len(t.until))
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return max(t.until[i], now.UnixMilli())+t.every.Milliseconds() > now.Add(t.burst).UnixMilli()
+	next := max(t.until[i], now.UnixMilli()) + t.every.Milliseconds()
+	return time.Duration(next-now.Add(t.burst).UnixMilli()) * time.Millisecond
 }
 
 // client is where a sign-in comes from: what the user gateway says, or function console of the person it signs in. IPv6

@@ -32,6 +32,9 @@ type Problem struct {
 
 	// CallID finds the call in the logs.
 	CallID string `json:"callId,omitempty"`
+
+	// RetryAfter is the header of that name, in seconds; 0 where it says nothing more than soon.
+	RetryAfter int `json:"-"`
 }
 
 // Error is the detail, or the title where there is none.
@@ -79,7 +82,7 @@ func ProblemOf(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
 		// Its own words, not those of who passed it on: they must not tell what is hidden from what is missing.
-		return &Problem{Title: p.Title, Status: p.Status, Detail: p.Detail}
+		return &Problem{Title: p.Title, Status: p.Status, Detail: p.Detail, RetryAfter: p.RetryAfter}
 	}
 	for _, e := range table {
 		if errors.Is(err, e.err) {

@@ -122,7 +122,7 @@ func ProblemResponse(q *api.Problem) handler.Response {
 		r.Header.Set("Www-Authenticate", `Bearer realm="castor"`)
 	}
 	if q.Status == http.StatusServiceUnavailable || q.Status == http.StatusTooManyRequests {
-		r.Header.Set("Retry-After", "1")
+		r.Header.Set("Retry-After", strconv.Itoa(max(1, q.RetryAfter)))
 	}
 	return r.response()
 }

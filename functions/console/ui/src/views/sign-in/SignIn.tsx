@@ -7,7 +7,7 @@ import castor from '../../castor.svg';
 import s from './SignIn.module.css';
 import { useCountdown } from './useCountdown';
 
-/** The platform lets one more attempt through after so many seconds (function users). */
+/** Seconds, where the answer does not say how long. */
 const pause = 5;
 
 /** Name and password of a local user. What was asked for is shown afterwards: the address does not change. */
@@ -39,8 +39,9 @@ export default function SignIn() {
     try {
       await session.signIn(n, p);
     } catch (e) {
-      if (e instanceof ApiError && e.status === 429) startWait(Math.max(pause, e.retryAfter));
-      setError(reasonOf(e));
+      const throttled = e instanceof ApiError && e.status === 429;
+      if (throttled) startWait(e.retryAfter || pause);
+      setError(throttled ? 'You can try again now.' : reasonOf(e)); // shown when the wait is over
       setBusy(false);
       // What was typed stays, to be corrected; typing replaces it.
       password.current?.focus();
@@ -79,7 +80,7 @@ export default function SignIn() {
           maxLength={1024}
           required
           hint={capsLock ? 'Caps Lock is on.' : undefined}
-          error={wrong ? (wait > 0 ? throttled(wait) : error) : undefined}
+          error={wrong ? (wait > 0 ? tooMany(wait) : error) : undefined}
           onKeyDown={watchCapsLock}
           onKeyUp={watchCapsLock}
           onBlur={() => setCapsLock(false)}
@@ -100,4 +101,4 @@ export default function SignIn() {
   );
 }
 
-const throttled = (wait: number) => `Too many attempts. The next one is possible in ${wait} s.`;
+const tooMany = (wait: number) => `Too many attempts. The next one is possible in ${wait} s.`;

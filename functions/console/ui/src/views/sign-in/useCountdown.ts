@@ -11,5 +11,9 @@ export function useCountdown(): [left: number, start: (seconds: number) => void]
     const t = setInterval(tick, 250);
     return () => clearInterval(t);
   }, [until]);
-  return [left, (seconds) => setUntil(Date.now() + seconds * 1000)];
+  const start = (seconds: number) => {
+    setLeft(seconds);
+    setUntil(Date.now() + seconds * 1000);
+  };
+  return [left, start];
 }
