@@ -32,17 +32,20 @@ build: console
 
 # Go embeds what is built here; a clone without it has the placeholder beside it.
 ifeq ($(NODE),yes)
-console: $(PAGES)
+console:
+	@$(MAKE) --no-print-directory $(PAGES) || echo "npm could not build the console (the reason is above): it is left out, and its address will say so."
 else
 console:
 	@echo "No Node.js >= 20 with npm here: the console is left out; its address will say so."
 endif
 
-$(PAGES): $(UI)/node_modules/.package-lock.json functions/openapi.yaml $(wildcard $(shell git ls-files $(UI) 2>/dev/null))
-	cd $(UI) && npm run --silent build
+$(PAGES): $(UI)/node_modules/.package-lock.json functions/openapi.yaml infra/castor/up/host.json $(wildcard $(shell git ls-files $(UI) 2>/dev/null))
+	@echo "Building the console's pages…"
+	@cd $(UI) && npm run --silent build
 
 $(UI)/node_modules/.package-lock.json: $(UI)/package.json $(UI)/package-lock.json
-	cd $(UI) && npm ci --no-audit --no-fund
+	@echo "Fetching what the console is built with…"
+	@cd $(UI) && npm ci --no-audit --no-fund --loglevel error
 	@touch $@
 
 test:

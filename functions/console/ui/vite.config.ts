@@ -27,6 +27,7 @@ export default defineConfig({
   // `npm run dev` works on a running platform: CASTOR_URL names it.
   server: {
     port: 5173,
+    fs: { allow: ['.', '../../../infra/castor/up/host.json'] }, // what castor up makes, too
     proxy: {
       '/function/console/session': { target: platform },
       '^/function/(?!console)': { target: platform },

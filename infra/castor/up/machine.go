@@ -14,16 +14,14 @@ import (
 	"github.com/castor-iot/castor/infra/castor/secrets"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
-	"github.com/castor-iot/castor/shared/monitor"
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
 // What the first start sets up for this machine. People may change all of it afterwards.
 const (
-	hostType     = twin.TypeID("host")
-	hostGroup    = "operators"
-	hostTemplate = "host-agent"
+	hostType  = twin.TypeID("host")
+	hostGroup = "operators"
 )
 
 // ThisMachine names the phases of this machine on its way in; they go on when Start has returned.
@@ -121,24 +119,29 @@ func (c *Castor) prepare(ctx context.Context, claimFile string, who device.Ident
 // group operators, the computer's identity, and a claim for it. What is there already stays as it is.
 func ClaimHost(ctx context.Context, admin *api.Client, who device.Identity, interval time.Duration, region string) (api.ClaimFile, error) {
 	var claim api.ClaimFile
+	k, err := readKit()
+	if err != nil {
+		return claim, err
+	}
+	k.Template.Parameters["interval"] = interval.String()
 	made := func(err error) error {
 		if errors.Is(err, api.ErrExists) {
 			return nil
 		}
 		return err
 	}
-	_, err := admin.CreateGroup(ctx, api.Group{ID: hostGroup, Name: "Operators of this platform"})
+	_, err = admin.CreateGroup(ctx, api.Group{ID: hostGroup, Name: "Operators of this platform"})
 	if err = made(err); err != nil {
 		return claim, err
 	}
-	if _, err = admin.PutTemplate(ctx, hostConfiguration(interval)); err != nil {
+	if _, err = admin.PutTemplate(ctx, k.Template); err != nil {
 		return claim, err
 	}
-	_, err = admin.CreateTwin(ctx, hostTwinType())
+	_, err = admin.CreateTwin(ctx, k.Type)
 	if err = made(err); err != nil {
 		return claim, err
 	}
-	for _, r := range hostRules() {
+	for _, r := range k.Rules {
 		_, err = admin.CreateRule(ctx, r)
 		if err = made(err); err != nil {
 			return claim, err
@@ -159,45 +162,4 @@ func (c *Castor) Shown() error {
 		return nil
 	}
 	return err
-}
-
-func hostConfiguration(interval time.Duration) api.Template {
-	return api.Template{Name: hostTemplate, Format: "json", Note: "What castor-agent is told when it comes in",
-		Parameters: map[string]string{"interval": interval.String()},
-		Content:    "{\n  \"twin\": \"{{.Twin.id}}\",\n  \"interval\": \"{{.Parameters.interval}}\"\n}\n"}
-}
-
-func hostTwinType() api.NewTwin {
-	limit := func(v float64) *float64 { return &v }
-	percent := func(name, note string) twin.Property {
-		return twin.Property{Name: name, Unit: "%", Min: limit(0), Max: limit(100), Note: note}
-	}
-	return api.NewTwin{ID: hostType, Kind: twin.Type, Definition: twin.Definition{Name: "Computers that run castor-agent", Model: &twin.Model{
-		Template: hostTemplate, OfflineAfter: twin.Duration(time.Minute), OfflineSeverity: string(monitor.Warning),
-		Properties: []twin.Property{
-			percent("cpu.percent", "share of all cores that was busy since the last measurement"),
-			percent("memory.percent", "share of the memory in use"),
-			percent("disk.percent", "share of the root file system in use"),
-			{Name: "memory.used", Unit: "By"}, {Name: "memory.total", Unit: "By"},
-			{Name: "disk.used", Unit: "By"}, {Name: "disk.total", Unit: "By"},
-			{Name: "load.1", Note: "processes that ran or waited, mean of one minute"}, {Name: "load.5"}, {Name: "load.15"},
-			{Name: "net.rx", Unit: "By/s"}, {Name: "net.tx", Unit: "By/s"},
-			{Name: "temperature.max", Unit: "Cel", Note: "the hottest sensor, where there is one"},
-			{Name: "uptime", Unit: "s"},
-		},
-	}}}
-}
-
-func hostRules() []api.NewRule {
-	rule := func(id, condition string, s monitor.Severity) api.NewRule {
-		c, err := monitor.ParseCondition(condition)
-		if err != nil {
-			panic(err) // written above
-		}
-		return api.NewRule{ID: id, Target: hostType, Condition: c, Severity: s}
-	}
-	return []api.NewRule{
-		rule("host-cpu-high", "cpu.percent > 90 for 1m clear 80", monitor.Warning),
-		rule("host-disk-full", "disk.percent > 90 for 1m clear 85", monitor.Critical),
-	}
 }

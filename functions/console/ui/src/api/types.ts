@@ -13,6 +13,7 @@ export type Live = Schemas['Live'];
 export type Model = Schemas['Model'];
 export type NewClaim = Schemas['NewClaim'];
 export type NewRule = Schemas['NewRule'];
+export type NewTemplate = Schemas['NewTemplate'];
 export type NewTwin = Schemas['NewTwin'];
 export type Phase = Schemas['Phase'];
 export type Problem = Schemas['Problem'];

@@ -6,7 +6,6 @@ import { Card } from '@/parts/Card';
 import { Select, TextField } from '@/parts/Field';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { useAction } from '@/parts/useAction';
-import { has, useUser } from '@/parts/useUser';
 import type { Place } from './address';
 import { FormEnd } from './FormEnd';
 import s from './form.module.css';
@@ -46,7 +45,6 @@ function Form({
   go: (p: Place) => void;
 }) {
   const queries = useQueryClient();
-  const maySerials = has(useUser(), 'maintainer', 'configurator');
   const id = useId();
   const [w, setW] = useState<Wanted>({ ...first, owner: groups[0] ?? newGroup });
   const [tried, setTried] = useState(false);
@@ -60,7 +58,7 @@ function Form({
     setTried(true);
     if (Object.keys(faults).length > 0) return;
     void run(async () => {
-      const g = await makeClaim(wishOf(type, w), maySerials);
+      const g = await makeClaim(wishOf(type, w));
       queries.setQueryData(keys.claims({ id: g.file.claim.id }), g.file.claim);
       void queries.invalidateQueries({ queryKey: ['claims'] });
       void queries.invalidateQueries({ queryKey: ['groups'] });
@@ -93,16 +91,12 @@ function Form({
           </div>
         </fieldset>
         {w.several ? (
-          <Several w={w} set={set} fault={fault} maySerials={maySerials} />
+          <Several w={w} set={set} fault={fault} />
         ) : (
           <TextField
             label="Serial"
             placeholder="P-7"
-            hint={
-              maySerials
-                ? 'As the device says it. It is made known to the platform, and becomes the id of the twin.'
-                : 'As the device says it. It must be known to the platform; a configurator makes it known.'
-            }
+            hint="As the device says it. It will be made known to the platform, and becomes the id of the twin."
             maxLength={64}
             value={w.serial}
             error={fault('serial')}

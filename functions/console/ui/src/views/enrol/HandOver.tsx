@@ -10,7 +10,7 @@ import { Tabs } from '@/parts/Tabs';
 import { Time } from '@/parts/Time';
 import { useParam } from '@/parts/useParam';
 import { addressOf } from './address';
-import { agent, agentWithFile, byHand, exampleOf, fileName, fileText } from './commands';
+import { agent, agentWithFile, byHand, exampleOf, fileName, fileText, onlyHere } from './commands';
 import type { Given } from './given';
 import { Qr } from './Qr';
 import s from './Watch.module.css';
@@ -39,6 +39,12 @@ export function HandOver({ given: { file, serial } }: { given: Given }) {
           >
             Download the claim file
           </Button>
+          {onlyHere(file.gateway) && (
+            <p className={s.once} role="note">
+              Only the platform’s own machine reaches <code>{file.gateway}</code>. For others, start the platform with{' '}
+              <code>castor up --hosts NAME</code>, the name or address by which they reach it, and make a new claim.
+            </p>
+          )}
           <div className={s.facts}>
             <ClaimFacts claim={file.claim} gateway={file.gateway} />
           </div>
@@ -60,6 +66,10 @@ export function HandOver({ given: { file, serial } }: { given: Given }) {
               content: (
                 <div className={s.way}>
                   {example}
+                  <p>
+                    <code>make build</code> makes the program: copy <code>bin/castor-agent</code> to the device, into
+                    its <code>PATH</code>.
+                  </p>
                   <Part title={<b>On the device, beside the claim file</b>} label="command" code={agent(file, one)} />
                   <Part
                     title={
@@ -125,6 +135,21 @@ function Part({ title, label, code }: { title: ReactNode; label: string; code: s
       <h3>{title}</h3>
       <CodeBlock label={label} code={code} />
     </section>
+  );
+}
+
+/** In place of the hand-over when nothing more comes in with the claim. */
+export function UsedUp({ claim }: { claim: Claim }) {
+  return (
+    <Card title="The claim is used up">
+      <div className={s.gone}>
+        <p>Its file lets nobody in any more, and may be deleted. For another device, make another claim.</p>
+        <ClaimFacts claim={claim} />
+        <div>
+          <ButtonLink href={addressOf({ step: 'device', type: claim.type })}>Enrol another device</ButtonLink>
+        </div>
+      </div>
+    </Card>
   );
 }
 

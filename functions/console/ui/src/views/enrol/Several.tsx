@@ -7,12 +7,10 @@ export function Several({
   w,
   set,
   fault,
-  maySerials,
 }: {
   w: Wanted;
   set: (change: Partial<Wanted>) => void;
   fault: (field: string) => string | undefined;
-  maySerials: boolean;
 }) {
   return (
     <>
@@ -35,17 +33,13 @@ export function Several({
           onChange={(e) => set({ uses: e.target.value })}
         />
       </div>
-      {maySerials ? (
-        <TextArea
-          label="Serials to make known now"
-          hint="One a line, at most 100. A device whose serial is not known is turned away; those that are known already need not be here. For many more: castor identity import."
-          value={w.known}
-          error={fault('known')}
-          onChange={(e) => set({ known: e.target.value })}
-        />
-      ) : (
-        <p className={s.hint}>Their serials must be known to the platform; a configurator makes them known.</p>
-      )}
+      <TextArea
+        label="Serials to make known now"
+        hint="One a line, at most 100; they will be made known. A device whose serial is not known is turned away; those that are known already need not be here. For many more: castor identity import."
+        value={w.known}
+        error={fault('known')}
+        onChange={(e) => set({ known: e.target.value })}
+      />
     </>
   );
 }

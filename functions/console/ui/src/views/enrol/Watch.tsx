@@ -6,7 +6,7 @@ import { Empty, Failure, Skeleton } from '@/parts/States';
 import { addressOf } from './address';
 import { ComingIn } from './ComingIn';
 import { given } from './given';
-import { HandedOver, HandOver } from './HandOver';
+import { HandedOver, HandOver, UsedUp } from './HandOver';
 import s from './Watch.module.css';
 
 /** The hand-over of a claim beside what comes of it. */
@@ -31,7 +31,13 @@ export function Watch({ id }: { id: string }) {
   return (
     <div className={s.watch}>
       <ComingIn claim={claim.data} />
-      {g ? <HandOver given={g} /> : <HandedOver claim={claim.data} />}
+      {claim.data.used >= claim.data.maxUses ? (
+        <UsedUp claim={claim.data} />
+      ) : g ? (
+        <HandOver given={g} />
+      ) : (
+        <HandedOver claim={claim.data} />
+      )}
     </div>
   );
 }

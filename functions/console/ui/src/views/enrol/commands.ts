@@ -17,9 +17,14 @@ export function exampleOf(pattern: string): string {
   return one.replaceAll('\\', '') || 'device-1';
 }
 
-/** The command for a machine that has the file. */
+/** The command for a machine that has the file. Each device has a folder of its own: a machine may be several. */
 export const agent = (f: ClaimFile, serial: string) =>
-  `castor-agent run --claim ${quoted(fileName(f))} --serial ${quoted(serial)}`;
+  `castor-agent run --claim ${quoted(fileName(f))} --dir ${quoted(`./${folderOf(serial)}`)} --serial ${quoted(serial)}`;
+
+const folderOf = (serial: string) => serial.replace(/[^A-Za-z0-9._-]/g, '-');
+
+/** Whether only the platform's own machine reaches a gateway. */
+export const onlyHere = (gateway: string) => /^(localhost|127\..*|::1)$/i.test(addressOf(gateway).host);
 
 /** The same for a machine that is reached by a shell only: the file goes along. */
 export const agentWithFile = (f: ClaimFile, serial: string) =>

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ClaimFile, Run } from '@/api/types';
 import { quoted } from '@/parts/shell';
 import { addressOf as hrefOf, placeOf } from './address';
-import { addressOf, agent, byHand, exampleOf } from './commands';
+import { addressOf, agent, byHand, exampleOf, onlyHere } from './commands';
 import { literally, serialFault } from './make';
 import { draftFault, idOf, newTwin } from './newType';
 import { stagesOf, way } from './progress';
@@ -35,7 +35,7 @@ describe('commands', () => {
     expect(quoted('a b')).toBe("'a b'");
     expect(quoted("x'; rm -rf $HOME #")).toBe("'x'\\''; rm -rf $HOME #'");
     expect(quoted('')).toBe("''");
-    expect(agent(file, 'Hall 3/7')).toBe("castor-agent run --claim claim-1f.json --serial 'Hall 3/7'");
+    expect(agent(file, 'Hall 3/7')).toBe("castor-agent run --claim claim-1f.json --dir ./Hall-3-7 --serial 'Hall 3/7'");
   });
 
   it('asks with the claim on the topic of its type, for a client id that may be one', () => {
@@ -50,6 +50,9 @@ describe('commands', () => {
     expect(addressOf('tls://gw:1234')).toEqual({ host: 'gw', port: '1234' });
     expect(addressOf('tls://gw')).toEqual({ host: 'gw', port: '8883' });
     expect(addressOf('tls://[::1]:8884')).toEqual({ host: '::1', port: '8884' });
+    for (const here of ['tls://127.0.0.1:8883', 'tls://localhost:1', 'tls://[::1]:8884'])
+      expect(onlyHere(here)).toBe(true);
+    for (const far of ['tls://gw:1', 'tls://10.0.0.1:1', 'tls://localhost.example']) expect(onlyHere(far)).toBe(false);
   });
 
   it('finds an example of a pattern, and a pattern of a serial', () => {

@@ -4,7 +4,7 @@ import type { NewClaim, NewTwin } from '@/api/types';
 import { type Given, given } from './given';
 
 /** One more of what may be there already. */
-async function once(made: Promise<unknown>): Promise<void> {
+export async function once(made: Promise<unknown>): Promise<void> {
   try {
     await made;
   } catch (e) {
@@ -37,10 +37,10 @@ export interface Wish {
   site: string;
 }
 
-/** Makes what is missing, then the claim, and keeps its file for the hand-over. `maySerials`: the person may make identities. */
-export async function makeClaim(w: Wish, maySerials: boolean): Promise<Given> {
+/** Makes what is missing, then the claim, and keeps its file for the hand-over. */
+export async function makeClaim(w: Wish): Promise<Given> {
   if (w.newOwner) await makeGroup(w.owner);
-  if (maySerials) for (const s of w.serial ? [w.serial] : w.known) await makeIdentity(s, w.type);
+  for (const s of w.serial ? [w.serial] : w.known) await makeIdentity(s, w.type);
   const body: NewClaim = {
     type: w.type,
     owner: w.owner,

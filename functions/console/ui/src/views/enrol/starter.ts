@@ -1,31 +1,13 @@
 // What a platform without a device gets in one click, so that any computer can come in.
 import { ApiError, api, ok } from '@/api/client';
-import type { NewTwin, User } from '@/api/types';
+import type { NewRule, NewTemplate, NewTwin, User } from '@/api/types';
 import { has } from '@/parts/useUser';
+import kit from '../../../../../../infra/castor/up/host.json';
 import type { Given } from './given';
-import { makeClaim, makeType } from './make';
+import { makeClaim, makeType, once } from './make';
 
-/** The type for computers that run castor-agent; `castor up` makes the same for the machine it runs on. */
-const host: NewTwin = {
-  id: 'host',
-  kind: 'type',
-  definition: {
-    name: 'Computers that run castor-agent',
-    model: {
-      offlineAfter: '1m',
-      properties: [
-        { name: 'cpu.percent', unit: '%', min: 0, max: 100, note: 'share of all cores that was busy' },
-        { name: 'memory.percent', unit: '%', min: 0, max: 100, note: 'share of the memory in use' },
-        { name: 'disk.percent', unit: '%', min: 0, max: 100, note: 'share of the root file system in use' },
-        { name: 'load.1', note: 'processes that ran or waited, mean of one minute' },
-        { name: 'net.rx', unit: 'By/s' },
-        { name: 'net.tx', unit: 'By/s' },
-        { name: 'temperature.max', unit: 'Cel', note: 'the hottest sensor, where there is one' },
-        { name: 'uptime', unit: 's' },
-      ],
-    },
-  },
-};
+/** The type for computers that run castor-agent, as `castor up` makes it for the machine it runs on: both read this file. */
+const host = kit.type as NewTwin;
 
 /** What the first enrolment lacks and the person cannot make. */
 class Lacking extends Error {}
@@ -36,38 +18,58 @@ export async function enrolFirst(user: User): Promise<Given> {
   const type = await firstType(user);
   const owner = await firstGroup(user);
   const serial = `device-${randomWord()}`;
-  return makeClaim(
-    {
-      type,
-      owner: owner.id,
-      newOwner: owner.isNew,
-      serial,
-      pattern: '',
-      known: [],
-      uses: 1,
-      expires: '24h',
-      region: '',
-      site: '',
-    },
-    true,
-  );
+  return makeClaim({
+    type,
+    owner: owner.id,
+    newOwner: owner.isNew,
+    serial,
+    pattern: '',
+    known: [],
+    uses: 1,
+    expires: '24h',
+    region: '',
+    site: '',
+  });
 }
 
 async function firstType(user: User): Promise<string> {
-  const query = { kind: 'type', limit: 100 } as const;
+  const query = { kind: 'type', q: host.id, limit: 100 } as const;
   const { items } = await ok(api.GET('/function/twins/twins', { params: { query } }));
-  const there = items.find((t) => t.id === host.id) ?? items[0];
+  const there = items.find((t) => t.id === host.id) ?? items.find((t) => /^host-[0-9a-f]{6}$/.test(t.id));
   if (there) return there.id;
   const owner = user.groups?.[0];
   if (!owner && !has(user, 'maintainer')) throw new Lacking(noGroup);
+  await firstTemplate();
   const definition = { ...host.definition, ...(owner && { owner }) };
   try {
-    return (await makeType({ ...host, definition })).id;
+    return await typeWithRules({ ...host, definition });
   } catch (e) {
     // There is one that this person may not see.
     if (!(e instanceof ApiError && e.status === 409)) throw e;
-    return (await makeType({ ...host, definition, id: `host-${randomWord()}` })).id;
+    return await typeWithRules({ ...host, definition, id: `host-${randomWord()}` });
   }
+}
+
+/** The configuration that the type names; one that is there may have been changed, and stays. */
+async function firstTemplate(): Promise<void> {
+  const { name, ...body } = kit.template;
+  const path = { name };
+  try {
+    await ok(api.GET('/function/configurations/templates/{name}', { params: { path } }));
+  } catch (e) {
+    if (!(e instanceof ApiError && e.status === 404)) throw e;
+    await ok(api.PUT('/function/configurations/templates/{name}', { params: { path }, body: body as NewTemplate }));
+  }
+}
+
+const makeRule = (body: NewRule) => ok(api.POST('/function/twin-monitor/rules', { body }));
+
+/** The rules' ids are the platform's where the type could not have its own: others have them. */
+async function typeWithRules(type: NewTwin): Promise<string> {
+  const { id } = await makeType(type);
+  for (const { id: own, ...rule } of kit.rules)
+    await once(makeRule({ ...rule, ...(id === host.id && { id: own }), target: id } as NewRule));
+  return id;
 }
 
 async function firstGroup(user: User): Promise<{ id: string; isNew: boolean }> {

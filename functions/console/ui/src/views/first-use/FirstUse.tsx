@@ -83,7 +83,7 @@ function OneClick() {
   );
 }
 
-/** An owner may make claims, but not types and identities. */
+/** An owner may make serials known and claims, but not types. */
 function ByType() {
   return (
     <>
@@ -93,8 +93,7 @@ function ByType() {
         </ButtonLink>
       </div>
       <p className={s.note}>
-        Its serial must be known to the platform. A configurator makes serials and types known; ask one if yours is not
-        there.
+        You choose its type and say its serial. If its type is not there, a configurator makes it.
       </p>
     </>
   );
