@@ -3,6 +3,7 @@ import { Contrast, LogOut } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { session } from '@/api/session';
+import type { Twin } from '@/api/types';
 import { twinHref } from '@/parts/links';
 import { setTheme, useDark } from '@/parts/theme';
 import { toast } from '@/parts/toast';
@@ -20,6 +21,10 @@ export function Palette({ open, onClose }: { open: boolean; onClose: () => void 
     if (!open) setTyped('');
   }, [open]);
   const { found, stale } = useTwinSearch(typed, 8, open && typed.trim() !== '');
+  // What was found for fewer letters stays only where it fits: Enter must open what was typed.
+  const wanted = typed.trim().toLowerCase().split(/\s+/);
+  const fits = (t: Twin) => wanted.every((w) => `${t.id} ${t.definition.name ?? ''}`.toLowerCase().includes(w));
+  const shown = stale ? found.filter(fits) : found;
   const does = (f: () => void) => () => {
     onClose();
     f();
@@ -42,9 +47,9 @@ export function Palette({ open, onClose }: { open: boolean; onClose: () => void 
       />
       <Command.List className={s.list}>
         <Command.Empty className={s.none}>{stale ? 'Searching…' : 'Nothing found.'}</Command.Empty>
-        {typed.trim() !== '' && found.length > 0 && (
+        {typed.trim() !== '' && shown.length > 0 && (
           <Command.Group heading="Twins" className={s.group}>
-            {found.map((t) => (
+            {shown.map((t) => (
               <Command.Item
                 key={t.id}
                 value={`twin ${t.id}`}
