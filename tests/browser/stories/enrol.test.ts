@@ -21,7 +21,7 @@ afterAll(() => p.end());
 async function paste(command: string): Promise<{ run: Program; dir: string }> {
   const dir = await mkdtemp(join(p.dir, 'pasted-'));
   // exec: the shell becomes the agent, so that ending it ends the agent.
-  const script = command.replace(/^castor-agent run/m, `exec castor-agent --dir '${dir}/agent' run --interval 1s`);
+  const script = command.replace(/^castor-agent run/m, 'exec castor-agent run --interval 1s');
   return { run: new Program('/bin/sh', ['-c', script], { PATH: `${bin}:${process.env.PATH}` }, dir), dir };
 }
 
