@@ -69,7 +69,7 @@ export async function signIn(page: Page, who: Person, guard: Guard): Promise<voi
 }
 
 /** The word of the mark that tells whether the page is up to date. */
-export const liveMark = (page: Page) => page.getByRole('status').filter({ hasText: /^(Live|Polling|Connecting|Off)$/ });
+export const liveMark = (page: Page) => page.getByRole('status').filter({ hasText: /^(Live|Reconnecting|Polling|No connection|Connecting|Off)$/ });
 
 /** Leaves a picture of each page of a failed test, and what it said. */
 async function leave(name: string, visitors: Visitor[]): Promise<void> {

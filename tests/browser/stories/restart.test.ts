@@ -29,7 +29,7 @@ test('the platform restarts under open pages: they say so, come back by themselv
 
   for (const { guard } of pages) guard.platformIsAway(true);
   await p.stop();
-  for (const { page } of pages) await expect.poll(() => liveMark(page).textContent(), { timeout: 10_000 }).toMatch(/Polling|Connecting/);
+  for (const { page } of pages) await expect.poll(() => liveMark(page).textContent(), { timeout: 10_000 }).toMatch(/Reconnecting|No connection/);
   // What was known stays on the screen.
   for (const { page } of pages) expect(await page.getByText('41.25').count()).toBeGreaterThan(0);
 

@@ -1,6 +1,7 @@
 // What the pages read, by key. The first word of a key is what live events refresh; see live/refresh.ts.
-import { QueryClient } from '@tanstack/react-query';
+import { QueryCache, QueryClient } from '@tanstack/react-query';
 import { ApiError } from './problem';
+import { reach } from './reach';
 
 export const keys = {
   twins: (query: object) => ['twins', query] as const,
@@ -16,6 +17,7 @@ export const keys = {
 
 export function makeQueries(): QueryClient {
   return new QueryClient({
+    queryCache: new QueryCache({ onSuccess: () => reach.tell(true), onError: (e) => reach.failed(e) }),
     defaultOptions: {
       queries: {
         staleTime: 10_000,

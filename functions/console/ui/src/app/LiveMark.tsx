@@ -7,7 +7,12 @@ import s from './LiveMark.module.css';
 const words: Record<LiveState, [word: string, why: string]> = {
   live: ['Live', 'Changes show as they happen.'],
   connecting: ['Connecting', 'The stream of changes is being opened.'],
+  reconnecting: ['Reconnecting', 'The stream of changes is cut, and is being opened again.'],
   polling: ['Polling', 'The stream of changes is cut. Lists are read again every 5 seconds; it comes back by itself.'],
+  away: [
+    'No connection',
+    'The platform does not answer. What is shown is what was last known; this page tries again by itself.',
+  ],
   off: ['Off', 'Nobody is signed in.'],
 };
 

@@ -10,6 +10,8 @@ export type TwinReadings = Schemas['StreamReadings']['twins'][number];
 
 /** The events of the stream, by name. */
 export interface LiveEvents {
+  /** The page's own: a stream has begun that goes on behind no other. What changed before it is told by nobody. */
+  begun: null;
   twin: TwinEvent;
   run: RunEvent;
   alarm: AlarmEvent;

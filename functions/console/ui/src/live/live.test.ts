@@ -12,12 +12,13 @@ async function page(stream: Answer, token: { seconds: number; good?: boolean } =
   });
   const { session } = await import('../api/session');
   const { live } = await import('./live');
+  const { reach } = await import('../api/reach');
   await session.signIn('ada', 'secret');
   const states: string[] = [];
   live.subscribeState(() => states.push(live.getState()));
   onTestFinished(() => live.end());
   live.start();
-  return { live, session, states, log, down };
+  return { live, reach, session, states, log, down };
 }
 
 const open = (res: ServerResponse) => res.writeHead(200, { 'Content-Type': 'text/event-stream' });
@@ -51,10 +52,10 @@ describe('live', () => {
     expect(states).toEqual(['connecting', 'live']);
   });
 
-  it('polls when the stream stays away, however often it is tried, and is live again when it is back', async () => {
+  it('says that it is reconnecting, polls once calls are answered, and is live again when the stream is back', async () => {
     let away = false;
     const open1: ServerResponse[] = [];
-    const { live, states } = await page((_, res) => {
+    const { live, reach, states } = await page((_, res) => {
       if (away) return json(res, 503, { title: 'going down', status: 503 });
       open(res).write(hello);
       open1.push(res);
@@ -63,12 +64,65 @@ describe('live', () => {
     away = true;
     const cut = Date.now();
     for (const r of open1) r.destroy();
-    await until('polling', () => live.getState() === 'polling', 6000);
-    expect(Date.now() - cut).toBeGreaterThan(3500);
+    await until('reconnecting', () => live.getState() === 'reconnecting');
+    expect(Date.now() - cut).toBeGreaterThan(900);
+    reach.tell(true);
+    expect(live.getState()).toBe('polling');
     away = false;
     await until('live again', () => live.getState() === 'live', 12_000);
-    expect(states).toEqual(['connecting', 'live', 'polling', 'live']);
+    expect(states).toEqual(['connecting', 'live', 'reconnecting', 'polling', 'live']);
   }, 20_000);
+
+  it('does not speak of polling while nothing answers', async () => {
+    const { live, reach, states, down } = await page((_, res) => void open(res).write(hello));
+    await until('live', () => live.getState() === 'live');
+    await down();
+    await until('no connection', () => live.getState() === 'away');
+    reach.tell(true);
+    expect(live.getState()).toBe('polling');
+    await until('no connection again', () => live.getState() === 'away');
+    expect(states).toEqual(['connecting', 'live', 'away', 'polling', 'away']);
+  });
+
+  it('gives its connection up while the page is hidden, and goes on where it was when it is seen again', async () => {
+    const tab = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+    vi.stubGlobal('document', tab);
+    const seen = (visibilityState: string) => {
+      tab.visibilityState = visibilityState;
+      tab.dispatchEvent(new Event('visibilitychange'));
+    };
+    const asked: unknown[] = [];
+    let closed = 0;
+    const { live, states } = await page((req, res) => {
+      asked.push(req.headers['last-event-id']);
+      res.on('close', () => closed++);
+      open(res).write(hello);
+    });
+    await until('live', () => live.getState() === 'live');
+    seen('hidden');
+    seen('visible');
+    seen('hidden');
+    await until('its end', () => closed === 1, 8000);
+    await new Promise((r) => setTimeout(r, 1500));
+    expect(asked).toEqual([undefined]);
+    seen('visible');
+    await until('the second stream', () => asked.length === 2);
+    expect(asked).toEqual([undefined, 'c-0']);
+    expect(states).toEqual(['connecting', 'live']);
+  }, 15_000);
+
+  it('tells once that a stream has begun which goes on behind no other', async () => {
+    let streams = 0;
+    const { live } = await page((_, res) => {
+      open(res).write(hello);
+      if (++streams === 1) setTimeout(() => res.destroy(), 20);
+    });
+    let begun = 0;
+    live.on('begun', () => begun++);
+    await until('the second stream', () => streams === 2);
+    await new Promise((r) => setTimeout(r, 100));
+    expect(begun).toBe(1);
+  });
 
   it('gets a new token for a stream that is refused, though the old one should still be good', async () => {
     let refused = 0;
