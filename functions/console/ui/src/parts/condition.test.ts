@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { conditionText, conditionWords, duration, durationWords, parseCondition, seconds } from './condition';
+import {
+  conditionText,
+  conditionWords,
+  duration,
+  durationWords,
+  occurrenceWords,
+  parseCondition,
+  seconds,
+} from './condition';
 
 describe('a condition', () => {
   test.each([
@@ -51,4 +59,14 @@ test('durations are those of Go', () => {
     '2 d 1 h',
     '0 s',
   ]);
+});
+
+test('what happened is said in the same words as the rule', () => {
+  const unitOf = (property: string) => (property === 'cpu.percent' ? '%' : undefined);
+  const said = (what: string) => occurrenceWords(what, unitOf);
+  expect(said('alarm raised: cpu.percent > 90 for 1m clear 80')).toBe(
+    'alarm raised: cpu.percent is above 90 % for 1 min, clears at 80 %',
+  );
+  expect(said('alarm cleared: pump runs hot')).toBe('alarm cleared: pump runs hot');
+  expect(said('event: cpu.percent > 90')).toBe('event: cpu.percent > 90');
 });

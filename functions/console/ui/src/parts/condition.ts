@@ -56,6 +56,12 @@ export function titleWords(title: string, unit?: string): string {
   return c ? `${c.property} ${conditionWords(c, unit)}` : title;
 }
 
+/** What happened, as the platform noted it, with a rule's condition in words: "alarm raised: cpu.percent is above 80 %". */
+export function occurrenceWords(what: string, unitOf: (property: string) => string | undefined): string {
+  const [, event = '', title] = /^(alarm (?:raised|cleared): )(.*)$/s.exec(what) ?? [];
+  return title === undefined ? what : event + titleWords(title, unitOf(parseCondition(title)?.property ?? ''));
+}
+
 /** What ends the alarm: the value is no longer beyond the line. */
 export const clearWords = (op: Operator) =>
   ({ '>': 'is at or below', '>=': 'is below', '<': 'is at or above', '<=': 'is above', '==': 'is not', '!=': 'is' })[

@@ -14,13 +14,13 @@ import { ruleHref, twinHref } from '@/parts/links';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { TextLink } from '@/parts/TextLink';
 import { Time } from '@/parts/Time';
+import { isMine, useAcknowledge } from '@/parts/useAcknowledge';
 import { unitIn, useKinds } from '@/parts/useKinds';
 import { actor } from '@/parts/words';
 import s from './AlarmDetail.module.css';
 import { oneAlarm } from './alarms';
 import { NoteDialog } from './NoteDialog';
 import { Timeline } from './Timeline';
-import { isMine, useAcknowledge } from './useAcknowledge';
 
 /** One alarm with what led to it and who knows of it, at the side of the list. */
 export function AlarmDetail({ id, onClose }: { id: string; onClose: () => void }) {

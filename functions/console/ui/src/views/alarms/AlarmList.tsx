@@ -6,6 +6,7 @@ import { Card } from '@/parts/Card';
 import { More } from '@/parts/Listed';
 import { RowTable } from '@/parts/RowTable';
 import { Failure, Skeleton } from '@/parts/States';
+import { useAcknowledge } from '@/parts/useAcknowledge';
 import { unitIn, useKinds } from '@/parts/useKinds';
 import { AlarmRow } from './AlarmRow';
 import s from './Alarms.module.css';
@@ -13,7 +14,6 @@ import { type Filter, listOf } from './alarms';
 import { Chosen } from './Chosen';
 import { Nothing } from './Nothing';
 import { type Row, steady } from './steady';
-import { useAcknowledge } from './useAcknowledge';
 import { useRowKeys } from './useRowKeys';
 
 /** The alarms that the filter finds. While somebody reads (points, has the focus in it, has selected some, or has scrolled) nothing in it moves. */

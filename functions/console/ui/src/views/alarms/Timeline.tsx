@@ -1,8 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { Fragment, type ReactNode } from 'react';
 import type { Alarm, Delivery } from '@/api/types';
+import { occurrenceWords } from '@/parts/condition';
 import { cx } from '@/parts/cx';
 import { clockTime, dated, dayTime, utc } from '@/parts/format';
+import { unitIn, useKinds } from '@/parts/useKinds';
 import { actor } from '@/parts/words';
 import s from './AlarmDetail.module.css';
 import { deliveriesOf } from './alarms';
@@ -19,7 +21,8 @@ export function Timeline({ alarm: a }: { alarm: Alarm }) {
   const deliveries = useQuery(deliveriesOf(a.id));
   const told = deliveries.data?.items ?? [];
   const waiting = told.filter((d) => d.state === 'pending');
-  const moments = momentsOf(a, told);
+  const type = useKinds().get(a.type ?? '');
+  const moments = momentsOf(a, told, (property) => unitIn(type, property));
   return (
     <section>
       <h3 className={s.heading}>What happened</h3>
@@ -53,8 +56,12 @@ export function Timeline({ alarm: a }: { alarm: Alarm }) {
 const date = dated({ weekday: 'short', day: 'numeric', month: 'short' });
 const day = (m: Moment | undefined) => m && date(Date.parse(m.at));
 
-function momentsOf(a: Alarm, told: Delivery[]): Moment[] {
-  const out: Moment[] = (a.before ?? []).map((o, i) => ({ at: o.at, key: `before ${i}`, what: <bdi>{o.what}</bdi> }));
+function momentsOf(a: Alarm, told: Delivery[], unitOf: (property: string) => string | undefined): Moment[] {
+  const out: Moment[] = (a.before ?? []).map((o, i) => ({
+    at: o.at,
+    key: `before ${i}`,
+    what: <bdi>{occurrenceWords(o.what, unitOf)}</bdi>,
+  }));
   if (a.raisedAt) out.push({ at: a.raisedAt, key: 'raised', what: 'The alarm was raised', tone: 'raised' });
   if (a.acknowledgedAt)
     out.push({

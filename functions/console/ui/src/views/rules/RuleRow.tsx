@@ -5,7 +5,7 @@ import { Link, useLocation } from 'wouter';
 import type { Rule, Twin } from '@/api/types';
 import { SeverityBadge } from '@/parts/Badge';
 import { IconButton } from '@/parts/Button';
-import { conditionWords, parseCondition } from '@/parts/condition';
+import { conditionWords, parseCondition, titleWords } from '@/parts/condition';
 import { cx } from '@/parts/cx';
 import { alarmsHref, ruleHref, twinHref } from '@/parts/links';
 import { Menu, MenuItem, MenuLine } from '@/parts/Menu';
@@ -28,10 +28,10 @@ export const RuleRow = memo(function RuleRow({
   alarms: number;
 }) {
   const [, go] = useLocation();
-  const act = useActions(r);
   const c = parseCondition(r.condition);
   const unit = unitIn(target, c?.property);
-  const title = r.name || r.condition;
+  const title = r.name || titleWords(r.condition, unit);
+  const act = useActions(r, title.slice(0, 80));
   return (
     <tr className={cx(r.disabled && s.off)}>
       <td className={s.on}>
@@ -101,9 +101,8 @@ function Words({ condition, unit }: { condition: string; unit?: string }) {
 }
 
 /** What can be done to a rule; it shows at once, and is taken back if it failed or by undo. */
-function useActions(r: Rule) {
+function useActions(r: Rule, title: string) {
   const queries = useQueryClient();
-  const title = (r.name || r.condition).slice(0, 80);
   const doing = async (show: (rules: Rule[]) => Rule[], work: () => Promise<unknown>, failed: string) => {
     const back = showAtOnce(queries, show);
     try {

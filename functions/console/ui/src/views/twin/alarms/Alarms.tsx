@@ -6,7 +6,7 @@ import { rulesThatWatch } from '@/api/reads';
 import type { Alarm, Rule, Twin } from '@/api/types';
 import { Badge, SeverityBadge, type Tone } from '@/parts/Badge';
 import { Card } from '@/parts/Card';
-import { titleWords } from '@/parts/condition';
+import { occurrenceWords, titleWords } from '@/parts/condition';
 import { clockTime, said } from '@/parts/format';
 import { Lasted } from '@/parts/Lasted';
 import { Listed, More } from '@/parts/Listed';
@@ -53,7 +53,7 @@ export default function Alarms({ twin }: { twin: Twin }) {
                 alarm={a}
                 rule={rules.find((r) => r.id === a.rule)}
                 twin={twin}
-                unit={unitIn(type, a.property)}
+                unitOf={(property) => unitIn(type, property)}
               />
             ))}
           </ul>
@@ -69,7 +69,18 @@ export default function Alarms({ twin }: { twin: Twin }) {
   );
 }
 
-function Row({ alarm: a, rule, twin, unit }: { alarm: Alarm; rule?: Rule; twin: Twin; unit?: string }) {
+function Row({
+  alarm: a,
+  rule,
+  twin,
+  unitOf,
+}: {
+  alarm: Alarm;
+  rule?: Rule;
+  twin: Twin;
+  unitOf: (property: string) => string | undefined;
+}) {
+  const unit = unitOf(a.property ?? '');
   const before = a.before ?? [];
   return (
     <li className={s.alarm}>
@@ -123,7 +134,7 @@ function Row({ alarm: a, rule, twin, unit }: { alarm: Alarm; rule?: Rule; twin: 
                 <time dateTime={o.at} title={o.at}>
                   {clockTime(Date.parse(o.at))}
                 </time>
-                <span dir="auto">{o.what}</span>
+                <span dir="auto">{occurrenceWords(o.what, unitOf)}</span>
               </li>
             ))}
           </ol>

@@ -6,6 +6,7 @@ import { Card } from '@/parts/Card';
 import { parseCondition, titleWords } from '@/parts/condition';
 import { Listed, type Reading } from '@/parts/Listed';
 import { newRuleHref, ruleHref, twinHref } from '@/parts/links';
+import { mayNotWrite, useMayWrite } from '@/parts/may';
 import { Empty } from '@/parts/States';
 import { TextLink } from '@/parts/TextLink';
 import { unitIn } from '@/parts/useKinds';
@@ -25,14 +26,17 @@ export function Rules({
   type: Twin | undefined;
 }) {
   const make = newRuleHref(twin.id);
+  const may = useMayWrite(twin.id, twin.definition.owner);
   return (
     <Card
       title="Rules that watch it"
       flush
       actions={
-        <ButtonLink size="s" href={make} icon={<Plus aria-hidden />}>
-          Set a threshold
-        </ButtonLink>
+        may && (
+          <ButtonLink size="s" href={make} icon={<Plus aria-hidden />}>
+            Set a threshold
+          </ButtonLink>
+        )
       }
     >
       <Listed
@@ -40,8 +44,9 @@ export function Rules({
         count={rules.length}
         lines={3}
         empty={
-          <Empty title="No rule watches it" action={<ButtonLink href={make}>Set a threshold</ButtonLink>}>
+          <Empty title="No rule watches it" action={may && <ButtonLink href={make}>Set a threshold</ButtonLink>}>
             A rule compares a property with a threshold and raises an alarm when it is crossed for long enough.
+            {!may && ` ${mayNotWrite}`}
           </Empty>
         }
       >

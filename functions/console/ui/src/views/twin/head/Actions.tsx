@@ -3,7 +3,8 @@ import { useState } from 'react';
 import { useLocation } from 'wouter';
 import type { Twin } from '@/api/types';
 import { Button, ButtonLink } from '@/parts/Button';
-import { Menu, MenuItem, MenuLine } from '@/parts/Menu';
+import { Menu, MenuItem, MenuLabel, MenuLine } from '@/parts/Menu';
+import { mayNotWrite, useMayWrite } from '@/parts/may';
 import { has, useUser } from '@/parts/useUser';
 import { Ping } from '../commands/Ping';
 import { Delete } from './Delete';
@@ -14,6 +15,7 @@ export function Actions({ twin }: { twin: Twin }) {
   const [open, setOpen] = useState<'' | 'edit' | 'ping' | 'delete'>('');
   const [, go] = useLocation();
   const may = has(useUser(), 'maintainer', 'configurator', 'owner');
+  const mayWrite = useMayWrite(twin.id, twin.definition.owner);
   const close = () => setOpen('');
   const instance = twin.kind === 'instance';
   const id = encodeURIComponent(twin.id);
@@ -28,18 +30,23 @@ export function Actions({ twin }: { twin: Twin }) {
           </Button>
         }
       >
-        <MenuItem icon={<SlidersHorizontal aria-hidden />} onSelect={() => go(`/rules/new?twin=${id}`)}>
+        {!mayWrite && <MenuLabel>{mayNotWrite}</MenuLabel>}
+        <MenuItem
+          disabled={!mayWrite}
+          icon={<SlidersHorizontal aria-hidden />}
+          onSelect={() => go(`/rules/new?twin=${id}`)}
+        >
           Set a threshold…
         </MenuItem>
         {instance && (
-          <MenuItem icon={<Radio aria-hidden />} onSelect={() => setOpen('ping')}>
+          <MenuItem disabled={!mayWrite} icon={<Radio aria-hidden />} onSelect={() => setOpen('ping')}>
             Ping the device
           </MenuItem>
         )}
-        <MenuItem icon={<Pencil aria-hidden />} onSelect={() => setOpen('edit')}>
+        <MenuItem disabled={!mayWrite} icon={<Pencil aria-hidden />} onSelect={() => setOpen('edit')}>
           Name and tags…
         </MenuItem>
-        {may && (
+        {may && mayWrite && (
           <>
             <MenuLine />
             <MenuItem icon={<Trash2 aria-hidden />} danger onSelect={() => setOpen('delete')}>

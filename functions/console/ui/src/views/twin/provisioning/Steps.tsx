@@ -15,47 +15,53 @@ const marks: Record<RunStep['outcome'], ReactNode> = {
   ignored: <Minus />,
 };
 
-/** The log of a run, oldest first: when, what, by whom, what came of it and why. */
+/** The log of a run, oldest first: when, what, by whom, what came of it and why. Who waited, and went on, waits no more. */
 export function Steps({ steps, since }: { steps: RunStep[]; since: string }) {
-  let before = Date.parse(since);
   return (
-    <ol className={s.steps}>
-      {steps.map((step, i) => {
-        const at = Date.parse(step.at);
-        const ms = Number.isNaN(before) ? 0 : at - before;
-        before = at;
-        const bad = step.outcome === 'refused' || (step.outcome === 'ended' && step.reason?.startsWith('rejected'));
-        return (
-          // biome-ignore lint/suspicious/noArrayIndexKey: steps are only added, at the end
-          <li key={i} className={cx(s.step, s[step.outcome], bad && s.bad)}>
-            <span className={s.mark} aria-hidden>
-              {bad ? <X /> : marks[step.outcome]}
-            </span>
-            <div className={s.what}>
-              <p className={s.line}>
-                <b dir="auto">{step.state}</b>
-                {step.action && <span className={s.action}>{step.action}</span>}
-                <span className={s.outcome}>{step.outcome}</span>
-                <span className={s.by} title={step.trace ? `trace ${step.trace}` : undefined}>
-                  by <bdi>{step.actor}</bdi>
-                </span>
-              </p>
-              {step.reason && (
-                <p className={s.reason} dir="auto">
-                  {step.reason}
+    <>
+      <p className={s.heading} aria-hidden>
+        since the start
+      </p>
+      <ol className={s.steps}>
+        {steps.map((step, i) => {
+          const at = Date.parse(step.at);
+          const over = step.outcome === 'waiting' && i < steps.length - 1;
+          const outcome = over ? 'done' : step.outcome;
+          const bad = step.outcome === 'refused' || (step.outcome === 'ended' && step.reason?.startsWith('rejected'));
+          return (
+            // biome-ignore lint/suspicious/noArrayIndexKey: steps are only added, at the end
+            <li key={i} className={cx(s.step, s[outcome], bad && s.bad)}>
+              <span className={s.mark} aria-hidden>
+                {bad ? <X /> : marks[outcome]}
+              </span>
+              <div className={s.what}>
+                <p className={s.line}>
+                  <b dir="auto">{step.state}</b>
+                  {step.action && <span className={s.action}>{step.action}</span>}
+                  <span className={s.outcome}>{over ? 'waited' : step.outcome}</span>
+                  <span className={s.by} title={step.trace ? `trace ${step.trace}` : undefined}>
+                    by <bdi>{step.actor}</bdi>
+                  </span>
                 </p>
-              )}
-            </div>
-            <div className={s.when}>
-              <time dateTime={step.at} title={step.at}>
-                {clockTime(at)}
-              </time>
-              <span>{i === 0 && ms <= 0 ? '' : `+${took(ms)}`}</span>
-            </div>
-          </li>
-        );
-      })}
-    </ol>
+                {step.reason && (
+                  <p className={s.reason} dir="auto">
+                    {step.reason}
+                  </p>
+                )}
+              </div>
+              <div className={s.when}>
+                <time dateTime={step.at} title={step.at}>
+                  {clockTime(at)}
+                </time>
+                <span>
+                  <span className="visually-hidden">since the start: </span>+{took(at - Date.parse(since))}
+                </span>
+              </div>
+            </li>
+          );
+        })}
+      </ol>
+    </>
   );
 }
 

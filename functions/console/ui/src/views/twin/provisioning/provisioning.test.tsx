@@ -104,3 +104,11 @@ it('shows hostile text as text', () => {
   expect(document.querySelector('img')).toBeNull();
 });
 // biome-ignore-end lint/suspicious/noThenProperty: see above
+
+it('who waited and went on waits no more', () => {
+  const steps = [step('deliver', 'waiting'), step('deliver', 'done'), step('close', 'waiting')];
+  const { container } = render(<Steps steps={steps} since="2026-01-01T00:00:00Z" />);
+  expect(
+    [...container.querySelectorAll('li')].map((li) => /waited|waiting|done/.exec(li.textContent ?? '')?.[0]),
+  ).toEqual(['waited', 'done', 'waiting']);
+});

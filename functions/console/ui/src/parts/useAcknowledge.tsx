@@ -3,8 +3,8 @@ import { useCallback } from 'react';
 import { reasonOf } from '@/api/problem';
 import { session } from '@/api/session';
 import type { Alarm } from '@/api/types';
-import { toast } from '@/parts/toast';
-import { change, type Outcome } from './alarms';
+import { change, type Outcome } from './acknowledge';
+import { toast } from './toast';
 
 const many = (n: number) => (n === 1 ? 'the alarm' : `${n} alarms`);
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Alarm } from '@/api/types';
 import { actor } from '@/parts/words';
-import { patched } from './alarms';
+import { patched } from './acknowledge';
 
 const a: Alarm = { id: 'a', state: 'raised', twin: 't', rule: 'r', title: 'hot', severity: 'info', updated: '' };
 const b: Alarm = { ...a, id: 'b' };
