@@ -11,6 +11,8 @@ import (
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/tests/functiontest"
 	"github.com/castor-iot/castor/tests/sse"
 )
 
@@ -212,24 +214,37 @@ func TestWhoIsNotLetIn(t *testing.T) {
 	part, err := w.Part("twins", "").Authorize(context.Background(), "stream")
 	must(t, err)
 	nobody := w.User("nil", nil, "plant")
+	page := strings.Repeat("p", 42) + "A"
+	console := func(more ...string) http.Header { // as the console's page, which signed in
+		tok, err := w.Nobody().Login(context.Background(), api.Login{Name: functiontest.Admin, Password: functiontest.Password, Bound: page})
+		must(t, err)
+		h := http.Header{"X-Castor-Console": {page}}
+		name, err := faas.CookieOf(h, faas.CookieToken)
+		must(t, err)
+		h.Set("Cookie", name+"="+tok.Access)
+		for i := 0; i < len(more); i += 2 {
+			h.Set(more[i], more[i+1])
+		}
+		return h
+	}
 	for name, c := range map[string]struct {
 		method, query string
 		header        http.Header
 		want          int
 	}{
-		"nobody":                  {"GET", "", http.Header{}, 401},
-		"a made-up token":         {"GET", "", http.Header{"Authorization": {"Bearer x.y.z"}}, 401},
-		"a part of the platform":  {"GET", "", http.Header{"Authorization": {part}}, 403},
-		"somebody without a role": {"GET", "", header(nobody), 403},
-		"another method":          {"POST", "", header(w.Admin()), 405},
-		"a topic that is none":    {"GET", "?topics=twins,grants", header(w.Admin()), 400},
-		"many topics":             {"GET", "?topics=" + strings.Repeat("twins,", 1000), header(w.Admin()), 400},
-		"a twin that is none":     {"GET", "?twin=../x", header(w.Admin()), 400},
-		"a query that is none":    {"GET", "?%zz", header(w.Admin()), 400},
-		"the cookie alone":        {"GET", "", http.Header{"Cookie": {"castor-token=" + bearer(w.Admin())}}, 401},
-		"the cookie and its header, from elsewhere": {"GET", "", http.Header{"Cookie": {"castor-token=" + bearer(w.Admin())}, "X-Castor-Console": {"1"},
-			"Sec-Fetch-Site": {"cross-site"}}, 401},
-		"the cookie and its header": {"GET", "", http.Header{"Cookie": {"castor-token=" + bearer(w.Admin())}, "X-Castor-Console": {"1"}, "Sec-Fetch-Site": {"same-origin"}}, 200},
+		"nobody":                                    {"GET", "", http.Header{}, 401},
+		"a made-up token":                           {"GET", "", http.Header{"Authorization": {"Bearer x.y.z"}}, 401},
+		"a part of the platform":                    {"GET", "", http.Header{"Authorization": {part}}, 403},
+		"somebody without a role":                   {"GET", "", header(nobody), 403},
+		"another method":                            {"POST", "", header(w.Admin()), 405},
+		"a topic that is none":                      {"GET", "?topics=twins,grants", header(w.Admin()), 400},
+		"many topics":                               {"GET", "?topics=" + strings.Repeat("twins,", 1000), header(w.Admin()), 400},
+		"a twin that is none":                       {"GET", "?twin=../x", header(w.Admin()), 400},
+		"a query that is none":                      {"GET", "?%zz", header(w.Admin()), 400},
+		"the cookie alone":                          {"GET", "", console("X-Castor-Console", ""), 401},
+		"the cookie and its header, from elsewhere": {"GET", "", console("Sec-Fetch-Site", "cross-site"), 401},
+		"the cookie of another page":                {"GET", "", console("X-Castor-Console", strings.Repeat("q", 42)+"A"), 401},
+		"the cookie and its header":                 {"GET", "", console("Sec-Fetch-Site", "same-origin"), 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), sse.Patience)
@@ -247,10 +262,6 @@ func TestWhoIsNotLetIn(t *testing.T) {
 			}
 		})
 	}
-}
-
-func bearer(as *api.Client) string {
-	return strings.TrimPrefix(header(as).Get("Authorization"), "Bearer ")
 }
 
 // An id that nobody gave, or of long ago, means to read everything again; the stream goes on from now.

@@ -9,8 +9,8 @@ import (
 	"github.com/castor-iot/castor/shared/faas"
 )
 
-// cookieRefresh carries the refresh token, to the session's operations only. What carries the access token, to all functions, is
-// faas.CookieToken.
+// cookieRefresh begins the name of the cookie that carries the refresh token, to the session's operations only. What carries the
+// access token, to all functions, is faas.CookieToken. Both names end with what is the page's: see faas.CookieOf.
 const (
 	cookieRefresh = "castor-refresh"
 	pathRefresh   = "/function/console/session"
@@ -19,10 +19,15 @@ const (
 // refreshKept is how long a browser keeps the refresh token: as long as function users keeps a session that is not used.
 const refreshKept = 30 * 24 * time.Hour
 
-// set adds a cookie that no script and no page of another site gets, kept for a time; for none or less it is removed.
-func set(answer, call http.Header, name, value string, keep time.Duration) {
+// set adds a cookie of the calling page that no script and no page of another site gets, kept for a time; for none or less it is
+// removed. Other servers on the same host get it; faas.HeaderConsole is why it is of no use to them.
+func set(answer, call http.Header, kind, value string, keep time.Duration) {
+	name, err := faas.CookieOf(call, kind)
+	if err != nil {
+		return // fromOurPage lets no such call through
+	}
 	c := http.Cookie{Name: name, Value: value, Path: "/", MaxAge: int(keep / time.Second), HttpOnly: true, Secure: secure(call), SameSite: http.SameSiteStrictMode}
-	if name == cookieRefresh {
+	if kind == cookieRefresh {
 		c.Path = pathRefresh
 	}
 	if c.MaxAge <= 0 {
@@ -38,13 +43,23 @@ func clearAll(answer, call http.Header) {
 
 // over answers 401 and clears the cookies: the person has to sign in again.
 func over(c *faas.Call, why error) faas.Reply {
-	detail := why.Error()
+	r := clearing(c, http.StatusUnauthorized, "Not signed in", detailOf(why))
+	r.Header.Set("Www-Authenticate", `Bearer realm="castor"`)
+	return r
+}
+
+// clearing answers with a problem and clears the cookies, which are of no use.
+func clearing(c *faas.Call, status int, title, detail string) faas.Reply {
+	h := http.Header{"Content-Type": {"application/problem+json"}}
+	clearAll(h, c.Header)
+	return faas.Reply{Status: status, Header: h, Value: &api.Problem{Title: title, Status: status, Detail: detail, CallID: c.ID}}
+}
+
+// detailOf is what function users said.
+func detailOf(why error) string {
 	var p *api.Problem
 	if errors.As(why, &p) {
-		detail = p.Detail
+		return p.Detail
 	}
-	h := http.Header{"Content-Type": {"application/problem+json"}, "Www-Authenticate": {`Bearer realm="castor"`}}
-	clearAll(h, c.Header)
-	return faas.Reply{Status: http.StatusUnauthorized, Header: h,
-		Value: &api.Problem{Title: "Not signed in", Status: http.StatusUnauthorized, Detail: detail, CallID: c.ID}}
+	return why.Error()
 }

@@ -49,6 +49,7 @@ func (s *sessions) begin(ctx context.Context, c *faas.Call, in api.Login) (faas.
 		return faas.Reply{}, &api.Problem{Title: http.StatusText(http.StatusUnsupportedMediaType), Status: http.StatusUnsupportedMediaType,
 			Detail: "Content-Type must be application/json"}
 	}
+	in.Bound = page(c)
 	t, err := s.users.LoginFor(ctx, c.Header.Values("X-Forwarded-For"), in)
 	if err != nil {
 		return faas.Reply{}, err
@@ -59,21 +60,28 @@ func (s *sessions) begin(ctx context.Context, c *faas.Call, in api.Login) (faas.
 // refresh exchanges the refresh token for a new session; 204 tells that there is none here. What cannot be exchanged any more is
 // cleared; while function users is away it stays.
 func (s *sessions) refresh(ctx context.Context, c *faas.Call, _ faas.None) (faas.Reply, error) {
-	token, err := faas.Cookie(c.Header, cookieRefresh)
-	if err == nil && token == "" {
+	tokens, err := faas.Cookies(c.Header, cookieRefresh)
+	if err == nil && len(tokens) == 0 {
 		return faas.Reply{Status: http.StatusNoContent}, nil
 	}
-	var t api.Token
-	if err == nil {
-		t, err = s.plain.Refresh(ctx, token)
+	for _, token := range tokens { // all but one lie there for nothing: they are not bound to this page
+		var t api.Token
+		if t, err = s.plain.RefreshBound(ctx, api.Refresh{Refresh: token, Bound: page(c)}); err == nil {
+			return s.signedIn(ctx, c, t)
+		}
+		if !useless(err) {
+			return faas.Reply{}, err
+		}
 	}
-	switch {
-	case err == nil:
-		return s.signedIn(ctx, c, t)
-	case errors.Is(err, access.ErrUnauthenticated), errors.Is(err, twin.ErrInvalid):
-		return over(c, err), nil
-	}
-	return faas.Reply{}, err
+	return over(c, err), nil
+}
+
+// page is the value that the calling page's tokens are bound to.
+func page(c *faas.Call) string { return c.Header.Get(faas.HeaderConsole) }
+
+// useless tells of a refresh token that it will never be good here, other than when function users is away.
+func useless(err error) bool {
+	return errors.Is(err, access.ErrUnauthenticated) || errors.Is(err, twin.ErrInvalid)
 }
 
 // signedIn answers with the session of t, and its tokens in cookies only.
@@ -83,7 +91,7 @@ func (s *sessions) signedIn(ctx context.Context, c *faas.Call, t api.Token) (faa
 	}
 	c.Caller = access.Caller{Kind: access.User, ID: t.User.ID}
 	if len(t.Access) > faas.MaxCookie {
-		_ = s.plain.Logout(ctx, t.Refresh) // nobody will use it; it ends by itself too
+		_ = s.plain.LogoutBound(ctx, api.Refresh{Refresh: t.Refresh, Bound: page(c)}) // nobody will use it; it ends by itself too
 		return faas.Reply{}, fmt.Errorf("%w: user %s is in so many groups that the token does not fit into a cookie; a maintainer can take the user out of some",
 			api.ErrConflict, t.User.ID)
 	}
@@ -101,20 +109,32 @@ func (s *sessions) show(ctx context.Context, c *faas.Call, _ faas.None) (faas.Re
 	}
 	own := *s.plain
 	own.Authorize = func(context.Context, string) (string, error) { return "Bearer " + c.Token, nil }
-	user, err := own.Me(ctx)
+	user, err := own.MeAt(ctx, http.Header{faas.HeaderConsole: {page(c)}})
 	if errors.Is(err, access.ErrUnauthenticated) {
 		return faas.Reply{Status: http.StatusNoContent}, nil
 	}
 	return faas.Reply{Value: api.Session{User: user, Expires: c.Caller.Expires}}, err
 }
 
-// end signs out: the refresh token is good no longer, and the cookies are cleared.
+// end signs out: the refresh token is good no longer, and the cookies are cleared. Where cookies came of which none could be ended,
+// the session may go on unseen, and the answer says so.
 func (s *sessions) end(ctx context.Context, c *faas.Call, _ faas.None) (faas.Reply, error) {
-	token, err := faas.Cookie(c.Header, cookieRefresh)
-	if err == nil && token != "" {
-		if err := s.plain.Logout(ctx, token); err != nil && !errors.Is(err, twin.ErrInvalid) {
-			return faas.Reply{}, err // it would go on unseen: the person tries again
+	tokens, err := faas.Cookies(c.Header, cookieRefresh)
+	ended := err == nil && len(tokens) == 0
+	for _, token := range tokens {
+		failed := s.plain.LogoutBound(ctx, api.Refresh{Refresh: token, Bound: page(c)})
+		switch {
+		case failed == nil:
+			ended = true
+		case !useless(failed):
+			return faas.Reply{}, failed // the person tries again
+		default:
+			err = failed
 		}
+	}
+	if !ended {
+		return clearing(c, http.StatusConflict, "Not signed out",
+			"this browser has forgotten the session, but it could not be ended and may go on elsewhere; changing the password ends it: "+detailOf(err)), nil
 	}
 	r := faas.Reply{Status: http.StatusNoContent, Header: http.Header{}}
 	clearAll(r.Header, c.Header)

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,7 +22,15 @@ import (
 
 const session = "/function/console/session"
 
-var ours = []string{"X-Castor-Console", "1", "Sec-Fetch-Site", "same-origin"}
+// page is the value of a page; its cookies are tokenName and refreshName.
+var (
+	page        = strings.Repeat("p", 42) + "A"
+	id          = fmt.Sprintf("%x", sha256.Sum256([]byte(page)))[:16]
+	tokenName   = "castor-token-" + id
+	refreshName = "castor-refresh-" + id
+)
+
+var ours = []string{"X-Castor-Console", page, "Sec-Fetch-Site", "same-origin"}
 
 func (w *world) signIn(name, password string, header ...string) answer {
 	w.t.Helper()
@@ -41,7 +50,7 @@ func TestSession(t *testing.T) {
 	each(t, built(), func(t *testing.T, w *world) {
 		w.User("ada", []access.Role{access.Owner}, "plant")
 		in := w.signIn("ada", functiontest.Password)
-		token, refresh := in.cookie(t, "castor-token"), in.cookie(t, "castor-refresh")
+		token, refresh := in.cookie(t, tokenName), in.cookie(t, refreshName)
 		var begun api.Session
 		in.json(t, &begun)
 		if in.StatusCode != 200 || begun.User.ID != "ada" || begun.Expires.Sub(w.Now()) < 14*time.Minute {
@@ -67,22 +76,22 @@ func TestSession(t *testing.T) {
 		if me := w.call("GET", "/function/users/me", "", with(token)...); me.StatusCode != 200 || !strings.Contains(string(me.body), `"ada"`) {
 			t.Errorf("another function: %d %s", me.StatusCode, me.body)
 		}
-		if a := w.call("GET", "/function/users/me", "", "Cookie", "castor-token="+token.Value); a.StatusCode != 401 || !strings.Contains(string(a.body), "X-Castor-Console") {
+		if a := w.call("GET", "/function/users/me", "", "Cookie", tokenName+"="+token.Value); a.StatusCode != 401 || !strings.Contains(string(a.body), "X-Castor-Console") {
 			t.Errorf("without the header: %d %s", a.StatusCode, a.body)
 		}
 
 		again := w.call("POST", session+"/refresh", "", with(refresh)...)
-		next := again.cookie(t, "castor-refresh")
-		if again.StatusCode != 200 || next.Value == refresh.Value || again.cookie(t, "castor-token").Value == token.Value {
+		next := again.cookie(t, refreshName)
+		if again.StatusCode != 200 || next.Value == refresh.Value || again.cookie(t, tokenName).Value == token.Value {
 			t.Errorf("%d %s", again.StatusCode, again.body)
 		}
 
 		out := w.call("DELETE", session, "", with(token, next)...)
-		if out.StatusCode != 204 || out.cookie(t, "castor-token").MaxAge != -1 || out.cookie(t, "castor-refresh").MaxAge != -1 || out.cookie(t, "castor-refresh").Path != session {
+		if out.StatusCode != 204 || out.cookie(t, tokenName).MaxAge != -1 || out.cookie(t, refreshName).MaxAge != -1 || out.cookie(t, refreshName).Path != session {
 			t.Errorf("%d %v", out.StatusCode, out.Cookies())
 		}
 		gone := w.call("POST", session+"/refresh", "", with(next)...)
-		if gone.StatusCode != 401 || gone.cookie(t, "castor-token").MaxAge != -1 || gone.cookie(t, "castor-refresh").MaxAge != -1 || gone.Header.Get("Content-Type") != "application/problem+json" {
+		if gone.StatusCode != 401 || gone.cookie(t, tokenName).MaxAge != -1 || gone.cookie(t, refreshName).MaxAge != -1 || gone.Header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("after signing out: %d %s %v", gone.StatusCode, gone.body, gone.Header)
 		}
 		if a := w.call("DELETE", session, "", ours...); a.StatusCode != 204 {
@@ -105,7 +114,7 @@ func TestSecureCookies(t *testing.T) {
 			t.Errorf("%v", a.Header)
 		}
 		// What a caller says of its own connection does not count at the gateway.
-		if a := w.signIn(functiontest.Admin, functiontest.Password, "X-Forwarded-Proto", "https"); a.cookie(t, "castor-token").Secure {
+		if a := w.signIn(functiontest.Admin, functiontest.Password, "X-Forwarded-Proto", "https"); a.cookie(t, tokenName).Secure {
 			t.Error("a browser would drop the cookie")
 		}
 	})
@@ -116,22 +125,22 @@ func TestCallsOfOtherPages(t *testing.T) {
 	each(t, built(), func(t *testing.T, w *world) {
 		good := fmt.Sprintf(`{"name":%q,"password":%q}`, functiontest.Admin, functiontest.Password)
 		in := w.signIn(functiontest.Admin, functiontest.Password)
-		cookies := fmt.Sprintf("castor-token=%s; castor-refresh=%s", in.cookie(t, "castor-token").Value, in.cookie(t, "castor-refresh").Value)
+		cookies := fmt.Sprintf("%s=%s; %s=%s", tokenName, in.cookie(t, tokenName).Value, refreshName, in.cookie(t, refreshName).Value)
 		for name, c := range map[string]struct {
 			method, path, body string
 			header             []string
 			status             int
 		}{
-			"a form":                     {"POST", session, good, []string{"Content-Type", "text/plain", "X-Castor-Console", "1"}, 415},
-			"a form's own type":          {"POST", session, "name=admin", []string{"Content-Type", "application/x-www-form-urlencoded", "X-Castor-Console", "1"}, 415},
-			"no type":                    {"POST", session, good, []string{"X-Castor-Console", "1"}, 415},
-			"another JSON":               {"POST", session, good, []string{"Content-Type", "application/merge-patch+json", "X-Castor-Console", "1"}, 415},
+			"a form":                     {"POST", session, good, []string{"Content-Type", "text/plain", "X-Castor-Console", page}, 415},
+			"a form's own type":          {"POST", session, "name=admin", []string{"Content-Type", "application/x-www-form-urlencoded", "X-Castor-Console", page}, 415},
+			"no type":                    {"POST", session, good, []string{"X-Castor-Console", page}, 415},
+			"another JSON":               {"POST", session, good, []string{"Content-Type", "application/merge-patch+json", "X-Castor-Console", page}, 415},
 			"JSON without the header":    {"POST", session, good, []string{"Content-Type", "application/json"}, 403},
-			"JSON of another site":       {"POST", session, good, []string{"Content-Type", "application/json", "X-Castor-Console", "1", "Sec-Fetch-Site", "cross-site"}, 403},
+			"JSON of another site":       {"POST", session, good, []string{"Content-Type", "application/json", "X-Castor-Console", page, "Sec-Fetch-Site", "cross-site"}, 403},
 			"refresh without the header": {"POST", session + "/refresh", "", nil, 403},
-			"refresh of another host":    {"POST", session + "/refresh", "", []string{"X-Castor-Console", "1", "Sec-Fetch-Site", "same-site"}, 403},
+			"refresh of another host":    {"POST", session + "/refresh", "", []string{"X-Castor-Console", page, "Sec-Fetch-Site", "same-site"}, 403},
 			"sign-out":                   {"DELETE", session, "", nil, 403},
-			"sign-out of another site":   {"DELETE", session, "", []string{"X-Castor-Console", "1", "Sec-Fetch-Site", "cross-site"}, 403},
+			"sign-out of another site":   {"DELETE", session, "", []string{"X-Castor-Console", page, "Sec-Fetch-Site", "cross-site"}, 403},
 			"a question":                 {"GET", "/function/users/me", "", nil, 401},
 			"a question first":           {"OPTIONS", session, "", []string{"Origin", "https://evil.example", "Access-Control-Request-Headers", "x-castor-console"}, 405},
 		} {
@@ -140,7 +149,7 @@ func TestCallsOfOtherPages(t *testing.T) {
 				t.Errorf("%s: %d %s %v, want %d", name, a.StatusCode, a.body, a.Header, c.status)
 			}
 		}
-		if a := w.call("POST", session+"/refresh", "", with(in.cookie(t, "castor-refresh"))...); a.StatusCode != 200 {
+		if a := w.call("POST", session+"/refresh", "", with(in.cookie(t, refreshName))...); a.StatusCode != 200 {
 			t.Errorf("the session suffered: %d %s", a.StatusCode, a.body)
 		}
 	})
@@ -163,10 +172,10 @@ func TestSignInRefused(t *testing.T) {
 				t.Errorf("%s: %d %s", name, a.StatusCode, a.body)
 			}
 		}
-		for name, cookie := range map[string]string{"rubbish": "castor-refresh=rubbish", "unknown": "castor-refresh=" + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43),
-			"hostile": "castor-refresh=<>", "two": "castor-refresh=a; castor-refresh=b", "large": "castor-refresh=" + strings.Repeat("a", 30<<10)} {
+		for name, cookie := range map[string]string{"rubbish": refreshName + "=rubbish", "unknown": refreshName + "=" + strings.Repeat("A", 22) + "." + strings.Repeat("A", 43),
+			"hostile": refreshName + "=<>", "two": refreshName + "=a; " + refreshName + "=b", "large": refreshName + "=" + strings.Repeat("a", 30<<10)} {
 			a := w.call("POST", session+"/refresh", "", append([]string{"Cookie", cookie}, ours...)...)
-			if a.StatusCode != 401 || a.cookie(t, "castor-token").MaxAge != -1 || a.cookie(t, "castor-refresh").MaxAge != -1 {
+			if a.StatusCode != 401 || a.cookie(t, tokenName).MaxAge != -1 || a.cookie(t, refreshName).MaxAge != -1 {
 				t.Errorf("refresh with %s: %d %s %v", name, a.StatusCode, a.body, a.Cookies())
 			}
 		}
@@ -186,7 +195,7 @@ func TestSignInRefused(t *testing.T) {
 // Two pages of one browser wake up at once; the one whose answer comes last decides what the browser has.
 func TestTwoPagesRefreshAtOnce(t *testing.T) {
 	each(t, built(), func(t *testing.T, w *world) {
-		old := w.signIn(functiontest.Admin, functiontest.Password).cookie(t, "castor-refresh")
+		old := w.signIn(functiontest.Admin, functiontest.Password).cookie(t, refreshName)
 		answers := make([]answer, 4)
 		var g sync.WaitGroup
 		for i := range answers {
@@ -194,21 +203,88 @@ func TestTwoPagesRefreshAtOnce(t *testing.T) {
 		}
 		g.Wait()
 		for _, a := range answers {
-			if a.StatusCode != 200 || a.cookie(t, "castor-refresh").Value != answers[0].cookie(t, "castor-refresh").Value {
+			if a.StatusCode != 200 || a.cookie(t, refreshName).Value != answers[0].cookie(t, refreshName).Value {
 				t.Fatalf("%d %s %v", a.StatusCode, a.body, a.Cookies())
 			}
 		}
 		w.SetTime(w.Now().Add(20 * time.Minute))
 		last := answers[3]
-		if a := w.call("GET", session, "", with(last.cookie(t, "castor-token"))...); a.StatusCode != 204 {
+		if a := w.call("GET", session, "", with(last.cookie(t, tokenName))...); a.StatusCode != 204 {
 			t.Errorf("after 20 minutes: %d", a.StatusCode)
 		}
-		if a := w.call("POST", session+"/refresh", "", with(last.cookie(t, "castor-refresh"))...); a.StatusCode != 200 {
+		if a := w.call("POST", session+"/refresh", "", with(last.cookie(t, refreshName))...); a.StatusCode != 200 {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
 		// A copy of the first one, shown now, ends the session for all.
 		if a := w.call("POST", session+"/refresh", "", with(old)...); a.StatusCode != 401 {
 			t.Errorf("an old one: %d", a.StatusCode)
+		}
+	})
+}
+
+// Cookies know no port: another server on the host gets them all, and sets its own.
+func TestAnotherServerOnTheHost(t *testing.T) {
+	each(t, built(), func(t *testing.T, w *world) {
+		w.User("eve", []access.Role{access.Owner})
+		theirs := strings.Repeat("q", 42) + "A" // what a page of theirs may send
+		in := w.signIn(functiontest.Admin, functiontest.Password)
+		token, refresh := in.cookie(t, tokenName), in.cookie(t, refreshName)
+
+		// What it got it can use in no way, whatever it calls itself, nor end.
+		renamed := func(c *http.Cookie, kind string) string {
+			return fmt.Sprintf("%s-%s=%s", kind, fmt.Sprintf("%x", sha256.Sum256([]byte(theirs)))[:16], c.Value)
+		}
+		for name, c := range map[string]struct {
+			method, path, body string
+			header             []string
+			status             int
+		}{
+			"as Authorization":                {"GET", "/function/users/me", "", []string{"Authorization", "Bearer " + token.Value}, 401},
+			"as its own Authorization":        {"GET", "/function/users/me", "", []string{"Authorization", "Bearer " + token.Value, "X-Castor-Console", theirs}, 401},
+			"as a cookie":                     {"GET", "/function/users/me", "", []string{"Cookie", renamed(token, "castor-token"), "X-Castor-Console", theirs}, 401},
+			"as the cookie":                   {"GET", "/function/users/me", "", []string{"Cookie", tokenName + "=" + token.Value, "X-Castor-Console", theirs}, 401},
+			"renewed as a cookie":             {"POST", session + "/refresh", "", []string{"Cookie", renamed(refresh, "castor-refresh"), "X-Castor-Console", theirs}, 401},
+			"renewed by function users":       {"POST", "/function/users/refresh", fmt.Sprintf(`{"refresh":%q}`, refresh.Value), []string{"Content-Type", "application/json"}, 401},
+			"renewed as its own":              {"POST", "/function/users/refresh", fmt.Sprintf(`{"refresh":%q,"bound":%q}`, refresh.Value, theirs), []string{"Content-Type", "application/json"}, 401},
+			"a guess that would end it":       {"POST", "/function/users/refresh", fmt.Sprintf(`{"refresh":"%s.%s"}`, refresh.Value[:22], strings.Repeat("A", 43)), []string{"Content-Type", "application/json"}, 401},
+			"ended by function users":         {"POST", "/function/users/logout", fmt.Sprintf(`{"refresh":%q}`, refresh.Value), []string{"Content-Type", "application/json"}, 401},
+			"ended by the console":            {"DELETE", session, "", []string{"Cookie", renamed(refresh, "castor-refresh"), "X-Castor-Console", theirs}, 409},
+			"bound to what is no page's word": {"POST", "/function/users/login", `{"name":"eve","password":"x","bound":"1"}`, []string{"Content-Type", "application/json"}, 400},
+		} {
+			if a := w.call(c.method, c.path, c.body, c.header...); a.StatusCode != c.status {
+				t.Errorf("%s: %d %s, want %d", name, a.StatusCode, a.body, c.status)
+			}
+		}
+		if a := w.call("GET", session, "", with(token)...); a.StatusCode != 200 {
+			t.Errorf("the session suffered: %d %s", a.StatusCode, a.body)
+		}
+
+		// What it plants under the same names, for longer paths and so in front, keeps nobody out, nor makes anybody another person.
+		its := w.call("POST", session, fmt.Sprintf(`{"name":"eve","password":%q}`, functiontest.Password), "Content-Type", "application/json", "X-Castor-Console", theirs)
+		eve := its.Cookies()
+		planted := func(name string) []*http.Cookie {
+			return []*http.Cookie{{Name: name, Value: "rubbish"}, {Name: name, Value: eve[0].Value}, {Name: name, Value: eve[1].Value}}
+		}
+		a := w.call("GET", session, "", with(append(planted(tokenName), token)...)...)
+		if a.StatusCode != 200 || !strings.Contains(string(a.body), `"admin"`) {
+			t.Errorf("with planted cookies: %d %s", a.StatusCode, a.body)
+		}
+		a = w.call("POST", session+"/refresh", "", with(append(planted(refreshName), refresh)...)...)
+		if a.StatusCode != 200 || !strings.Contains(string(a.body), `"admin"`) {
+			t.Fatalf("renewed with planted cookies: %d %s", a.StatusCode, a.body)
+		}
+		refresh = a.cookie(t, refreshName)
+
+		// Where only planted ones are left, signing out says that it ended nothing; else it ends the session among them.
+		a = w.call("DELETE", session, "", with(planted(refreshName)...)...)
+		if a.StatusCode != 409 || a.cookie(t, refreshName).MaxAge != -1 || !strings.Contains(string(a.body), "could not be ended") {
+			t.Errorf("signed out with planted cookies only: %d %s", a.StatusCode, a.body)
+		}
+		if a = w.call("DELETE", session, "", with(append(planted(refreshName), refresh)...)...); a.StatusCode != 204 {
+			t.Errorf("signed out: %d %s", a.StatusCode, a.body)
+		}
+		if a = w.call("POST", session+"/refresh", "", with(refresh)...); a.StatusCode != 401 {
+			t.Errorf("it goes on: %d %s", a.StatusCode, a.body)
 		}
 	})
 }
@@ -248,10 +324,10 @@ func TestTokensAreNotLogged(t *testing.T) {
 	w.Add("console", func(p *platform.Platform) faas.Func { return console.Serve(p, built()) })
 	w.url = w.URL
 	in := w.signIn(functiontest.Admin, functiontest.Password)
-	token, refresh := in.cookie(t, "castor-token"), in.cookie(t, "castor-refresh")
+	token, refresh := in.cookie(t, tokenName), in.cookie(t, refreshName)
 	w.call("GET", session, "", with(token, refresh)...)
 	w.call("GET", "/function/console/twins", "", with(token, refresh)...)
-	next := w.call("POST", session+"/refresh", "", with(token, refresh)...).cookie(t, "castor-refresh")
+	next := w.call("POST", session+"/refresh", "", with(token, refresh)...).cookie(t, refreshName)
 	w.call("DELETE", session, "", with(token, next)...)
 	w.call("POST", session+"/refresh", "", with(token, next)...)
 	functiontest.Eventually(t, "signing in and out is audited", func() bool { return len(audited()) >= 2 })

@@ -15,12 +15,16 @@ import (
 var errLogin = fmt.Errorf("%w: the name or the password is wrong", access.ErrUnauthenticated)
 
 func (u *users) login(ctx context.Context, c *faas.Call, in api.Login) (api.Token, error) {
+	bound, err := boundOf(in.Bound)
+	if err != nil {
+		return api.Token{}, err
+	}
 	v, err := u.verified(ctx, client(c), in.Name, in.Password)
 	if err != nil {
 		return api.Token{}, err
 	}
 	c.Caller = access.Caller{Kind: access.User, ID: v.ID}
-	return u.begin(ctx, v)
+	return u.begin(ctx, v, bound)
 }
 
 // verified returns the user of that name and password. It takes the same time and says the same whether the name or the

@@ -35,6 +35,7 @@ type session struct {
 	Epoch int64     `bson:"epoch"` // the user's when it began
 	Hash  []byte    `bson:"hash"`  // SHA-256 of the secret that is good now
 	Began time.Time `bson:"began"`
+	Bound string    `bson:"bound,omitempty"` // faas.Bound of the console's page that began it, and that alone goes on with it
 
 	// Former is the hash of the secret before, Replaced when that was changed for the present one, which is made of it and Salt
 	// (see successor): whoever shows it gets the present one again, and what is stored gives away neither.
@@ -46,16 +47,19 @@ type session struct {
 	Expires time.Time `bson:"expires"`
 }
 
+// errBound ends no session: who got the cookies of a page, as any server on its host does, must not even sign the person out.
+var errBound = fmt.Errorf("%w: the session is of another page of the console; sign in again", access.ErrUnauthenticated)
+
 var errSession = fmt.Errorf("%w: the session is over; sign in again", access.ErrUnauthenticated)
 
 // begin makes a session for a user who has signed in.
-func (u *users) begin(ctx context.Context, v user) (api.Token, error) {
+func (u *users) begin(ctx context.Context, v user, bound string) (api.Token, error) {
 	now := u.p.Time()
 	if _, err := u.sessions.DeleteRange(ctx, store.Query{Index: "by-expiry", Filter: store.Lt("expires", now), Limit: 100}); err != nil {
 		return api.Token{}, err
 	}
 	secret := random(32)
-	s := session{ID: base64.RawURLEncoding.EncodeToString(random(16)), User: v.ID, Epoch: v.Epoch, Hash: sum(secret), Began: now, Used: now, Expires: now.Add(sessionLife)}
+	s := session{ID: base64.RawURLEncoding.EncodeToString(random(16)), User: v.ID, Epoch: v.Epoch, Hash: sum(secret), Began: now, Bound: bound, Used: now, Expires: now.Add(sessionLife)}
 	if err := u.sessions.Insert(ctx, s); err != nil {
 		return api.Token{}, err
 	}
@@ -67,12 +71,12 @@ func (u *users) begin(ctx context.Context, v user) (api.Token, error) {
 	if err != nil {
 		return api.Token{}, err
 	}
-	return u.tokenOf(ctx, v, s.ID, secret)
+	return u.tokenOf(ctx, v, s, secret)
 }
 
-func (u *users) tokenOf(ctx context.Context, v user, session string, secret []byte) (api.Token, error) {
-	t, err := u.sign(ctx, access.Caller{Kind: access.User, ID: v.ID, Roles: v.Roles, Groups: v.Groups}, userLife, userAudience)
-	t.Refresh, t.User = session+"."+base64.RawURLEncoding.EncodeToString(secret), &v.User
+func (u *users) tokenOf(ctx context.Context, v user, s session, secret []byte) (api.Token, error) {
+	t, err := u.sign(ctx, access.Caller{Kind: access.User, ID: v.ID, Roles: v.Roles, Groups: v.Groups}, userLife, userAudience, s.Bound)
+	t.Refresh, t.User = s.ID+"."+base64.RawURLEncoding.EncodeToString(secret), &v.User
 	return t, err
 }
 
@@ -83,9 +87,16 @@ func (u *users) refresh(ctx context.Context, _ *faas.Call, in api.Refresh) (api.
 	if err != nil {
 		return api.Token{}, err
 	}
+	bound, err := boundOf(in.Bound)
+	if err != nil {
+		return api.Token{}, err
+	}
 	var next []byte
 	now, shown := u.p.Time(), sum(secret)
 	s, err := u.sessions.Update(ctx, id, func(s *session) error {
+		if !same(s.Bound, bound) {
+			return errBound
+		}
 		if now.After(s.Expires) {
 			return errSession
 		}
@@ -107,7 +118,7 @@ func (u *users) refresh(ctx context.Context, _ *faas.Call, in api.Refresh) (api.
 	if err == nil {
 		var v user
 		if v, err = u.byName(ctx, s.User); err == nil && v.active() && v.Epoch == s.Epoch {
-			return u.tokenOf(ctx, v, id, next)
+			return u.tokenOf(ctx, v, s, next)
 		} else if err == nil {
 			err = errSession
 		}
@@ -126,11 +137,35 @@ func (u *users) logout(ctx context.Context, c *faas.Call, in api.Refresh) (faas.
 	if err != nil {
 		return faas.None{}, err
 	}
-	if s, err := u.sessions.Get(ctx, id); err == nil {
+	bound, err := boundOf(in.Bound)
+	if err != nil {
+		return faas.None{}, err
+	}
+	s, err := u.sessions.Get(ctx, id)
+	switch {
+	case err == nil && !same(s.Bound, bound):
+		return faas.None{}, errBound
+	case err == nil:
 		c.Caller = access.Caller{Kind: access.User, ID: s.User}
+	case !errors.Is(err, store.ErrNotFound):
+		return faas.None{}, err
 	}
 	return faas.None{}, u.end(ctx, id)
 }
+
+// boundOf is what is kept of the page's value that came with a call; of none, nothing.
+func boundOf(value string) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	bound, err := faas.Bound(value)
+	if err != nil {
+		return "", api.Invalid("bound is not a value of the console's page: %v", err)
+	}
+	return bound, nil
+}
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 func (u *users) end(ctx context.Context, id string) error {
 	if err := u.sessions.Delete(ctx, id); !errors.Is(err, store.ErrNotFound) {

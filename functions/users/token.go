@@ -33,8 +33,8 @@ var (
 	errSecret = fmt.Errorf("%w: the secret is not that of this part or account", access.ErrUnauthenticated)
 )
 
-// sign makes a token for a caller.
-func (u *users) sign(ctx context.Context, c access.Caller, life time.Duration, audience string) (api.Token, error) {
+// sign makes a token for a caller, bound to a page of the console unless that is "".
+func (u *users) sign(ctx context.Context, c access.Caller, life time.Duration, audience, bound string) (api.Token, error) {
 	kid, key, err := u.signer.current(ctx)
 	if err != nil {
 		return api.Token{}, err
@@ -44,7 +44,7 @@ func (u *users) sign(ctx context.Context, c access.Caller, life time.Duration, a
 	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, platform.Claims{
 		RegisteredClaims: jwt.RegisteredClaims{Issuer: platform.Issuer, Subject: c.ID, Audience: jwt.ClaimStrings{audience}, ID: rand.Text(),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires)},
-		Kind: c.Kind, Roles: c.Roles, Groups: c.Groups, Gateway: c.Gateway,
+		Kind: c.Kind, Roles: c.Roles, Groups: c.Groups, Gateway: c.Gateway, Bound: bound,
 	})
 	t.Header["kid"] = kid
 	text, err := t.SignedString(key)
@@ -74,7 +74,7 @@ func (u *users) exchange(ctx context.Context, c *faas.Call, in api.Exchange) (ap
 	}
 	who := access.Caller{Kind: access.Part, ID: in.Part, Gateway: in.Gateway}
 	c.Caller = who
-	return u.sign(ctx, who, partLife, in.Audience)
+	return u.sign(ctx, who, partLife, in.Audience, "")
 }
 
 func (u *users) exchangeAccount(ctx context.Context, c *faas.Call, in api.Exchange) (api.Token, error) {
@@ -96,5 +96,5 @@ func (u *users) exchangeAccount(ctx context.Context, c *faas.Call, in api.Exchan
 	}
 	who := access.Caller{Kind: access.Service, ID: a.ID, Roles: a.Roles, Groups: a.Groups}
 	c.Caller = who
-	return u.sign(ctx, who, partLife, userAudience)
+	return u.sign(ctx, who, partLife, userAudience, "")
 }

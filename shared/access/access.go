@@ -60,6 +60,9 @@ type Caller struct {
 	// Expires is when the token ends that told who calls; what outlives a call, as a stream does, ends then. The zero time
 	// where there was no token.
 	Expires time.Time `json:"-"`
+
+	// Bound tells that the token counts only in calls of the one console's page that made this call.
+	Bound bool `json:"-"`
 }
 
 // known tells whether the caller is anybody: the zero Caller is not.

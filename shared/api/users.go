@@ -12,6 +12,9 @@ import (
 type Login struct {
 	Name     string `json:"name"`
 	Password string `json:"password"`
+
+	// Bound is the value that the console's page sends as X-Castor-Console: the tokens count in its calls only. "" for all others.
+	Bound string `json:"bound,omitempty"`
 }
 
 // Token is what signing in gives.
@@ -35,6 +38,7 @@ const HeaderClient = "X-Castor-Client"
 // Refresh asks for a new token, or for the end of the session it belongs to.
 type Refresh struct {
 	Refresh string `json:"refresh"`
+	Bound   string `json:"bound,omitempty"` // the value that the session was begun with: see Login
 }
 
 // Exchange asks for a token for one audience: a part of the platform or a service account shows its own secret. (The idea is RFC 8693's.)
@@ -125,12 +129,22 @@ func (c *Client) LoginFor(ctx context.Context, forwarded []string, in Login) (ou
 // Refresh exchanges a refresh token. The one given is used up: within 30 s it gives the same new one again, later it ends the
 // session.
 func (c *Client) Refresh(ctx context.Context, refresh string) (out Token, err error) {
-	return out, c.Call(ctx, "POST", "users", "/refresh", Refresh{refresh}, &out)
+	return c.RefreshBound(ctx, Refresh{Refresh: refresh})
+}
+
+// RefreshBound is Refresh for a session that may be bound to a page of the console.
+func (c *Client) RefreshBound(ctx context.Context, in Refresh) (out Token, err error) {
+	return out, c.Call(ctx, "POST", "users", "/refresh", in, &out)
 }
 
 // Logout ends the session of a refresh token.
 func (c *Client) Logout(ctx context.Context, refresh string) error {
-	return c.Call(ctx, "POST", "users", "/logout", Refresh{refresh}, nil)
+	return c.LogoutBound(ctx, Refresh{Refresh: refresh})
+}
+
+// LogoutBound is Logout for a session that may be bound to a page of the console.
+func (c *Client) LogoutBound(ctx context.Context, in Refresh) error {
+	return c.Call(ctx, "POST", "users", "/logout", in, nil)
 }
 
 // Exchange trades a secret for a token.
@@ -146,6 +160,11 @@ func (c *Client) Keys(ctx context.Context) (out JWKS, err error) {
 // Me is the user who calls.
 func (c *Client) Me(ctx context.Context) (out User, err error) {
 	return out, c.Call(ctx, "GET", "users", "/me", nil, &out)
+}
+
+// MeAt is Me for a token that may be bound to a page of the console, of whose call h is the header.
+func (c *Client) MeAt(ctx context.Context, h http.Header) (out User, err error) {
+	return out, c.call(ctx, "GET", "users", "/me", h, nil, &out)
 }
 
 // RotateKeys makes a new signing key. Tokens signed with those before stay good until they end. It is

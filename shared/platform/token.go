@@ -13,6 +13,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/faas"
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/sync/singleflight"
 )
@@ -30,10 +31,12 @@ type Claims struct {
 	Roles   []access.Role     `json:"rol,omitempty"`
 	Groups  []string          `json:"grp,omitempty"`
 	Gateway string            `json:"gwy,omitempty"`
+	Bound   string            `json:"bnd,omitempty"` // the console's page that it is for (faas.Bound)
 }
 
 // Authenticate tells who calls, from the Authorization header and, for calls on a user's behalf, api.HeaderFor. Without a
-// token the caller is nobody (Kind ""); a bad token is access.ErrUnauthenticated, with the reason.
+// token the caller is nobody (Kind ""); a bad token is access.ErrUnauthenticated, with the reason. A token that is bound to a page of
+// the console counts in that page's calls only; on behalf, the part that calls has seen to that.
 func (p *Platform) Authenticate(ctx context.Context, h http.Header) (access.Caller, error) {
 	a := h.Get("Authorization")
 	if a == "" {
@@ -43,12 +46,15 @@ func (p *Platform) Authenticate(ctx context.Context, h http.Header) (access.Call
 	if !ok {
 		return access.Caller{}, fmt.Errorf("%w: the Authorization header must be \"Bearer\" and a token", access.ErrUnauthenticated)
 	}
-	c, err := p.verify(ctx, token)
+	c, bound, err := p.verify(ctx, token)
 	if err != nil {
 		return access.Caller{}, err
 	}
+	if c.Bound = bound != ""; c.Bound && !faas.BoundTo(h, bound) {
+		return access.Caller{}, fmt.Errorf("%w: the token is of a page of the console, and counts with that page's %s only", access.ErrUnauthenticated, faas.HeaderConsole)
+	}
 	if behalf := h.Get(api.HeaderFor); behalf != "" && c.Kind == access.Part {
-		u, err := p.verify(ctx, behalf)
+		u, _, err := p.verify(ctx, behalf)
 		if err != nil {
 			return access.Caller{}, err
 		}
@@ -60,29 +66,29 @@ func (p *Platform) Authenticate(ctx context.Context, h http.Header) (access.Call
 	return c, nil
 }
 
-func (p *Platform) verify(ctx context.Context, token string) (access.Caller, error) {
+func (p *Platform) verify(ctx context.Context, token string) (who access.Caller, bound string, err error) {
 	var c Claims
-	_, err := jwt.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+	_, err = jwt.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		kid, _ := t.Header["kid"].(string)
 		return p.keys.get(ctx, kid)
 	}, jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithIssuer(Issuer), jwt.WithExpirationRequired(), jwt.WithTimeFunc(p.Now), jwt.WithLeeway(5*time.Second))
 	if errors.Is(err, api.ErrUnavailable) {
-		return access.Caller{}, err // the token may be good: try again
+		return access.Caller{}, "", err // the token may be good: try again
 	}
 	if err != nil {
-		return access.Caller{}, fmt.Errorf("%w: the token is not good: %w", access.ErrUnauthenticated, err)
+		return access.Caller{}, "", fmt.Errorf("%w: the token is not good: %w", access.ErrUnauthenticated, err)
 	}
 	want := Audience
 	if c.Kind == access.Part {
 		want = p.Part
 	}
 	if len(c.Audience) != 1 || c.Audience[0] != want {
-		return access.Caller{}, fmt.Errorf("%w: the token is for another function", access.ErrUnauthenticated)
+		return access.Caller{}, "", fmt.Errorf("%w: the token is for another function", access.ErrUnauthenticated)
 	}
 	if c.Subject == "" || c.Kind != access.User && c.Kind != access.Service && c.Kind != access.Part {
-		return access.Caller{}, fmt.Errorf("%w: the token does not say whose it is", access.ErrUnauthenticated)
+		return access.Caller{}, "", fmt.Errorf("%w: the token does not say whose it is", access.ErrUnauthenticated)
 	}
-	return access.Caller{Kind: c.Kind, ID: c.Subject, Roles: c.Roles, Groups: c.Groups, Gateway: c.Gateway, Expires: c.ExpiresAt.UTC()}, nil
+	return access.Caller{Kind: c.Kind, ID: c.Subject, Roles: c.Roles, Groups: c.Groups, Gateway: c.Gateway, Expires: c.ExpiresAt.UTC()}, c.Bound, nil
 }
 
 // UseKeys makes tokens be checked with the keys that fetch returns, instead of asking function users: for users itself.

@@ -25,7 +25,7 @@ func TestSessionOfAPerson(t *testing.T) {
 			for range 5 {
 				req, err := http.NewRequestWithContext(w.Context(), method, w.URL+path, strings.NewReader(body))
 				w.must(err, path)
-				req.Header.Set("X-Castor-Console", "1")
+				req.Header.Set("X-Castor-Console", strings.Repeat("p", 42)+"A")
 				req.Header.Set("Sec-Fetch-Site", "same-origin")
 				if body != "" {
 					req.Header.Set("Content-Type", "application/json")

@@ -1,8 +1,9 @@
 // The one way to the functions: a client whose paths, parameters and answers are those of functions/openapi.yaml.
 import createClient, { type Middleware } from 'openapi-fetch';
+import { consoleHeader } from './binding';
 import { ApiError, problemOf, unreachable } from './problem';
 import type { paths } from './schema';
-import { consoleHeader, session } from './session';
+import { session } from './session';
 
 /** fetch that renews the access token once when it has ended, and says it plainly when nobody answers. */
 async function authorised(request: Request): Promise<Response> {
@@ -13,6 +14,7 @@ async function authorised(request: Request): Promise<Response> {
 }
 
 async function answer(request: Request): Promise<Response> {
+  for (const [name, value] of Object.entries(consoleHeader())) request.headers.set(name, value);
   try {
     return await fetch(request);
   } catch (e) {
@@ -21,7 +23,7 @@ async function answer(request: Request): Promise<Response> {
   }
 }
 
-export const api = createClient<paths>({ fetch: authorised, headers: consoleHeader });
+export const api = createClient<paths>({ fetch: authorised });
 
 /** A merge patch says so (RFC 7396). */
 const mergePatch: Middleware = {

@@ -1,10 +1,8 @@
 // The session lives in cookies that no script can read; what is kept here is who is signed in, and until when the access token is good.
 // Renewing it is one page's work at a time, across tabs: a lock, and a look whether another tab was faster.
+import { binding, consoleHeader } from './binding';
 import { problemOf, unreachable } from './problem';
 import type { Session } from './types';
-
-/** Tells the functions that a cookie comes from the console itself: a foreign page cannot send this header. */
-export const consoleHeader = { 'X-Castor-Console': '1' } as const;
 
 const url = '/function/console/session';
 const renewedKey = 'castor.renewed';
@@ -34,7 +32,9 @@ export const session = {
   },
 
   async signIn(name: string, password: string): Promise<Session> {
-    const s = await read(await call('POST', url, { name, password }));
+    const value = binding.fresh();
+    const s = await read(await call('POST', url, { name, password }, value));
+    binding.keep(value);
     set(s);
     return s;
   },
@@ -76,12 +76,12 @@ function set(s: Session | null): Session | null {
   return s;
 }
 
-async function call(method: string, to: string, body?: unknown): Promise<Response> {
+async function call(method: string, to: string, body?: unknown, value?: string): Promise<Response> {
   const json: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' };
   try {
     return await fetch(to, {
       method,
-      headers: { ...consoleHeader, ...json },
+      headers: { ...consoleHeader(value), ...json },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {

@@ -1,6 +1,6 @@
 // Reads one stream of server-sent events by fetch, which can send headers and tells a refusal from a broken line; EventSource can neither.
 import { createParser } from 'eventsource-parser';
-import { consoleHeader } from '@/api/session';
+import { consoleHeader } from '@/api/binding';
 
 export interface Frame {
   event: string;
@@ -29,7 +29,7 @@ export async function readStream(
   const stop = AbortSignal.any([signal, broken.signal]);
   let watch = setTimeout(() => broken.abort(), silent);
   try {
-    const headers: Record<string, string> = { ...consoleHeader, Accept: 'text/event-stream' };
+    const headers: Record<string, string> = { ...consoleHeader(), Accept: 'text/event-stream' };
     if (lastId) headers['Last-Event-ID'] = lastId;
     const r = await fetch(url, { headers, signal: stop, cache: 'no-store' });
     if (!r.ok || !r.body) {
