@@ -2,6 +2,9 @@ import { type ReactNode, useEffect } from 'react';
 import { Link } from 'wouter';
 import s from './Page.module.css';
 
+// A window's title is drawn by the browser or the desktop: a name must not turn around what stands behind it.
+const bidi = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 /** The frame of every view: the title (also the window's), where it belongs, what can be done. */
 export function Page({
   title,
@@ -19,7 +22,7 @@ export function Page({
   children: ReactNode;
 }) {
   useEffect(() => {
-    document.title = `${title.slice(0, 80)} · Castor`;
+    document.title = `${[...title.slice(0, 160).replace(bidi, '')].slice(0, 80).join('')} · Castor`;
   }, [title]);
   return (
     <div className={s.page}>

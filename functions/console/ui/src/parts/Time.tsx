@@ -1,16 +1,18 @@
 import { useSyncExternalStore } from 'react';
+import { now as present } from '@/api/clock';
 import { ago, dayTime, fullTime, utc } from './format';
 import { Tooltip } from './Tooltip';
 
 // One clock for all times on the page.
-let now = Date.now();
+let now = present();
 const listeners = new Set<() => void>();
 let timer: ReturnType<typeof setInterval> | undefined;
 
 function subscribe(f: () => void): () => void {
   listeners.add(f);
+  if (!timer) now = present();
   timer ??= setInterval(() => {
-    now = Date.now();
+    now = present();
     for (const g of listeners) g();
   }, 1000);
   return () => {
@@ -22,7 +24,7 @@ function subscribe(f: () => void): () => void {
   };
 }
 
-/** The present, to the second; whoever uses it is drawn anew each second. */
+/** The platform's present, to the second; whoever uses it is drawn anew each second. */
 export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);
 }
@@ -47,5 +49,5 @@ export function Time({
 }
 
 function Ago({ t }: { t: number }) {
-  return ago(t, Math.max(useNow(), Date.now() - 1000));
+  return ago(t, Math.max(useNow(), present() - 1000));
 }

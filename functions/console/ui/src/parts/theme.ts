@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { storage } from '@/api/storage';
 
 type Theme = 'system' | 'light' | 'dark';
 
@@ -7,7 +8,7 @@ const system = matchMedia('(prefers-color-scheme: dark)');
 const listeners = new Set<() => void>();
 
 function kept(): Theme {
-  const t = localStorage.getItem(name);
+  const t = storage.get(name);
   return t === 'light' || t === 'dark' ? t : 'system';
 }
 
@@ -21,7 +22,7 @@ function apply(): void {
 
 export function setTheme(t: Theme): void {
   theme = t;
-  localStorage.setItem(name, t);
+  storage.set(name, t);
   apply();
 }
 

@@ -8,7 +8,7 @@ import { Card } from '@/parts/Card';
 import { count } from '@/parts/format';
 import { twinHref } from '@/parts/links';
 import { Empty, Failure, Skeleton } from '@/parts/States';
-import { useStored } from '@/parts/useStored';
+import { areTexts, useStored } from '@/parts/useStored';
 import { VirtualTable } from '@/parts/VirtualTable';
 import { worstFirst } from '@/parts/words';
 import { AroundRows, TwinCells } from './Cells';
@@ -31,7 +31,7 @@ const phone = matchMedia('(max-width: 720px)');
 export function FleetTable({ filters }: { filters: Filters }) {
   const { kind, sort } = filters;
   const [, go] = useLocation();
-  const [hidden, setHidden] = useStored<readonly string[]>('fleet.hidden', hiddenAtFirst);
+  const [hidden, setHidden] = useStored<readonly string[]>('fleet.hidden', hiddenAtFirst, areTexts);
   const { types, readings } = useTypes();
   const query = useMemo(
     () => (kind === 'devices' && readings ? { ...filters.query, readings } : filters.query),

@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useMemo } from 'react';
 import { api, ok } from '@/api/client';
 import type { Twin } from '@/api/types';
-import { useStored } from '@/parts/useStored';
+import { isText, useStored } from '@/parts/useStored';
 import type { Properties } from './reading';
 
 export interface TypeInfo {
@@ -40,8 +40,8 @@ export function useTypes(): { types: ReadonlyMap<string, TypeInfo>; readings: st
     refetchInterval: 60_000,
     select: byId,
   });
-  const [kept, keep] = useStored('fleet.readings', '');
-  const readings = useMemo(() => (data ? firstOf(data) : String(kept).slice(0, most)), [data, kept]);
+  const [kept, keep] = useStored('fleet.readings', '', isText);
+  const readings = useMemo(() => (data ? firstOf(data) : kept.slice(0, most)), [data, kept]);
   useEffect(() => {
     if (readings !== kept) keep(readings);
   }, [readings, kept, keep]);
