@@ -30,14 +30,16 @@ export function MenuItem({
   children,
   onSelect,
   danger,
+  disabled,
 }: {
   icon?: ReactNode;
   children: ReactNode;
   onSelect: () => void;
   danger?: boolean;
+  disabled?: boolean;
 }) {
   return (
-    <Radix.Item className={s.item} data-danger={danger || undefined} onSelect={onSelect}>
+    <Radix.Item className={s.item} data-danger={danger || undefined} disabled={disabled} onSelect={onSelect}>
       {icon}
       {children}
     </Radix.Item>
