@@ -16,6 +16,7 @@ import (
 type cursor struct {
 	at   time.Time // when it was issued
 	seen [sources]uint64
+	mark uint64 // of what the reader might see then
 }
 
 // A seal makes cursors into text and back. They are encrypted: the numbers in them grow with all that happens on the platform,
@@ -34,7 +35,7 @@ func newSeal(secret []byte) (seal, error) {
 	return seal{aead}, err
 }
 
-const cursorBytes = 8 * (1 + int(sources))
+const cursorBytes = 8 * (2 + int(sources))
 
 // close appends a cursor's text to b.
 func (s seal) close(b []byte, c cursor) []byte {
@@ -43,6 +44,7 @@ func (s seal) close(b []byte, c cursor) []byte {
 	for i, n := range c.seen {
 		binary.BigEndian.PutUint64(plain[8+8*i:], n)
 	}
+	binary.BigEndian.PutUint64(plain[cursorBytes-8:], c.mark)
 	sealed := make([]byte, s.aead.NonceSize(), s.aead.NonceSize()+cursorBytes+s.aead.Overhead())
 	rand.Read(sealed) // never fails since Go 1.24
 	return base64.RawURLEncoding.AppendEncode(b, s.aead.Seal(sealed, sealed, plain[:], nil))
@@ -66,5 +68,6 @@ func (s seal) open(text string) (c cursor, ok bool) {
 	for i := range c.seen {
 		c.seen[i] = binary.BigEndian.Uint64(plain[8+8*i:])
 	}
+	c.mark = binary.BigEndian.Uint64(plain[cursorBytes-8:])
 	return c, true
 }

@@ -130,7 +130,7 @@ func (r *reader) look(ctx context.Context) (changed <-chan struct{}, more bool, 
 	case !ok:
 		r.place = r.c.ring.end()
 		r.reload(b, reasonSlow)
-	case !sight.same(r.sight):
+	case sight.mark != r.sight.mark:
 		// Which twins came into sight or went out of it, nobody here knows.
 		r.sight, r.place = sight, r.c.ring.end()
 		some = nil
@@ -224,7 +224,7 @@ func (r *reader) id(seen [sources]uint64) []byte {
 	if !r.c.Bus.Connected() {
 		return nil
 	}
-	return r.c.seal.close(nil, cursor{time.Now(), seen})
+	return r.c.seal.close(nil, cursor{time.Now(), seen, r.sight.mark})
 }
 
 func (r *reader) write(b *bytes.Buffer) error {

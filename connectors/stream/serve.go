@@ -96,14 +96,17 @@ func (c *Connector) enter(r *http.Request) (in *reader, release func(), reload s
 	in.place, in.wrote = c.ring.end(), time.Now()
 	if last := lastID(r); last != "" {
 		cur, ok := c.seal.open(last)
+		var p place
 		if ok {
-			var p place
-			if p, ok = c.ring.resume(cur, in.wants.topics[topicReadings]); ok {
-				in.place = p
-			}
+			p, ok = c.ring.resume(cur, in.wants.topics[topicReadings])
 		}
-		if !ok {
+		switch {
+		case !ok:
 			reload = reasonOld
+		case cur.mark != in.sight.mark: // as if it had been here when that changed
+			reload = reasonSight
+		default:
+			in.place = p
 		}
 	}
 	return in, release, reload, nil

@@ -2,7 +2,11 @@ package stream
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +25,7 @@ type sight struct {
 	shared bool // types that belong to nobody
 	groups map[string]bool
 	twins  map[twin.ID]bool
+	mark   uint64 // the same for the same sight, in all replicas
 }
 
 func sightOf(s access.Scope) *sight {
@@ -31,8 +36,14 @@ func sightOf(s access.Scope) *sight {
 	for _, id := range s.Twins {
 		v.twins[id] = true
 	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%t %t %q %q", v.all, v.shared, slices.Sorted(maps.Keys(v.groups)), slices.Sorted(maps.Keys(v.twins)))
+	v.mark = binary.BigEndian.Uint64(h.Sum(nil))
 	return v
 }
+
+// everything is the sight of maintainers.
+var everything = sightOf(access.Scope{All: true})
 
 // sees tells whether a twin of this scope is in sight; nil is nobody's but the maintainers'.
 func (v *sight) sees(id twin.ID, s *api.TwinScope) bool {
@@ -48,23 +59,6 @@ func (v *sight) sees(id twin.ID, s *api.TwinScope) bool {
 		}
 	}
 	return false
-}
-
-func (v *sight) same(w *sight) bool {
-	if v.all != w.all || v.shared != w.shared || len(v.groups) != len(w.groups) || len(v.twins) != len(w.twins) {
-		return false
-	}
-	for g := range v.groups {
-		if !w.groups[g] {
-			return false
-		}
-	}
-	for id := range v.twins {
-		if !w.twins[id] {
-			return false
-		}
-	}
-	return true
 }
 
 // grantsFor is how long grants are believed. An event has them read again at once; this is for events that come late.
@@ -93,7 +87,7 @@ const maxKnown = 10_000
 // of returns what the caller may see. It returns the errors of read.
 func (s *sights) of(ctx context.Context, c access.Caller, token string) (*sight, error) {
 	if c.Is(access.Maintainer) {
-		return &sight{all: true}, nil
+		return everything, nil
 	}
 	subjects := c.Subjects()
 	key := strings.Join(subjects, "\x00")
