@@ -14,6 +14,7 @@ export function Dialog({
   children,
   footer,
   side = false,
+  back,
 }: {
   open: boolean;
   onClose: () => void;
@@ -22,6 +23,8 @@ export function Dialog({
   children: ReactNode;
   footer?: ReactNode;
   side?: boolean;
+  /** What takes the focus after it, where what had it before is gone. */
+  back?: () => HTMLElement | null | undefined;
 }) {
   // Where the focus was: dialogs here are opened by state, so Radix knows no trigger to give it back to.
   const before = useRef<Element | null>(null);
@@ -33,7 +36,9 @@ export function Dialog({
   };
   const closed = (e: Event) => {
     e.preventDefault();
-    if (before.current instanceof HTMLElement) before.current.focus({ preventScroll: true });
+    const had = before.current;
+    const to = had instanceof HTMLElement && had.isConnected && had !== document.body ? had : back?.();
+    to?.focus({ preventScroll: true });
   };
   return (
     <Radix.Root open={open} onOpenChange={(o) => !o && onClose()}>

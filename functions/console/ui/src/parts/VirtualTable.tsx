@@ -4,6 +4,7 @@ import { type ComponentType, type KeyboardEvent, useEffect, useLayoutEffect, use
 import { cx } from './cx';
 import { TableRow } from './TableRow';
 import { useFit, useFrame } from './tableLayout';
+import { useEntry } from './useEntry';
 import { useSteady } from './useSteady';
 import s from './VirtualTable.module.css';
 
@@ -28,7 +29,7 @@ export type RowCells<T> = ComponentType<{ row: T; columns: readonly Column[]; ta
 
 /**
  * A table of any length that scrolls with the page; only rows in sight are drawn. Rows have the height --row. The columns that find
- * no room are left out, the last ones first. Arrow keys, Home, End and Page keys walk the rows' links.
+ * no room are left out, the last ones first. Arrow keys, Home, End and Page keys walk the rows' links; arrows lead there from anywhere.
  */
 export function VirtualTable<T>({
   label,
@@ -123,6 +124,7 @@ export function VirtualTable<T>({
   };
   // Where the focus would enter: the row it was in last, or the first in sight.
   const entry = active >= from && active <= to ? active : from;
+  useEntry(() => body.current?.querySelector<HTMLElement>(`[data-index="${entry}"] [data-row-link]`));
 
   return (
     <div

@@ -10,6 +10,8 @@ interface Toast {
   text: string;
   bad: boolean;
   undo?: () => void;
+  /** Where the focus was when it came: undo gives it back. */
+  from: Element | null;
 }
 
 let shown: Toast[] = [];
@@ -22,13 +24,15 @@ function set(toasts: Toast[]): void {
 }
 
 function add(text: string, bad: boolean, undo?: () => void): void {
-  set([...shown.slice(-3), { id: next++, text, bad, undo }]);
+  set([...shown.slice(-3), { id: next++, text, bad, undo, from: document.activeElement }]);
 }
 
 /** Says for a moment what was done, or could not be. `undo` takes it back. */
 export const toast = {
   done: (text: string, undo?: () => void) => add(text, false, undo),
   failed: (what: string, error: unknown) => add(`${what}: ${reasonOf(error)}`, true),
+  /** Takes all away: another person signs in. */
+  clear: () => set([]),
 };
 
 /** Where toasts stand; once on the page. */
@@ -54,7 +58,14 @@ export function Toasts() {
           <Radix.Description className={s.text}>{t.text}</Radix.Description>
           {t.undo && (
             <Radix.Action asChild altText="Undo">
-              <Button size="s" onClick={t.undo}>
+              <Button
+                size="s"
+                onClick={() => {
+                  t.undo?.();
+                  // Once the toast has gone: it takes the focus with it.
+                  setTimeout(() => t.from instanceof HTMLElement && t.from.focus({ preventScroll: true }));
+                }}
+              >
                 Undo
               </Button>
             </Radix.Action>

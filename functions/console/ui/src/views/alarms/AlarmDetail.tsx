@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { ApiError } from '@/api/client';
 import { rulesThatWatch } from '@/api/reads';
 import type { Alarm } from '@/api/types';
@@ -28,6 +28,8 @@ export function AlarmDetail({ id, onClose }: { id: string; onClose: () => void }
   const kinds = useKinds();
   const [noting, setNoting] = useState(false);
   const { take, letGo } = useAcknowledge();
+  const shown = useRef('');
+  if (id) shown.current = id;
   const a = id ? alarm.data : undefined;
   const unit = unitIn(kinds.get(a?.type ?? ''), a?.property);
   const missing = alarm.error instanceof ApiError && alarm.error.status === 404;
@@ -36,6 +38,7 @@ export function AlarmDetail({ id, onClose }: { id: string; onClose: () => void }
       side
       open={id !== ''}
       onClose={onClose}
+      back={() => document.querySelector<HTMLElement>(`[data-alarm="${CSS.escape(shown.current)}"] button`)}
       title={a ? titleWords(a.title, unit).slice(0, 200) : 'Alarm'}
       footer={
         a &&

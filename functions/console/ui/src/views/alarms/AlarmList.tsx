@@ -7,6 +7,7 @@ import { More } from '@/parts/Listed';
 import { RowTable } from '@/parts/RowTable';
 import { Failure, Skeleton } from '@/parts/States';
 import { useAcknowledge } from '@/parts/useAcknowledge';
+import { useEntry } from '@/parts/useEntry';
 import { unitIn, useKinds } from '@/parts/useKinds';
 import { AlarmRow } from './AlarmRow';
 import s from './Alarms.module.css';
@@ -34,11 +35,14 @@ export function AlarmList({
   const kinds = useKinds();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [pointed, setPointed] = useState(false);
-  const [focused, setFocused] = useState(false);
+  // The alarm whose row has the focus; '' = another part of the table has it, undefined = it is elsewhere.
+  const [here, setHere] = useState<string>();
   const last = useRef('');
+  const table = useRef<HTMLTableElement>(null);
+  const walked = useRef('');
   const { take } = useAcknowledge();
   const items = useMemo(() => list.data?.pages.flatMap((p) => p.items) ?? [], [list.data]);
-  const { rows, waiting, show } = useSteadyRows(items, reading || pointed || focused || chosen.size > 0);
+  const { rows, waiting, show } = useSteadyRows(items, reading || pointed || here !== undefined || chosen.size > 0);
   const open = rows.filter((r) => !r.gone && r.alarm.state !== 'cleared').map((r) => r.alarm.id);
   const ids = open.filter((id) => chosen.has(id));
 
@@ -60,6 +64,11 @@ export function AlarmList({
   const pressed = useRowKeys({
     choose: (id) => open.includes(id) && choose(id, false),
     take: (id) => void takeOn(ids.length > 0 ? ids : open.filter((x) => x === id)),
+  });
+  // Back to the row that had it last, if it is still there.
+  useEntry(() => {
+    const rows = [...(table.current?.querySelectorAll<HTMLElement>('[data-alarm]') ?? [])];
+    return (rows.find((r) => r.dataset.alarm === walked.current) ?? rows[0])?.querySelector('button');
   });
   const takeOne = useCallback((id: string) => void take([id]), [take]);
   const takeOn = async (which: string[], note = '') => {
@@ -92,12 +101,17 @@ export function AlarmList({
         </div>
       )}
       <RowTable
+        ref={table}
         className={s.table}
         onKeyDown={pressed}
         onPointerEnter={(e) => e.pointerType === 'mouse' && setPointed(true)}
         onPointerLeave={() => setPointed(false)}
-        onFocus={() => setFocused(true)}
-        onBlur={(e) => !e.currentTarget.contains(e.relatedTarget) && setFocused(false)}
+        onFocus={(e) => {
+          const id = e.target.closest<HTMLElement>('[data-alarm]')?.dataset.alarm ?? '';
+          setHere(id);
+          if (id) walked.current = id;
+        }}
+        onBlur={(e) => !e.currentTarget.contains(e.relatedTarget) && setHere(undefined)}
       >
         <thead>
           <tr>
@@ -141,7 +155,25 @@ export function AlarmList({
         </More>
       )}
       <p className={s.keys}>
-        <kbd>↑</kbd> <kbd>↓</kbd> move · <kbd>x</kbd> selects · <kbd>a</kbd> takes on · <kbd>Enter</kbd> opens
+        <kbd>↑</kbd> <kbd>↓</kbd> {here ? 'move' : 'lead into the list'}
+        {here && open.includes(here) && (
+          <>
+            {' '}
+            · <kbd>x</kbd> selects
+          </>
+        )}
+        {here && (ids.length > 0 || open.includes(here)) && (
+          <>
+            {' '}
+            · <kbd>a</kbd> takes on
+          </>
+        )}
+        {here && (
+          <>
+            {' '}
+            · <kbd>Enter</kbd> opens
+          </>
+        )}
       </p>
       {ids.length > 0 && (
         <Chosen count={ids.length} onTake={(note) => void takeOn(ids, note)} onNone={() => setChosen(new Set())} />

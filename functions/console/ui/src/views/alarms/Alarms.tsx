@@ -49,7 +49,7 @@ export default function Alarms() {
           {all && <option value="cleared">Cleared</option>}
         </Select>
         <div className={s.picker}>
-          <TwinPicker label="Twin" bare any="Any twin, type or group" value={filter.twin} onChange={setTwin} />
+          <TwinPicker label="Twin" bare any="Any twin, type or aggregate" value={filter.twin} onChange={setTwin} />
         </div>
       </div>
       <AlarmList

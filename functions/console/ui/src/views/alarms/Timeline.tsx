@@ -38,7 +38,7 @@ export function Timeline({ alarm: a }: { alarm: Alarm }) {
             </li>
           </Fragment>
         ))}
-        {a.state !== 'cleared' && <li className={s.now}>It is so still.</li>}
+        {a.state !== 'cleared' && <li className={s.now}>It has not cleared yet.</li>}
       </ol>
       {deliveries.isError ? (
         <p className={s.faint}>Who was told could not be read.</p>
