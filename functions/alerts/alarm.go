@@ -73,15 +73,21 @@ func (a *alarm) take(t monitor.Transition, now time.Time) (changed bool) {
 func (a *alarm) describe(t monitor.Transition) {
 	a.Twin, a.Name, a.Type, a.Owner, a.Aggregates = t.Twin, t.Name, t.Type, t.Owner, t.Aggregates
 	a.Rule, a.Title, a.Severity, a.Property, a.Location = t.Rule, t.Title, t.Severity, t.Property, t.Location
-	a.Scopes = []string{everything}
+	a.Scopes = a.scopes()
+}
+
+// scopes are the names under which lists find the alarm as it is.
+func (a *alarm) scopes() []string {
+	names := []string{everything}
 	if a.Owner != "" {
-		a.Scopes = append(a.Scopes, ownerScope(a.Owner))
+		names = append(names, ownerScope(a.Owner))
 	}
 	for _, id := range append([]twin.ID{a.Twin, a.Type}, a.Aggregates...) {
 		if id != "" {
-			a.Scopes = append(a.Scopes, twinScope(id))
+			names = append(names, twinScope(id))
 		}
 	}
+	return names
 }
 
 // keyOf sorts by at, newest first, then by id.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -57,6 +56,9 @@ func (f *function) acknowledgeAlarm(ctx context.Context, c *faas.Call, in api.Ac
 	}
 	by := c.Caller.String()
 	a, err := f.alarms.Update(ctx, c.Var("id"), func(a *alarm) error {
+		if _, err := f.follow(ctx, a); err != nil {
+			return err
+		}
 		switch {
 		case a.State == monitor.Cleared:
 			return fmt.Errorf("%w: the alarm is over, there is nothing to take on", api.ErrConflict)
@@ -79,23 +81,37 @@ func (f *function) acknowledgeAlarm(ctx context.Context, c *faas.Call, in api.Ac
 	return a.Alarm, nil
 }
 
-// releaseAlarm lets go of an alarm that the caller has taken on: it is raised again, for others to take on.
+// releaseAlarm lets go of an alarm that the caller has taken on: it is raised again, for others to take on. One that is held by
+// somebody who may do nothing about it any more is anybody's to let go who may; maintainers let go of all.
 func (f *function) releaseAlarm(ctx context.Context, c *faas.Call, _ faas.None) (api.Alarm, error) {
-	if _, err := f.alarm(ctx, c, access.Write); err != nil {
+	held, err := f.alarm(ctx, c, access.Write)
+	if err != nil {
 		return api.Alarm{}, err
 	}
-	by := c.Caller.String()
-	a, err := f.alarms.Update(ctx, c.Var("id"), func(a *alarm) error {
+	by, lost := c.Caller.String(), c.Caller.Is(access.Maintainer)
+	if !lost && held.AcknowledgedBy != "" && held.AcknowledgedBy != by {
+		d, err := f.p.API.Check(ctx, api.Check{Subject: held.AcknowledgedBy, Object: access.TwinName(held.Twin), Right: access.Write})
+		if err != nil {
+			return api.Alarm{}, err
+		}
+		lost = !d.Allowed
+	}
+	a, err := f.alarms.Update(ctx, held.ID, func(a *alarm) error {
+		moved, err := f.follow(ctx, a)
 		switch {
+		case err != nil:
+			return err
+		case a.State == monitor.Raised && moved:
+			return nil
 		case a.State == monitor.Raised:
 			return store.Unchanged
 		case a.State == monitor.Cleared:
 			return fmt.Errorf("%w: the alarm is over, there is nothing to let go of", api.ErrConflict)
-		case a.AcknowledgedBy != by:
-			return fmt.Errorf("%w: %s has taken the alarm on, and only they let go of it", api.ErrConflict, a.AcknowledgedBy)
+		case a.AcknowledgedBy != by && !(lost && a.AcknowledgedBy == held.AcknowledgedBy):
+			return fmt.Errorf("%w: %s has taken the alarm on; they let go of it, or a maintainer does", api.ErrConflict, a.AcknowledgedBy)
 		}
-		a.State, a.AcknowledgedBy, a.AcknowledgedAt, a.Note, a.Updated = monitor.Raised, "", time.Time{}, "", f.p.Time()
-		a.note()
+		a.Updated = f.p.Time()
+		a.letGo()
 		return nil
 	})
 	if err != nil {

@@ -9,10 +9,9 @@ import (
 	"github.com/castor-iot/castor/shared/monitor"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/trace"
-	"github.com/castor-iot/castor/shared/twin"
 )
 
-// events takes alarms that began or ended, and ends those of twins that are gone. An event may come twice and in any order.
+// events takes alarms that began or ended, has them go with their twins, and ends those of twins that are gone. An event may come twice and in any order.
 func (f *function) events(ctx context.Context, events []event.Event) error {
 	for _, e := range events {
 		ctx, err := e.Context(ctx), error(nil)
@@ -25,13 +24,17 @@ func (f *function) events(ctx context.Context, events []event.Event) error {
 				continue
 			}
 			err = f.transition(ctx, t)
-		case event.TwinDeleted:
-			var gone api.TwinChanged
-			if err := e.Decode(&gone); err != nil {
+		case event.TwinMoved, event.TwinDeleted:
+			var d api.TwinChanged
+			if err := e.Decode(&d); err != nil {
 				f.p.Log.ErrorContext(ctx, "event of a twin cannot be used", "event", e.ID, "topic", e.Topic, "error", err)
 				continue
 			}
-			err = f.gone(ctx, gone.Twin, e.At)
+			if e.Topic == event.TwinMoved {
+				err = f.moved(ctx, d.Twin)
+			} else {
+				err = f.gone(ctx, d, e.At)
+			}
 		}
 		if err != nil {
 			return err
@@ -55,29 +58,38 @@ func (f *function) transition(ctx context.Context, t monitor.Transition) error {
 		if t.Raised || a.Trace == "" {
 			a.Trace = trace.Of(ctx)
 		}
-		return nil
+		_, err := f.follow(ctx, a)
+		return err
 	})
 	if err != nil {
+		return err
+	}
+	// The twin may have gone elsewhere after it was read above, and its event have come before there was an alarm to be found.
+	if err := f.change(ctx, a.ID, func(v *alarm) (bool, error) {
+		moved, err := f.follow(ctx, v)
+		if moved {
+			a = *v
+		}
+		return moved, err
+	}); err != nil {
 		return err
 	}
 	f.p.Log.InfoContext(ctx, "alarm kept", "function", f.p.Part, "alarm", a.ID, "twin", a.Twin, "state", a.State, "severity", a.Severity)
 	return f.tell(ctx, a)
 }
 
-// gone ends the open alarms of a twin that was deleted.
-func (f *function) gone(ctx context.Context, id twin.ID, at time.Time) error {
-	twins, err := f.present(ctx, []alarm{{Alarm: api.Alarm{Twin: id}}})
-	if err != nil || twins[id] != nil {
+// gone ends the open alarms of a twin that was deleted. All its alarms, past ones too, stay with whom it belonged to last.
+func (f *function) gone(ctx context.Context, d api.TwinChanged, at time.Time) error {
+	twins, err := f.present(ctx, []alarm{{Alarm: api.Alarm{Twin: d.Twin}}})
+	if err != nil || twins[d.Twin] != nil {
 		return err // a twin of that id is there again: its alarms are its own
 	}
-	for _, state := range []monitor.AlarmState{monitor.Raised, monitor.Acknowledged} {
-		q := store.Query{Index: "by-scope", Filter: store.And(store.Eq("scopes", twinScope(id)), store.Eq("state", state), store.Eq("twin", id))}
-		err := f.alarms.Scan(ctx, q, func(a alarm) error {
-			return f.transition(ctx, monitor.Transition{Alarm: a.ID, At: at})
-		})
-		if err != nil {
+	if d.Before != nil {
+		if err := f.keepIn(ctx, d.Twin, *d.Before); err != nil {
 			return err
 		}
 	}
-	return nil
+	return f.eachOf(ctx, d.Twin, openStates, func(a alarm) error {
+		return f.transition(ctx, monitor.Transition{Alarm: a.ID, At: at})
+	})
 }

@@ -21,7 +21,7 @@ func TestRoutesChooseAlarms(t *testing.T) {
 	warning := critical
 	warning.Severity = monitor.Warning
 	paint := critical
-	paint.Owner = "paint"
+	paint.Twin, paint.Owner = "wall-1", "paint"
 	over := critical
 	over.Raised = false
 	w := newWorld(t)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/functions/alerts"
+	"github.com/castor-iot/castor/functions/authorization"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/monitor"
@@ -58,6 +59,7 @@ func newWorld(t *testing.T, change ...func(*platform.Base)) *world {
 	for _, f := range change {
 		f(&w.Base)
 	}
+	w.Add("authorization", authorization.New)
 	for _, name := range instances {
 		w.Add(name, alerts.New)
 	}

@@ -30,7 +30,7 @@ func (f *function) confirm(ctx context.Context, c *faas.Call, in api.Confirmatio
 	return faas.None{}, f.trigger(ctx, string(in.Ref), in.Gateway, provision.DeviceConfirm, "device")
 }
 
-// events takes what gateways have written back, and ends the runs of twins that were deleted.
+// events takes what gateways have written back, has runs go with their twins, and ends those of twins that were deleted.
 func (f *function) events(ctx context.Context, events []event.Event) error {
 	return each(events, func(e event.Event) error {
 		ctx := e.Context(ctx)
@@ -39,6 +39,11 @@ func (f *function) events(ctx context.Context, events []event.Event) error {
 			var d api.GatewayApplied
 			if e.Decode(&d) == nil && !d.Removed {
 				return f.trigger(ctx, d.Client, d.Gateway, provision.GatewayReady, "gateway:"+d.Gateway)
+			}
+		case event.TwinMoved:
+			var d api.TwinChanged
+			if e.Decode(&d) == nil {
+				return f.twinMoved(ctx, d.Twin)
 			}
 		case event.TwinDeleted:
 			var d api.TwinChanged
@@ -80,8 +85,30 @@ func (f *function) trigger(ctx context.Context, ref, gateway string, t provision
 	return nil
 }
 
-// twinDeleted resets the run of a twin that is there no more. The run is read before the twin is looked for, so that a newer
-// round is left alone.
+// twinMoved gives the runs of a twin to whom it belongs now. The twin is read after the run: a change that met an older twin than
+// another one did finds the run changed, and begins again. Where it is gone, twinDeleted knows whose it was.
+func (f *function) twinMoved(ctx context.Context, id twin.ID) error {
+	q := store.Query{Index: "by-twin", Filter: store.Eq("twin", id), Fields: []string{"twin"}}
+	return f.runs.Scan(ctx, q, func(r provision.Run) error {
+		_, err := f.change(ctx, r.ID, func(r *provision.Run, _ time.Time) error {
+			if !settled(r) {
+				return store.Unchanged
+			}
+			scope, err := f.scopeOf(ctx, r)
+			if err == nil && (scope == nil || scope.Owner == r.Owner) {
+				err = store.Unchanged
+			}
+			if err == nil {
+				r.Owner = scope.Owner
+			}
+			return err
+		})
+		return err
+	})
+}
+
+// twinDeleted resets the run of a twin that is there no more, and leaves it to whom the twin belonged last. The run is read
+// before the twin is looked for, so that a newer round is left alone.
 func (f *function) twinDeleted(ctx context.Context, d api.TwinChanged) error {
 	page, err := f.runs.Find(ctx, store.Query{Index: "by-twin", Filter: store.Eq("twin", d.Twin)})
 	if err != nil || len(page.Items) == 0 {
@@ -91,11 +118,21 @@ func (f *function) twinDeleted(ctx context.Context, d api.TwinChanged) error {
 		return err
 	}
 	for _, old := range page.Items {
-		if !old.Results.TwinReady {
+		if !old.Results.TwinReady && !lastOf(d, &old) {
 			continue
 		}
 		_, err := f.change(ctx, old.ID, func(r *provision.Run, now time.Time) error {
-			if r.Round != old.Round || !r.Results.TwinReady || r.Withdrawing || r.Outcome == provision.Rejected {
+			if r.Round != old.Round {
+				return store.Unchanged
+			}
+			left := lastOf(d, r)
+			if left {
+				r.Owner = d.Before.Owner
+			}
+			if !r.Results.TwinReady || r.Withdrawing || r.Outcome == provision.Rejected {
+				if left {
+					return nil
+				}
 				return store.Unchanged
 			}
 			r.Reset("platform:twins", "twin "+string(d.Twin)+" was deleted", now)
@@ -110,3 +147,12 @@ func (f *function) twinDeleted(ctx context.Context, d api.TwinChanged) error {
 	}
 	return nil
 }
+
+// lastOf tells whether a run is to be given to whom its twin belonged when it was deleted.
+func lastOf(d api.TwinChanged, r *provision.Run) bool {
+	return d.Before != nil && d.Before.Type == r.Type && d.Before.Owner != r.Owner && settled(r)
+}
+
+// settled tells whether the run's twin decides whose it is. Before, its claim does: the run must not become that of a twin that
+// it may yet be refused.
+func settled(r *provision.Run) bool { return r.Results.TwinReady || r.Withdrawing || r.Outcome != "" }

@@ -5,6 +5,7 @@ package twins
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"sync/atomic"
 
@@ -149,6 +150,10 @@ func (f *function) change(ctx context.Context, h hand, id twin.ID, topic event.T
 			told.Scope = api.ScopeOf(t)
 		}
 		t.Outbox.Add(string(t.ID), topic, string(t.ID), f.p.Time(), told)
+		if told.Scope != nil && !reflect.DeepEqual(told.Scope, before) {
+			// Who keeps what belongs to twins hears of this, and not of all else that happens to them.
+			t.Outbox.Add(string(t.ID), event.TwinMoved, string(t.ID), f.p.Time(), told)
+		}
 		if h.dry {
 			return store.Unchanged
 		}

@@ -16,7 +16,7 @@ type Alarm struct {
 	Twin       twin.ID          `json:"twin" bson:"twin"`
 	Name       string           `json:"name,omitempty" bson:"name,omitempty"`
 	Type       twin.TypeID      `json:"type,omitempty" bson:"type,omitempty"`
-	Owner      string           `json:"owner,omitempty" bson:"owner,omitempty"`
+	Owner      string           `json:"owner,omitempty" bson:"owner,omitempty"` // the twin's; as its type and aggregates, it goes with the twin
 	Aggregates []twin.ID        `json:"aggregates,omitempty" bson:"aggregates,omitempty"`
 	Rule       string           `json:"rule" bson:"rule"`
 	Title      string           `json:"title" bson:"title"`
@@ -28,11 +28,14 @@ type Alarm struct {
 	Location *twin.Location    `json:"location,omitempty" bson:"location,omitempty"`
 	Before   []twin.Occurrence `json:"before,omitempty" bson:"before,omitempty"`
 
-	RaisedAt       time.Time `json:"raisedAt,omitzero" bson:"raisedAt,omitempty"`
+	RaisedAt time.Time `json:"raisedAt,omitzero" bson:"raisedAt,omitempty"`
+
+	// Who has taken it on, and their note, which is for the twin's group: both end when the twin goes to another owner.
 	AcknowledgedAt time.Time `json:"acknowledgedAt,omitzero" bson:"acknowledgedAt,omitempty"`
 	AcknowledgedBy string    `json:"acknowledgedBy,omitempty" bson:"acknowledgedBy,omitempty"`
 	Note           string    `json:"note,omitempty" bson:"note,omitempty"`
-	ClearedAt      time.Time `json:"clearedAt,omitzero" bson:"clearedAt,omitempty"`
+
+	ClearedAt time.Time `json:"clearedAt,omitzero" bson:"clearedAt,omitempty"`
 
 	Updated time.Time `json:"updated" bson:"updated"`
 

@@ -23,6 +23,7 @@ const (
 	AlarmCleared      Topic = "alarm.cleared"      // monitor.Transition
 	AlarmAcknowledged Topic = "alarm.acknowledged" // api.AlarmTaken: somebody has taken an alarm on, or has let it go again
 	TwinChanged       Topic = "twin.changed"       // api.TwinChanged: any part a person may look at
+	TwinMoved         Topic = "twin.moved"         // api.TwinChanged: beside twin.changed, when its owner, type or aggregates did; seldom
 	TwinDeleted       Topic = "twin.deleted"       // api.TwinChanged
 	GrantChanged      Topic = "grant.changed"      // api.GrantChanged: empties caches of grants
 	RuleChanged       Topic = "rule.changed"       // api.RuleChanged: empties caches of rules
