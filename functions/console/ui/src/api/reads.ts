@@ -49,7 +49,7 @@ export const alarms = (query: Query<'listAlarms'>) =>
     queryFn: ({ signal }) => ok(api.GET('/function/alerts/alarms', { params: { query }, signal })),
   });
 
-/** The rules that watch a twin: its own, its type's and its groups'. */
+/** The rules that watch a twin: its own, its type's and its aggregates'. */
 export const rulesThatWatch = (twin: string) =>
   queryOptions({
     queryKey: keys.rules({ watching: twin }),

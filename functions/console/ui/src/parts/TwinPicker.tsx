@@ -5,7 +5,7 @@ import { type Choice, Combobox } from './Combobox';
 import { useTwinSearch } from './useTwinSearch';
 import { kindWord } from './words';
 
-/** A twin, type or group, found by typing. '' is none; `any` offers to choose none. */
+/** A twin, type or aggregate, found by typing. '' is none; `any` offers to choose none. */
 export function TwinPicker({
   value,
   onChange,

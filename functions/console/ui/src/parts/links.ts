@@ -10,7 +10,7 @@ export const ruleHref = (id: string) => `/rules/new?rule=${encodeURIComponent(id
 export const newRuleHref = (twin: string, property?: string) =>
   `/rules/new?twin=${encodeURIComponent(twin)}${property === undefined ? '' : `&property=${encodeURIComponent(property)}`}`;
 
-/** The open alarms of a twin, or of those that belong to a type or group. */
+/** The open alarms of a twin, or of those that belong to a type or aggregate. */
 export const alarmsHref = (twin: string) => `/alarms?twin=${encodeURIComponent(twin)}`;
 
 /** The fleet, of which only these are shown. */

@@ -11,7 +11,7 @@ export const worstFirst = (a: { severity: Severity }, b: { severity: Severity })
 /** The phases of a device's life, in their order. */
 export const phases: readonly Phase[] = ['onboarding', 'provisioning', 'operational', 'suspended', 'retired'];
 
-const kinds: Record<Twin['kind'], string> = { instance: 'device', type: 'type', aggregate: 'group' };
+const kinds: Record<Twin['kind'], string> = { instance: 'device', type: 'type', aggregate: 'aggregate' };
 
 /** What people call a twin's kind. */
 export const kindWord = (kind: Twin['kind']) => kinds[kind];

@@ -28,7 +28,7 @@ export function Figures({ filters }: { filters: Filters }) {
               </span>
               <span className={s.note}>
                 {plural(c.types, 'type')}
-                {c.aggregates > 0 && `, ${plural(c.aggregates, 'group')}`}
+                {c.aggregates > 0 && `, ${plural(c.aggregates, 'aggregate')}`}
               </span>
             </Figure>
             <Figure label="Presence">

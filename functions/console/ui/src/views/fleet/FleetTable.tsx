@@ -23,7 +23,7 @@ import { useTypes } from './useTypes';
 const words: Record<Kind, [one: string, many: string]> = {
   devices: ['device', 'devices'],
   types: ['type', 'types'],
-  groups: ['group', 'groups'],
+  groups: ['aggregate', 'aggregates'],
 };
 const phone = matchMedia('(max-width: 720px)');
 
@@ -126,8 +126,8 @@ const nothing: Record<Kind, { icon: ReactNode; title: string; text: string; acti
   },
   groups: {
     icon: <Boxes aria-hidden />,
-    title: 'No groups yet',
-    text: 'A group holds devices together that belong together: a line, a building, a site. Make one with “castor twin create”.',
+    title: 'No aggregates yet',
+    text: 'An aggregate holds twins together that belong together: a line, a building, a site. Make one from a file that says its id, “kind: aggregate” and its owner: castor twin apply -f line-2.yaml',
   },
 };
 

@@ -14,7 +14,7 @@ import type { TypeInfo } from './useTypes';
 const kinds: { id: Kind; label: string }[] = [
   { id: 'devices', label: 'Devices' },
   { id: 'types', label: 'Types' },
-  { id: 'groups', label: 'Groups' },
+  { id: 'groups', label: 'Aggregates' },
 ];
 const orders = [
   { id: 'name', label: 'Name' },
@@ -83,7 +83,7 @@ export function Toolbar({
             f.get(name) && (
               <SetFilter
                 key={name}
-                label={name === 'aggregate' ? 'Group' : 'Owner'}
+                label={name === 'aggregate' ? 'Aggregate' : 'Owner'}
                 value={f.get(name)}
                 onRemove={() => f.set({ [name]: '' })}
               />
@@ -116,7 +116,7 @@ export function Toolbar({
               {c.heading}
             </MenuCheck>
           ))}
-          <MenuLabel>What finds no room is left out, the last first.</MenuLabel>
+          <MenuLabel>Where the window is narrow, not all of them fit.</MenuLabel>
         </Menu>
       </div>
     </div>

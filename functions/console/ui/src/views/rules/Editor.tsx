@@ -6,6 +6,7 @@ import type { Rule } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { conditionText } from '@/parts/condition';
+import { mayNotWrite, useMayWrite } from '@/parts/may';
 import { Page } from '@/parts/Page';
 import { toast } from '@/parts/toast';
 import { check, conditionOf, type Errors, type Form } from './form';
@@ -39,6 +40,7 @@ export function Editor({
   const element = useRef<HTMLFormElement>(null);
   const leave = useLeave();
   const subject = useSubject(form.target, example);
+  const may = useMayWrite(form.target);
   const day = useDay(subject.example, form.property);
   const condition = useMemo(() => conditionOf(form), [form]);
   const errors = check(form);
@@ -133,8 +135,13 @@ export function Editor({
         />
         <footer className={s.foot}>
           {!!failed && <SaveFailed error={failed} onReload={onReload} />}
+          {!may && (
+            <p className={s.failed} role="status">
+              You may not set rules on it. {mayNotWrite}
+            </p>
+          )}
           <Button onClick={leave}>Cancel</Button>
-          <Button kind="primary" type="submit" busy={busy}>
+          <Button kind="primary" type="submit" busy={busy} disabled={!may}>
             {rule ? 'Save' : 'Make the rule'}
           </Button>
         </footer>

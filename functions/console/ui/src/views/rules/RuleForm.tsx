@@ -36,7 +36,7 @@ export function RuleForm({
     <>
       <TwinPicker
         label="Watch"
-        placeholder="Search a device, type or group"
+        placeholder="Search a device, type or aggregate"
         value={form.target}
         onChange={(target) => set({ target })}
         disabled={fixed}

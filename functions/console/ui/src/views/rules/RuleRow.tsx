@@ -8,9 +8,11 @@ import { IconButton } from '@/parts/Button';
 import { conditionWords, parseCondition, titleWords } from '@/parts/condition';
 import { cx } from '@/parts/cx';
 import { alarmsHref, ruleHref, twinHref } from '@/parts/links';
-import { Menu, MenuItem, MenuLine } from '@/parts/Menu';
+import { Menu, MenuItem, MenuLabel, MenuLine } from '@/parts/Menu';
+import { mayNotWrite, useMayWrite } from '@/parts/may';
 import { Switch } from '@/parts/Switch';
 import { Time } from '@/parts/Time';
+import { Tooltip } from '@/parts/Tooltip';
 import { toast } from '@/parts/toast';
 import { unitIn } from '@/parts/useKinds';
 import { actor, kindWord } from '@/parts/words';
@@ -31,11 +33,20 @@ export const RuleRow = memo(function RuleRow({
   const c = parseCondition(r.condition);
   const unit = unitIn(target, c?.property);
   const title = r.name || titleWords(r.condition, unit);
+  const may = useMayWrite(r.target, target?.definition.owner);
   const act = useActions(r, title.slice(0, 80));
   return (
     <tr className={cx(r.disabled && s.off)}>
       <td className={s.on}>
-        <Switch checked={!r.disabled} onChange={act.turn} label={`${title.slice(0, 80)} is on`} />
+        {may ? (
+          <Switch checked={!r.disabled} onChange={act.turn} label={`${title.slice(0, 80)} is on`} />
+        ) : (
+          <Tooltip text={mayNotWrite}>
+            <span>
+              <Switch checked={!r.disabled} onChange={act.turn} label={`${title.slice(0, 80)} is on`} disabled />
+            </span>
+          </Tooltip>
+        )}
       </td>
       <td className={s.rule}>
         <Link href={ruleHref(r.id)} className={s.name}>
@@ -77,11 +88,12 @@ export const RuleRow = memo(function RuleRow({
             </IconButton>
           }
         >
-          <MenuItem icon={<Pencil aria-hidden />} onSelect={() => go(ruleHref(r.id))}>
+          {!may && <MenuLabel>{mayNotWrite}</MenuLabel>}
+          <MenuItem disabled={!may} icon={<Pencil aria-hidden />} onSelect={() => go(ruleHref(r.id))}>
             Edit
           </MenuItem>
           <MenuLine />
-          <MenuItem icon={<Trash2 aria-hidden />} danger onSelect={act.remove}>
+          <MenuItem disabled={!may} icon={<Trash2 aria-hidden />} danger onSelect={act.remove}>
             Delete
           </MenuItem>
         </Menu>

@@ -122,7 +122,7 @@ function NoRules() {
       }
     >
       A rule says what is too much or too little: “temperature is above 80 °C for 1 minute”. It watches one device, or
-      all of a type or group, and raises an alarm when that is so.
+      all of a type or aggregate, and raises an alarm when that is so.
     </Empty>
   );
 }

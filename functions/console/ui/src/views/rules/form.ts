@@ -64,7 +64,7 @@ export function numberOf(text: string): number {
 export function check(f: Form): Errors {
   const e: Errors = {};
   const [v, time, clear] = [numberOf(f.value), numberOf(f.time || '0'), numberOf(f.clear)];
-  if (!f.target) e.target = 'Choose the device, type or group to watch.';
+  if (!f.target) e.target = 'Choose the device, type or aggregate to watch.';
   if (!f.property) e.property = 'Choose the property to watch.';
   else if (/[\s<>=!]/.test(f.property)) e.property = 'A property’s name has no spaces and none of < > = !';
   if (!f.value.trim()) e.value = 'Enter the threshold.';

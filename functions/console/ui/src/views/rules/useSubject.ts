@@ -4,11 +4,11 @@ import type { Twin } from '@/api/types';
 import type { Choice } from '@/parts/Combobox';
 import { said } from '@/parts/format';
 
-/** What a rule's target is, and the device whose day is looked at: the target itself, or one of the type's or group's. */
+/** What a rule's target is, and the device whose day is looked at: the target itself, or one of the type's or aggregate's. */
 export interface Subject {
   target: Twin | undefined;
   error: unknown;
-  /** Devices to choose from; only for a type or group. */
+  /** Devices to choose from; only for a type or aggregate. */
   examples: Twin[];
   example: string;
   /** What can be watched. */
@@ -41,7 +41,7 @@ export function useSubject(id: string, chosen: string): Subject {
   return { target: target.data, error: target.error, examples, example, properties, unit };
 }
 
-/** The devices of a type or group. */
+/** The devices of a type or aggregate. */
 function membersOf(id: string, kind: Twin['kind'] | undefined) {
   const below = kind === 'type' ? { type: id } : { aggregate: id };
   return {

@@ -16,7 +16,7 @@ import { Members } from './Members';
 
 const shown = 25;
 
-/** What is together in a group: the numbers, and the first few of them. */
+/** What is together in an aggregate: the numbers, and the first few of them. */
 export default function GroupOverview({ twin }: { twin: Twin }) {
   const members = useQuery(twins({ aggregate: twin.id, view: 'row', limit: shown }));
   const items = members.data?.items ?? [];
@@ -28,8 +28,8 @@ export default function GroupOverview({ twin }: { twin: Twin }) {
           query={members}
           count={items.length}
           empty={
-            <Empty icon={<Boxes aria-hidden />} title="Nothing is in this group yet">
-              A twin joins when its definition names the group.
+            <Empty icon={<Boxes aria-hidden />} title="Nothing is in this aggregate yet">
+              A twin joins when its definition names the aggregate.
             </Empty>
           }
         >

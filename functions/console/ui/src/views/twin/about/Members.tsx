@@ -6,7 +6,7 @@ import { count } from '@/parts/format';
 import { fleetHref } from '@/parts/links';
 import s from './About.module.css';
 
-/** How many twins are below a type or group, each number leading to them in the fleet. */
+/** How many twins are below a type or aggregate, each number leading to them in the fleet. */
 export function Members({ filter, what }: { filter: { type: string } | { aggregate: string }; what: string }) {
   const { data: n } = useQuery(counts(filter));
   const to = (more: Record<string, string>) => fleetHref({ ...filter, ...more });

@@ -72,7 +72,7 @@ export function Rules({
 
 function Source({ rule, twin, state }: { rule: Rule; twin: Twin; state?: { active: boolean; breached: boolean } }) {
   const own = rule.target === twin.id;
-  const what = rule.target === twin.definition.type ? 'type' : 'group';
+  const what = rule.target === twin.definition.type ? 'type' : 'aggregate';
   return (
     <span className={s.source}>
       {state?.active && <Badge tone={toneOf(rule.severity)}>raised now</Badge>}

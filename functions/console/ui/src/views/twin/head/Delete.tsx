@@ -45,12 +45,16 @@ export function Delete({ twin, onClose }: { twin: Twin; onClose: () => void }) {
             <li>Its device is cut off: the certificate is revoked, and it has to be enrolled anew to come back.</li>
             <li>
               {count(twin.live.messages)} messages of history leave the platform
-              {data === 'erase' ? ' for good.' : data === 'archive' ? ' for the archive.' : ', as its type says.'}
+              {data === 'erase'
+                ? ' for good.'
+                : data === 'archive'
+                  ? ' for the archive.'
+                  : ', to be archived or erased, whichever its type sets.'}
             </li>
             <li>Its open alarms end, and rules and grants of its own go.</li>
           </ul>
           <Select label="Its document and history" value={data} onChange={(e) => setData(e.target.value as Data)}>
-            <option value="">as its type says (archived where it says nothing)</option>
+            <option value="">what its type sets, else archive</option>
             <option value="archive">archive</option>
             <option value="erase">erase for good</option>
           </Select>

@@ -45,7 +45,7 @@ export function Head({ twin }: { twin: Twin }) {
     ['Location', place && <bdi>{place}</bdi>],
     ['Gateway', p.gateway && <bdi>{p.gateway}</bdi>],
     [
-      'Groups',
+      'Aggregates',
       d.aggregates?.length
         ? d.aggregates.map((id) => (
             <TextLink key={id} href={twinHref(id)}>
