@@ -326,6 +326,38 @@ func TestRefresh(t *testing.T) {
 			t.Errorf("a young one: %v", err)
 		}
 	})
+	t.Run("one of a page of the console is that page's alone", func(t *testing.T) {
+		w, c, tok := start(t)
+		page, another := strings.Repeat("p", 42)+"A", strings.Repeat("q", 42)+"A"
+		bound, err := c.Login(ctx, api.Login{Name: "ada", Password: functiontest.Password, Bound: page})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, _, _ := strings.Cut(bound.Refresh, ".")
+		for _, in := range []api.Refresh{{Refresh: bound.Refresh}, {Refresh: bound.Refresh, Bound: another}, {Refresh: id + "." + strings.Repeat("A", 43)}, {Refresh: tok.Refresh, Bound: page}} {
+			if _, err := c.RefreshBound(ctx, in); !errors.Is(err, access.ErrUnauthenticated) {
+				t.Errorf("renewed: %v", err)
+			}
+			if err := c.LogoutBound(ctx, in); !errors.Is(err, access.ErrUnauthenticated) {
+				t.Errorf("ended: %v", err)
+			}
+		}
+		if _, err := c.RefreshBound(ctx, api.Refresh{Refresh: bound.Refresh, Bound: "1"}); !errors.Is(err, twin.ErrInvalid) {
+			t.Errorf("what is no page's value: %v", err)
+		}
+		next, err := c.RefreshBound(ctx, api.Refresh{Refresh: bound.Refresh, Bound: page})
+		if err != nil {
+			t.Fatalf("the session suffered: %v", err)
+		}
+		for value, ok := range map[string]bool{"": false, "1": false, another: false, page: true} {
+			if _, err := functiontest.Bearer(w.URL, next.Access).MeAt(ctx, http.Header{"X-Castor-Console": {value}}); (err == nil) != ok || err != nil && !errors.Is(err, access.ErrUnauthenticated) {
+				t.Errorf("the access token with %q: %v", value, err)
+			}
+		}
+		if err := c.LogoutBound(ctx, api.Refresh{Refresh: next.Refresh, Bound: page}); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("rubbish is refused", func(t *testing.T) {
 		_, c, tok := start(t)
 		id, _, _ := strings.Cut(tok.Refresh, ".")

@@ -79,7 +79,7 @@ test("an owner's own page cannot get it either", async ({ visit }) => {
       ];
       return Promise.all(
         paths.map(async (path) => {
-          const r = await fetch(`/function/${path}`, { headers: { 'X-Castor-Console': '1' } });
+          const r = await fetch(`/function/${path}`, { headers: { 'X-Castor-Console': localStorage.getItem('castor.page')! } });
           return { path, status: r.status, body: await r.text() };
         }),
       );
@@ -104,7 +104,7 @@ test('the stream tells an owner of nothing of another', async ({ visit }) => {
     setTimeout(() => stop.abort(), 6000);
     let heard = '';
     try {
-      const r = await fetch('/stream', { headers: { 'X-Castor-Console': '1', Accept: 'text/event-stream' }, signal: stop.signal });
+      const r = await fetch('/stream', { headers: { 'X-Castor-Console': localStorage.getItem('castor.page')!, Accept: 'text/event-stream' }, signal: stop.signal });
       for (const reader = r.body!.pipeThrough(new TextDecoderStream()).getReader(); ; ) {
         const { done, value } = await reader.read();
         if (done) break;
