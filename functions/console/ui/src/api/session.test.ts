@@ -1,6 +1,6 @@
 // @vitest-environment node
-import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { json, origin, sessionOf } from '../test/server';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { json, origin, sessionOf, until } from '../test/server';
 
 /** A tab has its own modules; what tabs share is the browser's. */
 async function tab() {
@@ -95,6 +95,71 @@ describe('session', () => {
     broken = true;
     await expect(session.renew()).rejects.toMatchObject({ status: 502 });
     expect(session.get()?.user.id).toBe('ada');
+  });
+
+  it('renews though another tab seems to have done so a day ahead', async () => {
+    const { log } = await origin((req, res) =>
+      req.method === 'GET' ? res.writeHead(204).end() : json(res, 200, sessionOf('ada')),
+    );
+    const session = await tab();
+    localStorage.setItem('castor.renewed', String(Date.now() + 86_400_000));
+    expect(await session.renew()).toBe(true);
+    expect(log).toEqual([`POST ${url}/refresh`]);
+  });
+
+  it('renews after all where another tab was faster, but its session is over', async () => {
+    const { log } = await origin((req, res) =>
+      req.method === 'GET' ? res.writeHead(204).end() : json(res, 200, sessionOf('ada')),
+    );
+    const [one, two] = [await tab(), await tab()];
+    expect(await Promise.all([one.renew(), two.renew()])).toEqual([true, true]);
+    expect(log).toEqual([`POST ${url}/refresh`, `GET ${url}`, `POST ${url}/refresh`]);
+  });
+
+  it.each(['{}', '"x"', 'null', '<h1>Hello</h1>', '{"user":{"id":"ada"}}'])('takes %s for no session', async (body) => {
+    await origin((_, res) => void res.writeHead(200, { 'Content-Type': 'application/json' }).end(body));
+    const session = await tab();
+    await expect(session.load()).rejects.toMatchObject({ message: /not a Castor platform/ });
+    expect(session.get()).toBeNull();
+  });
+
+  it('follows the other tabs: nobody’s page stays when somebody else signs in, or all sign out', async () => {
+    let who = 'ada';
+    await origin((req, res) => (req.method === 'DELETE' ? res.writeHead(204).end() : json(res, 200, sessionOf(who))));
+    vi.stubGlobal('document', Object.assign(new EventTarget(), { visibilityState: 'visible' }));
+    vi.stubGlobal('addEventListener', () => {});
+    const [one, two] = [await tab(), await tab()];
+    for (const t of [one, two]) onTestFinished(t.watch());
+    const heard: (string | null)[] = [];
+    two.subscribe((s) => heard.push(s?.user.id ?? null));
+    await one.signIn('ada', 'secret');
+    await until('ada in the other tab', () => two.get()?.user.id === 'ada');
+    who = 'ben';
+    await one.signIn('ben', 'secret');
+    await until('ben in the other tab', () => two.get()?.user.id === 'ben');
+    await one.signOut();
+    await until('nobody in the other tab', () => two.get() === null);
+    expect(two.ended()).toBe(false);
+    expect(heard).toEqual(['ada', null, 'ben', null]);
+  });
+
+  it('asks again who is signed in when the page is looked at after a while', async () => {
+    let who = 'ada';
+    const { log } = await origin((_, res) => json(res, 200, sessionOf(who)));
+    const page = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+    vi.stubGlobal('document', page);
+    vi.stubGlobal('addEventListener', () => {});
+    const session = await tab();
+    onTestFinished(session.watch());
+    await session.load();
+    page.dispatchEvent(new Event('visibilitychange'));
+    expect(log).toHaveLength(1);
+    const later = Date.now() + 31_000;
+    vi.spyOn(Date, 'now').mockImplementation(() => later);
+    who = 'ben';
+    page.dispatchEvent(new Event('visibilitychange'));
+    vi.restoreAllMocks();
+    await until('ben', () => session.get()?.user.id === 'ben');
   });
 
   it('says plainly that nobody answers', async () => {

@@ -12,7 +12,7 @@ import { expectAll } from '@/parts/later';
 import { Page } from '@/parts/Page';
 import { Empty, Failure } from '@/parts/States';
 import { TooltipProvider } from '@/parts/Tooltip';
-import { Toasts } from '@/parts/toast';
+import { Toasts, toast } from '@/parts/toast';
 import SignIn from '@/views/sign-in/SignIn';
 import { Boundary } from './Boundary';
 import { Shell } from './Shell';
@@ -36,12 +36,18 @@ export function App() {
       setWho(s);
       if (!s) {
         // Nothing of one person's is left for the next.
+        live.end();
         queries.clear();
         forgetHeard();
+        toast.clear();
       }
     });
+    const unwatch = session.watch();
     session.load().catch(setFailed);
-    return end;
+    return () => {
+      end();
+      unwatch();
+    };
   }, []);
 
   // A platform that cannot be reached may be starting: the page tries again by itself.
@@ -55,16 +61,16 @@ export function App() {
     return () => clearTimeout(t);
   }, [failed, read]);
 
-  const signedIn = !!who;
+  const person = who?.user.id;
   useEffect(() => {
-    if (!signedIn) return;
+    if (person === undefined) return;
     live.start();
     const end = keepFresh(queries);
     return () => {
       end();
       live.end();
     };
-  }, [signedIn]);
+  }, [person]);
 
   if (who === undefined)
     return failed ? (
@@ -78,7 +84,7 @@ export function App() {
       <TooltipProvider delayDuration={350}>
         <Router base={base}>
           {who ? (
-            <Shell user={who.user}>
+            <Shell key={who.user.id} user={who.user}>
               <Content />
             </Shell>
           ) : (

@@ -1,4 +1,5 @@
 // The page's one stream of changes: opened once, resumed by its last id, replaced by polling while it is cut.
+import { now } from '@/api/clock';
 import { reach } from '@/api/reach';
 import { session } from '@/api/session';
 import type { LiveEvents } from './events';
@@ -169,7 +170,7 @@ class LiveStream {
   /** The stream ends with its access token, and is refused without one: a new one opens the next. false: the person has to sign in. */
   private async renewed(status: number): Promise<boolean> {
     const ends = Date.parse(session.get()?.expires ?? '');
-    if (status !== 401 && ends - Date.now() > 30_000) return true;
+    if (status !== 401 && ends - now() > 30_000) return true;
     try {
       return await session.renew();
     } catch {
