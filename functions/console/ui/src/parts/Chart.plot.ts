@@ -91,7 +91,7 @@ export function options(
     padding: [10, 18, 0, 0],
     scales: {
       x: { time: true, range: () => [now.current.from, now.current.to] },
-      y: { range: (_, lo, hi) => room(lo, hi, now.current.thresholds) },
+      y: { range: (_, lo, hi) => room(lo, hi, now.current.thresholds, now.current.series[0]?.unit === '%') },
     },
     axes: [
       {
@@ -99,7 +99,12 @@ export function options(
         grid: { show: false },
         size: 28,
         space: 72,
-        values: (_, ticks, _axis, _space, step) => ticks.map((t) => axisTime(t, step)),
+        // None where it would be cut: half of a label reaches beyond its tick.
+        values: (u, ticks, _axis, _space, step) =>
+          ticks.map((t) => {
+            const text = axisTime(t, step);
+            return u.valToPos(t, 'x') + text.length * 3.2 > u.width - axisLeft(u) ? '' : text;
+          }),
       },
       {
         ...axis,
@@ -153,6 +158,9 @@ function alone(values: (number | null)[]): number[] {
   }
   return last >= 0 && found.at(-1) !== last ? [...found, last] : found;
 }
+
+/** How far the plot is from its element's left edge. */
+const axisLeft = (u: uPlot) => u.bbox.left / devicePixelRatio;
 
 /** So that an axis of bytes has round numbers. */
 const powersOfTwo = Array.from({ length: 60 }, (_, i) => 2 ** i);

@@ -11,8 +11,8 @@ export interface Threshold {
   aside?: boolean;
 }
 
-/** Room above and below, with the thresholds in sight. */
-export function room(lo: number | null, hi: number | null, thresholds: Threshold[]): [number, number] {
+/** Room above and below, with the thresholds in sight. Of percent ten units at least, that noise does not look like a storm, and all where half is in use. */
+export function room(lo: number | null, hi: number | null, thresholds: Threshold[], percent = false): [number, number] {
   const must = thresholds.filter((t) => !t.aside).map((t) => t.value);
   let a = Math.min(lo ?? Infinity, ...must);
   let b = Math.max(hi ?? -Infinity, ...must);
@@ -25,6 +25,14 @@ export function room(lo: number | null, hi: number | null, thresholds: Threshold
     b = Math.max(b, t.value);
   }
   if (!Number.isFinite(a) || !Number.isFinite(b)) return [0, 1];
+  if (percent && a >= 0 && b <= 100) {
+    if (b - a > 50) return [0, 100];
+    const short = (10 - (b - a)) / 2;
+    if (short > 0) {
+      const from = Math.min(90, Math.max(0, a - short));
+      return [from, from + 10];
+    }
+  }
   const pad = a === b ? Math.abs(a) * 0.1 || 1 : (b - a) * 0.12;
   return [a >= 0 && a - pad < 0 ? 0 : a - pad, b + pad];
 }

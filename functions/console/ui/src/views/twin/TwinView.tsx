@@ -5,6 +5,7 @@ import { oneTwin } from '@/api/reads';
 import type { Twin } from '@/api/types';
 import { useLiveTwin } from '@/live/twins';
 import { ButtonLink } from '@/parts/Button';
+import { twinHref } from '@/parts/links';
 import { Page } from '@/parts/Page';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { type Tab, Tabs } from '@/parts/Tabs';
@@ -47,11 +48,12 @@ const gone = (e: unknown) => e instanceof ApiError && (e.status === 404 || e.sta
 function Seen({ twin: read }: { twin: Twin }) {
   const twin = useLiveTwin(read);
   const [tab, setTab] = useParam('tab', 'overview');
+  const { type } = twin.definition;
   const tabs: Tab[] = tabsOf(twin);
   return (
     <Page
       title={twin.definition.name || twin.id}
-      up={{ href: '/', label: 'Fleet' }}
+      up={type ? { href: twinHref(type), label: type } : { href: '/', label: 'Fleet' }}
       badges={<Badges twin={twin} />}
       actions={<Actions twin={read} />}
     >

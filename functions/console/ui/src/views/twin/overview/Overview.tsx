@@ -14,14 +14,15 @@ import { propertiesOf } from './properties';
 import { RangeBar } from './RangeBar';
 import { Reported } from './Reported';
 import { StateRows } from './StateRows';
-import { usual, windowOf } from './window';
+import { firstRange, windowOf } from './window';
 
 /** What a device reports: numbers as charts, states as bars, and the newest of all in a table. */
 export default function Overview({ twin }: { twin: Twin }) {
   const [words, setWords] = useState('');
-  const [range, setRange] = useParam('range', usual);
+  const [first] = useState(() => firstRange(twin.created, Date.now()));
+  const [range, setRange] = useParam('range', first);
   // Where a zoom came from, and goes back to.
-  const wide = useRef(usual);
+  const wide = useRef(first);
   if (windowOf(range, 0).moving) wide.current = range;
   const reset = () => setRange(wide.current);
   const { type, known } = useTypeOf(twin);

@@ -70,6 +70,13 @@ describe('a threshold', () => {
     expect(room(60, 80, [t(90)])[1]).toBeGreaterThan(90);
     expect(room(3, 8, [{ ...t(90), aside: false }])[1]).toBeGreaterThan(90);
   });
+  it('of percent: noise is not a storm, and what is spread shows all', () => {
+    expect(room(3, 3.2, [], true)).toEqual([0, 10]);
+    expect(room(99.5, 100, [], true)).toEqual([90, 100]);
+    expect(room(50, 52, [], true)).toEqual([46, 56]);
+    expect(room(10, 90, [], true)).toEqual([0, 100]);
+    expect(room(10, 130, [], true)[1]).toBeGreaterThan(130);
+  });
   it('is what the chart shows where there is no value', () => {
     const [lo, hi] = room(null, null, [t(90)]);
     expect(lo).toBeLessThan(90);

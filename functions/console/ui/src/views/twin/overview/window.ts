@@ -15,6 +15,9 @@ export const ranges: Record<string, number> = { '15m': 900, '1h': 3600, '6h': 21
 
 export const usual = '1h';
 
+/** The range to begin with: of a twin that is younger than an hour a quarter of one, else most would be empty. */
+export const firstRange = (created: string, now: number) => (now - Date.parse(created) < 3_600_000 ? '15m' : usual);
+
 const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400, 604_800];
 const points = 300; // about as many as a chart has room for
 const least = 10; // seconds; a closer look shows nothing more
