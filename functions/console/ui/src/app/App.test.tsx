@@ -26,7 +26,7 @@ function answer(to: string | URL | Request, init?: RequestInit): Response {
 /** The page's own parts read the browser as they are loaded. */
 async function page() {
   vi.resetModules();
-  vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => {} }));
+  vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => {}, removeEventListener: () => {} }));
   vi.stubGlobal(
     'ResizeObserver',
     class {

@@ -1,5 +1,5 @@
 import { Command } from 'cmdk';
-import { Contrast, LogOut } from 'lucide-react';
+import { Contrast, Keyboard, LogOut, SlidersHorizontal } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { session } from '@/api/session';
@@ -13,7 +13,16 @@ import s from './Palette.module.css';
 import { places } from './views';
 
 /** Finds a twin or does something, by typing. */
-export function Palette({ open, onClose }: { open: boolean; onClose: () => void }) {
+export function Palette({
+  open,
+  onClose,
+  onKeys,
+}: {
+  open: boolean;
+  onClose: () => void;
+  /** Shows the keys that work everywhere. */
+  onKeys: () => void;
+}) {
   const [typed, setTyped] = useState('');
   const [, go] = useLocation();
   const dark = useDark();
@@ -74,7 +83,13 @@ export function Palette({ open, onClose }: { open: boolean; onClose: () => void 
         </Command.Group>
         <Command.Group heading="Do" className={s.group}>
           <Command.Item className={s.item} onSelect={does(() => go('/rules/new'))}>
+            <SlidersHorizontal aria-hidden />
             <span className={s.name}>Set a threshold</span>
+          </Command.Item>
+          <Command.Item className={s.item} onSelect={does(onKeys)}>
+            <Keyboard aria-hidden />
+            <span className={s.name}>Show the keys</span>
+            <kbd className={s.keys}>?</kbd>
           </Command.Item>
           <Command.Item className={s.item} onSelect={does(() => setTheme(dark ? 'light' : 'dark'))}>
             <Contrast aria-hidden />

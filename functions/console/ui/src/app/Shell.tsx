@@ -6,9 +6,12 @@ import type { User } from '@/api/types';
 import { IconButton } from '@/parts/Button';
 import { cx } from '@/parts/cx';
 import { Menu, MenuItem, MenuLabel, MenuLine } from '@/parts/Menu';
+import { Tooltip } from '@/parts/Tooltip';
 import { setTheme, useTheme } from '@/parts/theme';
 import { toast } from '@/parts/toast';
+import { useMedia } from '@/parts/useMedia';
 import castor from '../castor.svg';
+import { Keys } from './Keys';
 import { LiveMark } from './LiveMark';
 import { Palette } from './Palette';
 import s from './Shell.module.css';
@@ -20,8 +23,12 @@ import { type Place, places } from './views';
 /** The frame around every view: navigation (below, on a phone), search, who is signed in. */
 export function Shell({ user, children }: { user: User; children: ReactNode }) {
   const [searching, setSearching] = useState(false);
+  const [keys, setKeys] = useState(false);
   const open = useOpenAlarms().data;
-  useKeys(() => setSearching(true));
+  useKeys(
+    () => setSearching(true),
+    () => setKeys(true),
+  );
   useExpected();
   const alarms = open ? `${open.items.length}${open.next ? '+' : ''}` : '0';
   return (
@@ -53,7 +60,8 @@ export function Shell({ user, children }: { user: User; children: ReactNode }) {
       <main id="main" className={s.main} tabIndex={-1}>
         {children}
       </main>
-      <Palette open={searching} onClose={() => setSearching(false)} />
+      <Palette open={searching} onClose={() => setSearching(false)} onKeys={() => setKeys(true)} />
+      <Keys open={keys} onClose={() => setKeys(false)} />
     </div>
   );
 }
@@ -63,10 +71,11 @@ function NavLink({ place, mark }: { place: Place; mark: string }) {
   const [twin] = useRoute('/twins/*');
   const active = here || (place.href === '/' && twin);
   const Icon = place.icon;
-  return (
+  const icons = useMedia('(min-width: 721px) and (max-width: 900px)'); // as the style sheet says
+  const link = (
     <Link href={place.href} className={cx(s.link, active && s.here)} aria-current={here ? 'page' : undefined}>
       <Icon aria-hidden />
-      <span>{place.label}</span>
+      <span className={s.word}>{place.label}</span>
       {mark && (
         <span className={s.mark}>
           {mark}
@@ -74,6 +83,13 @@ function NavLink({ place, mark }: { place: Place; mark: string }) {
         </span>
       )}
     </Link>
+  );
+  return icons ? (
+    <Tooltip text={place.label} side="right">
+      {link}
+    </Tooltip>
+  ) : (
+    link
   );
 }
 
@@ -90,6 +106,7 @@ function UserMenu({ user }: { user: User }) {
     >
       <MenuLabel>
         <b dir="auto">{user.name || user.id}</b>
+        {user.name && user.name !== user.id && <bdi className={s.id}> {user.id}</bdi>}
         <br />
         {user.roles.join(', ')}
         {user.groups?.length ? ` · ${user.groups.join(', ')}` : ''}

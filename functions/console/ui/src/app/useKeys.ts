@@ -2,11 +2,11 @@ import { useEffect, useRef } from 'react';
 import { useLocation } from 'wouter';
 import { places } from './views';
 
-/** Keys that work everywhere: Ctrl K or / searches; g and a letter goes to a place. Not while something is being typed. */
-export function useKeys(search: () => void): void {
+/** Keys that work everywhere: Ctrl K or / searches; ? shows the keys; g and a letter goes to a place. Not while something is being typed. */
+export function useKeys(search: () => void, help: () => void): void {
   const [, go] = useLocation();
-  const latest = useRef({ search, go });
-  latest.current = { search, go };
+  const latest = useRef({ search, help, go });
+  latest.current = { search, help, go };
   useEffect(() => {
     let afterG = 0;
     const pressed = (e: KeyboardEvent) => {
@@ -19,7 +19,8 @@ export function useKeys(search: () => void): void {
       if (e.key === '/') {
         e.preventDefault();
         latest.current.search();
-      } else if (e.key === 'g') afterG = Date.now();
+      } else if (e.key === '?') latest.current.help();
+      else if (e.key === 'g') afterG = Date.now();
       else if (Date.now() - afterG < 1200) {
         afterG = 0;
         const place = places.find((p) => p.key === e.key);

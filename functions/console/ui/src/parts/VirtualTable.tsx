@@ -17,6 +17,8 @@ export interface Column {
   heading: string;
   width: number;
   grow?: number;
+  /** The more, the sooner it is left out where there is no room for all. */
+  spare?: number;
   right?: boolean;
   /** What the platform sorts by; without it the heading cannot be clicked. */
   sort?: string;
@@ -29,7 +31,7 @@ export type RowCells<T> = ComponentType<{ row: T; columns: readonly Column[]; ta
 
 /**
  * A table of any length that scrolls with the page; only rows in sight are drawn. Rows have the height --row. The columns that find
- * no room are left out, the last ones first. Arrow keys, Home, End and Page keys walk the rows' links; arrows lead there from anywhere.
+ * no room are left out. Arrow keys, Home, End and Page keys walk the rows' links; arrows lead there from anywhere.
  */
 export function VirtualTable<T>({
   label,

@@ -40,14 +40,16 @@ export function useFrame(body: RefObject<HTMLElement | null>): Frame {
 const gap = 16; // between columns: --s4
 const edge = 32; // --s4 on both sides
 
-/** The columns that have room in so many pixels: the first always. */
+/** The columns that have room in so many pixels: the first always; of the others those go first that are most to spare, then the last. */
 export function thatFit(columns: readonly Column[], room: number): readonly Column[] {
-  let used = edge;
-  const end = columns.findIndex((c, i) => {
-    used += c.width + (i > 0 ? gap : 0);
-    return i > 0 && used > room;
-  });
-  return end < 0 ? columns : columns.slice(0, end);
+  let fitting = columns;
+  while (fitting.length > 1 && fitting.reduce((used, c) => used + c.width + gap, edge - gap) > room) {
+    const [, ...others] = fitting;
+    const most = Math.max(...others.map((c) => c.spare ?? 0));
+    const out = others.findLast((c) => (c.spare ?? 0) === most);
+    fitting = fitting.filter((c) => c !== out);
+  }
+  return fitting;
 }
 
 /** Watches the table's width, and says which columns it has room for. */

@@ -27,7 +27,9 @@ export function ForWhom({ type, go }: { type: string; go: (p: Place) => void }) 
   if (owners.groups.length === 0 && !owners.mayMake)
     return (
       <Empty title="You belong to no group" action={<ButtonLink href="/">To the fleet</ButtonLink>}>
-        A device belongs to a group. Ask a maintainer to put you into one: <code>castor user update</code>.
+        A device belongs to a group. Ask a maintainer to put you into one:{' '}
+        <code>castor user set NAME --group press</code>; one that is not there yet is made by{' '}
+        <code>castor group create press</code>.
       </Empty>
     );
   return <Form type={type} groups={owners.groups} mayMakeGroups={owners.mayMake} go={go} />;

@@ -49,7 +49,8 @@ export function NewType({ go }: { go: (p: Place) => void }) {
   if (groups.length === 0 && !nobodys)
     return (
       <Empty title="You belong to no group">
-        A type belongs to a group. Ask a maintainer to put you into one: <code>castor user update</code>.
+        A type belongs to a group. Ask a maintainer to put you into one: <code>castor user set NAME --group press</code>
+        ; one that is not there yet is made by <code>castor group create press</code>.
       </Empty>
     );
   return (

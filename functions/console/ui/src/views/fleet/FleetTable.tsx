@@ -1,5 +1,5 @@
 import { Boxes, Cpu, SearchX, Shapes } from 'lucide-react';
-import { type ReactNode, useMemo, useSyncExternalStore } from 'react';
+import { type ReactNode, useMemo } from 'react';
 import { useLocation } from 'wouter';
 import type { Alarm, Severity } from '@/api/types';
 import { useOpenAlarms } from '@/app/useOpenAlarms';
@@ -8,6 +8,7 @@ import { Card } from '@/parts/Card';
 import { count } from '@/parts/format';
 import { twinHref } from '@/parts/links';
 import { Empty, Failure, Skeleton } from '@/parts/States';
+import { useMedia } from '@/parts/useMedia';
 import { areTexts, useStored } from '@/parts/useStored';
 import { VirtualTable } from '@/parts/VirtualTable';
 import { worstFirst } from '@/parts/words';
@@ -25,7 +26,7 @@ const words: Record<Kind, [one: string, many: string]> = {
   types: ['type', 'types'],
   groups: ['aggregate', 'aggregates'],
 };
-const phone = matchMedia('(max-width: 720px)');
+const phone = '(max-width: 720px)';
 
 /** The twins that the filters find, with what chooses them. */
 export function FleetTable({ filters }: { filters: Filters }) {
@@ -43,7 +44,7 @@ export function FleetTable({ filters }: { filters: Filters }) {
     ? { devices: counts.instances, types: counts.types, groups: counts.aggregates }[kind]
     : undefined;
   const rows = useRows(query, counted, counts?.more ?? false);
-  const small = usePhone();
+  const small = useMedia(phone);
   const columns = useMemo(() => (small ? narrow : shown(kind, hidden)), [small, kind, hidden]);
   const byType = all?.byType;
   const alarms = useOpenAlarms().data;
@@ -177,12 +178,3 @@ function tagsOf(rows: Rows): string[] {
     .map(([tag]) => tag)
     .slice(0, 10);
 }
-
-const usePhone = () =>
-  useSyncExternalStore(
-    (f) => {
-      phone.addEventListener('change', f);
-      return () => phone.removeEventListener('change', f);
-    },
-    () => phone.matches,
-  );

@@ -1,23 +1,23 @@
 import type { Column } from '@/parts/VirtualTable';
 import type { Kind } from './useFilters';
 
-const name: Column = { id: 'name', heading: 'Name', width: 200, grow: 2.4, sort: 'name' };
-const id: Column = { id: 'id', heading: 'Id', width: 150, grow: 1, sort: 'id' };
-const owner: Column = { id: 'owner', heading: 'Owner', width: 110, grow: 0.6 };
-const tags: Column = { id: 'tags', heading: 'Tags', width: 130, grow: 1 };
-const created: Column = { id: 'created', heading: 'Created', width: 124, sort: 'created', down: true };
+const name: Column = { id: 'name', heading: 'Name', width: 160, grow: 2.4, sort: 'name' };
+const id: Column = { id: 'id', heading: 'Id', width: 150, grow: 1, spare: 3, sort: 'id' };
+const owner: Column = { id: 'owner', heading: 'Owner', width: 110, grow: 0.6, spare: 4 };
+const tags: Column = { id: 'tags', heading: 'Tags', width: 130, grow: 1, spare: 6 };
+const created: Column = { id: 'created', heading: 'Created', width: 124, spare: 5, sort: 'created', down: true };
 
 /** All columns of each kind of twin, in their order. */
 export const columnsOf: Record<Kind, readonly Column[]> = {
   devices: [
     name,
     id,
-    { id: 'type', heading: 'Type', width: 110, grow: 0.8 },
-    { id: 'phase', heading: 'Phase', width: 108 },
-    { id: 'presence', heading: 'Presence', width: 92 },
-    { id: 'reading', heading: 'Newest reading', width: 170, grow: 1.2 },
-    { id: 'lastSeen', heading: 'Last contact', width: 124, sort: 'lastSeen', down: true },
-    { id: 'alarms', heading: 'Alarms', width: 76 },
+    { id: 'type', heading: 'Type', width: 110, grow: 0.8, spare: 2 },
+    { id: 'phase', heading: 'Phase', width: 108, spare: 1 },
+    { id: 'presence', heading: 'Presence', width: 84 },
+    { id: 'reading', heading: 'Newest reading', width: 132, grow: 1.2 },
+    { id: 'lastSeen', heading: 'Last contact', width: 112, sort: 'lastSeen', down: true },
+    { id: 'alarms', heading: 'Alarms', width: 72 },
     owner,
     tags,
     created,

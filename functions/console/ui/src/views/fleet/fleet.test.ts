@@ -57,11 +57,13 @@ describe('the newest reading', () => {
 });
 
 describe('columns', () => {
-  it('are left out from the end where there is no room, but for the first', () => {
+  it('are left out where there is no room, those to spare before the others, but not the first', () => {
     const all = columnsOf.devices;
     expect(thatFit(all, 5_000)).toHaveLength(all.length);
     expect(thatFit(all, 0)).toEqual([all[0]]);
     expect(thatFit(all, 700).length).toBeLessThan(all.length);
+    // On a tablet: what is there and how it is, before whose it is.
+    expect(thatFit(all, 680).map((c) => c.id)).toEqual(['name', 'presence', 'reading', 'lastSeen', 'alarms']);
   });
 
   it('are those that were not hidden', () => {
