@@ -80,12 +80,15 @@ const signs = new Map([
 /** The sign of a UCUM code. */
 export const unitSign = (code: string | undefined) => (code ? (signs.get(code) ?? code) : '');
 
+/** Whether a unit is counted in powers of 1024. */
+export const isBytes = (unit: string | undefined) => unit === 'By' || unit === 'By/s';
+
 const short = new Intl.NumberFormat(undefined, { notation: 'compact', maximumSignificantDigits: 4 });
 const three = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 
 /** A value with the sign of its unit, as people say it: bytes by powers of 1024, long times in hours and days. */
 export function quantity(v: unknown, unit?: string): { text: string; sign: string } {
-  if (typeof v === 'number' && /^By(\/s)?$/.test(unit ?? '') && Math.abs(v) >= 1024) {
+  if (typeof v === 'number' && isBytes(unit) && Math.abs(v) >= 1024) {
     const power = powerOf(v);
     return { text: three.format(v / 1024 ** power), sign: `${'KMGTPE'[power - 1]}iB${unit === 'By' ? '' : '/s'}` };
   }
@@ -110,7 +113,7 @@ function longTime(s: number): string {
 /** A value beside an axis, in few characters. */
 export function axisValue(v: number, unit?: string): string {
   const power = powerOf(v);
-  if (/^By(\/s)?$/.test(unit ?? '') && power > 0) return `${three.format(v / 1024 ** power)} ${'KMGTPE'[power - 1]}iB`;
+  if (isBytes(unit) && power > 0) return `${three.format(v / 1024 ** power)} ${'KMGTPE'[power - 1]}iB`;
   return Math.abs(v) >= 100_000 ? short.format(v) : value(v);
 }
 

@@ -69,7 +69,8 @@ export function Editor({
   }, [form.target, form.property, rule, setParams]);
 
   // A threshold to begin with, until one is typed, and never under the hands of who is just about to.
-  const suggestion = !rule && !left.value && day.data ? suggest(day.data.steps) : undefined;
+  const suggestion =
+    !rule && !left.value && day.data ? suggest(day.data.steps, subject.unit(form.property)) : undefined;
   useEffect(() => {
     const typing = document.activeElement instanceof HTMLInputElement && document.activeElement.name === 'threshold';
     if (suggestion !== undefined && !typing) setForm((f) => ({ ...f, value: String(suggestion) }));

@@ -75,4 +75,6 @@ test('a suggestion is round and above most', () => {
   const s = suggest(Array.from({ length: 100 }, (_, i) => ({ at: i, count: 1, min: i, max: i, last: i })))!;
   expect(s).toBeGreaterThanOrEqual(90);
   expect(s % 10).toBe(0);
+  const gib = 2 ** 30;
+  expect(suggest(minutes(gib, 2 * gib, 5.5 * gib, 5.6 * gib), 'By')! % gib).toBe(0);
 });

@@ -1,5 +1,6 @@
 // What a rule would have done: its condition over what was measured, by the semantics of shared/monitor (Observe and Tick).
 import type { Condition } from '@/parts/condition';
+import { isBytes } from '@/parts/format';
 
 /** What was measured within one step of the history. */
 export interface Step {
@@ -76,15 +77,17 @@ function* samples(steps: Step[], length: number): Generator<Sample> {
   }
 }
 
-/** A threshold to begin with: a round number that all but the most extreme twentieth of the steps stay under. */
-export function suggest(steps: Step[]): number | undefined {
+/** A threshold to begin with: a round number (of bytes a power of two, or some) that all but the most extreme twentieth of the steps stay under. */
+export function suggest(steps: Step[], unit?: string): number | undefined {
   if (steps.length === 0) return undefined;
   const sorted = steps.map((s) => s.max).sort((a, b) => a - b);
   const [low, high] = [Math.min(...steps.map((s) => s.min)), sorted[sorted.length - 1] as number];
   const p = sorted[Math.floor((sorted.length - 1) * 0.95)] as number;
   if (low === high) return high;
-  const grain = 10 ** Math.floor(Math.log10((high - low) / 4));
+  const quarter = (high - low) / 4;
+  const grain =
+    isBytes(unit) && quarter >= 1 ? 2 ** Math.floor(Math.log2(quarter)) : 10 ** Math.floor(Math.log10(quarter));
   // Below the highest, too: a line that nothing ever crosses shows nothing.
   const grains = Math.min(Math.ceil(p / grain), Math.ceil(high / grain) - 1);
-  return Number((grains * grain).toPrecision(12));
+  return Number((grains * grain).toPrecision(15));
 }

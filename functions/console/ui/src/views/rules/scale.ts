@@ -1,4 +1,5 @@
 // From values to places on the chart of the day, and back.
+import { isBytes } from '@/parts/format';
 
 export interface Scale {
   /** Place of a value, in pixels. */
@@ -26,7 +27,7 @@ export function range(values: number[]): [low: number, high: number] {
 /** The grain of round numbers of which `n` or fewer fit into the span: 1, 2 or 5 times a power of ten; of bytes, a power of two. */
 export function grain(span: number, n: number, unit?: string): number {
   const raw = span / n;
-  if (/^By(\/s)?$/.test(unit ?? '') && raw >= 1) return 2 ** Math.ceil(Math.log2(raw));
+  if (isBytes(unit) && raw >= 1) return 2 ** Math.ceil(Math.log2(raw));
   const ten = 10 ** Math.floor(Math.log10(raw));
   return ten * ([1, 2, 5, 10].find((m) => m * ten >= raw) ?? 10);
 }
@@ -45,7 +46,7 @@ export const aim = (v: number, low: number, high: number, unit?: string) => {
 };
 
 /** Without what binary fractions add: 0.30000000000000004 is 0.3. */
-const tidy = (v: number) => Number(v.toPrecision(12));
+const tidy = (v: number) => Number(v.toPrecision(15));
 
 const twelve = new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions().hour12;
 const hours = new Intl.DateTimeFormat(undefined, twelve ? { hour: 'numeric' } : { hour: '2-digit', minute: '2-digit' });
