@@ -7,11 +7,17 @@ import { test } from '../harness/story';
 let p: Platform;
 let foreign: Server;
 let elsewhere: string;
+/** The cookies that it got, and those that it sets. */
+const heard: string[] = [];
+let planted: string[] = [];
 
 /** Another site on the same machine; "localhost" makes it another site for cookies too. It answers with an empty page. */
 beforeAll(async () => {
   p = await Platform.start();
-  foreign = createServer((_, r) => r.setHeader('Content-Type', 'text/html').end('<!doctype html><title>elsewhere</title><body>'));
+  foreign = createServer((q, r) => {
+    heard.push(q.headers.cookie ?? '');
+    r.setHeader('Set-Cookie', planted).setHeader('Content-Type', 'text/html').end('<!doctype html><title>elsewhere</title><body>');
+  });
   await new Promise<void>((go) => foreign.listen(0, '127.0.0.1', go));
   elsewhere = `:${(foreign.address() as AddressInfo).port}/`;
 });
@@ -71,9 +77,9 @@ describe("another site's page", () => {
         const body = JSON.stringify({ id: 'taken-over', name: 'Taken over' });
         return {
           read: await ask('/function/twins/twins', {}),
-          readWithHeader: await ask('/function/twins/twins', { headers: { 'X-Castor-Console': '1' } }),
+          readWithHeader: await ask('/function/twins/twins', { headers: { 'X-Castor-Console': 'q'.repeat(42) + 'A' } }),
           blind: await ask('/function/twins/twins', { mode: 'no-cors' }),
-          write: await ask('/function/users/groups', { method: 'POST', body, headers: { 'Content-Type': 'application/json', 'X-Castor-Console': '1' } }),
+          write: await ask('/function/users/groups', { method: 'POST', body, headers: { 'Content-Type': 'application/json', 'X-Castor-Console': 'q'.repeat(42) + 'A' } }),
           writeSimple: await ask('/function/users/groups', { method: 'POST', body, mode: 'no-cors', headers: { 'Content-Type': 'text/plain' } }),
           signOut: await ask('/function/console/session', { method: 'DELETE' }),
           stream: await ask('/stream', {}),
@@ -117,4 +123,46 @@ describe("another site's page", () => {
       await page.reload();
       await page.getByRole('navigation', { name: 'Main' }).waitFor();
     });
+});
+
+test('another server on the same host gets the cookies and can set its own; neither is of use to it, nor keeps anybody out', async ({ visit }) => {
+  const { context, page } = await visit(p, { as: p.admin });
+  const host = new URL(p.url).hostname;
+  const there = await context.newPage();
+  heard.length = 0;
+  await there.goto(`http://${host}${elsewhere}function/console/session`);
+  const stolen = heard.find((c) => c.includes('castor-refresh-')) ?? '';
+  expect(stolen).toContain('castor-token-');
+  const tokens = Object.fromEntries(stolen.split('; ').map((c) => c.split('=') as [string, string]));
+  const [tokenName, refreshName] = ['castor-token-', 'castor-refresh-'].map((n) => Object.keys(tokens).find((k) => k.startsWith(n))!) as [string, string];
+
+  const value = 'q'.repeat(42) + 'A';
+  const ask = async (method: string, path: string, headers: Record<string, string>, body?: object) =>
+    (await fetch(`${p.url}/function/${path}`, { method, headers: { 'Content-Type': 'application/json', ...headers }, body: body && JSON.stringify(body) })).status;
+  const bearer = { Authorization: `Bearer ${tokens[tokenName]}` };
+  expect(await ask('GET', 'users/me', bearer)).toBe(401);
+  expect(await ask('GET', 'users/me', { ...bearer, 'X-Castor-Console': value })).toBe(401);
+  expect(await ask('GET', 'users/me', { Cookie: stolen, 'X-Castor-Console': value })).toBe(401);
+  expect(await ask('POST', 'users/refresh', {}, { refresh: tokens[refreshName] })).toBe(401);
+  expect(await ask('POST', 'users/refresh', {}, { refresh: tokens[refreshName], bound: value })).toBe(401);
+  expect(await ask('POST', 'users/logout', {}, { refresh: tokens[refreshName] })).toBe(401);
+  await page.reload();
+  await page.getByRole('navigation', { name: 'Main' }).waitFor();
+
+  // In front of the page's own, for longer paths; and what consoles were signed in by before.
+  planted = [
+    `${tokenName}=planted; Path=/function`,
+    `${tokenName}=a.b.c; Path=/function/console`,
+    `${refreshName}=planted; Path=/function/console/session/refresh`,
+    'castor-token=planted; Path=/',
+    'castor-refresh=planted; Path=/function/console/session',
+  ];
+  await there.goto(`http://${host}${elsewhere}`);
+  planted = [];
+  await context.clearCookies({ name: tokenName, path: '/' }); // so that the page has to renew, among them
+  await page.reload();
+  await page.getByRole('button', { name: 'Signed in as admin' }).waitFor();
+  await page.getByRole('button', { name: 'Signed in as admin' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Sign in' }).waitFor();
 });
