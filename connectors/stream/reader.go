@@ -33,7 +33,7 @@ const (
 type reader struct {
 	c      *Connector
 	caller access.Caller
-	token  string
+	shown  http.Header // at the door, for calls with the reader's own rights
 	wants  wish
 
 	out   http.ResponseWriter
@@ -121,7 +121,7 @@ func (r *reader) look(ctx context.Context) (changed <-chan struct{}, more bool, 
 	b := take()
 	defer give(b)
 	some, changed, ok := r.c.ring.read(r.place, roundMost)
-	sight, err := r.c.sights.of(ctx, r.caller, r.token)
+	sight, err := r.c.sights.of(ctx, r.caller, r.shown)
 	switch {
 	case err != nil && (over(err) || ctx.Err() != nil):
 		return nil, false, err

@@ -49,7 +49,10 @@ func (c *Connector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Accel-Buffering", "no") // proxies hold answers back otherwise
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(http.StatusOK)
-	in.run(r.Context(), reload)
+	ctx, end := context.WithCancel(r.Context())
+	defer end()
+	defer c.track(in, end)()
+	in.run(ctx, reload)
 }
 
 // enter is the door: who calls, what for, and whether there is room.
@@ -60,7 +63,7 @@ func (c *Connector) enter(r *http.Request) (in *reader, release func(), reload s
 	case r.Method != http.MethodGet:
 		return nil, nil, "", errMethod
 	}
-	caller, token, err := c.Authenticate(r.Context(), r.Header)
+	caller, shown, err := c.Authenticate(r.Context(), r.Header)
 	if err != nil {
 		return nil, nil, "", err
 	}
@@ -70,7 +73,7 @@ func (c *Connector) enter(r *http.Request) (in *reader, release func(), reload s
 	case caller.Kind == access.Part || !access.Users().Permits(caller):
 		return nil, nil, "", fmt.Errorf("%w: this is for people and service accounts that have a role", access.ErrDenied)
 	}
-	in = &reader{c: c, caller: caller, token: token}
+	in = &reader{c: c, caller: caller, shown: shown}
 	if in.wants, err = wishOf(r.URL.RawQuery); err != nil {
 		return nil, nil, "", err
 	}
@@ -85,11 +88,15 @@ func (c *Connector) enter(r *http.Request) (in *reader, release func(), reload s
 	if release, err = c.admit(caller.String(), in.wants.topics[topicReadings]); err != nil {
 		return nil, nil, "", err
 	}
+	if c.presence.gone(r.Context(), caller, shown) {
+		release()
+		return nil, nil, "", fmt.Errorf("%w: %s is not there any more", access.ErrUnauthenticated, caller)
+	}
 	if in.wants.topics[topicReadings] {
 		c.wantNow(r.Context()) // before the reader is told that it has begun
 	}
 	// Before the place: a grant that is withdrawn in between is met by the first look.
-	if in.sight, err = c.sights.of(r.Context(), caller, token); err != nil {
+	if in.sight, err = c.sights.of(r.Context(), caller, shown); err != nil {
 		release()
 		return nil, nil, "", err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,8 +67,8 @@ const grantsFor = 5 * time.Second
 
 // sights keeps what callers may see, once for all streams of a caller.
 type sights struct {
-	// read asks function authorization which grants are made to the caller whose token it is.
-	read func(ctx context.Context, token string) ([]access.Grant, error)
+	// read asks function authorization which grants are made to the caller who showed this at the door.
+	read func(ctx context.Context, shown http.Header) ([]access.Grant, error)
 	now  func() time.Time
 
 	mu      sync.Mutex
@@ -85,7 +86,7 @@ type known struct {
 const maxKnown = 10_000
 
 // of returns what the caller may see. It returns the errors of read.
-func (s *sights) of(ctx context.Context, c access.Caller, token string) (*sight, error) {
+func (s *sights) of(ctx context.Context, c access.Caller, shown http.Header) (*sight, error) {
 	if c.Is(access.Maintainer) {
 		return everything, nil
 	}
@@ -103,7 +104,7 @@ func (s *sights) of(ctx context.Context, c access.Caller, token string) (*sight,
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		k := known{at: s.now(), subjects: subjects}
-		grants, err := s.read(ctx, token)
+		grants, err := s.read(ctx, shown)
 		if err != nil {
 			return nil, err
 		}
@@ -137,10 +138,9 @@ func (s *sights) forget(subject string) {
 }
 
 // asking reads grants by calls that carry the reader's own token: this connector has no right of its own to anything.
-func asking(c *api.Client) func(context.Context, string) ([]access.Grant, error) {
-	return func(ctx context.Context, token string) (all []access.Grant, err error) {
-		as := &api.Client{URL: c.URL, HTTP: c.HTTP, Retries: true,
-			Authorize: func(context.Context, string) (string, error) { return "Bearer " + token, nil }}
+func asking(c *api.Client) func(context.Context, http.Header) ([]access.Grant, error) {
+	return func(ctx context.Context, shown http.Header) (all []access.Grant, err error) {
+		as := holding(c, shown)
 		for cursor := ""; ; {
 			page, err := as.ListGrants(ctx, "", "", cursor)
 			if err != nil {
@@ -152,6 +152,11 @@ func asking(c *api.Client) func(context.Context, string) ([]access.Grant, error)
 			}
 		}
 	}
+}
+
+// holding is a client that shows the same as a reader did.
+func holding(c *api.Client, shown http.Header) *api.Client {
+	return &api.Client{URL: c.URL, HTTP: c.HTTP, Header: shown, Retries: true}
 }
 
 // over tells whether an error of reading grants will not pass: the caller is not let in any more.

@@ -26,11 +26,11 @@ import (
 type Config struct {
 	Bus *bus.Bus
 
-	// API is where function authorization is asked. Only its URL and HTTP count.
+	// API is where functions authorization and users are asked. Only its URL and HTTP count.
 	API *api.Client
 
-	// Authenticate tells who calls, and with which token: *platform.Platform's SignedIn.
-	Authenticate func(context.Context, http.Header) (c access.Caller, token string, err error)
+	// Authenticate tells who calls, and what header shows that again: *platform.Platform's SignedIn.
+	Authenticate func(context.Context, http.Header) (c access.Caller, shown http.Header, err error)
 
 	// Secret is the same in all replicas; ids of frames are sealed with it.
 	Secret []byte
@@ -47,6 +47,7 @@ type Connector struct {
 	Config
 	ring     *ring
 	sights   *sights
+	presence *presence
 	seal     seal
 	beat     time.Duration
 	stopping chan struct{}
@@ -54,6 +55,7 @@ type Connector struct {
 
 	mu      sync.Mutex
 	open    map[string]int // streams by caller
+	readers map[*reader]context.CancelFunc
 	all     int
 	reading int // those of them that want readings
 }
@@ -80,7 +82,8 @@ func New(c Config) (*Connector, error) {
 		return nil, err
 	}
 	return &Connector{Config: c, ring: newRing(time.Now), sights: &sights{read: asking(c.API), now: c.Now}, seal: s,
-		beat: beatEvery, stopping: make(chan struct{}), open: map[string]int{}}, nil
+		presence: &presence{me: askingWho(c.API), now: c.Now, ask: presentFor, last: map[string]time.Time{}},
+		beat:     beatEvery, stopping: make(chan struct{}), open: map[string]int{}, readers: map[*reader]context.CancelFunc{}}, nil
 }
 
 // Ready returns nil when readers can be served as well as by any other replica.
@@ -108,6 +111,7 @@ func (c *Connector) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return every(ctx, wantEvery, func() { c.want(ctx) }) })
 	group.Go(func() error { return every(ctx, maxAge/8, c.ring.expire) })
+	group.Go(func() error { return every(ctx, c.presence.ask/3, func() { c.sweep(ctx) }) })
 	return group.Wait()
 }
 

@@ -26,6 +26,9 @@ type Client struct {
 	// HTTP makes the calls; nil = http.DefaultClient.
 	HTTP *http.Client
 
+	// Header goes with every call, under what the call has itself; nil = nothing.
+	Header http.Header
+
 	// Authorize yields the Authorization header for calls of function; nil = none. It is asked before every call and
 	// may keep what it has.
 	Authorize func(ctx context.Context, function string) (string, error)
@@ -173,8 +176,10 @@ func (c *Client) send(ctx context.Context, method, function, path string, header
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range header {
-		req.Header[k] = v
+	for _, h := range []http.Header{c.Header, header} {
+		for k, v := range h {
+			req.Header[k] = v
+		}
 	}
 	if contentType != "" && req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", contentType)
