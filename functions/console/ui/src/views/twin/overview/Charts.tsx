@@ -2,6 +2,7 @@ import { useState } from 'react';
 import type { Property, Rule, Twin } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
+import { useMayWrite } from '@/parts/may';
 import { Failure, Skeleton } from '@/parts/States';
 import s from './Overview.module.css';
 import { PropertyChart } from './PropertyChart';
@@ -49,6 +50,7 @@ function Group({ twin, properties, rules, range, onRange, onReset, window }: Pro
     properties.map((p) => p.name),
     range,
   );
+  const may = useMayWrite(twin.id, twin.definition.owner);
   const latest = new Map((twin.live.reported ?? []).map((r) => [r.property, r]));
   if (steps.isError && !steps.data) {
     return (
@@ -63,7 +65,7 @@ function Group({ twin, properties, rules, range, onRange, onReset, window }: Pro
         <Card key={p.name} flush className={s.cell}>
           {steps.data ? (
             <PropertyChart
-              twin={twin.id}
+              twin={may ? twin.id : undefined}
               property={p}
               steps={steps.data.get(p.name)}
               latest={latest.get(p.name)}

@@ -26,7 +26,8 @@ export const PropertyChart = memo(
     onZoom,
     onReset,
   }: {
-    twin: string;
+    /** The twin that a threshold can be set on; undefined if the reader may not. */
+    twin: string | undefined;
     property: Property;
     steps: Step[] | undefined;
     /** The newest reading, in this range or not. */
@@ -64,11 +65,13 @@ export const PropertyChart = memo(
           thresholds={thresholds}
           height={148}
           action={
-            <Tooltip text="Set a threshold">
-              <Link href={newRuleHref(twin, property.name)} aria-label={`Set a threshold for ${property.name}`}>
-                <SlidersHorizontal aria-hidden />
-              </Link>
-            </Tooltip>
+            twin !== undefined && (
+              <Tooltip text="Set a threshold">
+                <Link href={newRuleHref(twin, property.name)} aria-label={`Set a threshold for ${property.name}`}>
+                  <SlidersHorizontal aria-hidden />
+                </Link>
+              </Tooltip>
+            )
           }
           onZoom={onZoom}
           onReset={onReset}
@@ -79,6 +82,7 @@ export const PropertyChart = memo(
   },
   // The callbacks do the same whenever they are made.
   (a, b) =>
+    a.twin === b.twin &&
     a.property === b.property &&
     a.steps === b.steps &&
     a.latest?.value === b.latest?.value &&
