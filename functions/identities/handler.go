@@ -33,6 +33,7 @@ func New(p *platform.Platform) faas.Func {
 		known, err := store.Open[device.Identity](ctx, p.DB, store.Spec{Name: "identities", Schema: 1, Indexes: []store.Index{
 			{Name: "by-serial", Fields: []string{"serial"}, Unique: true},
 			{Name: "by-mac", Fields: []string{"mac"}, Unique: true},
+			{Name: "by-owner", Fields: []string{"owner"}},
 		}})
 		if err != nil {
 			return nil, err

@@ -14,26 +14,43 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-// create makes one identity. Owners make those of devices that a claim of theirs may bring in: of a type they may read.
+// create makes one identity. Owners make those of devices that a claim of theirs may bring in; they count for claims of that
+// group only, and give way to what a configurator makes, which counts for every group.
 func (i *identities) create(ctx context.Context, c *faas.Call, in device.Identity) (faas.Reply, error) {
+	given := in.ID
 	if err := in.Normalise(); err != nil {
 		return faas.Reply{}, err
 	}
+	in.Created, in.By = i.p.Time(), c.Caller.String()
 	if !seesAll(c.Caller) {
-		if err := i.checkType(ctx, c.Caller, twin.ID(in.Type)); err != nil {
+		if given != "" { // what Normalise makes of the serial counts, not what was given
+			made := device.Identity{Serial: in.Serial}
+			if err := made.Normalise(); err != nil {
+				return faas.Reply{}, err
+			}
+			in.ID = made.ID
+		}
+		if err := i.own(ctx, c.Caller, &in, given); err != nil {
 			return faas.Reply{}, err
 		}
+		err := i.known.Insert(ctx, in)
+		if errors.Is(err, store.ErrExists) {
+			err = errKnown
+		}
+		return faas.Created("/identities/"+string(in.ID), in), err
 	}
-	in.Created, in.By = i.p.Time(), c.Caller.String()
+	in.Owner = ""
 	err := i.known.Insert(ctx, in)
-	if errors.Is(err, store.ErrExists) && !seesAll(c.Caller) {
-		// Whose it is, and what else is known of it, is not theirs to learn.
-		return faas.Reply{}, fmt.Errorf("%w: this serial, id or mac is known already; if it is your device's, make the claim, or ask a configurator", api.ErrExists)
-	}
 	if errors.Is(err, store.ErrExists) {
 		clashes, err := i.clashes(ctx, []device.Identity{in})
 		if err != nil {
 			return faas.Reply{}, err
+		}
+		switch gone, err := i.giveWay(ctx, clashes, in); {
+		case err != nil:
+			return faas.Reply{}, err
+		case gone:
+			return faas.Created("/identities/"+string(in.ID), in), i.known.Insert(ctx, in)
 		}
 		if reason := clashes.with(in); reason != "" {
 			return faas.Reply{}, fmt.Errorf("%w: %s", api.ErrExists, reason)
@@ -57,16 +74,10 @@ func (i *identities) checkType(ctx context.Context, c access.Caller, id twin.Typ
 	return err
 }
 
-// shows tells whether the caller may see an identity: whoever may see its twin, and before there is one, whoever made it.
+// shows tells whether the caller may see an identity: whoever made it, and whoever may see its twin.
 func (i *identities) shows(ctx context.Context, c access.Caller, v *device.Identity) (bool, error) {
-	if seesAll(c) {
+	if seesAll(c) || v.By != "" && v.By == c.String() {
 		return true, nil
-	}
-	switch t, err := i.twins.Get(ctx, string(v.ID)); {
-	case errors.Is(err, store.ErrNotFound) || err == nil && !t.Deleted.IsZero():
-		return v.By != "" && v.By == c.String(), nil
-	case err != nil:
-		return false, err
 	}
 	_, err := i.p.Twin(ctx, i.twins, c, access.Read, v.ID)
 	if errors.Is(err, api.ErrNotFound) {

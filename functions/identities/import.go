@@ -73,7 +73,7 @@ func (i *identities) normalise(lines []line, by string, out *api.ImportResult) (
 			out.Faults = append(out.Faults, api.ImportFault{Line: l.number, Reason: l.fault.Error()})
 			continue
 		}
-		l.Created, l.By = now, by
+		l.Created, l.By, l.Owner = now, by, ""
 		keys := []string{"serial:" + l.Serial, "id:" + string(l.ID)} // an id is most often the serial's: people know the latter
 		if l.MAC != "" {
 			keys = append(keys, "mac:"+l.MAC)
@@ -134,6 +134,17 @@ func (i *identities) keep(ctx context.Context, lines []line, out *api.ImportResu
 		return err
 	}
 	for _, l := range refused {
+		gone, err := i.giveWay(ctx, clashes, l.Identity)
+		if err == nil && gone {
+			err = i.known.Insert(ctx, l.Identity)
+		}
+		if err != nil && !errors.Is(err, store.ErrExists) {
+			return err
+		}
+		if gone && err == nil {
+			out.Created++
+			continue
+		}
 		if reason := clashes.with(l.Identity); reason == "" {
 			out.Unchanged++
 		} else {

@@ -117,7 +117,7 @@ func (i *identities) clashes(ctx context.Context, fresh []device.Identity) (clas
 // with says why v cannot be kept; "" if it is there already, as it is.
 func (c clashes) with(v device.Identity) string {
 	if old, ok := c.byID[string(v.ID)]; ok {
-		old.Created, old.By = v.Created, v.By
+		old.Created, old.By, old.Owner = v.Created, v.By, v.Owner
 		if old == v {
 			return ""
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 	"github.com/castor-iot/castor/tests/functiontest"
 )
@@ -90,7 +91,7 @@ func TestOwnersMakeIdentitiesOfTypesTheyMayRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	made, err := ada.CreateIdentity(ctx, device.Identity{Serial: "P-7", Type: "pump"})
-	if err != nil || made.ID != "p-7" || made.By != "user:ada" {
+	if err != nil || made.ID != "p-7" || made.By != "user:ada" || made.Owner != "press-shop" {
 		t.Fatalf("made %+v, %v", made, err)
 	}
 	for name, c := range map[string]struct {
@@ -100,8 +101,10 @@ func TestOwnersMakeIdentitiesOfTypesTheyMayRead(t *testing.T) {
 		"no type":            {device.Identity{Serial: "P-8"}, twin.ErrInvalid},
 		"a type not hers":    {device.Identity{Serial: "P-8", Type: "secret"}, twin.ErrInvalid},
 		"no such type":       {device.Identity{Serial: "P-8", Type: "nothing"}, twin.ErrInvalid},
-		"a serial taken":     {device.Identity{Serial: "P-1", ID: "mine", Type: "pump"}, api.ErrExists},
+		"a serial taken":     {device.Identity{Serial: "P-1", Type: "pump"}, api.ErrExists},
 		"a mac taken":        {device.Identity{Serial: "P-9", MAC: "02:42:ac:11:00:02", Type: "pump"}, api.ErrExists},
+		"an id of her own":   {device.Identity{Serial: "P-8", ID: "mine", Type: "pump"}, twin.ErrInvalid},
+		"a group not hers":   {device.Identity{Serial: "P-8", Type: "pump", Owner: "paint-shop"}, access.ErrDenied},
 		"the same once more": {device.Identity{Serial: "P-7", Type: "pump"}, api.ErrExists},
 	} {
 		if _, err := ada.CreateIdentity(ctx, c.in); !errors.Is(err, c.want) || strings.Contains(err.Error(), "p-1") {
@@ -127,5 +130,78 @@ func TestOwnersMakeIdentitiesOfTypesTheyMayRead(t *testing.T) {
 	}
 	if err := ada.DeleteIdentity(ctx, "p-7"); err != nil {
 		t.Errorf("she deletes her own: %v", err)
+	}
+}
+
+// What an owner makes keeps nobody out for good: it takes no id that a twin has, gives way to a configurator's as long as it has
+// no twin, and there are so many of it.
+func TestOwnersSquatNothing(t *testing.T) {
+	ctx := context.Background()
+	w := functiontest.New(t, functiontest.Functions{"identities": identities.New, "twins": twins.New})
+	carl := w.User("carl", []access.Role{access.Configurator})
+	ada := w.User("ada", []access.Role{access.Owner}, "press-shop", "paint-shop")
+	eve := w.User("eve", []access.Role{access.Owner}, "wash-shop")
+	makeTwin(t, w, twin.Twin{ID: "pump", Kind: twin.Type, Definition: twin.Definition{Model: &twin.Model{}}})
+	makeTwin(t, w, twin.Twin{ID: "p-1", Kind: twin.Instance, Definition: twin.Definition{Type: "pump", Owner: "press-shop"}})
+	for name, c := range map[string]struct {
+		as   *api.Client
+		in   device.Identity
+		want error
+	}{
+		"which of two groups":        {ada, device.Identity{Serial: "P-2", Type: "pump"}, twin.ErrInvalid},
+		"the id of another's twin":   {eve, device.Identity{Serial: "P-1", Type: "pump"}, api.ErrExists},
+		"that id by another serial":  {eve, device.Identity{Serial: "p 1", Type: "pump"}, api.ErrExists},
+		"an id that the serial lets": {eve, device.Identity{Serial: "P-3", ID: "p-3", Type: "pump"}, nil},
+		"one's own twin":             {ada, device.Identity{Serial: "P-1", Type: "pump", Owner: "press-shop"}, nil},
+		"a factory's serial":         {eve, device.Identity{Serial: "F-1", MAC: "02:42:ac:11:00:07", Type: "pump"}, nil},
+		"another factory's serial":   {eve, device.Identity{Serial: "F-2", Type: "pump"}, nil},
+	} {
+		if _, err := c.as.CreateIdentity(ctx, c.in); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+	if _, err := ada.CreateIdentity(ctx, device.Identity{Serial: "F-1", Type: "pump", Owner: "paint-shop"}); !errors.Is(err, api.ErrExists) || !strings.Contains(err.Error(), "configurator") {
+		t.Errorf("another owner's serial: %v", err)
+	}
+	if got, err := carl.CreateIdentity(ctx, device.Identity{ID: "real-1", Serial: "F-1", MAC: "02:42:ac:11:00:07", Owner: "wash-shop"}); err != nil || got.Owner != "" {
+		t.Errorf("a configurator makes it: %+v, %v", got, err)
+	}
+	if got, err := carl.FindIdentity(ctx, "F-1"); err != nil || got.ID != "real-1" || got.By != "user:carl" {
+		t.Errorf("it is %+v, %v", got, err)
+	}
+	if got, err := carl.ImportIdentities(ctx, "text/csv", []byte("serial,model\nF-2,Pump\n")); err != nil || got.Created != 1 {
+		t.Errorf("a configurator imports it: %+v, %v", got, err)
+	}
+	if _, err := carl.CreateIdentity(ctx, device.Identity{Serial: "F-2"}); !errors.Is(err, api.ErrExists) {
+		t.Errorf("one that a configurator made gives way: %v", err)
+	}
+	if _, err := carl.CreateIdentity(ctx, device.Identity{Serial: "P-1"}); !errors.Is(err, api.ErrExists) {
+		t.Errorf("one with a twin gives way: %v", err)
+	}
+
+	// Whoever made one sees it, whoever has its twin.
+	makeTwin(t, w, twin.Twin{ID: "p-3", Kind: twin.Instance, Definition: twin.Definition{Type: "pump", Owner: "press-shop"}})
+	if got, err := eve.GetIdentity(ctx, "p-3"); err != nil || got.Owner != "wash-shop" {
+		t.Errorf("its maker sees %+v, %v", got, err)
+	}
+
+	known, err := store.Open[device.Identity](ctx, w.Base.DB, store.Spec{Name: "identities", Schema: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := make([]device.Identity, 1000)
+	for n := range many {
+		many[n] = device.Identity{ID: twin.ID(fmt.Sprint("w-", n)), Serial: fmt.Sprint("W-", n), MAC: fmt.Sprintf("02:42:ac:11:%02x:%02x", 1+n/256, n%256), Owner: "wash-shop", By: "user:eve"}
+	}
+	if err := known.PutMany(ctx, many); err != nil {
+		t.Fatal(err)
+	}
+	last := device.Identity{Serial: "W-1000", Type: "pump"}
+	if _, err := eve.CreateIdentity(ctx, last); !errors.Is(err, api.ErrConflict) || !strings.Contains(err.Error(), "1000") {
+		t.Errorf("one more than may be: %v", err)
+	}
+	makeTwin(t, w, twin.Twin{ID: "w-7", Kind: twin.Instance, Definition: twin.Definition{Type: "pump", Owner: "wash-shop"}})
+	if _, err := eve.CreateIdentity(ctx, last); err != nil {
+		t.Errorf("when one of them has come: %v", err)
 	}
 }

@@ -69,7 +69,8 @@ func (f *function) checkClaim(ctx context.Context, r *provision.Run) (result, er
 
 func (f *function) checkIdentity(ctx context.Context, r *provision.Run) (result, error) {
 	i, err := f.p.API.FindIdentity(ctx, r.Request.Serial)
-	if errors.Is(err, api.ErrNotFound) {
+	// One that an owner has made counts for claims of that group only: to others the serial is as unknown as any.
+	if errors.Is(err, api.ErrNotFound) || err == nil && i.Owner != "" && i.Owner != r.Owner {
 		return result{}, refusal(fmt.Sprintf("serial %q is not known; register the device's identity first", r.Request.Serial))
 	}
 	if err != nil {

@@ -237,3 +237,22 @@ func TestConnectorsSpeakForTheirOwnGateway(t *testing.T) {
 		}
 	}
 }
+
+// An identity that an owner has made counts for claims of that group only; to others its serial is as unknown as any.
+func TestAnotherGroupsIdentityDoesNotCount(t *testing.T) {
+	w := start(t)
+	_, err := w.admin.CreateGroup(w.ctx, api.Group{ID: "paint"})
+	w.must(err)
+	for who, group := range map[string]string{"ada": "press", "eve": "paint"} {
+		c := w.User(who, []access.Role{access.Owner}, group)
+		_, err := c.CreateIdentity(w.ctx, device.Identity{Serial: "P-" + group, Type: "pump"})
+		w.must(err)
+	}
+	claim := w.claim(api.NewClaim{MaxUses: 5})
+	a, unknown := w.ask(w.request(claim, "P-paint")), w.ask(w.request(claim, "P-never"))
+	if a.Status != "rejected" || strings.Replace(a.Reason, "P-paint", "P-never", 1) != unknown.Reason {
+		t.Errorf("it is told %+v, one of an unknown serial %+v", a, unknown)
+	}
+	w.nothingLeft("p-paint", claim)
+	w.provision(w.request(claim, "P-press"))
+}

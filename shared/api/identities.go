@@ -20,7 +20,8 @@ type ImportFault struct {
 	Reason string `json:"reason"`
 }
 
-// CreateIdentity makes one identity.
+// CreateIdentity makes one identity. An owner's counts for claims of its Owner only, which an owner of several groups has to
+// name; its id is made of the serial, and it gives way to a configurator's as long as it has no twin.
 func (c *Client) CreateIdentity(ctx context.Context, in device.Identity) (out device.Identity, err error) {
 	return out, c.Call(ctx, "POST", "identities", "/identities", in, &out)
 }

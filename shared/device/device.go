@@ -46,6 +46,10 @@ type Identity struct {
 	Made   string  `json:"made,omitempty" bson:"made,omitempty"`   // date of manufacture, RFC 3339 full-date
 	Notes  string  `json:"notes,omitempty" bson:"notes,omitempty"` // static remarks of the maker
 
+	// Owner is the group whose claims alone it counts for: of an identity that an owner made. What configurators make counts for
+	// every group, and has none.
+	Owner string `json:"owner,omitempty" bson:"owner,omitempty"`
+
 	// By is who made it known: "user:ada".
 	By      string    `json:"by,omitempty" bson:"by,omitempty"`
 	Created time.Time `json:"created" bson:"created"`
@@ -81,6 +85,11 @@ func (i *Identity) Normalise() error {
 	if i.Type != "" {
 		if err := twin.ID(i.Type).Valid(); err != nil {
 			return fmt.Errorf("type: %w", err)
+		}
+	}
+	if i.Owner != "" {
+		if err := twin.ID(i.Owner).Valid(); err != nil {
+			return fmt.Errorf("owner: %w", err)
 		}
 	}
 	if i.Made != "" {

@@ -12,9 +12,9 @@ export async function once(made: Promise<unknown>): Promise<void> {
   }
 }
 
-/** Makes a serial known to the platform; a device whose serial is not known is turned away. */
-export const makeIdentity = (serial: string, type: string) =>
-  once(ok(api.POST('/function/identities/identities', { body: { serial, type } })));
+/** Makes a serial known to the platform; a device whose serial is not known is turned away. An owner's counts for claims of `owner` only. */
+export const makeIdentity = (serial: string, type: string, owner?: string) =>
+  once(ok(api.POST('/function/identities/identities', { body: { serial, type, ...(owner && { owner }) } })));
 
 const makeGroup = (id: string) => once(ok(api.POST('/function/users/groups', { body: { id } })));
 
@@ -40,7 +40,7 @@ export interface Wish {
 /** Makes what is missing, then the claim, and keeps its file for the hand-over. */
 export async function makeClaim(w: Wish): Promise<Given> {
   if (w.newOwner) await makeGroup(w.owner);
-  for (const s of w.serial ? [w.serial] : w.known) await makeIdentity(s, w.type);
+  for (const s of w.serial ? [w.serial] : w.known) await makeIdentity(s, w.type, w.owner);
   const body: NewClaim = {
     type: w.type,
     owner: w.owner,
