@@ -8,6 +8,7 @@ import { cx } from '@/parts/cx';
 import { TextField } from '@/parts/Field';
 import { count, quantity } from '@/parts/format';
 import { newRuleHref } from '@/parts/links';
+import { useMayWrite } from '@/parts/may';
 import { Time } from '@/parts/Time';
 import { Tooltip } from '@/parts/Tooltip';
 import s from './Reported.module.css';
@@ -29,6 +30,7 @@ export function Reported({ twin, properties }: { twin: Twin; properties: Propert
   const [words, setWords] = useState('');
   const box = useRef<HTMLDivElement>(null);
   const units = new Map(properties.map((p) => [p.name, p.unit]));
+  const may = useMayWrite(twin.id, twin.definition.owner);
   const all = twin.live.reported ?? [];
   const rows = words ? all.filter((r) => r.property.toLowerCase().includes(words.toLowerCase())) : all;
   const scrolls = all.length > many;
@@ -71,7 +73,7 @@ export function Reported({ twin, properties }: { twin: Twin; properties: Propert
           {items.map(({ reading: r, top }) => (
             <Row
               key={r.property}
-              twin={twin.id}
+              twin={may ? twin.id : undefined}
               property={r.property}
               value={r.value}
               at={r.at}
@@ -95,7 +97,7 @@ const Row = memo(function Row({
   flag,
   unit,
   top,
-}: Pick<Reading, 'property' | 'value' | 'at' | 'flag'> & { twin: string; unit?: string; top?: number }) {
+}: Pick<Reading, 'property' | 'value' | 'at' | 'flag'> & { twin: string | undefined; unit?: string; top?: number }) {
   const { text: shown, sign } = quantity(v, unit);
   return (
     <div role="row" className={s.row} style={top === undefined ? undefined : { position: 'absolute', top }}>
@@ -117,7 +119,7 @@ const Row = memo(function Row({
         <Time at={at} />
       </span>
       <span role="cell" className={s.do}>
-        {typeof v === 'number' && (
+        {typeof v === 'number' && twin !== undefined && (
           <Link
             href={newRuleHref(twin, property)}
             className={s.link}
