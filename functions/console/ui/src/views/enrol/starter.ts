@@ -53,13 +53,10 @@ async function firstType(user: User): Promise<string> {
 /** The configuration that the type names; one that is there may have been changed, and stays. */
 async function firstTemplate(): Promise<void> {
   const { name, ...body } = kit.template;
+  const { items } = await ok(api.GET('/function/configurations/templates', { params: { query: { limit: 1000 } } }));
+  if (items.some((t) => t.name === name)) return;
   const path = { name };
-  try {
-    await ok(api.GET('/function/configurations/templates/{name}', { params: { path } }));
-  } catch (e) {
-    if (!(e instanceof ApiError && e.status === 404)) throw e;
-    await ok(api.PUT('/function/configurations/templates/{name}', { params: { path }, body: body as NewTemplate }));
-  }
+  await ok(api.PUT('/function/configurations/templates/{name}', { params: { path }, body: body as NewTemplate }));
 }
 
 const makeRule = (body: NewRule) => ok(api.POST('/function/twin-monitor/rules', { body }));
