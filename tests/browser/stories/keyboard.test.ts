@@ -79,7 +79,7 @@ test('everything is done by keyboard: signing in, finding a twin, setting a thre
   await page.keyboard.type('speed');
   await page.getByRole('option', { name: /speed/ }).waitFor();
   await page.keyboard.press('Enter');
-  await page.getByText('Suggested from the last day').waitFor();
+  await page.getByText(/Suggested from the last/).waitFor();
   await tabTo(page, /^input Threshold/);
   await page.keyboard.press('Control+a');
   await page.keyboard.type('1200');

@@ -24,7 +24,7 @@ test('a threshold is set by the form, crossed, seen, acknowledged, undone, and c
   await page.evaluate(() => Object.assign(window, { stillTheSamePage: true }));
 
   const threshold = page.getByRole('textbox', { name: /^Threshold/ });
-  await page.getByText('Suggested from the last day').waitFor();
+  await page.getByText(/Suggested from the last/).waitFor();
   // What it would have done yesterday is told before it is saved.
   await threshold.fill('250');
   await page.getByText(/would have raised 1 alarm/i).waitFor();
