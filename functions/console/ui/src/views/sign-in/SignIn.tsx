@@ -85,9 +85,9 @@ export default function SignIn() {
           onKeyUp={watchCapsLock}
           onBlur={() => setCapsLock(false)}
         />
-        {/* Read out when it comes, and not again with every second that passes. */}
+        {/* Read out when it comes and when the wait is over, and not again with every second that passes. */}
         <p className="visually-hidden" role="alert">
-          {nameless ? 'Enter your name.' : error}
+          {nameless ? 'Enter your name.' : wait > 0 ? 'Too many attempts. Wait before the next one.' : error}
         </p>
         <Button type="submit" kind="primary" busy={busy} disabled={wait > 0}>
           {wait > 0 ? `Wait ${wait} s` : 'Sign in'}
