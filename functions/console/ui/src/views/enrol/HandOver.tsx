@@ -42,7 +42,8 @@ export function HandOver({ given: { file, serial } }: { given: Given }) {
           {onlyHere(file.gateway) && (
             <p className={s.once} role="note">
               Only the platform’s own machine reaches <code>{file.gateway}</code>. For others, start the platform with{' '}
-              <code>castor up --hosts NAME</code>, the name or address by which they reach it, and make a new claim.
+              <code>castor up --hosts NAME --provisioning 0.0.0.0:8884 --operational 0.0.0.0:8883</code>, NAME being the
+              name or address by which they reach it, and make a new claim.
             </p>
           )}
           <div className={s.facts}>
