@@ -1,9 +1,8 @@
 import { Command } from 'cmdk';
-import { Contrast, Keyboard, LogOut, SlidersHorizontal } from 'lucide-react';
+import { Contrast, Keyboard, LogOut, type LucideIcon, SlidersHorizontal } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { session } from '@/api/session';
-import type { Twin } from '@/api/types';
 import { twinHref } from '@/parts/links';
 import { setTheme, useDark } from '@/parts/theme';
 import { toast } from '@/parts/toast';
@@ -12,7 +11,17 @@ import { kindWord } from '@/parts/words';
 import s from './Palette.module.css';
 import { places } from './views';
 
-/** Finds a twin or does something, by typing. */
+/** What can be chosen. Ids are told apart by their first word. */
+interface Choice {
+  id: string;
+  label: string;
+  aside?: string;
+  key?: string;
+  icon?: LucideIcon;
+  act: () => void;
+}
+
+/** Finds a twin or does something, by typing. What is found comes from the platform, so the choosing is done here and not by cmdk. */
 export function Palette({
   open,
   onClose,
@@ -24,20 +33,57 @@ export function Palette({
   onKeys: () => void;
 }) {
   const [typed, setTyped] = useState('');
+  const [chosen, choose] = useState('');
   const [, go] = useLocation();
   const dark = useDark();
   useEffect(() => {
     if (!open) setTyped('');
   }, [open]);
-  const { found, stale } = useTwinSearch(typed, 8, open && typed.trim() !== '');
+  const words = typed.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  const fits = (text: string) => words.every((w) => text.toLowerCase().includes(w));
+  const { found, stale } = useTwinSearch(typed, 8, open && words.length > 0);
+
   // What was found for fewer letters stays only where it fits: Enter must open what was typed.
-  const wanted = typed.trim().toLowerCase().split(/\s+/);
-  const fits = (t: Twin) => wanted.every((w) => `${t.id} ${t.definition.name ?? ''}`.toLowerCase().includes(w));
-  const shown = stale ? found.filter(fits) : found;
-  const does = (f: () => void) => () => {
-    onClose();
-    f();
-  };
+  const twins = found
+    .filter((t) => words.length > 0 && (!stale || fits(`${t.id} ${t.definition.name ?? ''}`)))
+    .map((t) => ({
+      id: `twin ${t.id}`,
+      label: t.definition.name || t.id,
+      aside: t.kind === 'instance' ? t.definition.type : kindWord(t.kind),
+      act: () => go(twinHref(t.id)),
+    }));
+  const ways: Choice[] = places.map((p) => ({
+    id: `go ${p.href}`,
+    label: p.label,
+    key: `g ${p.key}`,
+    icon: p.icon,
+    act: () => go(p.href),
+  }));
+  const deeds: Choice[] = [
+    { id: 'do threshold', label: 'Set a threshold', icon: SlidersHorizontal, act: () => go('/rules/new') },
+    { id: 'do keys', label: 'Show the keys', key: '?', icon: Keyboard, act: onKeys },
+    {
+      id: 'do theme',
+      label: dark ? 'Light theme' : 'Dark theme',
+      icon: Contrast,
+      act: () => setTheme(dark ? 'light' : 'dark'),
+    },
+    {
+      id: 'do sign-out',
+      label: 'Sign out',
+      icon: LogOut,
+      act: () => void session.signOut().catch((e) => toast.failed('Not signed out', e)),
+    },
+  ];
+  const groups: [heading: string, choices: Choice[]][] = [
+    ['Twins', twins],
+    ['Go to', ways.filter((c) => fits(c.label))],
+    ['Do', deeds.filter((c) => fits(c.label))],
+  ];
+  const first = groups.flatMap(([, choices]) => choices)[0]?.id ?? '';
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another letter begins at the top again
+  useEffect(() => choose(first), [first, typed, open]);
+
   return (
     <Command.Dialog
       open={open}
@@ -45,6 +91,9 @@ export function Palette({
       label="Search or do something"
       overlayClassName={s.veil}
       contentClassName={s.palette}
+      shouldFilter={false}
+      value={chosen}
+      onValueChange={choose}
       loop
     >
       <Command.Input
@@ -55,54 +104,30 @@ export function Palette({
         maxLength={64}
       />
       <Command.List className={s.list}>
-        <Command.Empty className={s.none}>{stale ? 'Searching…' : 'Nothing found.'}</Command.Empty>
-        {typed.trim() !== '' && shown.length > 0 && (
-          <Command.Group heading="Twins" className={s.group}>
-            {shown.map((t) => (
-              <Command.Item
-                key={t.id}
-                value={`twin ${t.id}`}
-                keywords={[typed]}
-                className={s.item}
-                onSelect={does(() => go(twinHref(t.id)))}
-              >
-                <bdi className={s.name}>{t.definition.name || t.id}</bdi>
-                <span className={s.what}>{t.kind === 'instance' ? t.definition.type : kindWord(t.kind)}</span>
-              </Command.Item>
-            ))}
-          </Command.Group>
+        {first === '' && <p className={s.none}>{stale ? 'Searching…' : 'Nothing found.'}</p>}
+        {groups.map(
+          ([heading, choices]) =>
+            choices.length > 0 && (
+              <Command.Group key={heading} heading={heading} className={s.group}>
+                {choices.map((c) => (
+                  <Command.Item
+                    key={c.id}
+                    value={c.id}
+                    className={s.item}
+                    onSelect={() => {
+                      onClose();
+                      c.act();
+                    }}
+                  >
+                    {c.icon && <c.icon aria-hidden />}
+                    <bdi className={s.name}>{c.label}</bdi>
+                    {c.aside && <span className={s.what}>{c.aside}</span>}
+                    {c.key && <kbd className={s.keys}>{c.key}</kbd>}
+                  </Command.Item>
+                ))}
+              </Command.Group>
+            ),
         )}
-        <Command.Group heading="Go to" className={s.group}>
-          {places.map((p) => (
-            <Command.Item key={p.href} className={s.item} onSelect={does(() => go(p.href))}>
-              <p.icon aria-hidden />
-              <span className={s.name}>{p.label}</span>
-              <kbd className={s.keys}>g {p.key}</kbd>
-            </Command.Item>
-          ))}
-        </Command.Group>
-        <Command.Group heading="Do" className={s.group}>
-          <Command.Item className={s.item} onSelect={does(() => go('/rules/new'))}>
-            <SlidersHorizontal aria-hidden />
-            <span className={s.name}>Set a threshold</span>
-          </Command.Item>
-          <Command.Item className={s.item} onSelect={does(onKeys)}>
-            <Keyboard aria-hidden />
-            <span className={s.name}>Show the keys</span>
-            <kbd className={s.keys}>?</kbd>
-          </Command.Item>
-          <Command.Item className={s.item} onSelect={does(() => setTheme(dark ? 'light' : 'dark'))}>
-            <Contrast aria-hidden />
-            <span className={s.name}>{dark ? 'Light theme' : 'Dark theme'}</span>
-          </Command.Item>
-          <Command.Item
-            className={s.item}
-            onSelect={does(() => void session.signOut().catch((e) => toast.failed('Not signed out', e)))}
-          >
-            <LogOut aria-hidden />
-            <span className={s.name}>Sign out</span>
-          </Command.Item>
-        </Command.Group>
       </Command.List>
     </Command.Dialog>
   );
