@@ -68,7 +68,7 @@ export function ChooseType({ go }: { go: (p: Place) => void }) {
         <ul className={s.types}>
           {found.map((t) => (
             <li key={t.id}>
-              <TypeRow type={t} devices={devices[t.id] ?? 0} />
+              <TypeRow type={t} devices={devices.get(t.id) ?? 0} />
             </li>
           ))}
         </ul>

@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useMemo } from 'react';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
 import { counts } from '@/api/reads';
@@ -24,4 +25,7 @@ export function useTypes(typed: string) {
 }
 
 /** How many devices each type has. */
-export const useDevicesByType = (): Record<string, number> => useQuery(counts({ kind: 'instance' })).data?.byType ?? {};
+export function useDevicesByType(): ReadonlyMap<string, number> {
+  const byType = useQuery(counts({ kind: 'instance' })).data?.byType;
+  return useMemo(() => new Map(Object.entries(byType ?? {})), [byType]);
+}

@@ -4,7 +4,7 @@ import { Link } from 'wouter';
 import type { Severity, Twin } from '@/api/types';
 import { online, useLiveTwin } from '@/live/twins';
 import { Badge, PhaseBadge, PresenceDot, toneOf } from '@/parts/Badge';
-import { count, quantity } from '@/parts/format';
+import { count, plural, quantity } from '@/parts/format';
 import { alarmsHref, fleetHref, twinHref } from '@/parts/links';
 import { Cell } from '@/parts/TableRow';
 import { Time } from '@/parts/Time';
@@ -17,12 +17,12 @@ import type { TypeInfo } from './useTypes';
 interface Around {
   types: ReadonlyMap<string, TypeInfo>;
   /** Instances by type. */
-  byType: Readonly<Record<string, number>>;
+  byType: ReadonlyMap<string, number>;
   /** The worst open alarm by twin; not all may be known. */
   severity: ReadonlyMap<string, Severity>;
 }
 
-export const AroundRows = createContext<Around>({ types: new Map(), byType: {}, severity: new Map() });
+export const AroundRows = createContext<Around>({ types: new Map(), byType: new Map(), severity: new Map() });
 
 /** The cells of one twin, which move as it is heard from. */
 export function TwinCells({ row, columns, tabIndex }: { row: Twin; columns: readonly Column[]; tabIndex: number }) {
@@ -64,7 +64,7 @@ const draw: Record<string, (t: Twin, around: Around, look: Look) => ReactNode> =
   ),
   instances: (t, { byType }) => (
     <Link className={s.number} href={fleetHref({ type: t.id })}>
-      {count(byType[t.id] ?? 0)}
+      {count(byType.get(t.id) ?? 0)}
       <span className="visually-hidden"> devices</span>
     </Link>
   ),
@@ -170,7 +170,7 @@ function Summary({ t, around, tabIndex }: { t: Twin; around: Around; tabIndex: n
         {device && t.definition.phase !== 'operational' && <PhaseBadge phase={t.definition.phase} />}
         <bdi className={s.kind}>{device ? t.definition.type : t.id}</bdi>
         {device && <NewestReading t={t} types={around.types} />}
-        {t.kind === 'type' && <span className={s.soft}>{count(around.byType[t.id] ?? 0)} devices</span>}
+        {t.kind === 'type' && <span className={s.soft}>{plural(around.byType.get(t.id) ?? 0, 'device')}</span>}
       </div>
     </div>
   );

@@ -49,7 +49,7 @@ export function FleetTable({ filters }: { filters: Filters }) {
   const byType = all?.byType;
   const alarms = useOpenAlarms().data;
   const around = useMemo(
-    () => ({ types, byType: byType ?? {}, severity: worst(alarms?.items ?? []) }),
+    () => ({ types, byType: new Map(Object.entries(byType ?? {})), severity: worst(alarms?.items ?? []) }),
     [types, byType, alarms],
   );
 

@@ -33,7 +33,7 @@ export function Toolbar({
 }: {
   filters: Filters;
   types: ReadonlyMap<string, TypeInfo>;
-  byType: Readonly<Record<string, number>>;
+  byType: ReadonlyMap<string, number>;
   /** Tags that were met, to choose from. */
   tags: readonly string[];
   hidden: readonly string[];
@@ -50,7 +50,11 @@ export function Toolbar({
             <Filter
               label="Type"
               value={f.get('type')}
-              choices={[...types.values()].map((t) => ({ id: t.id, label: t.id, note: count(byType[t.id] ?? 0) }))}
+              choices={[...types.values()].map((t) => ({
+                id: t.id,
+                label: t.id,
+                note: count(byType.get(t.id) ?? 0),
+              }))}
               onChange={(type) => f.set({ type })}
             />
             <Filter

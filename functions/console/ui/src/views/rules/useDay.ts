@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { api, ok } from '@/api/client';
+import { now } from '@/api/clock';
 import { keys } from '@/api/queries';
 import { durationWords } from '@/parts/condition';
 import type { Step } from './replay';
@@ -20,7 +21,7 @@ export function useDay(twin: string, property: string) {
   return useQuery({
     queryKey: keys.history(twin, { property, day: stepLength }),
     queryFn: async ({ signal }): Promise<Day> => {
-      const to = Math.floor(Date.now() / 1000);
+      const to = Math.floor(now() / 1000);
       const from = to - day;
       const steps: Step[] = [];
       for (let cursor: string | undefined; ; ) {

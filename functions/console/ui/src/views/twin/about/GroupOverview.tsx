@@ -22,7 +22,7 @@ export default function GroupOverview({ twin }: { twin: Twin }) {
   const items = members.data?.items ?? [];
   return (
     <div className={s.page}>
-      <Members filter={{ aggregate: twin.id }} what="members" />
+      <Members filter={{ aggregate: twin.id }} what="member" />
       <Card title="Members" flush>
         <Listed
           query={members}

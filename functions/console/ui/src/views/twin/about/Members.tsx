@@ -11,7 +11,7 @@ export function Members({ filter, what }: { filter: { type: string } | { aggrega
   const { data: n } = useQuery(counts(filter));
   const to = (more: Record<string, string>) => fleetHref({ ...filter, ...more });
   const figures: [string, number | undefined, string][] = [
-    [what, n?.instances, to({})],
+    [n?.instances === 1 ? what : `${what}s`, n?.instances, to({})],
     ['online', n?.online, to({ presence: 'online' })],
     ['not online', n && n.offline + n.neverSeen, to({ presence: 'offline' })],
     ['with open alarms', n?.alarms, to({ alarms: 'open' })],

@@ -12,7 +12,7 @@ export default function TypeOverview({ twin }: { twin: Twin }) {
   const properties = m.properties ?? [];
   return (
     <div className={s.page}>
-      <Members filter={{ type: twin.id }} what="devices" />
+      <Members filter={{ type: twin.id }} what="device" />
       <Card title="Properties" note={properties.length || undefined} flush>
         {properties.length === 0 ? (
           <Empty icon={<Ruler aria-hidden />} title="No property declared">

@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { ScrollText } from 'lucide-react';
 import { memo, useState } from 'react';
+import { now } from '@/api/clock';
 import { keys } from '@/api/queries';
 import { Card } from '@/parts/Card';
 import { cx } from '@/parts/cx';
@@ -17,7 +18,7 @@ const every = 4_000; // ms between looks for new lines, while only the newest pa
 
 /** What the device's apps say, newest first. New lines come by themselves. */
 export default function Log({ twin }: { twin: string }) {
-  const [from] = useState(() => new Date(Date.now() - back).toISOString());
+  const [from] = useState(() => new Date(now() - back).toISOString());
   const [app, setApp] = useParam('app');
   const [level, setLevel] = useParam('level');
   const [words, setWords] = useState('');
@@ -111,7 +112,7 @@ const bad = /^(error|fatal|panic|critical|emerg|alert|err)/;
 
 const OneLine = memo(function OneLine({ line: { at, app, level, text } }: { line: Line }) {
   const t = Date.parse(at);
-  const today = Date.now() - t < 86_400_000;
+  const today = now() - t < 86_400_000;
   return (
     <li className={cx(s.line, bad.test(level) && s.bad, level.startsWith('warn') && s.warn)}>
       <time dateTime={at} title={utc(t)}>

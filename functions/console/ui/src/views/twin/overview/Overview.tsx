@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Activity } from 'lucide-react';
 import { useMemo, useRef, useState } from 'react';
+import { now } from '@/api/clock';
 import { rulesThatWatch } from '@/api/reads';
 import type { Twin } from '@/api/types';
 import { TextField } from '@/parts/Field';
@@ -19,7 +20,7 @@ import { firstRange, windowOf } from './window';
 /** What a device reports: numbers as charts, states as bars, and the newest of all in a table. */
 export default function Overview({ twin }: { twin: Twin }) {
   const [words, setWords] = useState('');
-  const [first] = useState(() => firstRange(twin.created, Date.now()));
+  const [first] = useState(() => firstRange(twin.created, now()));
   const [range, setRange] = useParam('range', first);
   // Where a zoom came from, and goes back to.
   const wide = useRef(first);

@@ -1,6 +1,7 @@
 import { SlidersHorizontal } from 'lucide-react';
 import { memo, useMemo } from 'react';
 import { Link } from 'wouter';
+import { now } from '@/api/clock';
 import type { Property, Reading, Rule } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { Chart, type Series } from '@/parts/Chart';
@@ -116,7 +117,7 @@ function Nothing({
         )}
       </p>
       {elsewhere && (
-        <Button size="s" onClick={() => onShow(...around(at, w, Date.now() / 1000))}>
+        <Button size="s" onClick={() => onShow(...around(at, w, now() / 1000))}>
           Show the range around it
         </Button>
       )}

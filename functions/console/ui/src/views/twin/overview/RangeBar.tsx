@@ -1,5 +1,6 @@
 import { ZoomOut } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { now } from '@/api/clock';
 import { Button } from '@/parts/Button';
 import { dayTime } from '@/parts/format';
 import { Segments } from '@/parts/Segments';
@@ -18,7 +19,7 @@ export function RangeBar({
   onReset: () => void;
   children?: ReactNode;
 }) {
-  const w = windowOf(range, Date.now() / 1000);
+  const w = windowOf(range, now() / 1000);
   const chosen = w.moving ? (Object.hasOwn(ranges, range) ? range : usual) : '';
   return (
     <div className={s.bar}>

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
+import { now as present } from '@/api/clock';
 import { keys } from '@/api/queries';
 import type { Property } from '@/api/types';
 import { live } from '@/live/live';
@@ -41,7 +42,7 @@ function Row({ twin, property, range, window: w }: { twin: string; property: str
   const query = useQuery({
     queryKey: keys.history(twin, { spans: property, range }),
     queryFn: ({ signal }) => {
-      const { from, to } = windowOf(range, Date.now() / 1000);
+      const { from, to } = windowOf(range, present() / 1000);
       return readSpans(twin, property, from, to, signal);
     },
     refetchOnWindowFocus: false,

@@ -1,5 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
+import { now } from '@/api/clock';
 import { keys } from '@/api/queries';
 import { live } from '@/live/live';
 import { fold, readSteps, type Steps } from './history';
@@ -13,7 +14,7 @@ export function useSteps(twin: string, properties: string[], range: string) {
   const key = keys.history(twin, { steps: properties, range });
   const query = useQuery({
     queryKey: key,
-    queryFn: ({ signal }) => readSteps(twin, properties, windowOf(range, Date.now() / 1000), signal),
+    queryFn: ({ signal }) => readSteps(twin, properties, windowOf(range, now() / 1000), signal),
     staleTime: again,
     refetchInterval: windowOf(range, 0).moving ? again : false,
     refetchOnWindowFocus: false,
@@ -24,7 +25,7 @@ export function useSteps(twin: string, properties: string[], range: string) {
     const { steps } = key[2] as { steps: string[] };
     const shown = new Set(steps);
     return live.on('readings', ({ twins }) => {
-      const w = windowOf(range, Date.now() / 1000);
+      const w = windowOf(range, now() / 1000);
       for (const t of twins) {
         if (t.twin !== twin) continue;
         queries.setQueryData<Steps>(key, (old) => {

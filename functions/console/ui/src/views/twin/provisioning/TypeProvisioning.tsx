@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { KeyRound } from 'lucide-react';
 import { ApiError, api, ok } from '@/api/client';
+import { now } from '@/api/clock';
 import { keys } from '@/api/queries';
 import type { Claim, Twin } from '@/api/types';
 import { Badge } from '@/parts/Badge';
@@ -95,7 +96,7 @@ function Claims({ type }: { type: string }) {
 }
 
 function ClaimRow({ claim: c }: { claim: Claim }) {
-  const over = Date.parse(c.expires) < Date.now();
+  const over = Date.parse(c.expires) < now();
   const state = c.revoked ? 'revoked' : over ? 'expired' : c.used >= c.maxUses ? 'used up' : 'open';
   return (
     <li className={s.claim}>
