@@ -90,11 +90,13 @@ const (
 	HeaderSignature = "X-Castor-Signature"
 )
 
-// Notice is the body of a webhook's call.
+// Notice is the body of a webhook's call: about an alarm, or a notification that is none.
 type Notice struct {
-	Delivery string `json:"delivery"` // the same at every attempt: receivers drop what they have had
-	Raised   bool   `json:"raised"`   // false: it is over
-	Alarm    Alarm  `json:"alarm"`    // as it was when the message was made
+	Delivery string `json:"delivery"`       // the same at every attempt: receivers drop what they have had
+	Raised   bool   `json:"raised"`         // false: it is over
+	Alarm    Alarm  `json:"alarm,omitzero"` // as it was when the message was made
+
+	Notification *Notification `json:"notification,omitempty"` // in place of an alarm
 }
 
 // AlarmQuery selects alarms.
