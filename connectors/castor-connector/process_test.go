@@ -180,7 +180,7 @@ func (d *deployment) admit(ref string) tls.Certificate {
 		d.t.Fatal(err)
 	}
 	block, _ := pem.Decode(text)
-	value, err := json.Marshal(api.Admission{Client: ref, Phase: "operational", Fingerprint: fingerprint})
+	value, err := json.Marshal(api.Admission{Client: ref, Phase: "operational", Fingerprints: []string{fingerprint}})
 	if err != nil {
 		d.t.Fatal(err)
 	}

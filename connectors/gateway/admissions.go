@@ -91,7 +91,7 @@ func (a *admissions) apply(gateway, client string, revision uint64, in *api.Admi
 		delete(a.known, client)
 	} else {
 		c := admission{Admission: *in, Revision: revision, Since: old.Since}
-		cut = had && (old.Fingerprint != in.Fingerprint || old.Verifier != in.Verifier || old.Type != in.Type)
+		cut = had && (old.Type != in.Type || !within(in.Fingerprints, old.Fingerprints) || !within(in.Verifiers, old.Verifiers))
 		if cut || !had {
 			c.Since = revision
 		}
@@ -187,4 +187,9 @@ func (a *admissions) forget(client string) bool {
 	delete(a.known, client)
 	a.dirty = a.dirty || had
 	return had
+}
+
+// within tells whether all has each of some.
+func within(all, some []string) bool {
+	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }

@@ -32,8 +32,8 @@ func save(t *testing.T, a *admissions) []api.GatewayApplied {
 func TestWhatWasAppliedAndNotToldIsToldAfterARestart(t *testing.T) {
 	dir := t.TempDir()
 	a := reopen(t, dir)
-	a.apply("g", "p-1", 5, &api.Admission{Client: "p-1", Fingerprint: "aa"})
-	a.apply("g", "p-2", 6, &api.Admission{Client: "p-2", Fingerprint: "bb"})
+	a.apply("g", "p-1", 5, &api.Admission{Client: "p-1", Fingerprints: []string{"aa"}})
+	a.apply("g", "p-2", 6, &api.Admission{Client: "p-2", Fingerprints: []string{"bb"}})
 	a.apply("g", "p-2", 7, nil)
 	if n := len(save(t, a)); n != 2 {
 		t.Fatalf("%d changes are to be told, want the newest of two clients", n)
@@ -52,12 +52,12 @@ func TestWhatWasAppliedAndNotToldIsToldAfterARestart(t *testing.T) {
 	a.told(untold)
 	save(t, a)
 	a = reopen(t, dir)
-	a.apply("g", "p-1", 5, &api.Admission{Client: "p-1", Fingerprint: "aa"}) // the bucket tells everything at each start
+	a.apply("g", "p-1", 5, &api.Admission{Client: "p-1", Fingerprints: []string{"aa"}}) // the bucket tells everything at each start
 	a.apply("g", "p-2", 7, nil)
 	if untold := save(t, a); len(untold) != 0 {
 		t.Errorf("told again: %v", untold)
 	}
-	a.apply("g", "p-2", 8, &api.Admission{Client: "p-2", Fingerprint: "bb"})
+	a.apply("g", "p-2", 8, &api.Admission{Client: "p-2", Fingerprints: []string{"bb"}})
 	if untold := save(t, a); len(untold) != 1 || untold[0].Revision != 8 {
 		t.Errorf("to be told is %v, want revision 8", untold)
 	}
@@ -71,9 +71,9 @@ func TestOnlyAnotherCredentialCuts(t *testing.T) {
 		in       *api.Admission
 		cut      bool
 	}{
-		{"the first", 1, &api.Admission{Fingerprint: "aa"}, false},
-		{"the same again", 2, &api.Admission{Fingerprint: "aa"}, false},
-		{"another", 3, &api.Admission{Fingerprint: "bb"}, true},
+		{"the first", 1, &api.Admission{Fingerprints: []string{"aa"}}, false},
+		{"the same again", 2, &api.Admission{Fingerprints: []string{"aa"}}, false},
+		{"another", 3, &api.Admission{Fingerprints: []string{"bb"}}, true},
 		{"a removal", 4, nil, true},
 		{"a second removal", 5, nil, false},
 	} {
@@ -95,7 +95,7 @@ func TestABucketRemovesNobodyBeforeItIsFull(t *testing.T) {
 	defer g.Close()
 	entry := func(client string, revision uint64) bus.Entry {
 		cert := w.CA.Issue(t, client)
-		value := `{"client":"` + client + `","phase":"operational","fingerprint":"` + linktest.Fingerprint(cert) + `"}`
+		value := `{"client":"` + client + `","phase":"operational","fingerprints":["` + linktest.Fingerprint(cert) + `"]}`
 		return bus.Entry{Key: api.AdmissionKey(client), Value: []byte(value), Revision: revision}
 	}
 	watch := func(entries ...bus.Entry) {

@@ -2,9 +2,10 @@ package gateway
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -140,21 +141,22 @@ func (g *Gateway) readAdmission(client string, value []byte) (*api.Admission, er
 	if err := json.Unmarshal(value, &a); err != nil {
 		return nil, err
 	}
-	proof := a.Fingerprint
+	proofs := a.Fingerprints
 	if g.config.Phase == Provisioning {
-		proof = a.Verifier
+		proofs = a.Verifiers
 	}
-	sum, err := hex.DecodeString(proof)
 	switch {
 	case a.Client != client:
 		return nil, fmt.Errorf("client is %.64q", a.Client)
 	case a.Phase != string(g.config.Phase):
 		return nil, fmt.Errorf("phase is %.64q, the gateway's is %s", a.Phase, g.config.Phase)
-	case err != nil || len(sum) != 32 || proof != strings.ToLower(proof):
+	case len(proofs) == 0 || slices.ContainsFunc(proofs, func(p string) bool { return !sumPattern.MatchString(p) }):
 		return nil, fmt.Errorf("a SHA-256 in lower-case hexadecimal is needed")
 	}
 	return &a, nil
 }
+
+var sumPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func (g *Gateway) cut(client string) {
 	g.count.cut.Add(1)

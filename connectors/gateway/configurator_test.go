@@ -29,7 +29,7 @@ func TestWhatIsAppliedIsToldOnce(t *testing.T) {
 	told := applied(t, w.Bus)
 	_, stop := run(t, w, &taker{}, nil)
 	cert := w.CA.Issue(t, "p-1")
-	first := w.Admit(api.Admission{Client: "p-1", Phase: "operational", Fingerprint: linktest.Fingerprint(cert)})
+	first := w.Admit(api.Admission{Client: "p-1", Phase: "operational", Fingerprints: []string{linktest.Fingerprint(cert)}})
 	linktest.Eventually(t, "it is told", func() bool { return len(told()) == 1 })
 	if a, e := decode(t, told()[0]), told()[0]; e.Subject != "p-1" || a != (api.GatewayApplied{Gateway: w.Gateway, Client: "p-1", Revision: first}) {
 		t.Errorf("told %+v of %s", a, e.Subject)
@@ -42,7 +42,7 @@ func TestWhatIsAppliedIsToldOnce(t *testing.T) {
 	w.AdmitDevice("p-2")
 	linktest.Eventually(t, "the next is told", func() bool { return len(told()) == 3 })
 	stop()
-	away := w.Admit(api.Admission{Client: "p-3", Phase: "operational", Fingerprint: linktest.Fingerprint(cert)})
+	away := w.Admit(api.Admission{Client: "p-3", Phase: "operational", Fingerprints: []string{linktest.Fingerprint(cert)}})
 	w.Dismiss("p-2")
 	run(t, w, &taker{}, nil)
 	linktest.Eventually(t, "what came meanwhile is told", func() bool { return len(told()) == 5 })
@@ -90,7 +90,7 @@ func TestAChangeCutsTheSessionsItConcerns(t *testing.T) {
 	told := applied(t, w.Bus)
 	id, other := w.AdmitDevice("p-1"), w.AdmitDevice("p-2")
 	d, stays := admitted(t, w, g, id, nil), admitted(t, w, g, other, nil)
-	same := api.Admission{Client: "p-1", Phase: "operational", Fingerprint: linktest.Fingerprint(*id.Certificate), Expires: time.Now().Add(time.Hour)}
+	same := api.Admission{Client: "p-1", Phase: "operational", Fingerprints: []string{linktest.Fingerprint(*id.Certificate)}, Expires: time.Now().Add(time.Hour)}
 	w.Admit(same)
 	linktest.Eventually(t, "all are told", func() bool { return len(told()) == 3 })
 	d.publish("castor/p-1/telemetry", 1, 1, "{}")
@@ -116,7 +116,7 @@ func TestAnAdmissionEndsByItself(t *testing.T) {
 	})
 	cert := w.CA.Issue(t, "p-1")
 	id := linktest.Identity{Client: "p-1", Certificate: &cert}
-	w.Admit(api.Admission{Client: "p-1", Phase: "operational", Fingerprint: linktest.Fingerprint(cert), Expires: time.Now().Add(time.Hour)})
+	w.Admit(api.Admission{Client: "p-1", Phase: "operational", Fingerprints: []string{linktest.Fingerprint(cert)}, Expires: time.Now().Add(time.Hour)})
 	d := admitted(t, w, g, id, nil)
 	ahead.Store(int64(2 * time.Hour))
 	d.ends()
@@ -131,12 +131,12 @@ func TestWhatIsNoAdmissionLetsNobodyIn(t *testing.T) {
 	ids := make(map[string]linktest.Identity)
 	for client, change := range map[string]func(*api.Admission){
 		"phase":       func(a *api.Admission) { a.Phase = "provisioning" },
-		"fingerprint": func(a *api.Admission) { a.Fingerprint = "" },
-		"short":       func(a *api.Admission) { a.Fingerprint = a.Fingerprint[:62] },
+		"fingerprint": func(a *api.Admission) { a.Fingerprints = nil },
+		"short":       func(a *api.Admission) { a.Fingerprints[0] = a.Fingerprints[0][:62] },
 	} {
 		cert := w.CA.Issue(t, client)
 		ids[client] = linktest.Identity{Client: client, Certificate: &cert}
-		a := api.Admission{Client: client, Phase: "operational", Fingerprint: linktest.Fingerprint(cert)}
+		a := api.Admission{Client: client, Phase: "operational", Fingerprints: []string{linktest.Fingerprint(cert)}}
 		change(&a)
 		w.Admit(a)
 	}

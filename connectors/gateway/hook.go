@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -84,7 +85,9 @@ func (g *Gateway) authenticate(c *conn, pk packets.Packet) (*Session, error) {
 		s.Name = string(pk.Connect.Username)
 		sum := sha256.Sum256(pk.Connect.Password)
 		shown := []byte(hex.EncodeToString(sum[:]))
-		a, ok := g.find(s.Name, func(a admission) bool { return subtle.ConstantTimeCompare([]byte(a.Verifier), shown) == 1 })
+		a, ok := g.find(s.Name, func(a admission) bool {
+			return slices.ContainsFunc(a.Verifiers, func(v string) bool { return subtle.ConstantTimeCompare([]byte(v), shown) == 1 })
+		})
 		if !ok {
 			return nil, errors.New("no such claim, or another token")
 		}
@@ -100,7 +103,7 @@ func (g *Gateway) authenticate(c *conn, pk packets.Packet) (*Session, error) {
 	}
 	sum := sha256.Sum256(chain[0].Raw)
 	shown := hex.EncodeToString(sum[:])
-	a, ok := g.find(s.Name, func(a admission) bool { return a.Fingerprint == shown })
+	a, ok := g.find(s.Name, func(a admission) bool { return slices.Contains(a.Fingerprints, shown) })
 	if !ok {
 		return nil, errors.New("certificate is not admitted here")
 	}

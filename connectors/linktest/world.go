@@ -104,7 +104,7 @@ func (w *World) Admit(a api.Admission) uint64 {
 func (w *World) AdmitDevice(ref device.Ref) Identity {
 	w.t.Helper()
 	cert := w.CA.Issue(w.t, string(ref))
-	w.Admit(api.Admission{Client: string(ref), Phase: "operational", Fingerprint: Fingerprint(cert)})
+	w.Admit(api.Admission{Client: string(ref), Phase: "operational", Fingerprints: []string{Fingerprint(cert)}})
 	return Identity{Client: string(ref), Certificate: &cert}
 }
 
@@ -112,7 +112,7 @@ func (w *World) AdmitDevice(ref device.Ref) Identity {
 func (w *World) AdmitClaim(claim, token string) {
 	w.t.Helper()
 	sum := sha256.Sum256([]byte(token))
-	w.Admit(api.Admission{Client: claim, Phase: "provisioning", Type: "pump", Verifier: hex.EncodeToString(sum[:])})
+	w.Admit(api.Admission{Client: claim, Phase: "provisioning", Type: "pump", Verifiers: []string{hex.EncodeToString(sum[:])}})
 }
 
 // Fill marks the gateway's bucket as full, as function gateways does.

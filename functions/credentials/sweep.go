@@ -34,7 +34,7 @@ func (c *credentials) tell(ctx context.Context, v claim) error {
 	if v.over() {
 		err = c.p.API.DismissClaim(ctx, v.ID)
 	} else {
-		err = c.p.API.AdmitClaim(ctx, api.Admission{Client: v.ID, Phase: "provisioning", Verifier: v.Verifier, Type: v.Type, Expires: v.Expires.Add(grace)})
+		err = c.p.API.AdmitClaim(ctx, api.Admission{Client: v.ID, Phase: "provisioning", Verifiers: []string{v.Verifier}, Type: v.Type, Expires: v.Expires.Add(grace)})
 	}
 	if err != nil {
 		return err

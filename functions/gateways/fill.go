@@ -7,6 +7,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/store"
 )
 
@@ -81,5 +82,5 @@ func (g *gateways) tellPlace(ctx context.Context, v place) error {
 
 // admission is what a gateway must know of the device.
 func admission(v place) api.Admission {
-	return api.Admission{Client: string(v.Ref), Phase: operational, Fingerprint: v.Fingerprint}
+	return api.Admission{Client: string(v.Ref), Phase: operational, Kind: device.Certificate, Fingerprints: []string{v.Fingerprint}}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -176,7 +177,7 @@ func TestAPlaceIsAppliedWhenItsGatewaySaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	told, revision := w.admitted("op", "dev-1")
-	if told == nil || told.Fingerprint != fingerprint(1) || told.Phase != "operational" || told.Verifier != "" || revision != a.Revision {
+	if told == nil || !slices.Equal(told.Fingerprints, []string{fingerprint(1)}) || told.Phase != "operational" || len(told.Verifiers) > 0 || revision != a.Revision {
 		t.Fatalf("the gateway is told %+v at revision %d, the assignment says %d", told, revision, a.Revision)
 	}
 	state := func() bool {
@@ -231,7 +232,7 @@ func TestTheSweepFinishesWhatWasCutOff(t *testing.T) {
 	if told, _ := w.admitted("op", "dev-1"); told == nil || w.list()["op"].Devices != 1 {
 		t.Errorf("after the sweep the gateway is told %v and counts %d", told, w.list()["op"].Devices)
 	}
-	err := w.Part("credentials", "").AdmitClaim(ctx, api.Admission{Client: "claim-1", Phase: "provisioning", Verifier: fingerprint(7), Expires: w.Now().Add(time.Minute)})
+	err := w.Part("credentials", "").AdmitClaim(ctx, api.Admission{Client: "claim-1", Phase: "provisioning", Verifiers: []string{fingerprint(7)}, Expires: w.Now().Add(time.Minute)})
 	if told, _ := w.admitted("prov", "claim-1"); err != nil || told == nil {
 		t.Fatalf("the claim is not admitted: %v", err)
 	}
@@ -242,7 +243,7 @@ func TestTheSweepFinishesWhatWasCutOff(t *testing.T) {
 	if told, _ := w.admitted("prov", "claim-1"); told != nil {
 		t.Error("an admission that has ended is still in the bucket")
 	}
-	err = w.Part("credentials", "").AdmitClaim(ctx, api.Admission{Client: "claim-1", Phase: "provisioning", Verifier: fingerprint(7)})
+	err = w.Part("credentials", "").AdmitClaim(ctx, api.Admission{Client: "claim-1", Phase: "provisioning", Verifiers: []string{fingerprint(7)}})
 	if !errors.Is(err, api.ErrConflict) {
 		t.Errorf("a dismissed claim is admitted again: %v", err)
 	}
@@ -424,7 +425,7 @@ func TestALostBucketIsFilledAgain(t *testing.T) {
 		if _, err := w.provision.AssignGateway(ctx, assign(n, "")); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Part("credentials", "").AdmitClaim(ctx, api.Admission{Client: fmt.Sprintf("claim-%d", n), Phase: "provisioning", Verifier: fingerprint(n)}); err != nil {
+		if err := w.Part("credentials", "").AdmitClaim(ctx, api.Admission{Client: fmt.Sprintf("claim-%d", n), Phase: "provisioning", Verifiers: []string{fingerprint(n)}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,21 +21,32 @@ type Gateway struct {
 	Seen time.Time `json:"seen,omitzero" bson:"seen,omitempty"` // last heartbeat; it is healthy for 60 s
 }
 
-// Admission is what a gateway must know of one client, in its key-value bucket: never a secret. The key is "client." and
-// the user name or device reference.
+// Admission is what a gateway must know of one client, in its key-value bucket: never a secret that it could read with what
+// it has from the bus alone. The key is "client." and the claim's id or the device reference.
 type Admission struct {
-	Client string `json:"client"` // MQTT user name of a claim; client id and certificate name of a device
+	Client string `json:"client"` // id of a claim; device reference, which is the name in a device's certificate
 	Phase  string `json:"phase"`  // provisioning or operational
 
-	// Fingerprint is the SHA-256 of the client's certificate; Verifier is the SHA-256 of its token. One of them is set. Both hexadecimal.
-	Fingerprint string `json:"fingerprint,omitempty"`
-	Verifier    string `json:"verifier,omitempty"`
+	// Kind is what the client shows; "" = a claim's token.
+	Kind device.Kind `json:"kind,omitempty"`
+
+	// Username is what a client of kind password shows besides; "" = Client.
+	Username string `json:"username,omitempty"`
+
+	// Fingerprints are the SHA-256 of the certificates that let the client in; Verifiers those of its secrets: the SHA-256 of a
+	// claim's token, device.Verifier of a device's secret. All hexadecimal, the newest last; while one is being renewed there
+	// are two.
+	Fingerprints []string `json:"fingerprints,omitempty"`
+	Verifiers    []string `json:"verifiers,omitempty"`
 
 	// Type is the type whose provisioning topics a claim may use.
 	Type twin.TypeID `json:"type,omitempty"`
 
 	// Expires is when it ends by itself; the zero time if never.
 	Expires time.Time `json:"expires,omitzero"`
+
+	// Sealed is the secret, sealed to the gateway's public key, for a gateway that can compare plain secrets only.
+	Sealed string `json:"sealed,omitempty"`
 }
 
 // AdmissionKey is the key of a client in a gateway's bucket.
