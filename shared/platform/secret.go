@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -22,12 +23,13 @@ type Secrets func(name string) ([]byte, error)
 
 // Names of secrets. A part is given only those it needs.
 const (
-	SecretParts  = "castor-parts"  // 32 bytes: function users checks parts' secrets by it
-	SecretSeal   = "castor-seal"   // 32 bytes: seals what must be kept and read again
-	SecretCACert = "castor-ca"     // PEM
-	SecretCAKey  = "castor-ca-key" // PEM: function credentials, and who starts gateways
-	SecretSMTP   = "castor-smtp"   // password for sending mail; may be missing
-	SecretAdmin  = "castor-admin"  // the first administrator's password, read once while there are no users
+	SecretParts  = "castor-parts"    // 32 bytes: function users checks parts' secrets by it
+	SecretSeal   = "castor-seal"     // 32 bytes: seals what must be kept and read again
+	SecretCACert = "castor-ca"       // PEM
+	SecretCAKey  = "castor-ca-key"   // PEM: function credentials, and who starts gateways
+	SecretVerify = "castor-verifier" // 32 bytes: verifiers of devices' secrets are made with it; function credentials and gateways
+	SecretSMTP   = "castor-smtp"     // password for sending mail; may be missing
+	SecretAdmin  = "castor-admin"    // the first administrator's password, read once while there are no users
 
 	SecretMongoURL  = "castor-mongo-url"  // MongoDB's whole URL, with the password
 	SecretNATSToken = "castor-nats-token" // what the bus is entered with
@@ -139,4 +141,10 @@ func (p *Platform) sealer() (cipher.AEAD, error) {
 		return nil, err
 	}
 	return cipher.NewGCM(b)
+}
+
+// Verifier is what is kept in place of a device's secret.
+func (p *Platform) Verifier(ref device.Ref, secret string) (string, error) {
+	key, err := p.Key(SecretVerify)
+	return device.Verifier(key, ref, secret), err
 }

@@ -134,7 +134,7 @@ func (c *Cluster) prepare(p programs, settings, objects []string) {
 	mqtt := func(name, id, phase, listen, public string) *Process {
 		given := []string{"castor-part-connector-" + id, "castor-nats-token", "castor-gateway-cert", "castor-gateway-key"}
 		if phase == "operational" {
-			given = append(given, "castor-ca")
+			given = append(given, "castor-ca", "castor-verifier")
 		}
 		secrets := c.mount(name, given...)
 		return c.process(name, p.connector, []string{"mqtt"}, append(settings, "CASTOR_SECRETS="+secrets, "CASTOR_GATEWAY_ID="+id, "CASTOR_GATEWAY_PHASE="+phase,

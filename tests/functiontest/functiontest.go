@@ -241,7 +241,7 @@ func testSecrets(t testing.TB) platform.Secrets {
 	if err != nil {
 		t.Fatal(err)
 	}
-	has := map[string][]byte{platform.SecretParts: random(), platform.SecretSeal: random(), platform.SecretCACert: cert, platform.SecretCAKey: key,
+	has := map[string][]byte{platform.SecretParts: random(), platform.SecretSeal: random(), platform.SecretVerify: random(), platform.SecretCACert: cert, platform.SecretCAKey: key,
 		platform.SecretAdmin: []byte(Password)}
 	return func(name string) ([]byte, error) {
 		if rest, ok := strings.CutPrefix(name, "castor-part-"); ok {

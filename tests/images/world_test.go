@@ -101,7 +101,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	parts := rand.Text() + rand.Text()
-	for name, text := range map[string]string{platform.SecretParts: parts, platform.SecretSeal: rand.Text() + rand.Text(), platform.SecretCACert: string(cert),
+	for name, text := range map[string]string{platform.SecretParts: parts, platform.SecretSeal: rand.Text() + rand.Text(), platform.SecretVerify: rand.Text() + rand.Text(), platform.SecretCACert: string(cert),
 		platform.SecretCAKey: string(key), platform.SecretAdmin: password, platform.SecretSMTP: "none", "castor-s3-access": s3.AccessKey, "castor-s3-secret": s3.SecretKey} {
 		w.secret(name, text)
 	}

@@ -85,7 +85,7 @@ func judgeDisk(f *findings, dir string, free, total uint64) {
 }
 
 // needed are the secrets that every platform has.
-var needed = []string{platform.SecretParts, platform.SecretSeal, platform.SecretCACert, platform.SecretCAKey}
+var needed = []string{platform.SecretParts, platform.SecretSeal, platform.SecretVerify, platform.SecretCACert, platform.SecretCAKey}
 
 // secrets looks at the files: there, not empty, readable for us and for nobody else.
 func (c *Config) secrets(_ context.Context, f *findings) {

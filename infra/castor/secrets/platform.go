@@ -11,7 +11,7 @@ import (
 // minKey is how many bytes a secret must have that keys are made of (see platform.Key).
 const minKey = 16
 
-// Platform makes the platform's own secrets: the seal, the CA, the first administrator's password and the one that parts'
+// Platform makes the platform's own secrets: the seal, the CA, the verifiers' key, the first administrator's password and the one that parts'
 // secrets are made from. What is there stays, so that a first time that was interrupted goes on. That last one is written
 // when all others are there: where it is, one of the others that is missing is lost, and not made anew, because devices and
 // sealed data stand on it. It alone can be taken away to have new ones made for all parts. The first administrator's password
@@ -24,7 +24,7 @@ func (d Dir) Platform(now time.Time) (made []string, err error) {
 		}
 	}
 	if d.Has(platform.SecretParts) {
-		for _, name := range []string{platform.SecretSeal, platform.SecretCACert, platform.SecretCAKey} {
+		for _, name := range []string{platform.SecretSeal, platform.SecretVerify, platform.SecretCACert, platform.SecretCAKey} {
 			if !d.Has(name) {
 				return nil, fmt.Errorf("secret %s is missing in %s, of a platform that is not new: put it back from your backup", name, d)
 			}
@@ -59,6 +59,9 @@ func (d Dir) Platform(now time.Time) (made []string, err error) {
 		}
 		add(platform.SecretSeal, Random(32)) // after the password: where it is, that one has been made, and may be gone since
 	}
+	if !d.Has(platform.SecretVerify) {
+		add(platform.SecretVerify, Random(32))
+	}
 	add(platform.SecretParts, Random(32))
 	if err != nil {
 		return made, err
@@ -67,7 +70,7 @@ func (d Dir) Platform(now time.Time) (made []string, err error) {
 }
 
 func (d Dir) checkPlatform() error {
-	for _, name := range []string{platform.SecretSeal, platform.SecretParts} {
+	for _, name := range []string{platform.SecretSeal, platform.SecretVerify, platform.SecretParts} {
 		if b, err := d.Read(name); err != nil {
 			return err
 		} else if len(b) < minKey {

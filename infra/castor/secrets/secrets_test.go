@@ -60,7 +60,7 @@ func TestAllSecretsAreMade(t *testing.T) {
 	d := made(t)
 	all := content(t, d)
 	for _, name := range []string{"castor-parts", "castor-part-twins", "castor-part-users", "castor-part-events", "castor-part-connector-operational-1",
-		"castor-part-connector-provisioning-1", "castor-seal", "castor-ca", "castor-ca-key", "castor-admin", "castor-smtp", "castor-gateway-cert",
+		"castor-part-connector-provisioning-1", "castor-seal", "castor-verifier", "castor-ca", "castor-ca-key", "castor-admin", "castor-smtp", "castor-gateway-cert",
 		"castor-gateway-key", "castor-s3-access", "castor-s3-secret", "castor-mongo-url", "castor-nats-token", "basic-auth-user", "basic-auth-password"} {
 		if strings.TrimSpace(all[name]) == "" {
 			t.Errorf("%s is missing", name)
@@ -105,7 +105,7 @@ func TestAHalfMadeFolderIsCompleted(t *testing.T) {
 	whole := content(t, made(t))
 	derived := func(name string) bool { return strings.HasPrefix(name, "castor-part-") }
 	// The order in which they are written matters up to castor-parts; what comes after may be missing one by one.
-	order := []string{"castor-ca-key", "castor-ca", "castor-admin", "castor-seal", "castor-parts"}
+	order := []string{"castor-ca-key", "castor-ca", "castor-admin", "castor-seal", "castor-verifier", "castor-parts"}
 	for n := range len(order) + 1 {
 		d := Dir(t.TempDir())
 		for _, name := range order[:n] {
@@ -211,6 +211,7 @@ func TestWhatIsLostOrDamagedIsTold(t *testing.T) {
 		says string
 	}{
 		"the seal is lost":              {remove("castor-seal"), "castor-seal is missing"},
+		"the verifiers' key is lost":    {remove("castor-verifier"), "castor-verifier is missing"},
 		"the CA is lost":                {remove("castor-ca"), "castor-ca is missing"},
 		"the CA's key is lost":          {remove("castor-ca-key"), "castor-ca-key is missing"},
 		"a CA without its key, at once": {remove("castor-ca-key", "castor-parts"), "only one of castor-ca and castor-ca-key"},

@@ -70,7 +70,7 @@ func TestAKeyIsMissingEmptyOrUnreadable(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(path, "nats"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{platform.SecretParts, platform.SecretSeal, platform.SecretCACert, platform.SecretCAKey} {
+	for _, name := range []string{platform.SecretParts, platform.SecretSeal, platform.SecretVerify, platform.SecretCACert, platform.SecretCAKey} {
 		file := filepath.Join(path, keysDir, name)
 		good, err := os.ReadFile(file)
 		if err != nil {
