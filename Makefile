@@ -9,6 +9,7 @@
 # make bench    figures with their floors (ONLY=ingest,store …), kept in bench/; make bench-compare puts the last two side by side
 # make lint     gofmt, go vet, staticcheck
 # make new NAME=x   a new function x in all its places
+# make proto    the Go code of the device contract over gRPC, from shared/api/devicepb/device.proto; needs protoc
 
 GO ?= go
 ARGS ?=
@@ -21,7 +22,7 @@ UI := functions/console/ui
 PAGES := functions/console/dist/ui/index.html
 NODE := $(shell node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && command -v npm >/dev/null && echo yes)
 
-.PHONY: run build console check-console test test-browser screenshots images bench bench-compare lint new clean
+.PHONY: run build console check-console test test-browser screenshots images bench bench-compare lint new proto clean
 
 run: build
 	./bin/castor up $(ARGS)
@@ -88,6 +89,10 @@ lint:
 new:
 	@[ -n "$(NAME)" ] || { echo "usage: make new NAME=my-function"; exit 1; }
 	$(GO) run ./tests/house/newfunction $(NAME)
+
+proto:
+	@command -v protoc >/dev/null || { echo "This needs protoc (Debian: apt install protobuf-compiler)."; exit 1; }
+	./shared/api/devicepb/generate.sh
 
 clean:
 	rm -rf bin functions/console/dist/ui
