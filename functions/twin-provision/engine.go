@@ -78,7 +78,7 @@ func (f *function) goOn(ctx context.Context, id string) (provision.Run, error) {
 func (f *function) change(ctx context.Context, id string, do func(r *provision.Run, now time.Time) error) (provision.Run, error) {
 	return f.runs.Update(ctx, id, func(r *provision.Run) error {
 		now := f.p.Time()
-		if err := do(r, now); err != nil {
+		if err := do(r.Under(f.guard), now); err != nil {
 			return err
 		}
 		return f.tellOf(ctx, r, now)

@@ -35,6 +35,8 @@ type function struct {
 	twins      *store.Collection[twin.Twin] // read only
 	outbox     platform.Outbox[provision.Run]
 
+	guard provision.Guard
+
 	mu sync.Mutex
 	ca string // PEM, once asked for
 

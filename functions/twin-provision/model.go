@@ -30,7 +30,7 @@ const automaticID = "automatic"
 func (f *function) insertAutomatic(ctx context.Context) error {
 	m, err := readYAML(automatic)
 	if err == nil {
-		err = m.Valid()
+		err = m.Valid(f.guard)
 	}
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (f *function) putModel(ctx context.Context, c *faas.Call, body []byte) (faa
 	if len(m.Note) > 1000 {
 		return faas.Reply{}, api.Invalid("note must be at most 1000 bytes")
 	}
-	if err := m.Valid(); err != nil {
+	if err := m.Valid(f.guard); err != nil {
 		return faas.Reply{}, err
 	}
 	if err := f.mayEdit(ctx, c.Caller, m.Type); err != nil {

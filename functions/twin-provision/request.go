@@ -150,7 +150,7 @@ func (f *function) begin(ctx context.Context, id twin.TypeID, run string, req pr
 		now := f.p.Time()
 		r.Type, r.Model, r.Request, r.Owner, r.Location = id, model, req, claim.Owner, claim.Location
 		r.Trace = trace.Of(ctx)
-		r.Begin(now)
+		r.Under(f.guard).Begin(now)
 		r.Log(provision.Step{At: now, State: r.State, Actor: "device", Outcome: "done", Reason: fmt.Sprintf(
 			"asked with claim %s from client %s at gateway %s; model %s, version %d", req.Claim, req.Client, req.Gateway, model.ID, model.Version)})
 		return f.tellOf(ctx, r, now)

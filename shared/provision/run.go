@@ -12,6 +12,9 @@ import (
 type Run struct {
 	ID string `json:"id" bson:"_id"`
 
+	// By is who began it: "device", or the person who did for a device that cannot ask, like "user:ada".
+	By string `json:"by,omitempty" bson:"by,omitempty"`
+
 	Type    twin.TypeID `json:"type" bson:"type"`
 	Twin    twin.ID     `json:"twin,omitempty" bson:"twin,omitempty"` // known once the identity is
 	Model   Model       `json:"model" bson:"model"`
@@ -22,6 +25,9 @@ type Run struct {
 
 	// Location is where the claim says its devices are; nil if it does not.
 	Location *twin.Location `json:"location,omitempty" bson:"location,omitempty"`
+
+	// Known is what guards see of the device's identity and claim.
+	Known Known `json:"known,omitzero" bson:"known"`
 
 	// Round counts how often the device has begun: a rejected device may ask anew, an operational one once it was reset.
 	Round int64 `json:"round" bson:"round"`
@@ -42,6 +48,18 @@ type Run struct {
 
 	// Came are triggers that came before a state awaited them.
 	Came []Trigger `json:"came,omitempty" bson:"came,omitempty"`
+
+	// Asks is what people are asked while the run waits for them; Decision is what they decided last.
+	Asks     *Asked    `json:"asks,omitempty" bson:"asks,omitempty"`
+	Decision *Decision `json:"decision,omitempty" bson:"decision,omitempty"`
+
+	// Call is the call of a service that the run waits for or has had last; Answer is what the service answered.
+	Call   *Call          `json:"call,omitempty" bson:"call,omitempty"`
+	Answer map[string]any `json:"answer,omitempty" bson:"answer,omitempty"`
+
+	// Entered are the states with an Undo that the round has entered, the latest last. While the run is Withdrawing they are
+	// undone from the end.
+	Entered []string `json:"entered,omitempty" bson:"entered,omitempty"`
 
 	Outcome Outcome `json:"outcome,omitempty" bson:"outcome,omitempty"`
 	Reason  string  `json:"reason,omitempty" bson:"reason,omitempty"` // why it was rejected
@@ -67,6 +85,66 @@ type Run struct {
 	Trace string `json:"trace,omitempty" bson:"trace,omitempty"`
 
 	fresh []Step
+	guard Guard
+}
+
+// Asked is what people are asked by a run.
+type Asked struct {
+	State string        `json:"state" bson:"state"`
+	Text  string        `json:"text" bson:"text"`                       // the question, or what an installer is to do
+	By    string        `json:"by" bson:"by"`                           // who may decide: "owner" or "group:<id>"
+	Input string        `json:"input,omitempty" bson:"input,omitempty"` // what must come with the decision: "", serial or mac
+	Since time.Time     `json:"since" bson:"since"`
+	Every twin.Duration `json:"every,omitempty" bson:"every,omitempty"` // how often they are reminded; 0 = never
+
+	// Remind is when they are reminded next; zero if they are not. Reminders counts how often they were.
+	Remind    time.Time `json:"remind,omitzero" bson:"remind,omitempty"`
+	Reminders int       `json:"reminders,omitempty" bson:"reminders,omitempty"`
+}
+
+// A Decision is what people decided.
+type Decision struct {
+	Trigger Trigger   `json:"trigger" bson:"trigger"` // approved, declined or confirmed
+	By      string    `json:"by" bson:"by"`           // "user:ada"
+	Reason  string    `json:"reason,omitempty" bson:"reason,omitempty"`
+	At      time.Time `json:"at" bson:"at"`
+}
+
+// A Call is one call of a service that takes part as a step. It is noted before the call is made: an answer may be faster
+// than the call's end.
+type Call struct {
+	Attempt  int64     `json:"attempt" bson:"attempt"`                     // of the run; with run and round it names the call
+	Service  string    `json:"service,omitempty" bson:"service,omitempty"` // its id in the directory
+	Token    string    `json:"-" bson:"token"`                             // SHA-256 of the one-time token the service answers with, hexadecimal
+	Body     string    `json:"-" bson:"body,omitempty"`                    // SHA-256 of the answer, once there is one
+	Deadline time.Time `json:"deadline,omitzero" bson:"deadline,omitempty"`
+	Answered time.Time `json:"answered,omitzero" bson:"answered,omitempty"`
+}
+
+// Known is what was known of a device's identity and claim when they were last looked at.
+type Known struct {
+	Identity KnownIdentity `json:"identity,omitzero" bson:"identity"`
+	Claim    KnownClaim    `json:"claim,omitzero" bson:"claim"`
+}
+
+// A KnownIdentity is what was registered of a device; zero if nothing was.
+type KnownIdentity struct {
+	ID     string `json:"id,omitempty" bson:"id,omitempty"`
+	Serial string `json:"serial,omitempty" bson:"serial,omitempty"`
+	MAC    string `json:"mac,omitempty" bson:"mac,omitempty"`
+	Model  string `json:"model,omitempty" bson:"model,omitempty"`
+	Maker  string `json:"maker,omitempty" bson:"maker,omitempty"`
+	Type   string `json:"type,omitempty" bson:"type,omitempty"`
+	Owner  string `json:"owner,omitempty" bson:"owner,omitempty"`
+}
+
+// A KnownClaim is the claim a device asked with; zero if it has none.
+type KnownClaim struct {
+	ID        string `json:"id,omitempty" bson:"id,omitempty"`
+	Owner     string `json:"owner,omitempty" bson:"owner,omitempty"`
+	Type      string `json:"type,omitempty" bson:"type,omitempty"`
+	Batch     string `json:"batch,omitempty" bson:"batch,omitempty"`
+	Temporary bool   `json:"temporary,omitempty" bson:"temporary,omitempty"`
 }
 
 // A Request is what a device asked with.
@@ -80,6 +158,10 @@ type Request struct {
 	Key     string            `json:"key" bson:"key"`                             // SHA-256 of the CSR's public key, hexadecimal: who asks again must have the same
 	Gateway string            `json:"gateway,omitempty" bson:"gateway,omitempty"` // the provisioning gateway and client the answer goes to
 	Client  string            `json:"client,omitempty" bson:"client,omitempty"`
+
+	PublicKey string `json:"publicKey,omitempty" bson:"publicKey,omitempty"` // X25519, base64: what secrets are sealed to
+	Protocol  string `json:"protocol,omitempty" bson:"protocol,omitempty"`   // that it will speak: mqtt, grpc, http; "" = mqtt
+	Kind      string `json:"kind,omitempty" bson:"kind,omitempty"`           // of credential that it asks for; "" = certificate
 }
 
 // Results is what the actions of a run have made. What is noted before an action does it (TwinMade) may not be there yet.
@@ -104,9 +186,9 @@ type Results struct {
 type Step struct {
 	At      time.Time `json:"at" bson:"at"`
 	State   string    `json:"state" bson:"state"`
-	Action  Action    `json:"action,omitempty" bson:"action,omitempty"`
-	Actor   string    `json:"actor" bson:"actor"`     // "device", "platform:twin-provision", "gateway:op-1", "user:ada", "timer"
-	Outcome string    `json:"outcome" bson:"outcome"` // done, waiting, refused, failed, ended; ignored = somebody else's attempt on the run
+	Action  Action    `json:"action,omitempty" bson:"action,omitempty"` // or the trigger that came
+	Actor   string    `json:"actor" bson:"actor"`                       // "device", "platform:twin-provision", "gateway:op-1", "user:ada", "timer"
+	Outcome string    `json:"outcome" bson:"outcome"`                   // done, waiting, refused, failed, undone, ended; ignored = it changed nothing, like somebody else's attempt on the run
 	Reason  string    `json:"reason,omitempty" bson:"reason,omitempty"`
 	Trace   string    `json:"trace,omitempty" bson:"trace,omitempty"` // of the call in which it was taken
 }

@@ -3,13 +3,17 @@ package provision
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
 const (
-	// retryAfter is how long a passing failure rests before its action is repeated, times the tries so far; restMost bounds it.
-	retryAfter = 2 * time.Second
-	restMost   = 30 * time.Second
+	// withdrawMost bounds the rests between attempts to withdraw: what a device may do no more must not wait long.
+	withdrawMost = 30 * time.Second
+
+	// undoTries is how often the undoing of a state is tried. Then it is left undone, for what the platform itself made must be
+	// withdrawn in any case.
+	undoTries = 8
 
 	// Pickup is how long an action may take before another instance takes the run over.
 	Pickup = 15 * time.Second
@@ -22,7 +26,8 @@ const (
 // but its log.
 func (r *Run) Begin(now time.Time) {
 	r.Round++
-	r.Twin, r.Results, r.Came = "", Results{}, nil
+	r.Twin, r.Results, r.Came, r.Entered = "", Results{}, nil, nil
+	r.Decision, r.Call, r.Answer = nil, nil, nil
 	r.Outcome, r.Reason, r.Withdrawing = "", "", false
 	r.First = r.Attempt
 	if r.Created.IsZero() {
@@ -37,16 +42,27 @@ func (r *Run) enter(state string, now time.Time) {
 	if s.Limit > 0 {
 		r.Deadline = now.Add(s.Limit.D())
 	}
+	if s.Undo != nil {
+		r.Entered = append(slices.DeleteFunc(r.Entered, func(e string) bool { return e == state }), state)
+	}
+	if s.Do == CallService { // what an earlier call was answered is not the answer to this one
+		r.Call, r.Answer = nil, nil
+		r.forget(Answered)
+	}
 	r.attempt(now, now)
 	if r.Attempt-r.First > maxAttempts {
 		r.reject("timer", fmt.Sprintf("the model leads in circles: it took %d attempts", maxAttempts), now)
 	}
 }
 
+func (r *Run) forget(t Trigger) {
+	r.Came = slices.DeleteFunc(r.Came, func(c Trigger) bool { return c == t })
+}
+
 // attempt makes the state's action be done from rest on.
 func (r *Run) attempt(now, rest time.Time) {
 	r.Attempt++
-	r.Waiting, r.Rest, r.Due = false, time.Time{}, now.Add(Pickup)
+	r.Waiting, r.Asks, r.Rest, r.Due = false, nil, time.Time{}, now.Add(Pickup)
 	if rest.After(now) {
 		r.Rest, r.Due = rest, rest
 	}
@@ -58,12 +74,32 @@ func (r *Run) Ready(now time.Time) bool {
 }
 
 // Next tells which action is to be done while the run is Ready; "" if the current state has none (Done goes on then).
-func (r *Run) Next() Action {
-	if r.Withdrawing {
-		return Withdraw
-	}
+func (r *Run) Next() Action { return r.Task().Do }
+
+// Task is what Next says with its parameters.
+func (r *Run) Task() Deed {
 	s, _ := r.Model.State(r.State)
-	return s.Do
+	switch undo := r.undo(&s); {
+	case undo != nil:
+		return *undo
+	case r.Withdrawing:
+		return Deed{Do: Withdraw}
+	}
+	return Deed{s.Do, s.With}
+}
+
+// ends tells whether only undoing and withdrawing are left to do.
+func (r *Run) ends(s *State) bool { return r.Withdrawing || s.End == Rejected && s.Do == Withdraw }
+
+// undo is what is to be undone next; nil if nothing is.
+func (r *Run) undo(s *State) *Deed {
+	if n := len(r.Entered); n > 0 && r.ends(s) {
+		if of, ok := r.Model.State(r.Entered[n-1]); ok && of.Undo != nil {
+			return of.Undo
+		}
+		return &Deed{}
+	}
+	return nil
 }
 
 // Done records that what Next says succeeded, and goes on: to the wait for the state's trigger or to the next state.
@@ -74,26 +110,112 @@ func (r *Run) Done(actor, note string, now time.Time) {
 	}
 	step := Step{At: now, State: r.State, Action: r.Next(), Actor: actor, Outcome: "done", Reason: note}
 	switch {
-	case r.Withdrawing, s.End == Rejected && s.Do == Withdraw:
+	case r.undo(&s) != nil:
+		r.undone(step, now)
+	case r.ends(&s):
 		r.end(Rejected, step)
 	case s.End == Rejected:
 		r.Log(step)
 		r.withdraw(now)
 	case s.End != "":
 		r.end(s.End, step)
-	case s.Await != "" && slices.Contains(r.Came, s.Await):
-		r.Log(step)
-		r.Came = slices.DeleteFunc(r.Came, func(t Trigger) bool { return t == s.Await })
-		r.enter(s.Then, now)
-	case s.Await != "":
-		step.Outcome = "waiting"
-		step.Reason = join(step.Reason, "for "+string(s.Await))
-		r.Log(step)
-		r.Waiting, r.Rest, r.Due = true, time.Time{}, r.Deadline
 	default:
-		r.Log(step)
-		r.enter(s.Then, now)
+		r.leave(&s, step, now)
 	}
+}
+
+// leave takes the first way out of a state whose action is done, or waits.
+func (r *Run) leave(s *State, step Step, now time.Time) {
+	w, ok, unjudged := r.way(s, func(t Trigger) bool { return t == "" || slices.Contains(r.Came, t) })
+	awaits := s.Awaits()
+	if !ok && len(awaits) > 0 {
+		step.Outcome, step.Reason = "waiting", join(step.Reason, "for "+either(awaits))
+	}
+	r.Log(step)
+	r.ignore(step.Actor, unjudged, now)
+	switch {
+	case ok:
+		r.forget(w.When)
+		r.enter(w.Then, now)
+	case len(awaits) > 0:
+		r.wait(s, awaits, now)
+	case s.Then != "":
+		r.enter(s.Then, now)
+	default:
+		r.Refused(step.Actor, "no condition for a way on from "+s.Label()+" holds", now)
+	}
+}
+
+func (r *Run) wait(s *State, awaits []Trigger, now time.Time) {
+	r.Waiting, r.Rest, r.Due = true, time.Time{}, r.Deadline
+	if !slices.ContainsFunc(awaits, Trigger.Human) {
+		return
+	}
+	r.Asks = &Asked{State: s.Name, Text: r.fill(s.question()), By: "owner", Input: s.With["input"], Since: now, Every: s.Remind}
+	if by := s.With["by"]; by != "" {
+		r.Asks.By = by
+	}
+	r.remindNext(now)
+}
+
+// question is what people are asked in the state.
+func (s *State) question() string {
+	for _, name := range []string{"question", "text"} {
+		if t := s.With[name]; t != "" && (s.Do == Ask || s.Do == Instruct) {
+			return t
+		}
+	}
+	return s.Label()
+}
+
+func (r *Run) remindNext(now time.Time) {
+	r.Due = r.Deadline
+	if a := r.Asks; a != nil && a.Every > 0 {
+		if a.Remind = now.Add(a.Every.D()); r.Due.IsZero() || a.Remind.Before(r.Due) {
+			r.Due = a.Remind
+		}
+	}
+}
+
+// way returns the first way out of a state that a trigger of came opens and whose condition holds, and which conditions before
+// it could not be judged.
+func (r *Run) way(s *State, came func(Trigger) bool) (w Transition, ok bool, unjudged []Step) {
+	facts := r.Facts()
+	for _, w := range s.Ways() {
+		if !came(w.When) {
+			continue
+		}
+		holds, why := r.holds(w.If, facts)
+		if holds {
+			return w, true, unjudged
+		}
+		if why != "" {
+			unjudged = append(unjudged, Step{State: s.Name, Action: Action(w.When), Outcome: "ignored", Reason: why})
+		}
+	}
+	return Transition{}, false, unjudged
+}
+
+// ignore logs what changed nothing. What was said last is not said again: a device may ask for ever.
+func (r *Run) ignore(actor string, steps []Step, now time.Time) {
+	for _, s := range steps {
+		s.At, s.Actor = now, actor
+		if n := len(r.Steps); n > 0 {
+			last := r.Steps[n-1]
+			if last.State == s.State && last.Action == s.Action && last.Outcome == s.Outcome && last.Reason == s.Reason {
+				continue
+			}
+		}
+		r.Log(s)
+	}
+}
+
+func either(ts []Trigger) string {
+	words := make([]string, len(ts))
+	for i, t := range ts {
+		words[i] = string(t)
+	}
+	return strings.Join(words, " or ")
 }
 
 func join(a, b string) string {
@@ -105,7 +227,7 @@ func join(a, b string) string {
 
 func (r *Run) end(o Outcome, step Step) {
 	r.Results.Kept = o == Completed
-	r.Outcome, r.Waiting, r.Withdrawing = o, false, false
+	r.Outcome, r.Waiting, r.Asks, r.Withdrawing = o, false, nil, false
 	r.Deadline, r.Rest, r.Due, r.Came = time.Time{}, time.Time{}, time.Time{}, nil
 	r.Log(step)
 	last := Step{At: step.At, State: step.State, Actor: step.Actor, Outcome: "ended", Reason: string(o)}
@@ -121,21 +243,53 @@ func (r *Run) withdraw(now time.Time) {
 	r.attempt(now, now)
 }
 
-// Triggered records that t came; it tells whether the run went on by it. One that comes before it is awaited is kept; one
-// that comes twice or late changes nothing.
+// undone goes on to what was entered before the state that is undone, or is left undone.
+func (r *Run) undone(step Step, now time.Time) {
+	n := len(r.Entered) - 1
+	step.State = r.Entered[n]
+	r.Entered, r.Tries = r.Entered[:n:n], 0
+	r.Log(step)
+	r.attempt(now, now)
+}
+
+// Decide records what people decided while they are asked, and tells whether the run went on by it. One that is declined where
+// no way says what then is refused.
+func (r *Run) Decide(d Decision, now time.Time) bool {
+	if r.Asks == nil || !d.Trigger.Human() {
+		return false
+	}
+	r.Decision = &d
+	return r.Triggered(d.Trigger, d.By, d.Reason, now)
+}
+
+// Triggered records that t came; it tells whether the run went on by it. One that comes before it is awaited is kept if it is
+// of a kind that stays true; one that comes twice or late changes nothing.
 func (r *Run) Triggered(t Trigger, actor, note string, now time.Time) bool {
 	s, ok := r.Model.State(r.State)
 	if !ok || r.Outcome != "" || r.Withdrawing {
 		return false
 	}
-	if !r.Waiting || s.Await != t {
-		if !slices.Contains(r.Came, t) {
+	if !r.Waiting || !slices.Contains(s.Awaits(), t) {
+		switch {
+		case t == Declined && r.Waiting && r.Asks != nil:
+			r.Refused(actor, join("declined", note), now)
+			return true
+		case t.kept() && !slices.Contains(r.Came, t):
 			r.Came = append(r.Came, t)
 		}
 		return false
 	}
+	w, ok, unjudged := r.way(&s, func(o Trigger) bool { return o == t })
+	if !ok && len(unjudged) == 0 {
+		unjudged = []Step{{State: s.Name, Action: Action(t), Outcome: "ignored", Reason: join(note, "no condition for a way on holds")}}
+	}
+	if !ok {
+		r.ignore(actor, unjudged, now)
+		return false
+	}
 	r.Log(Step{At: now, State: r.State, Action: Action(t), Actor: actor, Outcome: "done", Reason: note})
-	r.enter(s.Then, now)
+	r.ignore(actor, unjudged, now)
+	r.enter(w.Then, now)
 	return true
 }
 
@@ -145,7 +299,7 @@ func (r *Run) Refused(actor, reason string, now time.Time) {
 	s, ok := r.Model.State(r.State)
 	switch {
 	case !ok || r.Outcome != "":
-	case r.Withdrawing || s.End == Rejected && s.Do == Withdraw:
+	case r.ends(&s):
 		r.Failed(actor, reason, now) // half-made things are never left behind
 	case s.Else == "":
 		r.reject(actor, reason, now)
@@ -179,22 +333,46 @@ func (r *Run) Reset(actor, reason string, now time.Time) {
 }
 
 // Failed records that the current action failed for a passing reason: it is repeated a little later while the state has
-// retries left, then it counts as refused. Withdrawing is repeated until it succeeds.
+// retries left, then it counts as refused. Withdrawing is repeated until it succeeds, undoing up to undoTries times.
 func (r *Run) Failed(actor, reason string, now time.Time) {
 	s, ok := r.Model.State(r.State)
 	if !ok || r.Outcome != "" {
 		return
 	}
-	if must := r.Withdrawing || s.End == Rejected && s.Do == Withdraw; !must && r.Tries >= s.Retries {
+	step := Step{At: now, State: r.State, Action: r.Next(), Actor: actor, Outcome: "failed", Reason: reason}
+	switch {
+	case r.undo(&s) != nil && r.Tries >= undoTries:
+		step.Reason = fmt.Sprintf("left undone after %d tries: %s", r.Tries+1, reason)
+		r.undone(step, now)
+		return
+	case !r.ends(&s) && r.Tries >= s.Retries:
 		r.Refused(actor, reason, now)
 		return
 	}
 	r.Tries++
-	r.Log(Step{At: now, State: r.State, Action: r.Next(), Actor: actor, Outcome: "failed", Reason: reason})
-	r.attempt(now, now.Add(min(retryAfter*time.Duration(r.Tries), restMost)))
+	r.Log(step)
+	r.attempt(now, now.Add(r.rest(&s)))
 }
 
-// Late records that the state's limit has passed, and tells whether it had. The action is repeated while retries are left.
+// rest is how long the run rests after its newest failure.
+func (r *Run) rest(s *State) time.Duration {
+	first, most := s.Backoff.D(), MaxBackoff
+	if r.ends(s) {
+		first, most = 0, withdrawMost
+	}
+	if first <= 0 {
+		first = DefaultBackoff
+	}
+	for range r.Tries - 1 {
+		if first *= 2; first >= most {
+			break
+		}
+	}
+	return min(first, most)
+}
+
+// Late records that the state's limit has passed, and tells whether it had. Where a way out is for that it is taken; else the
+// action is repeated while retries are left.
 func (r *Run) Late(now time.Time) bool {
 	s, ok := r.Model.State(r.State)
 	if !ok || r.Outcome != "" || r.Withdrawing || r.Deadline.IsZero() || now.Before(r.Deadline) {
@@ -202,7 +380,10 @@ func (r *Run) Late(now time.Time) bool {
 	}
 	reason := "not done within " + s.Limit.String()
 	if r.Waiting {
-		reason = "no " + string(s.Await) + " within " + s.Limit.String()
+		if r.timer(&s, now) {
+			return true
+		}
+		reason = "no " + either(s.Awaits()) + " within " + s.Limit.String()
 	}
 	if r.Tries >= s.Retries {
 		r.Refused("timer", reason, now)
@@ -212,5 +393,29 @@ func (r *Run) Late(now time.Time) bool {
 	r.Deadline = now.Add(s.Limit.D())
 	r.Log(Step{At: now, State: r.State, Action: s.Do, Actor: "timer", Outcome: "failed", Reason: reason})
 	r.attempt(now, now)
+	return true
+}
+
+// timer takes the way out that is for a limit which has passed.
+func (r *Run) timer(s *State, now time.Time) bool {
+	w, ok, unjudged := r.way(s, func(t Trigger) bool { return t == Timer })
+	if ok {
+		r.Log(Step{At: now, State: s.Name, Action: Action(Timer), Actor: "timer", Outcome: "done", Reason: s.Limit.String() + " have passed"})
+	}
+	r.ignore("timer", unjudged, now)
+	if ok {
+		r.enter(w.Then, now)
+	}
+	return ok
+}
+
+// Reminded records that people who are waited for are reminded now, and tells whether it was time to.
+func (r *Run) Reminded(now time.Time) bool {
+	if !r.Waiting || r.Asks == nil || r.Asks.Remind.IsZero() || now.Before(r.Asks.Remind) {
+		return false
+	}
+	r.Asks.Reminders++
+	r.remindNext(now)
+	r.Log(Step{At: now, State: r.State, Actor: "timer", Outcome: "waiting", Reason: "reminder " + fmt.Sprint(r.Asks.Reminders) + " to " + r.Asks.By})
 	return true
 }

@@ -1,0 +1,79 @@
+package provision
+
+import "fmt"
+
+// paths reports states that no path from the start comes to, states from which none leads to an end, circles that nothing
+// holds up, and models that complete nothing.
+func (c *check) paths() {
+	m := c.m
+	reached := c.from(m.Start, func(s *State) []string { return s.leads(true) })
+	completes := false
+	for i := range m.States {
+		s, at := &m.States[i], fmt.Sprintf("states[%d]", i)
+		if !reached[s.Name] {
+			c.fault(at, "state %s cannot be reached from %s", s.Name, m.Start)
+			continue
+		}
+		completes = completes || s.End == Completed
+		ends := false
+		for name := range c.from(s.Name, func(s *State) []string { return s.leads(true) }) {
+			to, _ := m.State(name)
+			ends = ends || to.End != "" || to.dead()
+		}
+		if !ends {
+			c.fault(at, "no way from state %s leads to an end", s.Name)
+		}
+		if s.circles(c) {
+			c.fault(at, "state %s leads back to itself with nothing to wait for and no retries between", s.Name)
+		}
+	}
+	if !completes {
+		c.fault("states", "no path leads to an end that is %q", Completed)
+	}
+}
+
+// from is every state that next leads to from start, start among them.
+func (c *check) from(start string, next func(*State) []string) map[string]bool {
+	reached := map[string]bool{}
+	for todo := []string{start}; len(todo) > 0; {
+		name := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		s, ok := c.m.State(name)
+		if !ok || reached[name] {
+			continue
+		}
+		reached[name] = true
+		todo = append(todo, next(&s)...)
+	}
+	return reached
+}
+
+// leads are the states that a state may go to; all: also where a wait or a rest is between.
+func (s *State) leads(all bool) (to []string) {
+	awaits := s.Awaits()
+	for _, w := range s.Ways() {
+		if all || w.When == "" {
+			to = append(to, w.Then)
+		}
+	}
+	if len(awaits) == 0 && s.Then != "" {
+		to = append(to, s.Then)
+	}
+	if s.Else != "" && (all || len(awaits) == 0 && s.Retries == 0) {
+		to = append(to, s.Else)
+	}
+	return to
+}
+
+// dead tells whether a state is a dead end that is told of already.
+func (s *State) dead() bool { return s.End == "" && len(s.leads(true)) == 0 }
+
+// circles tells whether the state comes back to itself at once.
+func (s *State) circles(c *check) bool {
+	for _, to := range s.leads(false) {
+		if c.from(to, func(s *State) []string { return s.leads(false) })[s.Name] {
+			return true
+		}
+	}
+	return false
+}
