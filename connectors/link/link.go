@@ -108,6 +108,7 @@ type Link struct {
 	holder   string // this process, in leases
 	claims   *claims
 	calls    chan struct{} // places for provisioning calls
+	knocks   chan struct{} // places for knocks of unknown devices
 	work     context.Context
 	stop     context.CancelFunc
 	pending  sync.WaitGroup // provisioning calls
@@ -141,7 +142,7 @@ func New(c Config) (*Link, error) {
 	l.mappings = newMappings(l)
 	l.commands, l.holder = newCommands(l), rand.Text()
 	l.claims = newClaims(l.limits.ClaimRate)
-	l.calls = make(chan struct{}, l.limits.Requests)
+	l.calls, l.knocks = make(chan struct{}, l.limits.Requests), make(chan struct{}, knocking)
 	for range l.limits.Lanes {
 		l.lanes = append(l.lanes, newLane(l))
 	}

@@ -27,11 +27,12 @@ const (
 	topicReadings = "readings"
 	topicRuns     = "runs"
 	topicAlarms   = "alarms"
+	topicWaiting  = "waiting" // of unknown devices: for those who bring devices in
 	topicGrants   = "grants"
 )
 
 // topics are those of the bus that are followed.
-var topics = []event.Topic{event.TwinChanged, event.TwinDeleted, event.ProvisionStep, event.AlarmRaised, event.AlarmCleared,
+var topics = []event.Topic{event.TwinChanged, event.TwinDeleted, event.ProvisionStep, event.ProvisionWaiting, event.AlarmRaised, event.AlarmCleared,
 	event.AlarmAcknowledged, event.GrantChanged}
 
 // An entry is one message of the bus, as readers are told it. It is never changed.
@@ -91,6 +92,8 @@ func eventOf(seq uint64, at time.Time, data []byte) (*entry, error) {
 		err = e.twinChanged(ev)
 	case event.ProvisionStep:
 		err = e.provisionStep(ev)
+	case event.ProvisionWaiting:
+		e.topic = topicWaiting
 	case event.AlarmRaised, event.AlarmCleared, event.AlarmAcknowledged:
 		err = e.alarm(ev)
 	case event.GrantChanged:

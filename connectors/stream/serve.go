@@ -161,14 +161,14 @@ func wishOf(query string) (wish, error) {
 	if err != nil {
 		return w, api.Invalid("the query is not well formed")
 	}
-	all := []string{topicTwins, topicReadings, topicRuns, topicAlarms}
+	all := []string{topicTwins, topicReadings, topicRuns, topicAlarms, topicWaiting}
 	asked := all
 	if t := v.Get("topics"); t != "" {
 		asked = strings.SplitN(t, ",", len(all)+1)
 	}
 	for _, t := range asked {
 		switch t {
-		case topicTwins, topicReadings, topicRuns, topicAlarms:
+		case topicTwins, topicReadings, topicRuns, topicAlarms, topicWaiting:
 			w.topics[t] = true
 		default:
 			return w, api.Invalid("topics: %.40q is none; there are %s, with commas between them", t, strings.Join(all, ", "))

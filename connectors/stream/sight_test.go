@@ -51,7 +51,7 @@ func FuzzWish(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(w.topics) == 0 || len(w.topics) > 4 || w.topics[topicGrants] || w.twin != "" && w.twin.Valid() != nil {
+		if len(w.topics) == 0 || len(w.topics) > 5 || w.topics[topicGrants] || w.twin != "" && w.twin.Valid() != nil {
 			t.Errorf("%q: %+v", query, w)
 		}
 	})

@@ -30,6 +30,7 @@ const (
 	CredentialChanged Topic = "credential.changed" // api.CredentialChanged: empties caches of device reference → twin
 	GatewayApplied    Topic = "gateway.applied"    // api.GatewayApplied: a gateway has taken over a change of its devices
 	ProvisionStep     Topic = "provision.step"     // api.ProvisionStep: a run went on
+	ProvisionWaiting  Topic = "provision.waiting"  // api.WaitingChanged: an unknown device has begun to wait, or people have decided about it
 	CommandChanged    Topic = "command.changed"    // api.CommandChanged: a command has entered another state
 	CommandAnswered   Topic = "command.answered"   // api.CommandAnswered: a device's answer to a command is in history
 	Health            Topic = "health"             // nothing: shows that the bus takes events
