@@ -299,11 +299,16 @@ func (w *World) History(id twin.ID, property string) (all []api.Record) {
 }
 
 // Alarms are a twin's alarms, newest first.
-func (w *World) Alarms(id twin.ID) []api.Alarm {
+func (w *World) Alarms(id twin.ID) (all []api.Alarm) {
 	w.Helper()
-	p, err := w.Admin.ListAlarms(w.Context(), api.AlarmQuery{Twin: id})
-	w.must(err, "alarms")
-	return p.Items
+	for q := (api.AlarmQuery{Twin: id, Limit: 1000}); ; {
+		p, err := w.Admin.ListAlarms(w.Context(), q)
+		w.must(err, "alarms")
+		all = append(all, p.Items...)
+		if q.Cursor = p.Next; q.Cursor == "" {
+			return all
+		}
+	}
 }
 
 // Eventually polls until ok, for half a minute.
