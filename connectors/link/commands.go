@@ -21,6 +21,7 @@ type commands struct {
 
 	mu       sync.Mutex
 	sessions map[twin.ID]*Session
+	twins    map[*Session]twin.ID // of sessions that are open
 	waiting  map[twin.ID][]string // to be fetched, once the device listens
 	reports  map[string]report    // to be made, by command
 }
@@ -35,7 +36,7 @@ type report struct {
 const maxReport = min(api.MaxLeaseDevices, api.MaxLeased)
 
 func newCommands(l *Link) *commands {
-	return &commands{link: l, wake: make(chan struct{}, 1), sessions: map[twin.ID]*Session{}, waiting: map[twin.ID][]string{}, reports: map[string]report{}}
+	return &commands{link: l, wake: make(chan struct{}, 1), sessions: map[twin.ID]*Session{}, twins: map[*Session]twin.ID{}, waiting: map[twin.ID][]string{}, reports: map[string]report{}}
 }
 
 // arrived makes s the session by which commands go to its twin.
@@ -45,13 +46,14 @@ func (c *commands) arrived(s *Session) {
 	select {
 	case <-s.done: // left already
 	default:
-		c.sessions[s.mapping.Twin] = s
+		c.sessions[s.mapping.Twin], c.twins[s] = s, s.mapping.Twin
 	}
 }
 
 func (c *commands) left(s *Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.twins, s)
 	if c.sessions[s.mapping.Twin] == s {
 		delete(c.sessions, s.mapping.Twin)
 		delete(c.waiting, s.mapping.Twin)
@@ -186,6 +188,9 @@ func (c *commands) hand(s *Session, n api.LeasedCommand) {
 	}
 	c.mu.Lock()
 	c.reports[n.ID] = report{api.CommandDelivery{Command: n.ID, Lease: n.Lease, Sent: err == nil}, n.Until}
+	if err != nil && c.sessions[n.Twin] == s && !slices.Contains(c.waiting[n.Twin], n.ID) {
+		c.waiting[n.Twin] = append(c.waiting[n.Twin], n.ID) // it is back where it was: for when the device listens again
+	}
 	c.mu.Unlock()
 }
 
