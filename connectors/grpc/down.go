@@ -1,0 +1,114 @@
+package grpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/castor-iot/castor/connectors/link"
+	"github.com/castor-iot/castor/shared/api"
+	pb "github.com/castor-iot/castor/shared/api/devicepb"
+	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/trace"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// find is what there is for a session: *present or *asking; nil if it has gone.
+func (m *Connector) find(session string) any {
+	v, _ := m.sessions.Load(session)
+	return v
+}
+
+// Stored tells a device with a stream how far it is stored by its own count.
+func (m *Connector) Stored(s *link.Session, o twin.Order) {
+	if p, ok := m.find(s.ID).(*present); ok && p.stream != nil {
+		p.stream.stored(o)
+	}
+}
+
+// Command hands a command to the device's stream.
+func (m *Connector) Command(s *link.Session, id string, payload []byte) error {
+	p, ok := m.find(s.ID).(*present)
+	if !ok || p.stream == nil {
+		return errors.New("the device has no stream")
+	}
+	return m.put(p, &pb.Down{What: &pb.Down_Command{Command: &pb.Command{Id: id, Payload: payload}}})
+}
+
+func (m *Connector) put(p *present, d *pb.Down) error {
+	err := p.stream.put(d)
+	if err != nil {
+		p.session.Dropped()
+	}
+	return err
+}
+
+// Renewed brings the answer to the call that waits for it.
+func (m *Connector) Renewed(s *link.Session, a api.RenewAnswer) {
+	if p, ok := m.find(s.ID).(*present); ok {
+		select {
+		case p.renewed <- a:
+		default: // nobody waits for it any more
+		}
+	}
+}
+
+// Answer brings the answer to a provisioning request to the call that waits for it.
+func (m *Connector) Answer(c *link.Claimant, a api.ProvisionAnswer) {
+	payload, err := marshal(a)
+	if q, ok := m.find(c.ID).(*asking); ok && err == nil {
+		q.put(a.Status, payload)
+	}
+}
+
+// Deliver brings a message of the platform. One to a device that is not here is for another connector, or too late.
+func (m *Connector) Deliver(d bus.Downlink) {
+	s, ok := m.door.Session(d.Device)
+	if !ok || d.Claim != "" && s.Name != d.Claim {
+		return
+	}
+	var err error
+	switch v := m.find(s.ID).(type) {
+	case *asking:
+		status, ok := strings.CutPrefix(d.Topic, "castor/provision/"+s.Client+"/")
+		if !ok {
+			err = errors.New("not a topic of this device")
+			break
+		}
+		v.put(status, d.Payload)
+	case *present:
+		if v.stream == nil {
+			return
+		}
+		down := downlink(s.Client, d)
+		if down == nil {
+			err = errors.New("not a topic of this device")
+			break
+		}
+		err = m.put(v, down)
+	}
+	if err != nil {
+		m.log.WarnContext(trace.With(context.Background(), d.Trace), "message to a device was not delivered", "device", d.Device, "topic", d.Topic, "id", d.ID, "error", err)
+	}
+}
+
+// downlink is what a message is on a stream; nil if the device has no such topic.
+func downlink(ref string, d bus.Downlink) *pb.Down {
+	rest, ok := strings.CutPrefix(d.Topic, "castor/"+ref+"/")
+	if !ok {
+		return nil
+	}
+	if id, ok := strings.CutPrefix(rest, "command/"); ok && !strings.Contains(id, "/") {
+		return &pb.Down{What: &pb.Down_Command{Command: &pb.Command{Id: id, Payload: d.Payload}}}
+	}
+	switch rest {
+	case "state/delta":
+		return &pb.Down{What: &pb.Down_Desired{Desired: &pb.Desired{Payload: d.Payload}}}
+	case "gateway":
+		return &pb.Down{What: &pb.Down_Move{Move: &pb.Move{Payload: d.Payload}}}
+	}
+	return nil
+}
+
+func marshal(v any) ([]byte, error) { return json.Marshal(v) }

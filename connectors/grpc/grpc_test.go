@@ -1,0 +1,285 @@
+package grpc_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/castor-iot/castor/connectors/gateway"
+	"github.com/castor-iot/castor/connectors/grpc"
+	"github.com/castor-iot/castor/connectors/linktest"
+	pb "github.com/castor-iot/castor/shared/api/devicepb"
+	"github.com/castor-iot/castor/shared/telemetry"
+	rpc "google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+)
+
+func TestSuite(t *testing.T) {
+	linktest.Run(t, linktest.Protocol{
+		Start:      func(t testing.TB, w *linktest.World, phase string) (string, func()) { return start(t, w, phase, nil) },
+		Dial:       dial,
+		Provisions: true,
+		MaxPayload: telemetry.MaxPayload,
+	})
+}
+
+func start(t testing.TB, w *linktest.World, phase string, change func(*grpc.Config)) (address string, stop func()) {
+	t.Helper()
+	config := grpc.Config{
+		Gateway: gateway.Config{
+			ID: w.Gateway, Phase: gateway.Phase(phase), Addr: "127.0.0.1:0", TLS: w.CA.Server(t, phase == "operational"),
+			Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet, Limits: gateway.Limits{FailureBurst: 10_000},
+		},
+		API: w.API,
+	}
+	if change != nil {
+		change(&config)
+	}
+	c, err := grpc.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("the connector ended with %v", err)
+			}
+		case <-time.After(linktest.Patience):
+			t.Error("the connector does not end")
+		}
+	})
+	t.Cleanup(stop)
+	return c.Addr().String(), stop
+}
+
+// connection is a channel to the gateway whose TCP connection a test can cut.
+func connection(w *linktest.World, address string, id linktest.Identity, options ...rpc.DialOption) (conn *rpc.ClientConn, cut func(), err error) {
+	var mu sync.Mutex
+	var raw net.Conn
+	conn, err = rpc.NewClient("passthrough:///"+address, append([]rpc.DialOption{
+		rpc.WithTransportCredentials(credentials.NewTLS(w.CA.Client(id))),
+		rpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+			mu.Lock()
+			raw = c
+			mu.Unlock()
+			return c, err
+		}),
+		rpc.WithDisableRetry(),
+	}, options...)...)
+	return conn, func() {
+		mu.Lock()
+		if raw != nil {
+			_ = raw.Close()
+		}
+		mu.Unlock()
+		_ = conn.Close()
+	}, err
+}
+
+// showing is a context with what a device shows in its metadata.
+func showing(ctx context.Context, id linktest.Identity) context.Context {
+	md := metadata.Pairs("castor-client", id.Client)
+	switch {
+	case id.User != "":
+		md.Set("authorization", "Bearer "+id.User+"."+id.Password)
+	case id.Password != "":
+		md.Set("x-api-key", id.Password)
+	}
+	return metadata.NewOutgoingContext(ctx, md)
+}
+
+// A client is a device with one call: Connect, or Ask.
+type client struct {
+	conn     *rpc.ClientConn
+	id       linktest.Identity
+	ctx      context.Context
+	hang     func() // cuts the connection
+	messages chan linktest.Message
+	gone     chan struct{}
+	once     sync.Once
+
+	device pb.Device_ConnectClient // of an operational gateway
+
+	mu      sync.Mutex
+	sent    uint64
+	waiting []chan struct{} // of reports, in order
+	asked   int
+}
+
+func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Device, error) {
+	conn, cut, err := connection(w, address, id)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(showing(context.Background(), id))
+	c := &client{conn: conn, id: id, ctx: ctx, messages: make(chan linktest.Message, 10_000), gone: make(chan struct{})}
+	c.hang = func() { cut(); cancel() }
+	if id.Certificate == nil {
+		err = c.ask("", nil)
+	} else {
+		err = c.connect()
+	}
+	if err != nil {
+		c.hang()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *client) connect() (err error) {
+	if c.device, err = pb.NewDeviceClient(c.conn).Connect(c.ctx); err != nil {
+		return err
+	}
+	if _, err := c.device.Recv(); err != nil { // the first, which is empty
+		return err
+	}
+	go c.receive()
+	return c.device.Send(&pb.Up{What: &pb.Up_Listen{Listen: &pb.Listen{}}})
+}
+
+func (c *client) receive() {
+	defer c.leave()
+	for {
+		down, err := c.device.Recv()
+		if err != nil {
+			return
+		}
+		switch what := down.What.(type) {
+		case *pb.Down_Stored:
+			c.mu.Lock()
+			for n := uint64(0); len(c.waiting) > 0 && c.sent-uint64(len(c.waiting)) < what.Stored.Count; n++ {
+				close(c.waiting[0])
+				c.waiting = c.waiting[1:]
+			}
+			c.mu.Unlock()
+			if o := what.Stored.Order; o != nil {
+				c.tell("ack", fmt.Appendf(nil, `{"epoch":%d,"seq":%d}`, o.Epoch, o.Seq))
+			}
+		case *pb.Down_Command:
+			c.tell("command", what.Command.Payload)
+		case *pb.Down_Desired:
+			c.tell("delta", what.Desired.Payload)
+		case *pb.Down_Move:
+			c.tell("gateway", what.Move.Payload)
+		}
+	}
+}
+
+func (c *client) tell(name string, payload []byte) {
+	c.messages <- linktest.Message{Name: name, Payload: payload}
+}
+
+func (c *client) report(m *pb.Message) <-chan struct{} {
+	stored := make(chan struct{})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent++
+	c.waiting = append(c.waiting, stored)
+	_ = c.device.Send(&pb.Up{What: &pb.Up_Report{Report: m}})
+	return stored
+}
+
+func (c *client) Publish(kind telemetry.Kind, payload []byte) <-chan struct{} {
+	m := &pb.Message{Payload: payload, Kind: map[telemetry.Kind]pb.Message_Kind{
+		telemetry.Telemetry: pb.Message_TELEMETRY, telemetry.State: pb.Message_STATE, telemetry.Event: pb.Message_EVENT, telemetry.Log: pb.Message_LOG,
+	}[kind]}
+	if kind == telemetry.Log {
+		m.Word = "app"
+	}
+	return c.report(m)
+}
+
+func (c *client) Answer(command string, payload []byte) <-chan struct{} {
+	return c.report(&pb.Message{Kind: pb.Message_RESPONSE, Word: command, Payload: payload})
+}
+
+// call makes a unary call and closes what it returns when it has succeeded.
+func (c *client) call(f func() error) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		if f() == nil {
+			close(done)
+		}
+	}()
+	return done
+}
+
+func (c *client) Confirm() <-chan struct{} {
+	return c.call(func() error {
+		_, err := pb.NewDeviceClient(c.conn).Confirm(c.ctx, &pb.ConfirmRequest{})
+		return err
+	})
+}
+
+func (c *client) Foreign(other string, payload []byte) <-chan struct{} {
+	return c.call(func() error {
+		ctx := showing(context.Background(), linktest.Identity{Client: other})
+		_, err := pb.NewDeviceClient(c.conn).Report(ctx, &pb.ReportRequest{Message: &pb.Message{Kind: pb.Message_TELEMETRY, Payload: payload}})
+		return err
+	})
+}
+
+func (c *client) Request(kind string, payload []byte) { _ = c.ask(kind, payload) }
+
+// ask calls Ask in place of the call before, and returns when the gateway has let it in.
+func (c *client) ask(kind string, payload []byte) error {
+	c.mu.Lock()
+	c.asked++
+	mine := c.asked
+	c.mu.Unlock()
+	s, err := pb.NewProvisioningClient(c.conn).Ask(c.ctx, &pb.ProvisionRequest{Type: kind, Payload: payload})
+	if err != nil {
+		return err
+	}
+	if header, err := s.Header(); err != nil || header == nil {
+		_, err := s.Recv()
+		return err
+	}
+	go func() {
+		for {
+			a, err := s.Recv()
+			if err != nil {
+				c.mu.Lock()
+				newest := c.asked == mine
+				c.mu.Unlock()
+				if newest {
+					c.leave()
+				}
+				return
+			}
+			name := map[pb.ProvisionAnswer_Status]string{pb.ProvisionAnswer_ACCEPTED: "accepted", pb.ProvisionAnswer_REJECTED: "rejected"}[a.Status]
+			if name == "" {
+				name = "status"
+			}
+			c.tell(name, a.Payload)
+		}
+	}()
+	return nil
+}
+
+func (c *client) Messages() <-chan linktest.Message { return c.messages }
+func (c *client) Gone() <-chan struct{}             { return c.gone }
+func (c *client) leave()                            { c.once.Do(func() { close(c.gone) }) }
+
+func (c *client) Close() {
+	if c.device != nil {
+		_ = c.device.CloseSend()
+		<-c.gone
+	}
+	c.Cut()
+}
+
+func (c *client) Cut() {
+	c.hang()
+	c.leave()
+}
