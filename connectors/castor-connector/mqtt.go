@@ -29,12 +29,15 @@ var mqttCommand = command{
 		setting{name: "CASTOR_CAPACITY", what: "how many devices have room, in all replicas together", otherwise: "10000", example: "50000", check: checkNumber(1, 10_000_000)},
 		setting{name: "CASTOR_BALANCERS", what: "addresses of TCP balancers that hide the devices' own: connections from there are not limited by address",
 			example: "10.0.0.0/8,192.168.1.4", check: func(v string) error { _, err := platform.Networks(v); return err }},
+		setting{name: "CASTOR_KNOCKS", what: "whether a provisioning gateway takes devices without a claim, to knock: they come to the waiting list", otherwise: "yes", example: "no",
+			check: checkWord("yes", "no")},
 	),
 	secrets: append([]string{
 		"castor-part-connector-<CASTOR_GATEWAY_ID>: the gateway's own, traded for tokens",
 		"castor-gateway-cert: the server's certificate and those it was signed by, PEM; read anew when it changes",
 		"castor-gateway-key: its key, PEM",
 		"castor-ca: the CA that signs devices, PEM; of operational gateways",
+		"castor-verifier: what devices' secrets are verified with; of operational gateways",
 	}, commonSecrets...),
 	run: runMQTT,
 }
@@ -65,12 +68,18 @@ func runMQTT(ctx context.Context, p *process) error {
 	if err != nil {
 		return errors.Join(err, b.Close())
 	}
+	door := gateway.Config{
+		ID: id, Phase: phase, Addr: s.get("CASTOR_LISTEN"), TLS: config, Dir: s.get("CASTOR_DIR"), Bus: b, Log: p.log,
+		Knocks: phase == gateway.Provisioning && s.get("CASTOR_KNOCKS") == "yes", Limits: gateway.Limits{Balancers: balancers},
+	}
+	if phase == gateway.Operational {
+		if door.VerifierKey, err = p.secret(platform.SecretVerify); err != nil {
+			return errors.Join(err, b.Close())
+		}
+	}
 	c, err := mqtt.New(mqtt.Config{
-		Gateway: gateway.Config{
-			ID: id, Phase: phase, Addr: s.get("CASTOR_LISTEN"), TLS: config, Dir: s.get("CASTOR_DIR"), Bus: b, Log: p.log,
-			Limits: gateway.Limits{Balancers: balancers},
-		},
-		API: part.API, URL: s.get("CASTOR_PUBLIC_URL"), Region: s.get("CASTOR_REGION"), Capacity: s.number("CASTOR_CAPACITY"),
+		Gateway: door,
+		API:     part.API, URL: s.get("CASTOR_PUBLIC_URL"), Region: s.get("CASTOR_REGION"), Capacity: s.number("CASTOR_CAPACITY"),
 	})
 	if err != nil {
 		return errors.Join(err, b.Close())
@@ -91,7 +100,7 @@ func (p *process) serverTLS(phase gateway.Phase) (*tls.Config, error) {
 		if err != nil {
 			return nil, err
 		}
-		config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+		config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, x509.NewCertPool()
 		if !config.ClientCAs.AppendCertsFromPEM(ca) {
 			return nil, fmt.Errorf("secret %s holds no certificate: it must be PEM, beginning with -----BEGIN CERTIFICATE-----", platform.SecretCACert)
 		}

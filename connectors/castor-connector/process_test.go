@@ -98,7 +98,7 @@ func deploy(t *testing.T) *deployment {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
-		"castor-nats-token": d.nats.Token() + "\n", "castor-ca": string(cert), "basic-auth-user": "admin", "basic-auth-password": "secret",
+		"castor-nats-token": d.nats.Token() + "\n", "castor-ca": string(cert), "castor-verifier": "a key of 32 bytes, for this test", "basic-auth-user": "admin", "basic-auth-password": "secret",
 		"castor-part-events": "its secret", "castor-part-stream": "its secret", platform.PartSecret("connector", "op-1"): "its secret",
 	} {
 		d.secret(name, value)
@@ -175,7 +175,7 @@ func (d *deployment) admit(ref string) tls.Certificate {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	text, fingerprint, _, err := d.ca.Device(time.Now(), ref, &x509.CertificateRequest{PublicKey: key.Public()})
+	text, fingerprint, _, err := d.ca.Device(time.Now(), ref, &x509.CertificateRequest{PublicKey: key.Public()}, time.Hour)
 	if err != nil {
 		d.t.Fatal(err)
 	}

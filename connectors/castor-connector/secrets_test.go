@@ -18,7 +18,7 @@ import (
 func TestASecretIsMissingEmptyOrUnreadable(t *testing.T) {
 	d := deploy(t)
 	for connector, names := range map[string][]string{
-		"mqtt":   {"castor-part-connector-op-1", "castor-gateway-cert", "castor-gateway-key", "castor-ca", "castor-nats-token"},
+		"mqtt":   {"castor-part-connector-op-1", "castor-gateway-cert", "castor-gateway-key", "castor-ca", "castor-verifier", "castor-nats-token"},
 		"events": {"castor-part-events", "basic-auth-user", "basic-auth-password", "castor-nats-token"},
 		"stream": {"castor-part-stream", "castor-nats-token"},
 	} {

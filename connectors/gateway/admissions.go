@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type admissions struct {
 
 	mu     sync.RWMutex
 	known  map[string]admission
+	names  map[string]string             // user name → client
 	untold map[string]api.GatewayApplied // applied and not yet told to the platform, newest per client
 	seen   uint64                        // the newest revision applied
 	synced bool                          // everything the bucket holds has been applied since the start
@@ -31,7 +33,6 @@ type admissions struct {
 type admission struct {
 	api.Admission
 	Revision uint64 `json:"revision"`
-	Since    uint64 `json:"since"` // revision that last changed what the client must show; sessions of an older one are cut
 }
 
 // state is the content of the file.
@@ -44,7 +45,7 @@ type state struct {
 // openAdmissions reads the file. One that cannot be read is put aside: the bucket has the truth, and until it can be
 // reached nobody is let in.
 func openAdmissions(file string, log *slog.Logger) (*admissions, error) {
-	a := &admissions{file: file, known: make(map[string]admission), untold: make(map[string]api.GatewayApplied)}
+	a := &admissions{file: file, known: make(map[string]admission), names: make(map[string]string), untold: make(map[string]api.GatewayApplied)}
 	b, err := os.ReadFile(a.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return a, nil
@@ -59,7 +60,7 @@ func openAdmissions(file string, log *slog.Logger) (*admissions, error) {
 	}
 	a.seen = s.Seen
 	for _, c := range s.Clients {
-		a.known[c.Client] = c
+		a.put(c)
 	}
 	for _, t := range s.Untold {
 		a.untold[t.Client] = t
@@ -74,7 +75,31 @@ func (a *admissions) get(client string) (admission, bool) {
 	return c, ok
 }
 
-// apply takes over one change and tells whether sessions of the client must be cut. in is nil when the client is removed.
+// named is the client with that user name, else the name itself.
+func (a *admissions) named(user string) string {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return cmp.Or(a.names[user], user)
+}
+
+// put and remove keep the user names in step. The caller holds the lock.
+func (a *admissions) put(c admission) {
+	a.remove(c.Client)
+	a.known[c.Client] = c
+	if c.Username != "" {
+		a.names[c.Username] = c.Client
+	}
+}
+
+func (a *admissions) remove(client string) {
+	if user := a.known[client].Username; user != "" && a.names[user] == client {
+		delete(a.names, user)
+	}
+	delete(a.known, client)
+}
+
+// apply takes over one change and tells whether something that let the client in does not any more, so that its sessions must
+// be looked at. in is nil when the client is removed.
 // A change that was applied before, in this process or an earlier one, does nothing.
 func (a *admissions) apply(gateway, client string, revision uint64, in *api.Admission) (cut bool) {
 	a.mu.Lock()
@@ -88,14 +113,10 @@ func (a *admissions) apply(gateway, client string, revision uint64, in *api.Admi
 	}
 	if in == nil {
 		cut = had
-		delete(a.known, client)
+		a.remove(client)
 	} else {
-		c := admission{Admission: *in, Revision: revision, Since: old.Since}
 		cut = had && (old.Type != in.Type || !within(in.Fingerprints, old.Fingerprints) || !within(in.Verifiers, old.Verifiers))
-		if cut || !had {
-			c.Since = revision
-		}
-		a.known[client] = c
+		a.put(admission{Admission: *in, Revision: revision})
 	}
 	a.untold[client] = api.GatewayApplied{Gateway: gateway, Client: client, Revision: revision, Removed: in == nil}
 	a.seen = max(a.seen, revision)
@@ -111,7 +132,7 @@ func (a *admissions) retain(keep func(client string) bool) (removed []string) {
 	a.synced = true
 	for client := range a.known {
 		if !keep(client) {
-			delete(a.known, client)
+			a.remove(client)
 			removed = append(removed, client)
 			a.dirty = true
 		}
@@ -184,7 +205,7 @@ func (a *admissions) forget(client string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	_, had := a.known[client]
-	delete(a.known, client)
+	a.remove(client)
 	a.dirty = a.dirty || had
 	return had
 }

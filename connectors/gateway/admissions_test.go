@@ -71,9 +71,9 @@ func TestOnlyAnotherCredentialCuts(t *testing.T) {
 		in       *api.Admission
 		cut      bool
 	}{
-		{"the first", 1, &api.Admission{Fingerprints: []string{"aa"}}, false},
-		{"the same again", 2, &api.Admission{Fingerprints: []string{"aa"}}, false},
-		{"another", 3, &api.Admission{Fingerprints: []string{"bb"}}, true},
+		{"the first", 1, &api.Admission{Client: "p-1", Fingerprints: []string{"aa"}}, false},
+		{"the same again", 2, &api.Admission{Client: "p-1", Fingerprints: []string{"aa"}}, false},
+		{"another", 3, &api.Admission{Client: "p-1", Fingerprints: []string{"bb"}}, true},
 		{"a removal", 4, nil, true},
 		{"a second removal", 5, nil, false},
 	} {
@@ -86,8 +86,8 @@ func TestOnlyAnotherCredentialCuts(t *testing.T) {
 // A bucket that was lost, and is filled again, is no reason to cut off a fleet; what a full one has no trace of is.
 func TestABucketRemovesNobodyBeforeItIsFull(t *testing.T) {
 	w := linktest.NewWorld(t)
-	g, err := New(Config{
-		ID: "g", Phase: Operational, Addr: "127.0.0.1:0", TLS: w.CA.Server(t, true), Dir: w.Dir, Bus: w.Bus, Handler: nobody{}, Log: linktest.Quiet,
+	g, err := NewDoor(Config{
+		ID: "g", Phase: Operational, Addr: "127.0.0.1:0", TLS: w.CA.Server(t, true), Dir: w.Dir, Bus: w.Bus, Protocol: "mqtt", Log: linktest.Quiet,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestABucketRemovesNobodyBeforeItIsFull(t *testing.T) {
 		return bus.Entry{Key: api.AdmissionKey(client), Value: []byte(value), Revision: revision}
 	}
 	watch := func(entries ...bus.Entry) {
-		w := watcher{g: g, told: make(map[string]bool)}
+		w := watcher{d: g, told: make(map[string]bool)}
 		for _, e := range append([]bus.Entry{{Anew: true}}, entries...) {
 			w.apply(e)
 		}
@@ -118,5 +118,3 @@ func TestABucketRemovesNobodyBeforeItIsFull(t *testing.T) {
 		t.Error("a client the bucket has no trace of is still let in, or another is not")
 	}
 }
-
-type nobody struct{ Handler }

@@ -9,25 +9,32 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// A conn is a device's connection. The broker knows one deadline for both directions; here a silent device and one that
-// does not read are told apart.
-type conn struct {
+// A Conn is a client's connection, past its TLS handshake. Until the client has shown who it is, it stands in the hall: it is
+// closed after a while, or for newcomers.
+type Conn struct {
 	*tls.Conn
-	addr    netip.Addr
-	session *Session // once authenticated
-	known   func()   // to be called when it is authenticated
+	address netip.Addr
 	timeout time.Duration
+	known   func() // to be called when the client is authenticated
+	free    func() // gives its places back
 }
 
-// SetDeadline is the broker's, for the next packet: it is for reading.
-func (c *conn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+// Address is the client's, or its balancer's.
+func (c *Conn) Address() netip.Addr { return c.address }
 
-// Write gives the peer a time to take it. After an error nothing can follow on TLS, which the broker does not see.
-func (c *conn) Write(b []byte) (n int, err error) {
+// Shown is what the connection itself shows: its address and its certificate.
+func (c *Conn) Shown() Shown {
+	s := Shown{Address: c.address, conn: c}
+	if chain := c.ConnectionState().PeerCertificates; len(chain) > 0 {
+		s.Certificate = chain[0]
+	}
+	return s
+}
+
+// Write gives the peer a time to take it. After an error nothing can follow on TLS, so the connection is closed.
+func (c *Conn) Write(b []byte) (n int, err error) {
 	if err = c.SetWriteDeadline(time.Now().Add(c.timeout)); err == nil {
 		n, err = c.Conn.Write(b)
 	}
@@ -37,75 +44,111 @@ func (c *conn) Write(b []byte) (n int, err error) {
 	return n, err
 }
 
-// accept serves connections until the listener is closed, and returns when all of them have ended.
-func (g *Gateway) accept(ctx context.Context) error {
-	var serving sync.WaitGroup
-	defer serving.Wait()
-	slots := make(chan struct{}, g.config.Limits.Connections)
+// Close ends the connection.
+func (c *Conn) Close() error {
+	defer c.free()
+	return c.Conn.Close()
+}
+
+// ConnOf finds the Conn that a server has wrapped, if it can be taken out by a method NetConn.
+func ConnOf(c net.Conn) (*Conn, bool) {
 	for {
-		raw, err := g.listener.Accept()
+		switch v := c.(type) {
+		case *Conn:
+			return v, true
+		case interface{ NetConn() net.Conn }:
+			c = v.NetConn()
+		default:
+			return nil, false
+		}
+	}
+}
+
+// arrivals is the listener that a protocol's server takes connections from.
+type arrivals struct{ d *Door }
+
+func (a *arrivals) Accept() (net.Conn, error) {
+	select {
+	case c := <-a.d.arrivals:
+		return c, nil
+	case <-a.d.shut:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close does nothing: servers close their listener when they stop, and the door stops first.
+func (a *arrivals) Close() error   { return nil }
+func (a *arrivals) Addr() net.Addr { return a.d.Addr() }
+
+// accept takes connections until the listener is closed.
+func (d *Door) accept(ctx context.Context) {
+	slots := make(chan struct{}, d.config.Limits.Connections)
+	for {
+		raw, err := d.listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
-			return nil
+			return
 		}
 		if err != nil { // out of file descriptors, most likely: others will close some
-			g.log.Warn("gateway cannot accept", "error", err)
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-time.After(100 * time.Millisecond):
+			d.log.Warn("gateway cannot accept", "error", err)
+			if pause(ctx, 100*time.Millisecond); ctx.Err() != nil {
+				return
 			}
 			continue
 		}
-		addr := addrOf(raw)
-		if !g.guard.mayTry(addr) {
-			g.count.throttled.Add(1)
+		address := addressOf(raw)
+		if !d.guard.mayTry(address) {
+			d.count.throttled.Add(1)
 			_ = raw.Close()
 			continue
 		}
 		select {
 		case slots <- struct{}{}:
 		default:
-			g.count.throttled.Add(1)
+			d.count.throttled.Add(1)
 			_ = raw.Close()
 			continue
 		}
-		serving.Go(func() {
-			defer func() { <-slots }()
-			g.serve(ctx, raw, addr)
+		d.conns.Add(1)
+		free := sync.OnceFunc(func() {
+			<-slots
+			d.conns.Done()
 		})
+		go d.welcome(ctx, raw, address, free)
 	}
 }
 
-// serve makes the handshake, which is what an unknown peer costs most, and leaves the rest to the broker.
-func (g *Gateway) serve(ctx context.Context, raw net.Conn, addr netip.Addr) {
-	defer raw.Close()
-	release, ok := g.guard.hall.enter(raw)
+// welcome makes the handshake, which is what an unknown peer costs most, and hands the connection to the protocol.
+func (d *Door) welcome(ctx context.Context, raw net.Conn, address netip.Addr, free func()) {
+	leave, ok := d.guard.hall.enter(func() { _ = raw.Close() })
 	if !ok {
-		g.count.throttled.Add(1)
+		d.count.throttled.Add(1)
+		_ = raw.Close()
+		free()
 		return
 	}
-	c := &conn{Conn: tls.Server(raw, g.config.TLS), addr: addr, timeout: g.config.Limits.WriteTimeout, known: release}
-	defer c.known()
-	hello, cancel := context.WithTimeout(ctx, g.config.Limits.Handshake)
-	defer cancel()
-	if err := c.HandshakeContext(hello); err != nil {
-		g.refuse(addr, "", fmt.Errorf("TLS handshake: %w", err))
+	c := &Conn{Conn: tls.Server(raw, d.config.TLS), address: address, timeout: d.config.Limits.WriteTimeout, known: leave}
+	c.free = func() {
+		leave()
+		free()
+	}
+	hello, cancel := context.WithTimeout(ctx, d.config.Limits.Handshake)
+	err := c.HandshakeContext(hello)
+	cancel()
+	if err != nil {
+		d.refuse(Shown{Address: address}, fmt.Errorf("TLS handshake: %w", err))
+		_ = raw.Close()
+		c.free()
 		return
 	}
-	_ = c.SetReadDeadline(time.Now().Add(g.config.Limits.Handshake)) // for CONNECT; then the broker sets its own
-	if err := g.server.EstablishConnection("mqtt", c); err != nil && c.session == nil {
-		g.log.Debug("connection ended before its session", "address", addr, "error", err)
-	}
-	if s := c.session; s != nil {
-		s.cut(packets.CodeDisconnect)
-		if cl, ok := g.server.Clients.Get(s.Client); ok && cl == s.broker {
-			g.server.Clients.Delete(s.Client) // where it ended before it had begun
-		}
-		g.sessions.leave(s)
+	select {
+	case d.arrivals <- c:
+	case <-d.shut:
+		_ = raw.Close()
+		c.free()
 	}
 }
 
-func addrOf(c net.Conn) netip.Addr {
+func addressOf(c net.Conn) netip.Addr {
 	if a, err := netip.ParseAddrPort(c.RemoteAddr().String()); err == nil {
 		return a.Addr().Unmap()
 	}

@@ -1,11 +1,9 @@
 package gateway
 
 import (
-	"container/list"
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/castor-iot/castor/shared/telemetry"
@@ -16,7 +14,7 @@ import (
 // operational gateway.
 type Limits struct {
 	Connections int // at a time: 12,000; 1,000
-	PacketSize  int // bytes of one MQTT packet: telemetry.MaxPayload
+	PacketSize  int // bytes of one message, with its head: telemetry.MaxPayload
 	Window      int // messages of one session that are not acknowledged yet: 1,000; 8
 	Retained    int // messages kept for sessions to come: 10,000
 
@@ -37,10 +35,19 @@ type Limits struct {
 	// many devices', so the limits by address do not count for it. Those of all connections do.
 	Balancers []netip.Prefix
 
-	Handshake    time.Duration // until TLS stands, and again until the CONNECT packet is there: 10 s
+	Handshake    time.Duration // until TLS stands, and again until the client has shown who it is: 10 s
 	WriteTimeout time.Duration // until a device must have read what is sent to it: 20 s
 	Keepalive    time.Duration // the longest silence a client may ask for: 30 min
 	Drain        time.Duration // when stopping, for messages under way: 2 s
+	Linger       time.Duration // how long a session of visits is kept after the last one: 90 s
+
+	// Knockers is how many clients that have shown nothing may be there at a time: 200; places are given up as in Handshakes.
+	// Knocks is how many knocks per second are heard in all: 20; KnockRate and KnockBurst how many of one address: 1 per minute,
+	// and 5.
+	Knockers   int
+	Knocks     float64
+	KnockRate  float64
+	KnockBurst int
 }
 
 func (l Limits) withDefaults(p Phase) Limits {
@@ -65,6 +72,11 @@ func (l Limits) withDefaults(p Phase) Limits {
 	or(&l.WriteTimeout, 20*time.Second)
 	or(&l.Keepalive, 30*time.Minute)
 	or(&l.Drain, 2*time.Second)
+	or(&l.Linger, 90*time.Second)
+	or(&l.Knockers, 200)
+	or(&l.Knocks, 20)
+	or(&l.KnockRate, 1./60)
+	or(&l.KnockBurst, 5)
 	return l
 }
 
@@ -78,20 +90,20 @@ func or[T comparable](v *T, otherwise T) {
 // A guard turns away addresses that try too often, before they cost a handshake.
 type guard struct {
 	limits Limits
-	hall   hall
+	hall   *hall
 	lines  *rate.Limiter // of the log
 
 	mu        sync.Mutex
 	now, past map[netip.Addr]*visitor // past is forgotten when now is full, so that many addresses cost a bounded memory
 }
 
-type visitor struct{ tries, failures *rate.Limiter }
+type visitor struct{ tries, failures, knocks *rate.Limiter }
 
 // maxVisitors is how many addresses each of the guard's two maps holds.
 const maxVisitors = 20_000
 
 func newGuard(l Limits) *guard {
-	return &guard{limits: l, hall: hall{most: l.Handshakes, hurry: l.Hurry, waiting: list.New()}, lines: rate.NewLimiter(1, 20), now: make(map[netip.Addr]*visitor)}
+	return &guard{limits: l, hall: newHall(l.Handshakes, l.Hurry), lines: rate.NewLimiter(1, 20), now: make(map[netip.Addr]*visitor)}
 }
 
 func (g *guard) visitor(a netip.Addr) *visitor {
@@ -109,6 +121,7 @@ func (g *guard) visitor(a netip.Addr) *visitor {
 		v = &visitor{
 			tries:    rate.NewLimiter(rate.Limit(g.limits.AddressRate), g.limits.AddressBurst),
 			failures: rate.NewLimiter(rate.Limit(g.limits.FailureRate), g.limits.FailureBurst),
+			knocks:   rate.NewLimiter(rate.Limit(g.limits.KnockRate), g.limits.KnockBurst),
 		}
 	}
 	if len(g.now) >= maxVisitors {
@@ -127,6 +140,11 @@ func (g *guard) mayTry(a netip.Addr) bool {
 	return v.failures.Tokens() >= 1 && v.tries.Allow()
 }
 
+// mayFail tells whether a client of this address, which is connected, may try once more.
+func (g *guard) mayFail(a netip.Addr) bool {
+	return g.balancer(a) || g.visitor(a).failures.Tokens() >= 1
+}
+
 func (g *guard) failed(a netip.Addr) {
 	if !g.balancer(a) {
 		g.visitor(a).failures.Allow()
@@ -139,33 +157,3 @@ func (g *guard) balancer(a netip.Addr) bool {
 
 // mayLog keeps strangers from filling the log.
 func (g *guard) mayLog() bool { return g.lines.Allow() }
-
-type counters struct {
-	received, acknowledged, refusedClients, refusedTopics, throttled, dropped, cut atomic.Uint64
-}
-
-// Stats are counts since New.
-type Stats struct {
-	Sessions     int    // now
-	Received     uint64 // messages handed to the Handler
-	Acknowledged uint64 // messages that the Handler said are stored
-	Refused      uint64 // connections that did not authenticate
-	Throttled    uint64 // connections turned away unheard
-	Foreign      uint64 // topics asked for without the right to them
-	Dropped      uint64 // messages to devices that were too slow, or gone before they had acknowledged
-	Cut          uint64 // sessions ended because their admission changed or ended
-}
-
-// Stats returns the counts so far.
-func (g *Gateway) Stats() Stats {
-	return Stats{
-		Sessions:     len(g.sessions.all()),
-		Received:     g.count.received.Load(),
-		Acknowledged: g.count.acknowledged.Load(),
-		Refused:      g.count.refusedClients.Load(),
-		Throttled:    g.count.throttled.Load(),
-		Foreign:      g.count.refusedTopics.Load(),
-		Dropped:      g.count.dropped.Load() + uint64(atomic.LoadInt64(&g.server.Info.InflightDropped)),
-		Cut:          g.count.cut.Load(),
-	}
-}

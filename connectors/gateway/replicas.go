@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/bus"
-	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 // Replicas of a gateway share its id, its bucket and what devices dial. A device may come back through any of them, so each
@@ -43,40 +42,40 @@ const answerFor = time.Second
 func newReplica() string { return strings.ToLower(rand.Text()[:10]) }
 
 // peers is the name by which replicas find each other.
-func (g *Gateway) peers() string { return "gateway-" + g.config.ID }
+func (d *Door) peers() string { return "gateway-" + d.config.ID }
 
 // meet learns from another replica how far the sessions' numbers are, and listens, before the first device is let in. What it
 // returns goes on listening until ctx ends.
-func (g *Gateway) meet(ctx context.Context) (listen func()) {
+func (d *Door) meet(ctx context.Context) (listen func()) {
 	asking, cancel := context.WithTimeout(ctx, answerFor)
 	defer cancel()
-	answer, err := g.config.Bus.AskPeers(asking, g.peers(), g.say(word{}))
+	answer, err := d.config.Bus.AskPeers(asking, d.peers(), d.say(word{}))
 	if err == nil {
-		g.hear(answer)
+		d.hear(answer)
 	} else if !errors.Is(err, bus.ErrNoListener) {
-		g.log.Warn("gateway does not hear of its other replicas, sessions are numbered by the clock", "error", err)
+		d.log.Warn("gateway does not hear of its other replicas, sessions are numbered by the clock", "error", err)
 	}
-	stop, err := g.config.Bus.Peers(g.peers(), g.hear, g.catchUp)
-	g.listens.Store(err == nil)
+	stop, err := d.config.Bus.Peers(d.peers(), d.hear, d.catchUp)
+	d.listens.Store(err == nil)
 	return func() {
 		for err != nil {
-			g.log.Warn("gateway cannot listen to its other replicas", "error", err)
+			d.log.Warn("gateway cannot listen to its other replicas", "error", err)
 			if pause(ctx, time.Second); ctx.Err() != nil {
 				return
 			}
-			stop, err = g.config.Bus.Peers(g.peers(), g.hear, g.catchUp)
+			stop, err = d.config.Bus.Peers(d.peers(), d.hear, d.catchUp)
 		}
-		g.listens.Store(true)
-		g.catchUp()
+		d.listens.Store(true)
+		d.catchUp()
 		<-ctx.Done()
 		stop()
 	}
 }
 
-// begin gives the session its number and returns then.
-func (g *Gateway) begin(s *Session) {
+// begin gives the session its number and returns then. What unknown clients do is nobody else's business.
+func (d *Door) begin(s *Session) {
 	at := s.Since.UnixMilli()
-	if g.listens.Load() && g.announce(word{Begin: s.mark, At: at, Client: s.Client, Name: s.Name}) == nil {
+	if !s.Anonymous() && d.listens.Load() && d.announce(word{Begin: s.mark, At: at, Client: s.Client, Name: s.Name}) == nil {
 		timeout := time.NewTimer(answerFor)
 		defer timeout.Stop()
 		select {
@@ -85,33 +84,35 @@ func (g *Gateway) begin(s *Session) {
 		case <-timeout.C:
 		}
 	}
-	g.sessions.number(s.Client, s.mark, at) // by the clock, if nothing came back
+	d.sessions.number(s.Client, s.mark, at) // by the clock, if nothing came back
 }
 
 // catchUp tells and asks everything, after words may have been missed.
-func (g *Gateway) catchUp() {
-	_ = g.announce(word{All: true}) // where it fails, the bus will be back once more
-	g.announceAll()
+func (d *Door) catchUp() {
+	_ = d.announce(word{All: true}) // where it fails, the bus will be back once more
+	d.announceAll()
 }
 
-func (g *Gateway) announceAll() {
-	for _, s := range g.sessions.all() {
+func (d *Door) announceAll() {
+	for _, s := range d.sessions.all() {
 		select {
 		case <-s.numbered:
-			g.announceSession(s)
+			if !s.Anonymous() {
+				d.announceSession(s)
+			}
 		default:
 		}
 	}
 }
 
-func (g *Gateway) announceSession(s *Session) {
-	_ = g.announce(word{Session: s.ID, Client: s.Client, Name: s.Name})
+func (d *Door) announceSession(s *Session) {
+	_ = d.announce(word{Session: s.ID, Client: s.Client, Name: s.Name})
 }
 
-func (g *Gateway) announce(w word) error { return g.config.Bus.Announce(g.peers(), g.say(w)) }
+func (d *Door) announce(w word) error { return d.config.Bus.Announce(d.peers(), d.say(w)) }
 
-func (g *Gateway) say(w word) []byte {
-	w.From, w.Latest = g.replica, g.sessions.latest()
+func (d *Door) say(w word) []byte {
+	w.From, w.Latest = d.replica, d.sessions.latest()
 	b, err := json.Marshal(w)
 	if err != nil {
 		panic(err) // it is all strings and numbers
@@ -120,36 +121,36 @@ func (g *Gateway) say(w word) []byte {
 }
 
 // hear takes what a replica says and answers it.
-func (g *Gateway) hear(data []byte) (answer []byte) {
+func (d *Door) hear(data []byte) (answer []byte) {
 	var w word
 	if err := json.Unmarshal(data, &w); err != nil {
-		g.log.Warn("word of another replica is not readable", "error", err)
-		return g.say(word{})
+		d.log.Warn("word of another replica is not readable", "error", err)
+		return d.say(word{})
 	}
-	if w.From == g.replica {
+	if w.From == d.replica {
 		if w.Begin != "" {
-			g.sessions.number(w.Client, w.Begin, w.At)
+			d.sessions.number(w.Client, w.Begin, w.At)
 		}
 		return nil
 	}
-	g.sessions.hear(w.Latest)
-	s, ok := g.sessions.get(w.Client) // one that waits for its own word is not among them: it will be newer
+	d.sessions.hear(w.Latest)
+	s, ok := d.sessions.get(w.Client) // one that waits for its own word is not among them: it will be newer
 	ok = ok && s.Name == w.Name
 	switch {
 	case w.Begin != "":
-		g.sessions.pass(w.At)
+		d.sessions.pass(w.At)
 		if ok {
-			g.log.Debug("client has come back through another replica", "client", s.Client, "session", s.ID)
-			s.cut(packets.ErrSessionTakenOver)
+			d.log.Debug("client has come back through another replica", "client", s.Client, "session", s.ID)
+			s.cut(ErrReplaced)
 		}
 	case w.Session == "" || !ok:
 	case s.ID < w.Session:
-		s.cut(packets.ErrSessionTakenOver)
+		s.cut(ErrReplaced)
 	default:
-		g.announceSession(s) // it has the older one, and has missed the beginning of this
+		d.announceSession(s) // it has the older one, and has missed the beginning of this
 	}
 	if w.All {
-		g.announceAll()
+		d.announceAll()
 	}
-	return g.say(word{})
+	return d.say(word{})
 }

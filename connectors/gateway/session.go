@@ -1,232 +1,189 @@
 package gateway
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
+	"errors"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	mqtt "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/packets"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/twin"
 )
 
-// A Session is one connection of an authenticated client. It holds no credential.
+// Why the door ends a session.
+var (
+	ErrReplaced  = errors.New("the client has begun another session")
+	ErrDismissed = errors.New("what the client has shown lets it in no more")
+	ErrStopping  = errors.New("the gateway is stopping")
+	ErrIdle      = errors.New("the client has not been heard of for too long")
+	ErrGaveWay   = errors.New("others wait to knock")
+
+	errLeft = errors.New("the client has left")
+)
+
+// A Session is one stay of an authenticated client. It holds no credential.
 type Session struct {
 	// ID sorts by Number, across all replicas of the gateway.
 	ID string
 
 	// Number grows with each session of a client, also when it comes back through another replica whose clock is behind. It
-	// is Unix milliseconds, about. ID and Number are set when the Handler hears of the session.
+	// is Unix milliseconds, about.
 	Number int64
 
-	// Name is what the client was admitted as: a device reference, or the id of a claim.
+	// Name is what the client was admitted as: a device reference, or the id of a claim; "" = it has shown nothing and may
+	// knock only.
 	Name string
 
-	// Client is the MQTT client id; of a device it is its reference too.
+	// Client is the name messages reach it by, of a device its reference.
 	Client string
 
-	Since time.Time
+	Kind    device.Kind // of the credential it was admitted by; "" = a claim, or nothing
+	Address netip.Addr  // its own, or its balancer's
+	Since   time.Time
 
-	gateway   *Gateway
-	broker    *mqtt.Client
-	mark      string        // tells this session from all others
-	numbered  chan struct{} // closed when ID and Number are set
-	admission uint64        // which admission let it in
-	expires   time.Time     // of its certificate; the zero time if it has none
-	receive   int           // how many unacknowledged messages the client takes; 0 = any number
-	window    chan struct{}
-	done      chan struct{} // closed when the session is cut: nothing of it counts any more
-	cutOnce   sync.Once
-	ended     chan struct{} // closed when the broker has forgotten the connection
+	door     *Door
+	end      func(why error)
+	mark     string        // tells this session from all others
+	numbered chan struct{} // closed when ID and Number are set
+	typ      twin.TypeID   // that its claim is for
+	window   chan struct{}
+	attached chan struct{} // closed when value is set
+	value    any
+
+	once  sync.Once
+	why   error
+	done  chan struct{} // closed when nothing of the session counts any more
+	left  sync.Once
+	ended chan struct{} // closed when the protocol has closed all that belongs to it
 
 	mu      sync.Mutex
-	acks    []byte // PUBACK packets to be written
-	writing bool
+	proof   string    // the fingerprint or verifier that let it in
+	expires time.Time // of its certificate; the zero time if it has none
+	visits  visits
+}
+
+// newSession is for authenticate to fill in.
+func (d *Door) newSession(s Shown) *Session {
+	return &Session{Client: s.Client, Address: s.Address, Since: d.now().UTC().Truncate(time.Millisecond), door: d, mark: newMark(),
+		numbered: make(chan struct{}), window: make(chan struct{}, d.config.Limits.Window), attached: make(chan struct{}), done: make(chan struct{}),
+		ended: make(chan struct{})}
 }
 
 // Done is closed when the session has ended or was cut off; what is received and not handed over yet is void then.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
-// cut ends the session at once. Nothing is received from it after cut has returned; the connection is closed beside,
+// Why tells why the session has ended; nil while it has not.
+func (s *Session) Why() error {
+	select {
+	case <-s.done:
+		return s.why
+	default:
+		return nil
+	}
+}
+
+// Anonymous tells whether the client has shown nothing.
+func (s *Session) Anonymous() bool { return s.Name == "" }
+
+// Attach keeps what the protocol has of its own for the session, for those that visit it. It is called once.
+func (s *Session) Attach(value any) {
+	s.value = value
+	close(s.attached)
+}
+
+// Attached is what was attached; nil if nothing was yet.
+func (s *Session) Attached() any {
+	select {
+	case <-s.attached:
+		return s.value
+	default:
+		return nil
+	}
+}
+
+// cut ends the session at once. Nothing is received from it after cut has returned; what ends the connection runs beside,
 // because a peer that does not read can hold that up for seconds.
-func (s *Session) cut(why packets.Code) {
-	s.cutOnce.Do(func() {
+func (s *Session) cut(why error) { s.close(why, s.end) }
+
+func (s *Session) close(why error, end func(error)) {
+	s.once.Do(func() {
+		s.why = why
 		close(s.done)
-		go func() {
-			if s.broker.Properties.ProtocolVersion == 5 {
-				_ = s.gateway.server.DisconnectClient(s.broker, why)
-			}
-			s.broker.Stop(why)
-		}()
+		if end != nil {
+			go end(why)
+		}
 	})
 }
 
-func (s *Session) mayReceive() bool {
-	return s.receive == 0 || s.broker.State.Inflight.Len() < s.receive
+// End ends the session for the protocol's own reasons and waits until no visit is under way in it. What was given to Enter as
+// end is not called.
+func (s *Session) End() {
+	s.close(errLeft, nil)
+	s.visits.shut()
 }
 
-// acknowledge writes a PUBACK, together with those that come while another write is under way: handlers finish messages
-// by the batch, and a slow peer must not hold up the handler.
-func (s *Session) acknowledge(packetID uint16) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.acks = append(s.acks, packets.Puback<<4, 2, byte(packetID>>8), byte(packetID)) // also in MQTT 5, where it means success
-	if !s.writing {
-		s.writing = true
-		go s.writeAcks()
+// Leave ends the session, if it has not ended, and lets the client's next one begin. Who has entered a session leaves it, when
+// all that belongs to it is closed.
+func (s *Session) Leave() {
+	s.End()
+	s.left.Do(func() { s.door.sessions.leave(s) })
+}
+
+// Take waits for a place among the messages of the session that are not settled, and gives it back by settle: with true
+// when the message is stored. It must be called for every message before the platform hears of it. ok is false when the message
+// must not be taken any more, because the session has ended or the gateway stops.
+func (s *Session) Take(ctx context.Context) (settle func(stored bool), ok bool) {
+	if s.Why() != nil || s.door.closing.Load() {
+		return nil, false
 	}
-}
-
-func (s *Session) writeAcks() {
-	for {
-		s.mu.Lock()
-		b := s.acks
-		s.acks = nil
-		if len(b) == 0 {
-			s.writing = false
-			s.mu.Unlock()
+	select {
+	case s.window <- struct{}{}:
+	case <-s.done:
+		return nil, false
+	case <-ctx.Done():
+		return nil, false
+	}
+	s.door.count.received.Add(1)
+	var settled atomic.Bool
+	return func(stored bool) {
+		if settled.Swap(true) {
 			return
 		}
-		s.mu.Unlock()
-		if _, err := s.broker.Net.Conn.Write(b); err != nil {
-			s.cut(packets.ErrUnspecifiedError)
+		if stored {
+			s.door.count.acknowledged.Add(1)
 		}
-	}
+		<-s.window
+	}, true
 }
 
-// idle tells whether every message received was finished and its acknowledgement written.
-func (s *Session) idle() bool {
+// Refused counts something that the client has asked for without the right to it.
+func (s *Session) Refused() { s.door.count.foreign.Add(1) }
+
+// Dropped counts a message to the client that was lost.
+func (s *Session) Dropped() { s.door.count.dropped.Add(1) }
+
+// shows takes over what a visit has shown, so that the session does not end with a credential that the client uses no more.
+func (s *Session) shows(other *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.window) == 0 && !s.writing
+	s.proof, s.expires = other.proof, other.expires
 }
 
-// sessions are those there are, by client id.
-type sessions struct {
-	mu       sync.Mutex
-	byClient map[string]*Session
-	last     int64 // the highest number, of all replicas as far as they were heard
-}
-
-// enter makes s the session of its client, after the one that the client has has ended completely: the broker's own way of
-// taking a session over can lose the new one's subscriptions. may tells whether the older one may be replaced.
-func (l *sessions) enter(s *Session, patience time.Duration, may func(old *Session) bool) error {
-	timeout := time.NewTimer(patience)
-	defer timeout.Stop()
-	for {
-		l.mu.Lock()
-		old := l.byClient[s.Client]
-		if old == nil {
-			l.byClient[s.Client] = s
-			l.mu.Unlock()
-			return nil
-		}
-		l.mu.Unlock()
-		if !may(old) {
-			return fmt.Errorf("client id %s has a session of %s", s.Client, old.Name)
-		}
-		old.cut(packets.ErrSessionTakenOver)
-		select {
-		case <-old.ended:
-		case <-timeout.C:
-			return fmt.Errorf("the former session of %s does not end", s.Client)
-		}
+// mayStay tells whether what the client has shown lets it in now.
+func (s *Session) mayStay() bool {
+	if s.Anonymous() {
+		return true
 	}
+	s.mu.Lock()
+	proof, expires := s.proof, s.expires
+	s.mu.Unlock()
+	a, ok := s.door.admitted.get(s.Name)
+	return ok && a.Type == s.typ && a.holds(proof) && s.door.current(a.Expires) == nil && s.door.current(expires) == nil
 }
-
-// number gives the client's session its number, once: the next, and not before at.
-func (l *sessions) number(client, mark string, at int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if s := l.byClient[client]; s != nil && s.mark == mark && s.Number == 0 {
-		l.last = max(at, l.last+1)
-		s.Number, s.ID = l.last, fmt.Sprintf("%012x-%s", l.last, mark) // in fixed width, so that ids sort by it
-		close(s.numbered)
-	}
-}
-
-// pass leaves out the number that a session of another replica gets.
-func (l *sessions) pass(at int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if at <= maxNumber {
-		l.last = max(at, l.last+1)
-	}
-}
-
-// hear takes note of how far another replica is.
-func (l *sessions) hear(number int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if number <= maxNumber {
-		l.last = max(l.last, number)
-	}
-}
-
-func (l *sessions) latest() int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.last
-}
-
-func (l *sessions) leave(s *Session) {
-	l.mu.Lock()
-	delete(l.byClient, s.Client)
-	l.mu.Unlock()
-	close(s.ended)
-}
-
-// get returns the client's session, once it has its number.
-func (l *sessions) get(client string) (*Session, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := l.byClient[client]
-	return s, s != nil && s.Number != 0
-}
-
-func (l *sessions) all() []*Session {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	all := make([]*Session, 0, len(l.byClient))
-	for _, s := range l.byClient {
-		all = append(all, s)
-	}
-	return all
-}
-
-// cutNamed ends the sessions of what was admitted as name.
-func (l *sessions) cutNamed(name string, why packets.Code) {
-	for _, s := range l.all() {
-		if s.Name == name {
-			s.cut(why)
-		}
-	}
-}
-
-func (l *sessions) cutAll(why packets.Code) {
-	for _, s := range l.all() {
-		s.cut(why)
-	}
-}
-
-// drain waits until no message is under way, but no longer than patience.
-func (l *sessions) drain(patience time.Duration) {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
-		busy := false
-		for _, s := range l.all() {
-			busy = busy || !s.idle()
-		}
-		if !busy {
-			return
-		}
-	}
-}
-
-// maxNumber is the highest number that ids can sort by.
-const maxNumber = 1<<48 - 1
 
 // newMark is 64 random bits.
 func newMark() string {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/connectors/gateway"
+	"github.com/castor-iot/castor/connectors/gateway/broker"
 	"github.com/castor-iot/castor/connectors/link"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
@@ -28,11 +29,11 @@ import (
 )
 
 // Protocol is the name of this protocol in the service directory.
-const Protocol = "mqtt"
+const Protocol = broker.Protocol
 
 // Config says which gateway to run and how it reaches the platform.
 type Config struct {
-	// Gateway without a Handler; its Bus, Now and Log are the link's too.
+	// Gateway to run; its Bus, Now and Log are the link's too.
 	Gateway gateway.Config
 
 	API *api.Client
@@ -47,7 +48,7 @@ type Config struct {
 
 // A Connector is an MQTT gateway together with the link that connects it to the platform.
 type Connector struct {
-	gateway *gateway.Gateway
+	gateway *broker.Broker
 	link    *link.Link
 	phase   gateway.Phase
 	log     *slog.Logger
@@ -62,9 +63,8 @@ func New(c Config) (*Connector, error) {
 		m.log = slog.Default()
 	}
 	m.log = trace.Logger(m.log)
-	c.Gateway.Handler = m
 	var err error
-	if m.gateway, err = gateway.New(c.Gateway); err != nil {
+	if m.gateway, err = broker.New(c.Gateway, m); err != nil {
 		return nil, err
 	}
 	if c.URL == "" {
@@ -173,9 +173,9 @@ func kindOf(rest string) (telemetry.Kind, bool) {
 func (m *Connector) Stored(s *link.Session, o twin.Order) {
 	payload, err := json.Marshal(o)
 	if err == nil {
-		err = m.gateway.Publish(string(s.Ref), fmt.Sprintf("castor/%s/ack", s.Ref), payload, gateway.Options{})
+		err = m.gateway.Publish(string(s.Ref), fmt.Sprintf("castor/%s/ack", s.Ref), payload, broker.Options{})
 	}
-	if err != nil && !errors.Is(err, gateway.ErrNotConnected) {
+	if err != nil && !errors.Is(err, broker.ErrNotConnected) {
 		m.log.Warn("device was not told what is stored", "ref", s.Ref, "error", err)
 	}
 }
@@ -188,7 +188,7 @@ func (m *Connector) Answer(c *link.Claimant, a api.ProvisionAnswer) {
 	}
 	payload, err := json.Marshal(a)
 	if err == nil {
-		err = m.gateway.Publish(c.Client, fmt.Sprintf("castor/provision/%s/%s", c.Client, topic), payload, gateway.Options{Acknowledged: true, Session: c.ID})
+		err = m.gateway.Publish(c.Client, fmt.Sprintf("castor/provision/%s/%s", c.Client, topic), payload, broker.Options{Acknowledged: true, Session: c.ID})
 	}
 	if err != nil {
 		m.log.Info("provisioning answer was not delivered, the device will ask again", "client", c.Client, "claim", c.Claim, "error", err)
@@ -197,8 +197,8 @@ func (m *Connector) Answer(c *link.Claimant, a api.ProvisionAnswer) {
 
 // Deliver publishes a message of the platform. One to a device that is not here is for another connector, or too late.
 func (m *Connector) Deliver(d bus.Downlink) {
-	err := m.gateway.Publish(d.Device, d.Topic, d.Payload, gateway.Options{Acknowledged: true, Retain: d.Retain, Name: d.Claim})
-	if err != nil && !errors.Is(err, gateway.ErrNotConnected) {
+	err := m.gateway.Publish(d.Device, d.Topic, d.Payload, broker.Options{Acknowledged: true, Retain: d.Retain, Name: d.Claim})
+	if err != nil && !errors.Is(err, broker.ErrNotConnected) {
 		m.log.WarnContext(trace.With(context.Background(), d.Trace), "message to a device was not delivered", "device", d.Device, "topic", d.Topic, "id", d.ID, "error", err)
 	}
 }
@@ -206,5 +206,5 @@ func (m *Connector) Deliver(d bus.Downlink) {
 // Command publishes castor/{ref}/command/{id} to the session, with QoS 1.
 func (m *Connector) Command(s *link.Session, id string, payload []byte) error {
 	topic := fmt.Sprintf("castor/%s/command/%s", s.Ref, id)
-	return m.gateway.Publish(string(s.Ref), topic, payload, gateway.Options{Acknowledged: true, Session: s.ID})
+	return m.gateway.Publish(string(s.Ref), topic, payload, broker.Options{Acknowledged: true, Session: s.ID})
 }

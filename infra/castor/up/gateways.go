@@ -71,13 +71,16 @@ func (c *Castor) startGateways(_, serving context.Context) (string, error) {
 	}
 	for _, g := range c.gateways {
 		t := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		door := gateway.Config{ID: g.id, Phase: g.phase, Listener: g.listener, TLS: t, Dir: c.dir.sub("gateways", g.id),
+			Bus: c.base.Bus, Now: c.config.Now, Log: c.base.Log, Knocks: g.phase == gateway.Provisioning}
 		if g.phase == gateway.Operational {
-			t.ClientAuth, t.ClientCAs = tls.RequireAndVerifyClientCert, c.ca.Pool()
+			t.ClientAuth, t.ClientCAs = tls.VerifyClientCertIfGiven, c.ca.Pool()
+			if door.VerifierKey, err = c.base.Secrets(platform.SecretVerify); err != nil {
+				return "", err
+			}
 		}
 		g.connector, err = mqtt.New(mqtt.Config{
-			Gateway: gateway.Config{ID: g.id, Phase: g.phase, Listener: g.listener, TLS: t, Dir: c.dir.sub("gateways", g.id),
-				Bus: c.base.Bus, Now: c.config.Now, Log: c.base.Log},
-			API: platform.New(c.base, "connector", g.id).API, URL: g.url, Region: c.config.Region,
+			Gateway: door, API: platform.New(c.base, "connector", g.id).API, URL: g.url, Region: c.config.Region,
 		})
 		if err != nil {
 			return "", err

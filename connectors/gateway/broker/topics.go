@@ -1,8 +1,9 @@
-package gateway
+package broker
 
 import (
 	"strings"
 
+	"github.com/castor-iot/castor/connectors/gateway"
 	"github.com/castor-iot/castor/shared/device"
 )
 
@@ -10,8 +11,8 @@ import (
 // gateway, the MQTT client id on a provisioning one.
 
 // mayPublish tells whether the client may publish to topic.
-func (p Phase) mayPublish(ref, topic string) bool {
-	if p == Provisioning {
+func mayPublish(p gateway.Phase, ref, topic string) bool {
+	if p == gateway.Provisioning {
 		kind, ok := strings.CutPrefix(topic, "castor/provision/")
 		kind, end := strings.CutSuffix(kind, "/request")
 		return ok && end && device.TopicWord(kind) // a claim of another type is told so by who decides
@@ -33,8 +34,8 @@ func (p Phase) mayPublish(ref, topic string) bool {
 }
 
 // mayReceive tells whether the client may subscribe to, and receive, topic.
-func (p Phase) mayReceive(ref, topic string) bool {
-	if p == Provisioning {
+func mayReceive(p gateway.Phase, ref, topic string) bool {
+	if p == gateway.Provisioning {
 		rest, ok := strings.CutPrefix(topic, "castor/provision/"+ref+"/")
 		return ok && (rest == "+" || device.TopicWord(rest))
 	}

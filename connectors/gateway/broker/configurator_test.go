@@ -1,4 +1,4 @@
-package gateway_test
+package broker_test
 
 import (
 	"os"

@@ -1,4 +1,4 @@
-package gateway_test
+package broker_test
 
 import (
 	"crypto/tls"
@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/castor-iot/castor/connectors/gateway"
+	"github.com/castor-iot/castor/connectors/gateway/broker"
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/mochi-mqtt/server/v2/packets"
 )
@@ -120,10 +121,10 @@ func TestAWillReachesNobodyAndASessionEndsWithItsConnection(t *testing.T) {
 	d.subscribe("castor/p-1/command/+")
 	_ = d.conn.Close()
 	linktest.Eventually(t, "it is gone", func() bool { return len(g.Sessions()) == 1 })
-	if err := g.Publish("p-1", "castor/p-1/command/c-1", []byte("x"), gateway.Options{Acknowledged: true}); err != gateway.ErrNotConnected {
+	if err := g.Publish("p-1", "castor/p-1/command/c-1", []byte("x"), broker.Options{Acknowledged: true}); err != broker.ErrNotConnected {
 		t.Errorf("publishing to a client that has gone: %v", err)
 	}
-	if err := g.Publish("p-2", "castor/p-2/command/c-2", []byte("x"), gateway.Options{}); err != nil {
+	if err := g.Publish("p-2", "castor/p-2/command/c-2", []byte("x"), broker.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if pk := victim.expect(packets.Publish); pk.TopicName != "castor/p-2/command/c-2" {
@@ -138,7 +139,7 @@ func TestARetainedMessageWaitsForTheNextSession(t *testing.T) {
 	w := linktest.NewWorld(t)
 	g, _ := run(t, w, &taker{}, nil)
 	id := w.AdmitDevice("p-1")
-	if err := g.Publish("p-1", "castor/p-1/state/delta", []byte("new"), gateway.Options{Retain: true, Acknowledged: true}); err != nil {
+	if err := g.Publish("p-1", "castor/p-1/state/delta", []byte("new"), broker.Options{Retain: true, Acknowledged: true}); err != nil {
 		t.Fatal(err)
 	}
 	d := admitted(t, w, g, id, nil)
@@ -146,7 +147,7 @@ func TestARetainedMessageWaitsForTheNextSession(t *testing.T) {
 	if pk := d.expect(packets.Publish); string(pk.Payload) != "new" || pk.FixedHeader.Qos != 1 {
 		t.Errorf("got %s with QoS %d", pk.Payload, pk.FixedHeader.Qos)
 	}
-	if err := g.Publish("p-1", "castor/p-2/state/delta", nil, gateway.Options{}); err == nil {
+	if err := g.Publish("p-1", "castor/p-2/state/delta", nil, broker.Options{}); err == nil {
 		t.Error("a message for one device was published to another's topic")
 	}
 }
@@ -215,18 +216,17 @@ func TestAConnectionThatSaysNothingIsClosed(t *testing.T) {
 
 func TestNewSaysWhatIsMissing(t *testing.T) {
 	w := linktest.NewWorld(t)
-	good := gateway.Config{ID: "g", Phase: gateway.Operational, Addr: "127.0.0.1:0", TLS: w.CA.Server(t, true), Dir: w.Dir, Bus: w.Bus, Handler: &taker{}}
+	good := gateway.Config{ID: "g", Phase: gateway.Operational, Addr: "127.0.0.1:0", TLS: w.CA.Server(t, true), Dir: w.Dir, Bus: w.Bus}
 	for want, change := range map[string]func(*gateway.Config){
 		"phase":               func(c *gateway.Config) { c.Phase = "other" },
 		"TLS only":            func(c *gateway.Config) { c.TLS = nil },
 		"client certificates": func(c *gateway.Config) { c.TLS = w.CA.Server(t, false) },
 		"gateway id":          func(c *gateway.Config) { c.ID = "a/b" },
-		"a handler":           func(c *gateway.Config) { c.Handler = nil },
 		"unknown port":        func(c *gateway.Config) { c.Addr = "127.0.0.1:no" },
 	} {
 		c := good
 		change(&c)
-		if _, err := gateway.New(c); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := broker.New(c, &taker{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error that says %q", err, want)
 		}
 	}

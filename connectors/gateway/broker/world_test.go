@@ -1,4 +1,4 @@
-package gateway_test
+package broker_test
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/connectors/gateway"
+	"github.com/castor-iot/castor/connectors/gateway/broker"
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/event"
@@ -66,15 +67,15 @@ func (h *taker) finish(stored bool) {
 }
 
 // run runs a gateway on w until stop is called or the test ends. change may alter its configuration.
-func run(t *testing.T, w *linktest.World, h gateway.Handler, change func(*gateway.Config)) (g *gateway.Gateway, stop func()) {
+func run(t *testing.T, w *linktest.World, h broker.Handler, change func(*gateway.Config)) (g *broker.Broker, stop func()) {
 	t.Helper()
 	c := gateway.Config{
-		ID: w.Gateway, Phase: gateway.Operational, Addr: "127.0.0.1:0", TLS: w.CA.Server(t, true), Dir: w.Dir, Bus: w.Bus, Handler: h, Log: linktest.Quiet,
+		ID: w.Gateway, Phase: gateway.Operational, Addr: "127.0.0.1:0", TLS: w.CA.Server(t, true), Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet,
 	}
 	if change != nil {
 		change(&c)
 	}
-	g, err := gateway.New(c)
+	g, err := broker.New(c, h)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ type raw struct {
 }
 
 // connect dials and sends CONNECT; code is that of the CONNACK, -1 if the gateway said nothing.
-func connect(t *testing.T, w *linktest.World, g *gateway.Gateway, id linktest.Identity, change func(*packets.Packet)) (r *raw, code int) {
+func connect(t *testing.T, w *linktest.World, g *broker.Broker, id linktest.Identity, change func(*packets.Packet)) (r *raw, code int) {
 	t.Helper()
 	conn, err := tls.Dial("tcp", g.Addr().String(), w.CA.Client(id))
 	if err != nil {
@@ -130,7 +131,7 @@ func connect(t *testing.T, w *linktest.World, g *gateway.Gateway, id linktest.Id
 }
 
 // admitted is connect, repeated until the gateway lets the device in.
-func admitted(t *testing.T, w *linktest.World, g *gateway.Gateway, id linktest.Identity, change func(*packets.Packet)) *raw {
+func admitted(t *testing.T, w *linktest.World, g *broker.Broker, id linktest.Identity, change func(*packets.Packet)) *raw {
 	t.Helper()
 	var r *raw
 	linktest.Eventually(t, id.Client+" is let in", func() bool {
