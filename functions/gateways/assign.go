@@ -4,53 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
-	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/faas"
-	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store"
 )
-
-// A place is an assignment as it is stored. Its document comes first and says what is intended, then the gateway counts the
-// device, then the bucket is written; whoever finds PendingSince set may finish it.
-type place struct {
-	api.Assignment `bson:",inline"`
-
-	Protocol string `bson:"protocol"`
-	Region   string `bson:"region,omitempty"`
-
-	// Counted is set while the device counts among its gateway's.
-	Counted bool `bson:"counted,omitempty"`
-
-	// Left is a gateway that the device has left for another and that may still count it; LeftCounted tells that it did.
-	Left        string `bson:"left,omitempty"`
-	LeftCounted bool   `bson:"leftCounted,omitempty"`
-
-	// AppliedRevision is the newest revision that the gateway has written back.
-	AppliedRevision uint64 `bson:"appliedRevision,omitempty"`
-
-	// Removed is for ever: references are not used again, and what comes late must not bring one back.
-	Removed   bool      `bson:"removed,omitempty"`
-	RemovedAt time.Time `bson:"removedAt,omitempty"`
-
-	PendingSince time.Time `bson:"pendingSince,omitempty"`
-}
-
-var fingerprintPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func (g *gateways) assign(ctx context.Context, call *faas.Call, in api.Assign) (api.Assignment, error) {
 	ref := device.Ref(call.Var("ref"))
 	if in.Protocol == "" {
 		in.Protocol = "mqtt"
-	}
-	region := ""
-	if in.Location != nil {
-		region = in.Location.Region
 	}
 	switch {
 	case ref.Valid() != nil:
@@ -59,68 +25,120 @@ func (g *gateways) assign(ctx context.Context, call *faas.Call, in api.Assign) (
 		return api.Assignment{}, api.Invalid("ref: the path says %q, the body %.80q", ref, string(in.Ref))
 	case in.Twin.Valid() != nil:
 		return api.Assignment{}, fmt.Errorf("twin: %w", in.Twin.Valid())
-	case !fingerprintPattern.MatchString(in.Fingerprint):
-		return api.Assignment{}, api.Invalid("fingerprint must be 64 hexadecimal digits in lower case")
+	case len(in.Fingerprints) == 0 && len(in.Verifiers) == 0:
+		return api.Assignment{}, api.Invalid("fingerprints or verifiers: what the device shows must be known")
 	case !wordPattern.MatchString(in.Protocol):
 		return api.Assignment{}, api.Invalid("protocol must be a word like \"mqtt\"")
-	case len(region) > 64:
-		return api.Assignment{}, api.Invalid("location.region must be at most 64 characters")
+	}
+	if err := checkProof(&in.Proof, in.SealedFor); err != nil {
+		return api.Assignment{}, err
+	}
+	if in.Location != nil {
+		if err := in.Location.Validate(); err != nil {
+			return api.Assignment{}, err
+		}
 	}
 	v, err := g.places.Upsert(ctx, string(ref), func(v *place, exists bool) error {
 		switch {
 		case v.Removed:
 			return fmt.Errorf("%w: device reference %s has ended", api.ErrConflict, ref)
-		case exists && (v.Fingerprint != in.Fingerprint || v.Twin != in.Twin):
-			return fmt.Errorf("%w: device reference %s has a place with another certificate", api.ErrConflict, ref)
+		case exists && v.Twin != in.Twin:
+			return fmt.Errorf("%w: device reference %s is another twin's", api.ErrConflict, ref)
+		case exists && v.Version > in.Version: // it was changed since
+			return store.Unchanged
+		case exists && (!slices.Equal(v.Fingerprints, in.Fingerprints) || !slices.Equal(v.Verifiers, in.Verifiers)):
+			return fmt.Errorf("%w: device reference %s has a place with another credential", api.ErrConflict, ref)
 		case exists:
 			return store.Unchanged
 		}
 		now := g.p.Time()
-		v.Twin, v.Fingerprint, v.Protocol, v.Region = in.Twin, in.Fingerprint, in.Protocol, region
+		v.Twin, v.Proof, v.Protocol, v.Location = in.Twin, in.Proof, in.Protocol, in.Location
+		v.merge(in.SealedFor)
 		v.Updated, v.PendingSince = now, now
 		return nil
 	})
 	if err != nil || v.Applied {
-		return v.Assignment, err
+		return g.told(ctx, v, err)
 	}
 	if v, err = g.unstick(ctx, v); err != nil || v.PendingSince.IsZero() {
-		return v.Assignment, err
+		return g.told(ctx, v, err)
 	}
 	v, err = g.settle(ctx, v)
+	return g.told(ctx, v, err)
+}
+
+// told is a place as it is answered, with the addresses the device may dial.
+func (g *gateways) told(ctx context.Context, v place, err error) (api.Assignment, error) {
+	if err != nil || v.URL == "" {
+		return v.Assignment, err
+	}
+	all, err := g.ofPhase(ctx, operational)
+	v.Alternatives = v.want().alternatives(all, v.URL, g.p.Time())
 	return v.Assignment, err
 }
 
-// settle does what is still to be done of a place: find a gateway with room, be counted there, be in its bucket. Every step
-// may be repeated, by any instance.
+// settle does what is still to be done of a place: leave the old gateway, find one with room, be counted there, be in its
+// bucket. Every step may be repeated, by any instance.
 func (g *gateways) settle(ctx context.Context, v place) (place, error) {
-	var err error
-	if v, err = g.leaveOld(ctx, v); err != nil {
-		return v, err
-	}
-	for !v.Counted {
-		if v, err = g.take(ctx, v); err != nil {
+	for range 5 {
+		var err error
+		if v.mayLeave(g.p.Time()) {
+			if v, err = g.leaveOld(ctx, v); err != nil {
+				return v, err
+			}
+		}
+		for !v.Counted {
+			if v, err = g.take(ctx, v); err != nil {
+				return v, err
+			}
+		}
+		if v, err = g.write(ctx, v); !errors.Is(err, errAgain) {
 			return v, err
 		}
 	}
-	at := v.Gateway
-	revision, err := g.put(ctx, at, admission(v))
-	if err != nil {
-		return v, err
+	return v, fmt.Errorf("%w: the place of device %s is being changed by others", api.ErrUnavailable, v.Ref)
+}
+
+// write tells the gateway of the device, and the one that is being left while the device may still be there.
+func (g *gateways) write(ctx context.Context, v place) (place, error) {
+	ref, at, changes, revision := string(v.Ref), v.Gateway, v.Changes, v.Revision
+	if v.Told != changes+1 || revision == 0 {
+		var err error
+		if v.staying() {
+			if _, err = g.inform(ctx, ref, v.Leaving); err != nil {
+				return v, err
+			}
+		}
+		if revision, err = g.inform(ctx, ref, at); err != nil {
+			return v, err
+		}
 	}
-	v, err = g.places.Update(ctx, string(v.Ref), func(v *place) error {
+	v, err := g.places.Update(ctx, ref, func(v *place) error {
 		switch {
 		case v.Removed:
 			return errRemoved
 		case v.Gateway != at:
 			return errMoved
+		case v.Changes != changes:
+			return errAgain
 		}
-		v.Revision = revision // not the highest: a bucket that was lost counts from one again
+		if v.Told != changes+1 {
+			v.Revision, v.Told = revision, changes+1 // not the highest: a bucket that was lost counts from one again
+			v.Updated = g.p.Time()
+		}
 		v.applied()
-		v.PendingSince, v.Updated = time.Time{}, g.p.Time()
+		if v.Leaving == "" || v.staying() {
+			v.PendingSince = time.Time{}
+		}
 		return nil
 	})
-	if errors.Is(err, errRemoved) || errors.Is(err, errMoved) { // what was written must go again
-		err = errors.Join(err, g.drop(ctx, at, string(v.Ref)))
+	switch {
+	case errors.Is(err, errRemoved), errors.Is(err, errMoved): // what was written must go again
+		_, undone := g.inform(ctx, ref, at)
+		return v, errors.Join(err, undone)
+	case errors.Is(err, errAgain):
+		now, gone := g.places.Get(ctx, ref)
+		return now, errors.Join(err, gone)
 	}
 	return v, err
 }
@@ -133,7 +151,7 @@ func (g *gateways) take(ctx context.Context, v place) (place, error) {
 		if err != nil {
 			return v, err
 		}
-		best, reason, err := choose(all, v.Protocol, v.Region, g.p.Time())
+		best, reason, err := choose(all, v.want(), g.p.Time())
 		if err != nil {
 			return v, err
 		}
@@ -141,16 +159,15 @@ func (g *gateways) take(ctx context.Context, v place) (place, error) {
 			if v.Removed {
 				return errRemoved
 			}
-			if v.Gateway == "" {
-				v.Gateway, v.URL, v.Reason = best.ID, best.URL, reason
+			if v.Gateway == "" && v.Leaving != best.ID {
+				v.at(&best, reason)
 			}
 			return nil
 		})
-		if err != nil {
+		if err != nil || v.Gateway == "" {
 			return v, err
 		}
 	}
-	full := errors.New("full")
 	_, err := g.gateways.Update(ctx, v.Gateway, func(w *gateway) error {
 		now, err := g.places.Get(ctx, ref)
 		switch {
@@ -160,18 +177,21 @@ func (g *gateways) take(ctx context.Context, v place) (place, error) {
 			return errRemoved
 		case now.Gateway != w.ID, now.Counted, slices.Contains(w.Counting, ref):
 			return store.Unchanged
-		case w.Devices >= w.Capacity:
-			return full
+		case !w.room():
+			return errFull
 		}
 		w.Devices++
 		w.Counting = append(w.Counting, ref)
+		if i := slices.Index(w.Leaving, ref); i >= 0 { // it has left once before, and is back
+			w.Leaving = slices.Delete(w.Leaving, i, i+1)
+		}
 		return nil
 	})
 	at := v.Gateway
-	if errors.Is(err, full) {
+	if errors.Is(err, errFull) || errors.Is(err, store.ErrNotFound) {
 		return g.places.Update(ctx, ref, func(v *place) error {
 			if v.Gateway == at && !v.Counted && !v.Removed {
-				v.Gateway, v.URL, v.Reason = "", "", ""
+				v.at(&gateway{}, "")
 			}
 			return nil
 		})
@@ -198,10 +218,19 @@ func (g *gateways) take(ctx context.Context, v place) (place, error) {
 	return v, g.unlist(ctx, at, ref, counting)
 }
 
-// The place was taken away, or given elsewhere, while it was being made.
+// at makes w the place's gateway, which knows nothing of the device yet.
+func (v *place) at(w *gateway, reason string) {
+	v.Gateway, v.URL, v.Reason = w.ID, w.URL, reason
+	v.Counted, v.Applied, v.Lost, v.Revision, v.AppliedRevision, v.Told = false, false, "", 0, 0, 0
+	v.Changes++
+}
+
+// The place was taken away, given elsewhere or changed while it was being made, or its gateway filled up.
 var (
 	errRemoved = fmt.Errorf("%w: the device's place was taken away meanwhile", api.ErrConflict)
 	errMoved   = fmt.Errorf("%w: the device gets a place elsewhere", api.ErrUnavailable)
+	errAgain   = errors.New("the place has changed")
+	errFull    = errors.New("the gateway is full")
 )
 
 // The lists of a gateway.
@@ -219,45 +248,8 @@ func (g *gateways) unlist(ctx context.Context, id, ref string, list func(*gatewa
 		*l = slices.Delete(*l, i, i+1)
 		return nil
 	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // the gateway was deleted
+	}
 	return err
-}
-
-func (g *gateways) getAssignment(ctx context.Context, call *faas.Call, _ faas.None) (api.Assignment, error) {
-	ref := call.Var("ref")
-	v, err := g.places.Get(ctx, ref)
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) || err == nil && v.Removed {
-		return api.Assignment{}, platform.NotFound("assignment", ref)
-	}
-	if err != nil || call.Caller.Kind == access.Part {
-		return v.Assignment, err
-	}
-	if _, err := g.p.Twin(ctx, g.twins, call.Caller, access.Read, v.Twin); errors.Is(err, api.ErrNotFound) {
-		return api.Assignment{}, platform.NotFound("assignment", ref)
-	} else if err != nil {
-		return api.Assignment{}, err
-	}
-	return v.Assignment, nil
-}
-
-// maxFind is how many references one call may ask for.
-const maxFind = 1000
-
-func (g *gateways) findAssignments(ctx context.Context, _ *faas.Call, in api.Resolve) ([]api.Assignment, error) {
-	out := []api.Assignment{}
-	if len(in.Refs) > maxFind {
-		return out, api.Invalid("refs: at most %d at once, not %d", maxFind, len(in.Refs))
-	}
-	ids := make([]string, 0, len(in.Refs))
-	for _, r := range in.Refs {
-		if r.Valid() == nil {
-			ids = append(ids, string(r))
-		}
-	}
-	found, err := g.places.GetMany(ctx, ids)
-	for _, v := range found {
-		if !v.Removed && v.Gateway != "" {
-			out = append(out, v.Assignment)
-		}
-	}
-	return out, err
 }

@@ -26,7 +26,7 @@ func (g *gateways) admitClaim(ctx context.Context, call *faas.Call, in api.Admis
 		return faas.None{}, api.Invalid("client must be the claim's id, as in the path")
 	case in.Phase != provisioning:
 		return faas.None{}, api.Invalid("phase must be %q", provisioning)
-	case len(in.Verifiers) != 1 || !fingerprintPattern.MatchString(in.Verifiers[0]) || len(in.Fingerprints) > 0:
+	case len(in.Verifiers) != 1 || !sumPattern.MatchString(in.Verifiers[0]) || len(in.Fingerprints) > 0:
 		return faas.None{}, api.Invalid("verifiers must be one of 64 hexadecimal digits in lower case, and fingerprints none")
 	}
 	v, err := g.claims.Upsert(ctx, id, func(v *claim, exists bool) error {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
-	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/store"
 )
 
@@ -46,41 +45,42 @@ func (g *gateways) fillClaims(ctx context.Context, b *bus.Bucket, gateway string
 	})
 }
 
-// fillPlaces tells of every device that has its place there. One whose place is still being made is told of by who makes it.
+// fillPlaces tells of every device that has its place there, or is on its way from there. One whose place is still being made
+// is told of by who makes it.
 func (g *gateways) fillPlaces(ctx context.Context, b *bus.Bucket, gateway string) error {
-	return g.places.Scan(ctx, store.Query{Filter: store.Eq("gateway", gateway)}, func(v place) error {
-		if v.Removed || v.Revision == 0 {
+	each := func(v place) error {
+		if v.Removed || v.Revision == 0 || v.admission(gateway) == nil {
 			return nil
 		}
 		if _, err := b.Get(ctx, api.AdmissionKey(string(v.Ref))); !errors.Is(err, bus.ErrNotFound) {
 			return err
 		}
-		return g.tellPlace(ctx, v)
-	})
-}
-
-// tellPlace puts a place that is made into its gateway's bucket.
-func (g *gateways) tellPlace(ctx context.Context, v place) error {
-	at := v.Gateway
-	revision, err := g.put(ctx, at, admission(v))
+		return g.tellPlace(ctx, v, gateway)
+	}
+	err := g.places.Scan(ctx, store.Query{Index: "by-gateway", Filter: store.Eq("gateway", gateway)}, each)
 	if err != nil {
 		return err
 	}
+	leaves := store.And(store.Gt("stayUntil", time.UnixMilli(0)), store.Eq("left", gateway))
+	return g.places.Scan(ctx, store.Query{Index: "by-moving", Filter: leaves}, each)
+}
+
+// tellPlace puts a place that is made into its gateway's bucket.
+func (g *gateways) tellPlace(ctx context.Context, v place, at string) error {
+	revision, err := g.inform(ctx, string(v.Ref), at)
+	if err != nil || v.Gateway != at {
+		return err
+	}
 	_, err = g.places.Update(ctx, string(v.Ref), func(v *place) error {
-		if v.Removed || v.Gateway != at {
-			return errMoved
+		if v.Removed || v.Gateway != at || v.Told != v.Changes+1 {
+			return store.Unchanged // who changes it tells of it
 		}
 		v.Revision = revision
 		v.Applied = v.Applied || v.AppliedRevision >= revision
 		return nil
 	})
-	if errors.Is(err, errMoved) || errors.Is(err, store.ErrNotFound) { // what was written must go again
-		return g.drop(ctx, at, string(v.Ref))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
 	}
 	return err
-}
-
-// admission is what a gateway must know of the device.
-func admission(v place) api.Admission {
-	return api.Admission{Client: string(v.Ref), Phase: operational, Kind: device.Certificate, Fingerprints: []string{v.Fingerprint}}
 }

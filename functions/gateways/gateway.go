@@ -2,7 +2,7 @@ package gateways
 
 import (
 	"context"
-	"encoding/json"
+	"encoding/base64"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -11,7 +11,9 @@ import (
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store"
 )
 
@@ -22,21 +24,33 @@ const (
 )
 
 const (
-	healthyFor = time.Minute // after a heartbeat
-	capacity   = 10_000      // of a gateway that does not say
-	mostRoom   = 10_000_000
+	deadAfter   = 45 * time.Second // without a heartbeat, of which there is one every 15 s
+	capacity    = 10_000           // of a gateway that does not say
+	mostRoom    = 10_000_000
+	maxReplicas = 64
 )
 
 // A gateway as it is stored.
 type gateway struct {
 	api.Gateway `bson:",inline"`
 
+	// Replicas are those that have reported lately, each with its own sessions.
+	Replicas map[string]replica `bson:"replicas,omitempty"`
+
 	// Counting and Leaving are devices that are counted here, or no more, while their own documents do not say so yet.
 	Counting []string `bson:"counting,omitempty"`
 	Leaving  []string `bson:"leaving,omitempty"`
 }
 
-func (v *gateway) healthy(now time.Time) bool { return now.Sub(v.Seen) < healthyFor }
+type replica struct {
+	Sessions int64     `bson:"sessions"`
+	Seen     time.Time `bson:"seen"`
+}
+
+func (v *gateway) healthy(now time.Time) bool { return now.Sub(v.Seen) < deadAfter }
+
+// room tells whether one more device may come.
+func (v *gateway) room() bool { return v.Devices < v.Capacity }
 
 var (
 	idPattern   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`) // what a bucket's name may have
@@ -52,6 +66,9 @@ func checkGateway(id string, in *api.Gateway) error {
 	}
 	if in.Protocol == "" {
 		in.Protocol = "mqtt"
+	}
+	if in.Region == "" && in.Location != nil {
+		in.Region = in.Location.Region
 	}
 	u, err := url.Parse(in.URL)
 	switch {
@@ -69,33 +86,100 @@ func checkGateway(id string, in *api.Gateway) error {
 		return api.Invalid("region must be at most 64 characters")
 	case in.Capacity < 1 || in.Capacity > mostRoom:
 		return api.Invalid("capacity must be 1 to %d devices", mostRoom)
+	case in.Sessions < 0 || in.Sessions > mostRoom:
+		return api.Invalid("sessions must be 0 to %d", mostRoom)
+	case in.Replica != "" && !idPattern.MatchString(in.Replica):
+		return api.Invalid("replica must be at most 64 letters, digits, '-' or '_'")
+	case !slices.Contains([]string{"", "door", "mosquitto", "http"}, in.Contract):
+		return api.Invalid("contract %.40q must be door, mosquitto or http", in.Contract)
+	case len(in.Kinds) > len(device.Kinds):
+		return api.Invalid("kinds: there are %d", len(device.Kinds))
+	case len(in.Keeper) > 64:
+		return api.Invalid("keeper must be the id of a service account")
+	}
+	for _, k := range in.Kinds {
+		if err := k.Valid(); err != nil {
+			return fmt.Errorf("kinds: %w", err)
+		}
+	}
+	if key, err := base64.StdEncoding.DecodeString(in.PublicKey); in.PublicKey != "" && (err != nil || len(key) != 32) {
+		return api.Invalid("publicKey must be the base64 of the 32 bytes of an X25519 key")
+	}
+	if in.Location != nil {
+		return in.Location.Validate()
 	}
 	return nil
 }
 
 // putGateway makes a gateway known and keeps it healthy, whichever of its replicas says so. It fills the bucket of a gateway
-// that is new or whose bucket was lost.
+// that is new or whose bucket was lost. A configurator may enter a gateway of somebody else's and name the service account that
+// speaks for it from then on.
 func (g *gateways) putGateway(ctx context.Context, call *faas.Call, in api.Gateway) (api.Gateway, error) {
 	id := call.Var("id")
-	if call.Caller.Gateway != id {
+	by := call.Caller
+	if by.Kind == access.Part && by.Gateway != id {
 		return in, fmt.Errorf("%w: a connector may speak for its own gateway only", access.ErrDenied)
 	}
 	if err := checkGateway(id, &in); err != nil {
 		return in, err
 	}
+	configures := by.Is(access.Configurator, access.Maintainer)
 	v, err := g.gateways.Upsert(ctx, id, func(v *gateway, exists bool) error {
-		if exists && v.Phase != in.Phase {
+		keeps := by.Kind == access.Service && exists && v.Keeper == by.ID
+		switch {
+		case by.Kind != access.Part && !configures && !keeps:
+			return platform.NotFound("gateway", id)
+		case exists && by.Kind != access.Part && v.Keeper == "":
+			return fmt.Errorf("%w: gateway %s is kept by the platform's connectors", api.ErrConflict, id)
+		case exists && v.Phase != in.Phase:
 			return fmt.Errorf("%w: gateway %s is a %s one; give the other its own id", api.ErrConflict, id, v.Phase)
+		case configures && !keeps && in.Keeper == "":
+			return api.Invalid("keeper must be the id of the service account that speaks for the gateway")
 		}
-		devices := v.Devices
+		old := *v
 		v.Gateway = in
-		v.Devices, v.Seen = devices, g.p.Time()
+		v.Devices, v.Draining, v.Reason, v.Seen, v.Replicas = old.Devices, old.Draining, old.Reason, old.Seen, old.Replicas
+		if !configures || keeps {
+			v.Keeper = old.Keeper
+			v.hear(in.Replica, in.Sessions, g.p.Time())
+		}
 		return nil
 	})
 	if err != nil {
 		return v.Gateway, err
 	}
 	return v.Gateway, g.fill(ctx, v.Gateway)
+}
+
+// hear takes note of what one replica reports, and forgets those that report no more.
+func (v *gateway) hear(name string, sessions int64, now time.Time) {
+	all := map[string]replica{name: {sessions, now}}
+	for n, r := range v.Replicas {
+		if _, ok := all[n]; !ok && now.Sub(r.Seen) < deadAfter && len(all) < maxReplicas {
+			all[n] = r
+		}
+	}
+	v.Replicas, v.Seen, v.Sessions = all, now, 0
+	for _, r := range all {
+		v.Sessions += r.Sessions
+	}
+}
+
+// shown is a gateway as people see it.
+func (g *gateways) shown(ctx context.Context, v gateway) api.Gateway {
+	out := v.Gateway
+	if out.Dead = g.dead(ctx, &v); out.Dead {
+		out.Sessions = 0
+	}
+	return out
+}
+
+func (g *gateways) getGateway(ctx context.Context, call *faas.Call, _ faas.None) (api.Gateway, error) {
+	v, err := g.gatewayOf(ctx, call.Var("id"))
+	if err != nil {
+		return v.Gateway, err
+	}
+	return g.shown(ctx, v), nil
 }
 
 func (g *gateways) listGateways(ctx context.Context, call *faas.Call, _ faas.None) (api.Page[api.Gateway], error) {
@@ -110,7 +194,7 @@ func (g *gateways) listGateways(ctx context.Context, call *faas.Call, _ faas.Non
 	}
 	page, err := g.gateways.Find(ctx, q)
 	for _, v := range page.Items {
-		out.Items = append(out.Items, v.Gateway)
+		out.Items = append(out.Items, g.shown(ctx, v))
 	}
 	out.Next = page.Next
 	return out, err
@@ -123,49 +207,4 @@ func (g *gateways) ofPhase(ctx context.Context, phase string) (all []gateway, er
 		return nil
 	})
 	return all, err
-}
-
-// choose finds the gateway for a device: one of its region if there is one with room, else any; the least loaded of them.
-// It says why.
-func choose(all []gateway, protocol, region string, now time.Time) (best gateway, reason string, err error) {
-	fits := slices.DeleteFunc(slices.Clone(all), func(v gateway) bool {
-		return v.Protocol != protocol || !v.healthy(now) || v.Devices >= v.Capacity
-	})
-	if len(fits) == 0 {
-		return best, "", fmt.Errorf("%w: no operational %s gateway is alive and has room; there are %d", api.ErrUnavailable, protocol, len(all))
-	}
-	slices.SortFunc(fits, func(a, b gateway) int {
-		if x, y := a.Region == region, b.Region == region; region != "" && x != y {
-			if x {
-				return -1
-			}
-			return 1
-		}
-		if x, y := a.Devices*b.Capacity, b.Devices*a.Capacity; x != y {
-			return int(min(max(x-y, -1), 1))
-		}
-		return 0 // they come in the order of their ids
-	})
-	best = fits[0]
-	load := fmt.Sprintf("it has %d of %d devices", best.Devices, best.Capacity)
-	switch {
-	case region == "":
-		reason = "the device has no region; " + load
-	case best.Region == region:
-		reason = "region " + region + " is the device's; " + load
-	default:
-		reason = fmt.Sprintf("no gateway of region %s is alive and has room; %s", region, load)
-	}
-	if len(fits) > 1 {
-		reason += fmt.Sprintf(", the best of %d", len(fits))
-	}
-	return best, reason, nil
-}
-
-func encode(a api.Admission) []byte {
-	b, err := json.Marshal(a)
-	if err != nil {
-		panic(err) // it is all strings and a time within RFC 3339's years
-	}
-	return b
 }

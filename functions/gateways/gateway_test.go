@@ -89,7 +89,7 @@ func (w *world) applied(gateway, client string, revision uint64) {
 func fingerprint(n int) string { return fmt.Sprintf("%064x", n) }
 
 func assign(n int, region string) api.Assign {
-	in := api.Assign{Ref: device.Ref(fmt.Sprintf("dev-%d", n)), Twin: twin.ID(fmt.Sprintf("t-%d", n)), Fingerprint: fingerprint(n)}
+	in := api.Assign{Ref: device.Ref(fmt.Sprintf("dev-%d", n)), Twin: twin.ID(fmt.Sprintf("t-%d", n)), Proof: api.Proof{Fingerprints: []string{fingerprint(n)}}}
 	if region != "" {
 		in.Location = &twin.Location{Region: region}
 	}
@@ -201,7 +201,7 @@ func TestAPlaceIsAppliedWhenItsGatewaySaysSo(t *testing.T) {
 		t.Errorf("asked again: %+v, %v", again, err)
 	}
 	other := assign(1, "")
-	other.Fingerprint = fingerprint(2)
+	other.Fingerprints = []string{fingerprint(2)}
 	if _, err := w.provision.AssignGateway(ctx, other); !errors.Is(err, api.ErrConflict) {
 		t.Errorf("another certificate for the reference: %v", err)
 	}
@@ -384,7 +384,7 @@ func TestWhatAGatewayMayNotSay(t *testing.T) {
 			}
 		})
 	}
-	if _, err := w.Admin().PutGateway(ctx, good); !errors.Is(err, access.ErrDenied) {
+	if _, err := w.Admin().PutGateway(ctx, good); !errors.Is(err, api.ErrConflict) {
 		t.Errorf("a person speaks for a gateway: %v", err)
 	}
 }

@@ -26,7 +26,10 @@ type gateways struct {
 	gateways *store.Collection[gateway]
 	places   *store.Collection[place]
 	claims   *store.Collection[claim]
+	pulses   *store.Collection[pulse]
 	twins    *store.Collection[twin.Twin] // read only
+
+	moves moves
 }
 
 // New returns the function running on p.
@@ -58,6 +61,9 @@ func open(ctx context.Context, p *platform.Platform) (*gateways, error) {
 	}}); err != nil {
 		return nil, err
 	}
+	if g.pulses, err = store.Open[pulse](ctx, p.DB, store.Spec{Name: "gateway-pulse", Schema: 1}); err != nil {
+		return nil, err
+	}
 	g.twins, err = platform.OpenTwins(ctx, p.DB)
 	return g, err
 }
@@ -65,14 +71,22 @@ func open(ctx context.Context, p *platform.Platform) (*gateways, error) {
 func (g *gateways) routes() faas.Routes {
 	provision := access.Parts("twin-provision")
 	claims := access.Parts("credentials")
+	configurators := access.Only(access.Configurator)
 	return platform.Watched(g.p, faas.Routes{
-		"PUT /gateways/{id}": faas.Op(g.p, access.Parts("connector"), g.putGateway).Quiet(), // a heartbeat
-		"GET /gateways":      faas.Op(g.p, access.Only(access.Configurator).And("twin-provision", "twin-watchdog"), g.listGateways),
+		"PUT /gateways/{id}":         faas.Op(g.p, access.Users().And("connector"), g.putGateway).Quiet(), // a heartbeat
+		"GET /gateways":              faas.Op(g.p, configurators.And("twin-provision", "twin-watchdog", "credentials"), g.listGateways),
+		"GET /gateways/{id}":         faas.Op(g.p, configurators, g.getGateway),
+		"DELETE /gateways/{id}":      faas.Op(g.p, configurators, g.deleteGateway),
+		"POST /gateways/{id}/drain":  faas.Op(g.p, configurators, g.drain),
+		"POST /gateways/{id}/resume": faas.Op(g.p, configurators, g.resume),
 
-		"PUT /assignments/{ref}":    faas.Op(g.p, provision, g.assign).Quiet(),
-		"GET /assignments/{ref}":    faas.Op(g.p, access.Users().And("twin-provision", "credentials"), g.getAssignment),
-		"DELETE /assignments/{ref}": faas.Op(g.p, provision, g.removeAssignment).Quiet(),
-		"POST /assignments/find":    faas.Op(g.p, access.Parts("credentials", "twin-provision"), g.findAssignments).Quiet(),
+		"GET /assignments":             faas.Op(g.p, access.Users(), g.listAssignments),
+		"PUT /assignments/{ref}":       faas.Op(g.p, provision, g.assign).Quiet(),
+		"GET /assignments/{ref}":       faas.Op(g.p, access.Users().And("twin-provision", "credentials"), g.getAssignment),
+		"DELETE /assignments/{ref}":    faas.Op(g.p, provision.And("credentials"), g.removeAssignment).Quiet(),
+		"PUT /assignments/{ref}/proof": faas.Op(g.p, access.Parts("credentials", "twin-provision"), g.changeProof).Quiet(),
+		"POST /assignments/{ref}/move": faas.Op(g.p, configurators, g.moveAssignment),
+		"POST /assignments/find":       faas.Op(g.p, access.Parts("credentials", "twin-provision"), g.findAssignments).Quiet(),
 
 		"PUT /claims/{id}":    faas.Op(g.p, claims, g.admitClaim).Quiet(),
 		"DELETE /claims/{id}": faas.Op(g.p, claims, g.dismissClaim).Quiet(),
@@ -82,7 +96,7 @@ func (g *gateways) routes() faas.Routes {
 	}, g.operations()...)
 }
 
-// put writes what a gateway must know of a client into its bucket.
+// put writes what a gateway must know of a claim into its bucket.
 func (g *gateways) put(ctx context.Context, gateway string, a api.Admission) (revision uint64, err error) {
 	b, err := g.p.Bus.Bucket(ctx, api.BucketOf(gateway))
 	if err != nil {
@@ -91,7 +105,7 @@ func (g *gateways) put(ctx context.Context, gateway string, a api.Admission) (re
 	return b.Put(ctx, api.AdmissionKey(a.Client), encode(a))
 }
 
-// drop takes a client out of a gateway's bucket.
+// drop takes a claim out of a gateway's bucket.
 func (g *gateways) drop(ctx context.Context, gateway, client string) error {
 	b, err := g.p.Bus.Bucket(ctx, api.BucketOf(gateway))
 	if err != nil {

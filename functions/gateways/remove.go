@@ -2,6 +2,7 @@ package gateways
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -26,6 +27,7 @@ func (g *gateways) remove(ctx context.Context, ref string) error {
 		}
 		now := g.p.Time()
 		v.Removed, v.RemovedAt, v.PendingSince, v.Applied = true, now, now, false
+		v.StayUntil, v.SealedFor = time.Time{}, nil
 		return nil
 	})
 	if err != nil || v.PendingSince.IsZero() {
@@ -42,7 +44,7 @@ func (g *gateways) leave(ctx context.Context, v place) error {
 		return err
 	}
 	if v.Gateway != "" {
-		if err := g.drop(ctx, v.Gateway, ref); err != nil {
+		if _, err := g.inform(ctx, ref, v.Gateway); err != nil {
 			return err
 		}
 		if err := g.discount(ctx, v.Gateway, ref); err != nil {
@@ -61,50 +63,28 @@ func (g *gateways) leave(ctx context.Context, v place) error {
 // unstick takes a device that its gateway has not let in yet from a gateway that is not heard of any more, so that it gets
 // another.
 func (g *gateways) unstick(ctx context.Context, v place) (place, error) {
-	if v.Gateway == "" || v.Left != "" {
+	if v.Gateway == "" || v.Leaving != "" {
 		return v, nil
 	}
 	w, err := g.gateways.Get(ctx, v.Gateway)
+	if errors.Is(err, store.ErrNotFound) {
+		w.ID, err = v.Gateway, nil // it was deleted
+	}
 	if err != nil || w.healthy(g.p.Time()) {
 		return v, err
 	}
 	return g.places.Update(ctx, string(v.Ref), func(v *place) error {
-		if v.Removed || v.Gateway != w.ID || v.Applied || v.Left != "" {
+		if v.Removed || v.Gateway != w.ID || v.Applied || v.Leaving != "" {
 			return store.Unchanged
 		}
-		v.Left, v.LeftCounted = v.Gateway, v.Counted
-		v.Gateway, v.URL, v.Reason, v.Counted, v.Revision, v.AppliedRevision = "", "", "", false, 0, 0
+		v.Leaving, v.LeftCounted = v.Gateway, v.Counted
+		v.at(&gateway{}, "")
 		v.PendingSince = g.p.Time()
 		return nil
 	})
 }
 
-// leaveOld takes the device from the gateway that it has left for another.
-func (g *gateways) leaveOld(ctx context.Context, v place) (place, error) {
-	if v.Left == "" {
-		return v, nil
-	}
-	ref, old := string(v.Ref), v.Left
-	if err := g.drop(ctx, old, ref); err != nil {
-		return v, err
-	}
-	if err := g.discount(ctx, old, ref); err != nil {
-		return v, err
-	}
-	v, err := g.places.Update(ctx, ref, func(v *place) error {
-		if v.Left != old {
-			return store.Unchanged
-		}
-		v.Left, v.LeftCounted = "", false
-		return nil
-	})
-	if err != nil {
-		return v, err
-	}
-	return v, g.unlist(ctx, old, ref, leaving)
-}
-
-// discount makes the gateway count the device no more, once.
+// discount makes a gateway that the device has left, or that it was taken from, count it no more, once.
 func (g *gateways) discount(ctx context.Context, id, ref string) error {
 	_, err := g.gateways.Update(ctx, id, func(w *gateway) error {
 		now, err := g.places.Get(ctx, ref)
@@ -112,8 +92,9 @@ func (g *gateways) discount(ctx context.Context, id, ref string) error {
 			return err
 		}
 		at := slices.Index(w.Counting, ref)
-		counted := now.Counted && now.Gateway == id || now.LeftCounted && now.Left == id
-		if slices.Contains(w.Leaving, ref) || at < 0 && !counted {
+		gone := now.Removed || now.Gateway != id // else it has come back meanwhile
+		counted := now.Counted && now.Gateway == id || now.LeftCounted && now.Leaving == id
+		if !gone || slices.Contains(w.Leaving, ref) || at < 0 && !counted {
 			return store.Unchanged
 		}
 		if at >= 0 {
@@ -123,5 +104,8 @@ func (g *gateways) discount(ctx context.Context, id, ref string) error {
 		w.Leaving = append(w.Leaving, ref)
 		return nil
 	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // the gateway was deleted
+	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
 )
 
 const (
@@ -20,12 +21,7 @@ const (
 	removedFor = 24 * time.Hour
 )
 
-// applied keeps Applied: the gateway has what was written last.
-func (v *place) applied() {
-	v.Applied = !v.Removed && v.Revision > 0 && v.AppliedRevision >= v.Revision
-}
-
-// events takes what gateways write back, and takes away the places of twins that were deleted.
+// events takes what gateways write back, follows what becomes of twins, and sees devices arrive.
 func (g *gateways) events(ctx context.Context, events []event.Event) error {
 	for _, e := range events {
 		ctx := e.Context(ctx)
@@ -35,6 +31,11 @@ func (g *gateways) events(ctx context.Context, events []event.Event) error {
 			var d api.GatewayApplied
 			if e.Decode(&d) == nil && !d.Removed {
 				err = g.noteApplied(ctx, d)
+			}
+		case event.TwinChanged:
+			var d api.TwinChanged
+			if e.Decode(&d) == nil && d.Kind == twin.Instance {
+				err = g.twinChanged(ctx, d)
 			}
 		case event.TwinDeleted:
 			var d api.TwinChanged
@@ -50,16 +51,25 @@ func (g *gateways) events(ctx context.Context, events []event.Event) error {
 }
 
 func (g *gateways) noteApplied(ctx context.Context, d api.GatewayApplied) error {
-	_, err := g.places.Update(ctx, d.Client, func(v *place) error {
+	fresh := false
+	v, err := g.places.Update(ctx, d.Client, func(v *place) error {
+		fresh = false
 		if v.Gateway != d.Gateway || v.AppliedRevision >= d.Revision {
 			return store.Unchanged
 		}
-		v.AppliedRevision = d.Revision
+		before := v.Applied
+		v.AppliedRevision, v.Lost = d.Revision, d.Lost
 		v.applied()
+		if fresh = v.Applied && !before && v.staying(); fresh {
+			v.StayUntil = g.p.Time().Add(stayFor)
+		}
 		return nil
 	})
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
 		return nil // a claim, or a client of somebody else's making
+	}
+	if err == nil && fresh {
+		err = g.goOn(ctx, v)
 	}
 	return err
 }
@@ -90,12 +100,16 @@ func (g *gateways) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out ap
 	now := g.p.Time()
 	old := store.And(store.Gt("pendingSince", time.UnixMilli(0)), store.Lte("pendingSince", now.Add(-sweepAfter)))
 	var faults []error
+	p, err := g.beat(ctx)
+	if err != nil {
+		return out, err
+	}
 	places, err := g.places.Find(ctx, store.Query{Index: "by-pending", Filter: old, Limit: 1000})
 	faults = append(faults, err)
 	for _, v := range places.Items {
 		if v.Removed {
 			err = g.leave(ctx, v)
-		} else {
+		} else if v, err = g.unstick(ctx, v); err == nil {
 			_, err = g.settle(ctx, v)
 		}
 		faults = append(faults, err)
@@ -105,12 +119,19 @@ func (g *gateways) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out ap
 	for _, v := range claims.Items {
 		faults = append(faults, g.tell(ctx, v))
 	}
+	under, err := g.moving(ctx, maxMoving)
+	faults = append(faults, err)
+	for _, v := range under {
+		faults = append(faults, g.goOn(ctx, v))
+	}
+	moved, err := g.evacuate(ctx, p, len(under))
+	faults = append(faults, err)
 	expired, err := g.expire(ctx)
 	faults = append(faults, err, g.tidy(ctx))
 	_, err = g.places.DeleteRange(ctx, store.Query{Index: "by-removed", Filter: store.And(store.Gt("removedAt", time.UnixMilli(0)),
 		store.Lte("removedAt", now.Add(-removedFor)), store.Exists("pendingSince", false))})
 	faults = append(faults, err)
-	out.Repaired = len(places.Items) + len(claims.Items) + expired
+	out.Repaired = len(places.Items) + len(claims.Items) + expired + moved
 	return out, errors.Join(faults...)
 }
 
@@ -125,7 +146,7 @@ func (g *gateways) tidy(ctx context.Context) error {
 		for _, ref := range w.Counting {
 			switch v, err := g.places.Get(ctx, ref); {
 			case err != nil:
-			case v.Left == w.ID:
+			case v.Leaving == w.ID:
 			case v.Removed, v.Gateway != w.ID:
 				faults = append(faults, g.discount(ctx, w.ID, ref))
 			case v.Counted:
@@ -133,7 +154,7 @@ func (g *gateways) tidy(ctx context.Context) error {
 			}
 		}
 		for _, ref := range w.Leaving {
-			if v, err := g.places.Get(ctx, ref); err == nil && !(v.Counted && v.Gateway == w.ID) && v.Left != w.ID {
+			if v, err := g.places.Get(ctx, ref); err == nil && !(v.Counted && v.Gateway == w.ID) && v.Leaving != w.ID {
 				faults = append(faults, g.unlist(ctx, w.ID, ref, leaving))
 			}
 		}

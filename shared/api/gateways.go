@@ -12,13 +12,38 @@ import (
 type Gateway struct {
 	ID       string `json:"id" bson:"_id"`
 	Phase    string `json:"phase" bson:"phase"`       // provisioning or operational
-	Protocol string `json:"protocol" bson:"protocol"` // mqtt
+	Protocol string `json:"protocol" bson:"protocol"` // mqtt, grpc, http
 	URL      string `json:"url" bson:"url"`           // what devices dial: "tls://host:8883"
 	Region   string `json:"region,omitempty" bson:"region,omitempty"`
 	Capacity int64  `json:"capacity" bson:"capacity"` // devices; 0 = 10,000
 	Devices  int64  `json:"devices" bson:"devices"`   // assigned now
 
-	Seen time.Time `json:"seen,omitzero" bson:"seen,omitempty"` // last heartbeat; it is healthy for 60 s
+	// Location is where it stands, for the distance to devices; nil if not known. Its region counts where Region is empty.
+	Location *twin.Location `json:"location,omitempty" bson:"location,omitempty"`
+
+	// Kinds are the kinds of credentials its devices may show; none = all.
+	Kinds []device.Kind `json:"kinds,omitempty" bson:"kinds,omitempty"`
+
+	// PublicKey is what devices' secrets are sealed to for a gateway that cannot do with verifiers: base64 of the 32 bytes of
+	// an X25519 key (package seal). "" = it takes verifiers.
+	PublicKey string `json:"publicKey,omitempty" bson:"publicKey,omitempty"`
+
+	// Contract is how it is told who may come in: "door" (a gateway of the platform's own), "mosquitto" or "http"; "" = door.
+	Contract string `json:"contract,omitempty" bson:"contract,omitempty"`
+
+	// Sessions is how many devices are connected, in all replicas together. Replica names the one that reports its own number.
+	Sessions int64  `json:"sessions" bson:"sessions,omitempty"`
+	Replica  string `json:"replica,omitempty" bson:"-"`
+
+	// Draining is set while its devices are given places elsewhere and none come; Reason is why.
+	Draining bool   `json:"draining,omitempty" bson:"draining,omitempty"`
+	Reason   string `json:"reason,omitempty" bson:"reason,omitempty"`
+
+	// Keeper is the service account that may speak for a gateway of somebody else's; "" = the platform's connectors alone.
+	Keeper string `json:"keeper,omitempty" bson:"keeper,omitempty"`
+
+	Seen time.Time `json:"seen,omitzero" bson:"seen,omitempty"` // last heartbeat
+	Dead bool      `json:"dead,omitempty" bson:"-"`             // no heartbeat for 45 s: its devices are given places elsewhere
 }
 
 // Admission is what a gateway must know of one client, in its key-value bucket: never a secret that it could read with what
@@ -65,30 +90,10 @@ type GatewayApplied struct {
 	Client   string `json:"client"`
 	Revision uint64 `json:"revision"` // of the bucket's entry
 	Removed  bool   `json:"removed,omitempty"`
-}
 
-// Assign asks for a place at an operational gateway.
-type Assign struct {
-	Ref         device.Ref     `json:"ref"`
-	Twin        twin.ID        `json:"twin"`
-	Fingerprint string         `json:"fingerprint"`
-	Protocol    string         `json:"protocol,omitempty"` // "" = mqtt
-	Location    *twin.Location `json:"location,omitempty"`
-}
-
-// Assignment is the place a device has.
-type Assignment struct {
-	Ref         device.Ref `json:"ref" bson:"_id"`
-	Twin        twin.ID    `json:"twin" bson:"twin"`
-	Gateway     string     `json:"gateway" bson:"gateway"`
-	URL         string     `json:"url" bson:"url"`
-	Reason      string     `json:"reason" bson:"reason"` // why this gateway
-	Fingerprint string     `json:"fingerprint" bson:"fingerprint"`
-
-	// Revision is that of the gateway's bucket; Applied is set once the gateway has written back that it has it.
-	Revision uint64    `json:"revision" bson:"bucketRevision"`
-	Applied  bool      `json:"applied" bson:"applied"`
-	Updated  time.Time `json:"updated" bson:"updated"`
+	// Lost is why the gateway cannot let the client in, though it has taken over the change: it no longer has a secret that it
+	// would have to know. "" if it can.
+	Lost string `json:"lost,omitempty"`
 }
 
 // PutGateway makes a gateway known, or tells that it is alive.

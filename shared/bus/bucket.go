@@ -112,10 +112,19 @@ func (k *Bucket) Get(ctx context.Context, key string) (Entry, error) {
 
 // Delete removes key; that it was there does not matter. Watchers that come later are told of the deletion too.
 func (k *Bucket) Delete(ctx context.Context, key string) (revision uint64, err error) {
+	return k.delete(ctx, key)
+}
+
+// DeleteIf removes key if its revision is still last, else it returns ErrConflict.
+func (k *Bucket) DeleteIf(ctx context.Context, key string, last uint64) (revision uint64, err error) {
+	return k.delete(ctx, key, jetstream.WithExpectLastSequencePerSubject(last))
+}
+
+func (k *Bucket) delete(ctx context.Context, key string, opts ...jetstream.PublishOpt) (revision uint64, err error) {
 	return k.do("delete", key, func(name string) (uint64, error) {
 		m := nats.NewMsg("$KV." + k.name + "." + name)
 		m.Header.Set("KV-Operation", "DEL") // the client's own Delete does not tell the revision
-		ack, err := k.bus.js.PublishMsg(ctx, m)
+		ack, err := k.bus.js.PublishMsg(ctx, m, opts...)
 		if err != nil {
 			return 0, err
 		}

@@ -46,10 +46,10 @@ func OpenRules(ctx context.Context, db *store.DB) (*store.Collection[monitor.Rul
 	}})
 }
 
-// OpenCertificates opens the certificates, which say what reference a twin's device has, and in which generation. Written by
+// OpenCredentials opens the credentials, which say what reference a twin's device has, and in which generation. Written by
 // credentials; see Places for who reads them. T is the writer's type, or the part of it that a reader needs.
-func OpenCertificates[T any](ctx context.Context, db *store.DB) (*store.Collection[T], error) {
-	return store.Open[T](ctx, db, store.Spec{Name: "certificates", Schema: 1, Indexes: []store.Index{
+func OpenCredentials[T any](ctx context.Context, db *store.DB) (*store.Collection[T], error) {
+	return store.Open[T](ctx, db, store.Spec{Name: "credentials", Schema: 1, Indexes: []store.Index{
 		{Name: "by-ref", Fields: []string{"ref"}, Unique: true},
 		{Name: "by-outbox", Fields: []string{"outbox.since"}},
 	}})
@@ -62,6 +62,8 @@ func OpenAssignments[T any](ctx context.Context, db *store.DB) (*store.Collectio
 		{Name: "by-twin", Fields: []string{"twin"}},
 		{Name: "by-pending", Fields: []string{"pendingSince"}},
 		{Name: "by-removed", Fields: []string{"removedAt"}},
+		{Name: "by-gateway", Fields: []string{"gateway", "removed"}},
+		{Name: "by-moving", Fields: []string{"stayUntil"}},
 	}})
 }
 

@@ -32,11 +32,17 @@ type Places struct {
 // A place is where a twin's device belongs: "" = nowhere.
 type place struct {
 	gateway    string
-	generation int64 // the newest that was issued
+	leaving    string // where the device may be as well while it moves
+	generation int64  // the newest that was issued
 	at         time.Time
 }
 
-// A mapping is what is read of function credentials' certificates: which reference stands for the twin, if any.
+// may tells whether the device may be at the gateway.
+func (p *place) may(gateway string) bool {
+	return p.gateway == gateway || p.leaving != "" && p.leaving == gateway
+}
+
+// A mapping is what is read of what function credentials stores: which reference stands for the twin, if any.
 type mapping struct {
 	Twin       twin.ID      `bson:"_id"`
 	Ref        device.Ref   `bson:"ref,omitempty"`
@@ -49,8 +55,10 @@ type assignment struct {
 	Ref     device.Ref `bson:"_id"`
 	Twin    twin.ID    `bson:"twin"`
 	Gateway string     `bson:"gateway"`
+	Leaving string     `bson:"left,omitempty"`
 	Removed bool       `bson:"removed,omitempty"`
 
+	StayUntil    time.Time `bson:"stayUntil,omitempty"`    // indexed
 	RemovedAt    time.Time `bson:"removedAt,omitempty"`    // indexed
 	PendingSince time.Time `bson:"pendingSince,omitempty"` // indexed
 }
@@ -59,7 +67,7 @@ type assignment struct {
 func OpenPlaces(ctx context.Context, p *Platform) (*Places, error) {
 	s := &Places{now: p.Time, has: map[twin.ID]place{}}
 	var err error
-	if s.mappings, err = OpenCertificates[mapping](ctx, p.DB); err != nil {
+	if s.mappings, err = OpenCredentials[mapping](ctx, p.DB); err != nil {
 		return nil, err
 	}
 	s.assignments, err = OpenAssignments[assignment](ctx, p.DB)
@@ -77,9 +85,9 @@ func (s *Places) At(ctx context.Context, gateway string, claimed map[twin.ID]int
 	for id, generation := range claimed {
 		pl, ok := s.has[id]
 		age := now.Sub(pl.at).Abs() // a clock that was put back makes nothing young
-		if fits := pl.gateway == gateway && generation <= pl.generation; !ok || age >= placeFor || !fits && age >= placeAgain {
+		if fits := pl.may(gateway) && generation <= pl.generation; !ok || age >= placeFor || !fits && age >= placeAgain {
 			ask = append(ask, string(id))
-		} else if pl.gateway == gateway {
+		} else if pl.may(gateway) {
 			issued[id] = pl.generation
 		}
 	}
@@ -100,7 +108,7 @@ func (s *Places) At(ctx context.Context, gateway string, claimed map[twin.ID]int
 		id := twin.ID(name)
 		pl := found[id] // that it has none is remembered too, for the second
 		pl.at = now
-		if s.has[id] = pl; pl.gateway == gateway {
+		if s.has[id] = pl; pl.may(gateway) {
 			issued[id] = pl.generation
 		}
 	}
@@ -125,7 +133,7 @@ func (s *Places) read(ctx context.Context, ids []string) (map[twin.ID]place, err
 	assignments, err := s.assignments.GetMany(ctx, refs)
 	for _, a := range assignments {
 		if m := of[a.Ref]; !a.Removed && a.Twin == m.Twin {
-			found[m.Twin] = place{gateway: a.Gateway, generation: m.Generation}
+			found[m.Twin] = place{gateway: a.Gateway, leaving: a.Leaving, generation: m.Generation}
 		}
 	}
 	return found, err

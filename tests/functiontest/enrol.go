@@ -10,8 +10,8 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-// certificate and assignment are what functions credentials and gateways store, as far as others read it.
-type certificate struct {
+// credential and assignment are what functions credentials and gateways store, as far as others read it.
+type credential struct {
 	Twin       twin.ID      `bson:"_id"`
 	Ref        device.Ref   `bson:"ref,omitempty"`
 	Generation int64        `bson:"generation"`
@@ -22,6 +22,8 @@ type assignment struct {
 	Ref          device.Ref `bson:"_id"`
 	Twin         twin.ID    `bson:"twin"`
 	Gateway      string     `bson:"gateway"`
+	Removed      bool       `bson:"removed,omitempty"`
+	StayUntil    time.Time  `bson:"stayUntil,omitempty"`
 	RemovedAt    time.Time  `bson:"removedAt,omitempty"`
 	PendingSince time.Time  `bson:"pendingSince,omitempty"`
 }
@@ -31,7 +33,7 @@ type assignment struct {
 func (w *World) Enrol(gateway string, generation int64, ids ...twin.ID) {
 	w.t.Helper()
 	ctx := context.Background()
-	certificates, err := platform.OpenCertificates[certificate](ctx, w.Base.DB)
+	credentials, err := platform.OpenCredentials[credential](ctx, w.Base.DB)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -44,7 +46,7 @@ func (w *World) Enrol(gateway string, generation int64, ids ...twin.ID) {
 		if err := assignments.PutMany(ctx, []assignment{{Ref: ref, Twin: id, Gateway: gateway}}); err != nil {
 			w.t.Fatal(err)
 		}
-		if err := certificates.PutMany(ctx, []certificate{{Twin: id, Ref: ref, Generation: generation}}); err != nil {
+		if err := credentials.PutMany(ctx, []credential{{Twin: id, Ref: ref, Generation: generation}}); err != nil {
 			w.t.Fatal(err)
 		}
 	}
