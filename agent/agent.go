@@ -97,6 +97,7 @@ type Agent struct {
 	id    identity
 	phase Progress
 	sent  twin.Order // the newest message that was ever published
+	again *backoff   // of asking for the next certificate
 
 	operational chan struct{}
 	once        sync.Once // closes operational
@@ -121,7 +122,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	cfg.Serial, cfg.MAC = who.Serial, who.MAC
 
-	a := &Agent{cfg: cfg, vault: vault{dir: cfg.Dir}, operational: make(chan struct{}), orders: make(chan order, maxQueued)}
+	a := &Agent{cfg: cfg, vault: vault{dir: cfg.Dir}, operational: make(chan struct{}), orders: make(chan order, maxQueued), again: cfg.Retry.start()}
 	if err := a.open(); err != nil {
 		a.Close()
 		return nil, err

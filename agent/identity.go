@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/castor-iot/castor/shared/api"
 )
@@ -24,6 +25,8 @@ type identity struct {
 	cert      tls.Certificate   // of the bundle, with key
 	confirmed bool              // the platform has taken the confirmation
 	serial    string            // it came in by; "" if that was not kept
+	received  time.Time         // when the certificate came, by the device's clock
+	next      *next             // nil while none was asked for
 }
 
 // kept is the form of bundle.json.
@@ -31,6 +34,8 @@ type kept struct {
 	Bundle    api.Bundle `json:"bundle"`
 	Confirmed bool       `json:"confirmed"`
 	Serial    string     `json:"serial,omitempty"`
+	Key       string     `json:"key,omitempty"` // PEM; of a certificate that was renewed, else it is in key.pem
+	Received  time.Time  `json:"received,omitzero"`
 }
 
 // loadIdentity reads what there is. A key that cannot be read is an error: a new one in its place would make the device
@@ -54,32 +59,60 @@ func loadIdentity(v *vault, log *slog.Logger) (id identity, err error) {
 		return id, err
 	}
 	var k kept
-	if err = json.Unmarshal(b, &k); err == nil {
+	if err = json.Unmarshal(b, &k); err == nil && k.Key != "" {
+		id.key, err = parseKey([]byte(k.Key))
+	}
+	if err == nil {
 		err = id.take(k.Bundle)
 	}
 	if err != nil {
 		log.Error("kept bundle cannot be used, the device has to be provisioned again", "error", err)
 		return identity{key: id.key}, nil
 	}
-	id.confirmed, id.serial = k.Confirmed, k.Serial
+	id.confirmed, id.serial, id.received = k.Confirmed, k.Serial, k.Received
+	if err := id.loadNext(v); err != nil {
+		log.Error("the next certificate cannot be used, it is asked for again", "error", err)
+	}
 	return id, nil
 }
 
 // makeKey makes and keeps the device's key.
 func (id *identity) makeKey(v *vault) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := newKey()
 	if err != nil {
 		return err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
+	made := identity{key: key}
+	if err := made.keepKey(v); err != nil {
 		return err
-	}
-	if err := v.keep(keyName, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
-		return fmt.Errorf("keeping the key: %w", err)
 	}
 	id.key = key
 	return nil
+}
+
+func (id *identity) keepKey(v *vault) error {
+	b, err := encodeKey(id.key)
+	if err == nil {
+		err = v.keep(keyName, b)
+	}
+	if err != nil {
+		return fmt.Errorf("keeping the key: %w", err)
+	}
+	return nil
+}
+
+func newKey() (*ecdsa.PrivateKey, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
+
+func encodeKey(key *ecdsa.PrivateKey) ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), err
+}
+
+func encodeCertificate(c tls.Certificate) (out []byte) {
+	for _, der := range c.Certificate {
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	return out
 }
 
 func parseKey(b []byte) (*ecdsa.PrivateKey, error) {
@@ -99,8 +132,10 @@ func parseKey(b []byte) (*ecdsa.PrivateKey, error) {
 }
 
 // csr is a request, PEM, for a certificate for the key.
-func (id *identity) csr(serial string) (string, error) {
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: serial}}, id.key)
+func (id *identity) csr(serial string) (string, error) { return csrOf(id.key, serial) }
+
+func csrOf(key *ecdsa.PrivateKey, name string) (string, error) {
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}}, key)
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +144,11 @@ func (id *identity) csr(serial string) (string, error) {
 
 // keep makes the bundle durable.
 func (id *identity) keep(v *vault) error {
-	b, err := json.Marshal(kept{*id.bundle, id.confirmed, id.serial})
+	key, err := encodeKey(id.key)
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(kept{*id.bundle, id.confirmed, id.serial, string(key), id.received})
 	if err != nil {
 		return err
 	}
@@ -128,27 +167,39 @@ func (id *identity) take(b api.Bundle) error {
 	if _, err := parseAddress(b.Gateway); err != nil {
 		return fmt.Errorf("bundle: gateway: %w", err)
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM([]byte(b.CA)) {
-		return errors.New("bundle: ca has no certificate")
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(id.key)
+	cert, err := fits(&b, id.key, b.Certificate)
 	if err != nil {
-		return err
-	}
-	cert, err := tls.X509KeyPair([]byte(b.Certificate), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}))
-	if err != nil {
-		return fmt.Errorf("bundle: certificate: %w", err)
-	}
-	if cn := cert.Leaf.Subject.CommonName; cn != string(b.Ref) {
-		return fmt.Errorf("bundle: certificate is for %.64q, not for %s", cn, b.Ref)
-	}
-	_, err = cert.Leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: cert.Leaf.NotBefore, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
-	if err != nil {
-		return fmt.Errorf("bundle: certificate: %w", err)
+		return fmt.Errorf("bundle: %w", err)
 	}
 	id.bundle, id.cert, id.confirmed = &b, cert, false
 	return nil
+}
+
+// fits makes a pair of a key and a certificate, PEM, if the certificate is for that key and the device.
+func (id *identity) fits(key *ecdsa.PrivateKey, certificate string) (tls.Certificate, error) {
+	return fits(id.bundle, key, certificate)
+}
+
+func fits(b *api.Bundle, key *ecdsa.PrivateKey, certificate string) (cert tls.Certificate, err error) {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(b.CA)) {
+		return cert, errors.New("ca has no certificate")
+	}
+	text, err := encodeKey(key)
+	if err != nil {
+		return cert, err
+	}
+	if cert, err = tls.X509KeyPair([]byte(certificate), text); err != nil {
+		return cert, fmt.Errorf("certificate: %w", err)
+	}
+	if cn := cert.Leaf.Subject.CommonName; cn != string(b.Ref) {
+		return cert, fmt.Errorf("certificate is for %.64q, not for %s", cn, b.Ref)
+	}
+	_, err = cert.Leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: cert.Leaf.NotBefore, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	if err != nil {
+		return cert, fmt.Errorf("certificate: %w", err)
+	}
+	return cert, nil
 }
 
 func (id *identity) certificates() []tls.Certificate { return []tls.Certificate{id.cert} }

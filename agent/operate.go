@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/castor-iot/castor/agent/spool"
@@ -26,6 +27,9 @@ func (a *Agent) operate(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		if errors.Is(err, errRenewed) {
+			continue // at once: nothing is wrong
+		}
 		if until := a.id.cert.Leaf.NotAfter; a.cfg.Now().After(until) {
 			err = fmt.Errorf("%w (the device's certificate expired at %s: remove %s and start with a new claim)", err, until.Format(time.RFC3339), bundleName)
 		} else if refused(err) {
@@ -41,7 +45,7 @@ func (a *Agent) operate(ctx context.Context) {
 // serve makes one session and sends in it until it breaks.
 func (a *Agent) serve(ctx context.Context, b *backoff) error {
 	bundle := a.id.bundle
-	s, err := a.connect(ctx, login{gateway: bundle.Gateway, ca: bundle.CA, client: string(bundle.Ref), cert: a.id.certificates()})
+	s, fresh, err := a.login(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,6 +58,11 @@ func (a *Agent) serve(ctx context.Context, b *backoff) error {
 		return err
 	}
 	a.tell(Connected, "to "+bundle.Gateway)
+	if fresh {
+		if err := a.adopt(ctx, s, own); err != nil {
+			return err
+		}
+	}
 	if !a.id.confirmed {
 		t, err := s.publish(ctx, own+"provision/confirm", []byte("{}"))
 		if err == nil {
@@ -65,7 +74,17 @@ func (a *Agent) serve(ctx context.Context, b *backoff) error {
 		a.confirmed()
 	}
 	a.once.Do(func() { close(a.operational) })
-	return a.send(ctx, s, own, b)
+	var renewing sync.WaitGroup
+	defer renewing.Wait()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	renewed := make(chan struct{})
+	renewing.Go(func() {
+		if a.renew(ctx, s, own) {
+			close(renewed)
+		}
+	})
+	return a.send(ctx, s, own, b, renewed)
 }
 
 // confirmed notes that the platform has taken the confirmation.
@@ -83,7 +102,7 @@ func (a *Agent) confirmed() {
 // send publishes what is pending, oldest first, and then what comes, with at most window publications that are not
 // acknowledged. Whether a message is stored only the platform's own acknowledgement tells; a publication's completion
 // tells nothing, since the MQTT client also completes some that got lost.
-func (a *Agent) send(ctx context.Context, s *session, own string, b *backoff) error {
+func (a *Agent) send(ctx context.Context, s *session, own string, b *backoff, renewed <-chan struct{}) error {
 	pending := a.spool.Reader()
 	var flying []twin.Order // the last message of each publication under way, oldest first
 	stalled := time.NewTimer(a.cfg.AnswerTimeout)
@@ -122,6 +141,8 @@ func (a *Agent) send(ctx context.Context, s *session, own string, b *backoff) er
 			if len(flying) > 0 {
 				return fmt.Errorf("the platform has not stored the messages sent: %w", errAnswer)
 			}
+		case <-renewed:
+			return errRenewed
 		case <-s.lost:
 			return s.why
 		case <-ctx.Done():

@@ -19,6 +19,7 @@ const (
 	Accepted  Phase = "accepted"  // has its certificate
 	Connected Phase = "connected" // is known at its operational gateway
 	Confirmed Phase = "confirmed" // the platform knows that it arrived
+	Renewed   Phase = "renewed"   // has a new certificate, and the one before has ended
 	Reporting Phase = "reporting" // the platform has stored a message of this connection
 
 	Waiting Phase = "waiting" // something did not work and is tried again; the detail says what

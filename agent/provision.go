@@ -145,7 +145,7 @@ func (a *Agent) accept(answer api.ProvisionAnswer) error {
 	a.mu.Lock()
 	err := a.id.take(*answer.Bundle)
 	if err == nil {
-		a.id.serial = a.cfg.Serial
+		a.id.serial, a.id.received = a.cfg.Serial, a.cfg.Now()
 		if err = a.id.keep(&a.vault); err != nil {
 			a.id.bundle = nil
 		}

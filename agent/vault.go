@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,7 +13,8 @@ import (
 // What is in a device's directory.
 const (
 	keyName    = "key.pem"     // the private key
-	bundleName = "bundle.json" // what provisioning gave
+	bundleName = "bundle.json" // what provisioning gave, and the key for its certificate
+	nextName   = "next.json"   // key and certificate that will replace them
 	phaseName  = "phase.json"  // for status
 	lockName   = "lock"
 	spoolName  = "spool"
@@ -59,6 +61,20 @@ func (v *vault) keep(name string, b []byte) error {
 	}
 	v.mem[name] = b
 	return nil
+}
+
+// drop removes what was kept by that name, if anything was.
+func (v *vault) drop(name string) error {
+	if v.dir == "" {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		delete(v.mem, name)
+		return nil
+	}
+	if err := os.Remove(filepath.Join(v.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return disk.SyncDir(v.dir)
 }
 
 // note writes what may be lost.

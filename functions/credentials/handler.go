@@ -1,6 +1,7 @@
-// Package credentials is the credential mapper (paper 4.4.1): the claims that devices come in with, the certificates the
-// platform's CA signs for them, and which twin a device reference stands for. It keeps verifiers and public certificates,
-// never a secret, and it lets nobody in: gateways do, by what function gateways tells them.
+// Package credentials is the credential mapper (paper 4.4.1): the claims that devices come in with, what they prove
+// themselves by afterwards (certificates of the platform's CA, tokens, passwords, API keys), and which twin a device reference
+// stands for. It keeps verifiers, public certificates and what is sealed to its reader, never a plain secret, and it lets
+// nobody in: gateways do, by what function gateways tells them.
 package credentials
 
 import (
@@ -27,9 +28,9 @@ type credentials struct {
 	ca     *pki.CA
 	claims *store.Collection[claim]
 	uses   *store.Collection[use]
-	certs  *store.Collection[certificate]
+	creds  *store.Collection[credential]
 	twins  *store.Collection[twin.Twin] // read only
-	outbox platform.Outbox[certificate]
+	outbox platform.Outbox[credential]
 	places *places
 }
 
@@ -69,14 +70,14 @@ func open(ctx context.Context, p *platform.Platform) (*credentials, error) {
 	}}); err != nil {
 		return nil, err
 	}
-	if c.certs, err = platform.OpenCertificates[certificate](ctx, p.DB); err != nil {
+	if c.creds, err = openCredentials(ctx, p); err != nil {
 		return nil, err
 	}
 	if c.twins, err = platform.OpenTwins(ctx, p.DB); err != nil {
 		return nil, err
 	}
-	c.outbox = platform.Outbox[certificate]{P: p, C: c.certs, Index: "by-outbox", Field: "outbox.since",
-		Of: func(v *certificate) (string, *event.Outbox) { return string(v.Twin), &v.Outbox }}
+	c.outbox = platform.Outbox[credential]{P: p, C: c.creds, Index: "by-outbox", Field: "outbox.since",
+		Of: func(v *credential) (string, *event.Outbox) { return string(v.Twin), &v.Outbox }}
 	return c, nil
 }
 
@@ -95,9 +96,13 @@ func (c *credentials) routes() faas.Routes {
 		"DELETE /claims/{id}/uses/{run}":     faas.Op(c.p, provision, c.returnClaim).Quiet(),
 		"POST /claims/{id}/uses/{run}/close": faas.Op(c.p, provision, c.closeClaim).Quiet(),
 
-		"POST /certificates":             faas.Op(c.p, provision, c.issue),
-		"POST /certificates/{ref}/erase": faas.Op(c.p, provision, c.erase),
-		"DELETE /certificates":           faas.Op(c.p, provision, c.withdraw),
+		"POST /credentials":               faas.Op(c.p, provision, c.issue),
+		"DELETE /credentials":             faas.Op(c.p, provision, c.withdraw),
+		"GET /credentials":                faas.Op(c.p, access.Users().And("twins"), c.listCredentials),
+		"POST /credentials/{ref}/erase":   faas.Op(c.p, provision, c.erase),
+		"POST /credentials/{ref}/renew":   faas.Op(c.p, access.Parts("connector"), c.renew),
+		"POST /credentials/{ref}/confirm": faas.Op(c.p, access.Parts("connector"), c.confirm).Quiet(),
+		"POST /credentials/{ref}/revoke":  faas.Op(c.p, makers, c.revoke),
 
 		"POST /resolve": faas.Op(c.p, access.Parts("connector", "twin-ingest"), c.resolve).Quiet(),
 		"GET /ca":       faas.Op(c.p, access.Allow{Public: true}, c.caPEM),

@@ -34,9 +34,9 @@ func (c *credentials) resolve(ctx context.Context, call *faas.Call, in api.Resol
 	if len(refs) == 0 {
 		return out, nil
 	}
-	page, err := c.certs.Find(ctx, store.Query{Index: "by-ref", Filter: store.In("ref", refs...), Limit: maxResolve})
+	page, err := c.creds.Find(ctx, store.Query{Index: "by-ref", Filter: store.In("ref", refs...), Limit: maxResolve})
 	for _, v := range page.Items {
-		out = append(out, api.Mapping{Ref: v.Ref, Twin: v.Twin, Type: v.Type, Generation: v.Generation})
+		out = append(out, api.Mapping{Ref: v.Ref, Twin: v.Twin, Type: v.Type, Generation: v.Generation, Pending: v.Proofs[0].Confirmed.IsZero()})
 	}
 	return out, err
 }
@@ -56,7 +56,12 @@ type places struct {
 
 type place struct {
 	gateway string
+	leaving string // where the device may be as well while it moves
 	at      time.Time
+}
+
+func (p *place) may(gateway string) bool {
+	return p.gateway == gateway || p.leaving != "" && p.leaving == gateway
 }
 
 func newPlaces(p *platform.Platform) *places { return &places{p: p, has: map[device.Ref]place{}} }
@@ -64,12 +69,12 @@ func newPlaces(p *platform.Platform) *places { return &places{p: p, has: map[dev
 // at returns those of refs that have their place at gateway.
 func (s *places) at(ctx context.Context, gateway string, refs []device.Ref) ([]device.Ref, error) {
 	now := s.p.Time()
-	found := make(map[device.Ref]string, len(refs))
+	found := make(map[device.Ref]place, len(refs))
 	var ask []device.Ref
 	s.mu.Lock()
 	for _, r := range refs {
-		if pl, ok := s.has[r]; ok && now.Sub(pl.at) < placeFor && pl.gateway == gateway {
-			found[r] = pl.gateway
+		if pl, ok := s.has[r]; ok && now.Sub(pl.at) < placeFor && pl.may(gateway) {
+			found[r] = pl
 		} else {
 			ask = append(ask, r)
 		}
@@ -85,10 +90,10 @@ func (s *places) at(ctx context.Context, gateway string, refs []device.Ref) ([]d
 			clear(s.has)
 		}
 		for _, a := range got {
-			found[a.Ref] = a.Gateway
-			s.has[a.Ref] = place{a.Gateway, now}
+			found[a.Ref] = place{a.Gateway, a.Leaving, now}
+			s.has[a.Ref] = found[a.Ref]
 		}
 		s.mu.Unlock()
 	}
-	return slices.DeleteFunc(refs, func(r device.Ref) bool { return found[r] != gateway }), nil
+	return slices.DeleteFunc(refs, func(r device.Ref) bool { pl := found[r]; return !pl.may(gateway) }), nil
 }

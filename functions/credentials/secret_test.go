@@ -13,7 +13,7 @@ func TestNoTokenIsStored(t *testing.T) {
 	w := start(t)
 	f := w.claim(1)
 	hash := 0
-	for _, name := range []string{"claims", "claim-uses", "certificates", "admissions", "gateways", "assignments"} {
+	for _, name := range []string{"claims", "claim-uses", "credentials", "admissions", "gateways", "assignments"} {
 		table, err := w.Base.DB.Driver().Table(context.Background(), name, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -50,8 +50,8 @@ func (c *credentials) tell(ctx context.Context, v claim) error {
 	return err
 }
 
-// sweep finishes what a crash or an outage left: claims the gateways have not heard of, uses half counted, events not
-// published. One that does not work out does not hold up the others.
+// sweep finishes what a crash or an outage left: claims and renewals the gateways have not heard of, uses half counted,
+// events not published. One that does not work out does not hold up the others.
 func (c *credentials) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out api.Swept, err error) {
 	before := c.p.Time().Add(-sweepAfter)
 	old := func(field string) store.Filter {
@@ -73,14 +73,19 @@ func (c *credentials) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out
 			faults = append(faults, c.settleReturned(ctx, v.ID, run))
 		}
 	}
-	n, err := c.outbox.Sweep(ctx, before)
+	uninformed, err := c.creds.Find(ctx, store.Query{Index: "by-pending", Filter: old("pendingSince"), Limit: 1000})
 	faults = append(faults, err)
-	out.Repaired = len(pending.Items) + len(open.Items) + n
+	for _, v := range uninformed.Items {
+		faults = append(faults, c.inform(ctx, v))
+	}
+	n, err := c.outbox.Sweep(ctx, before)
+	faults = append(faults, err, c.warnAll(ctx))
+	out.Repaired = len(pending.Items) + len(open.Items) + len(uninformed.Items) + n
 	return out, errors.Join(faults...)
 }
 
-// events withdraws the certificates of twins that were deleted. Events may come late: a twin that is there again under the
-// same id keeps what it has. The certificate is read before the twin is looked for, so one of a newer twin is not taken.
+// events ends the credentials of twins that were deleted. Events may come late: a twin that is there again under the
+// same id keeps what it has. The credential is read before the twin is looked for, so one of a newer twin is not taken.
 func (c *credentials) events(ctx context.Context, events []event.Event) error {
 	for _, e := range events {
 		ctx := e.Context(ctx)
@@ -88,7 +93,7 @@ func (c *credentials) events(ctx context.Context, events []event.Event) error {
 		if e.Topic != event.TwinDeleted || e.Decode(&d) != nil {
 			continue
 		}
-		v, err := c.certs.Get(ctx, string(d.Twin))
+		v, err := c.creds.Get(ctx, string(d.Twin))
 		if errors.Is(err, store.ErrNotFound) || err == nil && v.Ref == "" {
 			continue
 		} else if err != nil {
@@ -100,11 +105,11 @@ func (c *credentials) events(ctx context.Context, events []event.Event) error {
 			return err
 		}
 		gone := v.Ref
-		v, err = c.certs.Update(ctx, string(v.Twin), func(v *certificate) error {
+		v, err = c.creds.Update(ctx, string(v.Twin), func(v *credential) error {
 			if v.Ref != gone {
 				return store.Unchanged
 			}
-			return v.end(v.Run, c.p.Time())
+			return v.end(v.Run, "the twin was deleted", "platform:credentials", c.p.Time())
 		})
 		if err != nil {
 			return err

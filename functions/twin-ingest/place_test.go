@@ -109,7 +109,7 @@ func TestADeviceMoves(t *testing.T) {
 // A store that fails makes the batch come again.
 func TestAStoreThatCannotBeRead(t *testing.T) {
 	w := newWorld(t, twin.Model{}, "pump-1")
-	for _, collection := range []string{"twins", "certificates", "assignments"} {
+	for _, collection := range []string{"twins", "credentials", "assignments"} {
 		b := w.Base
 		b.DB = store.New(brokenDriver{b.DB.Driver(), collection})
 		w.Base, b = b, w.Base

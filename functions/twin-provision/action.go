@@ -152,7 +152,7 @@ func (f *function) issueCertificate(ctx context.Context, r *provision.Run) (resu
 	if err != nil {
 		return result{}, err
 	}
-	c, err := f.p.API.IssueCertificate(ctx, api.CertificateRequest{Twin: r.Twin, Run: roundOf(r), CSR: r.Request.CSR})
+	c, err := f.p.API.IssueCredential(ctx, api.NewCredential{Twin: r.Twin, Run: roundOf(r), Kind: device.Certificate, CSR: r.Request.CSR})
 	if err != nil {
 		return result{}, err
 	}
@@ -179,7 +179,7 @@ func (f *function) registerGateway(ctx context.Context, r *provision.Run) (resul
 	if r.Results.DeviceRef == "" {
 		return result{}, refusal("the model registers at a gateway before there is a certificate")
 	}
-	a, err := f.p.API.AssignGateway(ctx, api.Assign{Ref: device.Ref(r.Results.DeviceRef), Twin: r.Twin, Fingerprint: r.Results.Fingerprint, Location: r.Location})
+	a, err := f.p.API.AssignGateway(ctx, api.Assign{Ref: device.Ref(r.Results.DeviceRef), Twin: r.Twin, Proof: api.Proof{Kind: device.Certificate, Fingerprints: []string{r.Results.Fingerprint}}, Location: r.Location})
 	if err != nil {
 		return result{}, err
 	}
@@ -223,7 +223,7 @@ func (f *function) eraseCredential(ctx context.Context, r *provision.Run) (resul
 	if r.Results.DeviceRef == "" {
 		return done("there is no credential"), nil
 	}
-	if err := f.p.API.EraseCertificate(ctx, device.Ref(r.Results.DeviceRef)); err != nil {
+	if err := f.p.API.EraseCredential(ctx, device.Ref(r.Results.DeviceRef)); err != nil {
 		return result{}, err
 	}
 	return result{"", func(r *provision.Run) { r.Results.Certificate = "" }}, nil

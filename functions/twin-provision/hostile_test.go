@@ -49,8 +49,8 @@ func TestHostileInput(t *testing.T) {
 		{w.op, "credentials", "POST /resolve"}, {w.Part("events", ""), "gateways", "POST /events"}, {w.Part("events", ""), "twin-provision", "POST /events"},
 		{w.Part("events", ""), "credentials", "POST /events"}, {w.Part("events", ""), "twin-provision", "POST /schedule"},
 		{w.Part("twin-provision", ""), "credentials", "POST /claims/{}/uses"}, {w.Part("twin-provision", ""), "credentials", "DELETE /claims/{}/uses/{}"},
-		{w.Part("twin-provision", ""), "credentials", "POST /certificates"}, {w.Part("twin-provision", ""), "credentials", "DELETE /certificates?twin={}&run={}"},
-		{w.Part("twin-provision", ""), "credentials", "POST /certificates/{}/erase"}, {w.Part("twin-provision", ""), "gateways", "PUT /assignments/{}"},
+		{w.Part("twin-provision", ""), "credentials", "POST /credentials"}, {w.Part("twin-provision", ""), "credentials", "DELETE /credentials?twin={}&run={}"},
+		{w.Part("twin-provision", ""), "credentials", "POST /credentials/{}/erase"}, {w.Part("twin-provision", ""), "gateways", "PUT /assignments/{}"},
 		{w.Part("twin-provision", ""), "gateways", "DELETE /assignments/{}"}, {w.Part("credentials", ""), "gateways", "PUT /claims/{}"},
 	} {
 		method, path, _ := strings.Cut(e.call, " ")

@@ -19,7 +19,7 @@ func (f *function) withdraw(ctx context.Context, r *provision.Run) (result, erro
 		}
 	}
 	if r.Results.TwinReady {
-		if err := f.p.API.WithdrawCertificate(ctx, r.Twin, roundOf(r)); err != nil {
+		if err := f.p.API.WithdrawCredential(ctx, r.Twin, roundOf(r)); err != nil {
 			return result{}, err
 		}
 	}

@@ -14,47 +14,114 @@ type CredentialChanged struct {
 	Twin twin.ID    `json:"twin"`
 }
 
-// NewClaim asks for a claim.
-type NewClaim struct {
-	Type     twin.TypeID    `json:"type"`
-	Owner    string         `json:"owner"`
-	Location *twin.Location `json:"location,omitempty"`
-	Serials  string         `json:"serials,omitempty"`
-	Expires  twin.Duration  `json:"expires,omitempty"` // from now; 0 = 24h
-	MaxUses  int64          `json:"maxUses,omitempty"` // 0 = 1
+// NewCredential asks for a device's credential. The same twin, kind and key get the same one again, until it is delivered
+// and erased.
+type NewCredential struct {
+	Twin twin.ID     `json:"twin"`
+	Run  string      `json:"run"`            // for whom: it can be withdrawn by it; a run that has withdrawn gets none any more
+	Kind device.Kind `json:"kind,omitempty"` // "" = certificate
+
+	CSR       string `json:"csr,omitempty"`       // PEM; for a certificate
+	PublicKey string `json:"publicKey,omitempty"` // base64 of 32 bytes of X25519; what the platform makes is sealed to it
+	Username  string `json:"username,omitempty"`  // of kind password; "" = the reference
 }
 
-// ClaimFile is what a device needs to come in; it is handed out once, when the claim is made.
-type ClaimFile struct {
-	Claim   device.Claim `json:"claim"`
-	Token   string       `json:"token"`   // the secret
-	Gateway string       `json:"gateway"` // "tls://host:port" of the provisioning gateway
-	CA      string       `json:"ca"`      // PEM: who signs the gateways
+// Credential is what a device proves itself by, and the reference under which gateways know it.
+type Credential struct {
+	Ref      device.Ref  `json:"ref"`
+	Twin     twin.ID     `json:"twin"`
+	Kind     device.Kind `json:"kind"`
+	Username string      `json:"username,omitempty"`
+
+	Certificate string `json:"certificate,omitempty"` // PEM
+	Fingerprint string `json:"fingerprint,omitempty"` // SHA-256 of the certificate, hexadecimal
+
+	Sealed   string `json:"sealed,omitempty"`   // Secret, sealed to the device's public key
+	Verifier string `json:"verifier,omitempty"` // device.Verifier of the secret
+
+	// SealedFor has the secret by gateway, sealed to the public keys of those that can compare plain secrets only.
+	SealedFor map[string]string `json:"sealedFor,omitempty"`
+
+	Generation int64     `json:"generation"` // of the mapping
+	Version    int64     `json:"version"`    // counts the changes of what may be shown, over all generations
+	Expires    time.Time `json:"expires"`
 }
 
-// ClaimUse asks for one use of a claim by a run. Asking twice for the same run counts once; a run that has given its use back
-// gets none any more.
-type ClaimUse struct {
-	Run    string      `json:"run"`
-	Type   twin.TypeID `json:"type"`
-	Serial string      `json:"serial"`
+// Proof is what gateways must know of the credential.
+func (c *Credential) Proof() Proof {
+	p := Proof{Version: c.Version, Kind: c.Kind, Username: c.Username}
+	if c.Kind.Secret() {
+		p.Verifiers, p.Expires = []string{c.Verifier}, c.Expires
+	} else {
+		p.Fingerprints = []string{c.Fingerprint}
+	}
+	return p
 }
 
-// CertificateRequest asks the platform's CA to sign a device's key. The same twin and key get the same certificate again.
-type CertificateRequest struct {
-	Twin twin.ID `json:"twin"`
-	Run  string  `json:"run"` // for whom: the certificate can be withdrawn by it; a run that has withdrawn gets none any more
-	CSR  string  `json:"csr"` // PEM
+// Secret is what Sealed opens to, by HPKE with SealInfo of the reference: JSON.
+type Secret struct {
+	Kind     device.Kind `json:"kind"`
+	Ref      device.Ref  `json:"ref"`
+	Username string      `json:"username,omitempty"` // of kind password
+
+	// Secret is what the device shows: "<ref>.<secret>" for a token and an API key, the password as it is.
+	Secret string `json:"secret"`
 }
 
-// Certificate is a signed device certificate and the reference under which gateways know the device.
-type Certificate struct {
-	Ref         device.Ref `json:"ref"`
-	Twin        twin.ID    `json:"twin"`
-	Certificate string     `json:"certificate"` // PEM
-	Fingerprint string     `json:"fingerprint"` // SHA-256 of the certificate, hexadecimal: the gateway's verifier
-	Generation  int64      `json:"generation"`
-	Expires     time.Time  `json:"expires"`
+// SealInfo binds a sealed secret to the reference it is for.
+func SealInfo(ref device.Ref) string { return "castor credential " + string(ref) }
+
+// CredentialFact is what people may know of a credential that a twin's device has, or had.
+type CredentialFact struct {
+	Ref         device.Ref  `json:"ref" bson:"ref"`
+	Twin        twin.ID     `json:"twin" bson:"twin"`
+	Kind        device.Kind `json:"kind" bson:"kind"`
+	Username    string      `json:"username,omitempty" bson:"username,omitempty"`
+	Fingerprint string      `json:"fingerprint,omitempty" bson:"fingerprint,omitempty"`
+	Generation  int64       `json:"generation" bson:"generation"`
+
+	// State is pending (the device has not confirmed it yet), active, or ended.
+	State string `json:"state" bson:"state"`
+
+	Issued    time.Time `json:"issued" bson:"issued"`
+	Confirmed time.Time `json:"confirmed,omitzero" bson:"confirmed,omitempty"`
+	Expires   time.Time `json:"expires" bson:"expires"`
+
+	// Ended is when it was revoked, renewed or withdrawn; Reason says why, By who did it.
+	Ended  time.Time `json:"ended,omitzero" bson:"ended,omitempty"`
+	Reason string    `json:"reason,omitempty" bson:"reason,omitempty"`
+	By     string    `json:"by,omitempty" bson:"by,omitempty"`
+}
+
+// The states of a credential.
+const (
+	CredentialPending = "pending"
+	CredentialActive  = "active"
+	CredentialEnded   = "ended"
+)
+
+// Renewal asks for a credential in place of one that will expire. Both are good until the device has confirmed the new one.
+// The payload of castor/{ref}/credential/renew is this.
+type Renewal struct {
+	CSR       string `json:"csr,omitempty"`
+	PublicKey string `json:"publicKey,omitempty"`
+}
+
+// RenewAnswer is what a device gets for its Renewal, on castor/{ref}/credential/renewed: the new credential, or why there is none.
+type RenewAnswer struct {
+	Ref         device.Ref  `json:"ref,omitempty"`
+	Kind        device.Kind `json:"kind,omitempty"`
+	Username    string      `json:"username,omitempty"`
+	Certificate string      `json:"certificate,omitempty"`
+	Sealed      string      `json:"sealed,omitempty"`
+	Expires     time.Time   `json:"expires,omitzero"`
+	Reason      string      `json:"reason,omitempty"` // set alone
+}
+
+// Shown is what a device has shown at its gateway when it confirms: one of the two.
+type Shown struct {
+	Fingerprint string `json:"fingerprint,omitempty"`
+	Verifier    string `json:"verifier,omitempty"`
 }
 
 // Mapping is what the credential mapper knows of a device reference (paper 4.4.1). It holds no credential.
@@ -65,6 +132,10 @@ type Mapping struct {
 
 	// Generation grows whenever a reference is mapped to the twin anew.
 	Generation int64 `json:"generation"`
+
+	// Pending is set until the device has confirmed its credential: the first session with it is the confirmation of one that
+	// cannot say so.
+	Pending bool `json:"pending,omitempty"`
 }
 
 // Resolve asks for the mappings of many references at once; those that have none are left out of the answer.
@@ -72,56 +143,40 @@ type Resolve struct {
 	Refs []device.Ref `json:"refs"`
 }
 
-// CreateClaim makes a claim. The token is in this answer and nowhere else.
-func (c *Client) CreateClaim(ctx context.Context, in NewClaim) (out ClaimFile, err error) {
-	return out, c.Call(ctx, "POST", "credentials", "/claims", in, &out)
+// IssueCredential makes a device's credential and maps its reference to the twin.
+func (c *Client) IssueCredential(ctx context.Context, in NewCredential) (out Credential, err error) {
+	return out, c.Call(ctx, "POST", "credentials", "/credentials", in, &out)
 }
 
-// ListClaims pages through the claims the caller may see.
-func (c *Client) ListClaims(ctx context.Context, cursor string) (out Page[device.Claim], err error) {
-	return out, c.Call(ctx, "GET", "credentials", "/claims"+query("cursor", cursor), nil, &out)
+// EraseCredential erases what was kept of a credential for its delivery, because the device has it; mapping and verifier stay.
+func (c *Client) EraseCredential(ctx context.Context, ref device.Ref) error {
+	return c.Call(ctx, "POST", "credentials", "/credentials/"+string(ref)+"/erase", nil, nil)
 }
 
-// GetClaim returns a claim without its token.
-func (c *Client) GetClaim(ctx context.Context, id string) (out device.Claim, err error) {
-	return out, c.Call(ctx, "GET", "credentials", "/claims/"+id, nil, &out)
-}
-
-// RevokeClaim ends a claim; devices that are connected with it are cut off.
-func (c *Client) RevokeClaim(ctx context.Context, id string) error {
-	return c.Call(ctx, "DELETE", "credentials", "/claims/"+id, nil, nil)
-}
-
-// UseClaim reserves a use of a claim for a run, or returns device.ErrClaim with the reason.
-func (c *Client) UseClaim(ctx context.Context, id string, in ClaimUse) (out device.Claim, err error) {
-	return out, c.Call(ctx, "POST", "credentials", "/claims/"+id+"/uses", in, &out)
-}
-
-// ReturnClaim gives a use back.
-func (c *Client) ReturnClaim(ctx context.Context, id, run string) error {
-	return c.Call(ctx, "DELETE", "credentials", "/claims/"+id+"/uses/"+run, nil, nil)
-}
-
-// CloseClaim tells that a run needs its use of the claim no more. Once that is so of every use there was, the claim is taken
-// from the provisioning gateways.
-func (c *Client) CloseClaim(ctx context.Context, id, run string) error {
-	return c.Call(ctx, "POST", "credentials", "/claims/"+id+"/uses/"+run+"/close", nil, nil)
-}
-
-// IssueCertificate signs a device's CSR and maps its reference to the twin.
-func (c *Client) IssueCertificate(ctx context.Context, in CertificateRequest) (out Certificate, err error) {
-	return out, c.Call(ctx, "POST", "credentials", "/certificates", in, &out)
-}
-
-// EraseCertificate erases what was kept of a certificate for its delivery; mapping and fingerprint stay.
-func (c *Client) EraseCertificate(ctx context.Context, ref device.Ref) error {
-	return c.Call(ctx, "POST", "credentials", "/certificates/"+string(ref)+"/erase", nil, nil)
-}
-
-// WithdrawCertificate removes the certificate and the mapping that a twin got by a run, if it has them; the device is nobody
+// WithdrawCredential removes the credential and the mapping that a twin got by a run, if it has them; the device is nobody
 // from then on.
-func (c *Client) WithdrawCertificate(ctx context.Context, id twin.ID, run string) error {
-	return c.Call(ctx, "DELETE", "credentials", "/certificates"+query("twin", string(id), "run", run), nil, nil)
+func (c *Client) WithdrawCredential(ctx context.Context, id twin.ID, run string) error {
+	return c.Call(ctx, "DELETE", "credentials", "/credentials"+query("twin", string(id), "run", run), nil, nil)
+}
+
+// ListCredentials lists what a twin's device proves itself by, the newest first, and the last that have ended.
+func (c *Client) ListCredentials(ctx context.Context, id twin.ID) (out Page[CredentialFact], err error) {
+	return out, c.Call(ctx, "GET", "credentials", "/credentials"+query("twin", string(id)), nil, &out)
+}
+
+// RenewCredential makes a new credential beside the one that a device has. The same key gets the same one again.
+func (c *Client) RenewCredential(ctx context.Context, ref device.Ref, in Renewal) (out RenewAnswer, err error) {
+	return out, c.Call(ctx, "POST", "credentials", "/credentials/"+string(ref)+"/renew", in, &out)
+}
+
+// ConfirmCredential tells what a device has shown: that one stays, and those before it end.
+func (c *Client) ConfirmCredential(ctx context.Context, ref device.Ref, in Shown) error {
+	return c.Call(ctx, "POST", "credentials", "/credentials/"+string(ref)+"/confirm", in, nil)
+}
+
+// RevokeCredential ends a device's credential; the device is cut off and refused until it is provisioned anew.
+func (c *Client) RevokeCredential(ctx context.Context, ref device.Ref, reason string) error {
+	return c.Call(ctx, "POST", "credentials", "/credentials/"+string(ref)+"/revoke", Because{reason}, nil)
 }
 
 // Resolve maps device references to twins.

@@ -50,7 +50,7 @@ func TestNothingOfACSRButItsKeyIsSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, _, _, err := ca.Device(time.Now(), "pump-7", csr)
+	text, _, _, err := ca.Device(time.Now(), "pump-7", csr, DeviceLife)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestHandshake(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, _, _, err := by.Device(now, "pump-7", csr)
+		text, _, _, err := by.Device(now, "pump-7", csr, DeviceLife)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ import (
 const (
 	caLife     = 20 * 365 * 24 * time.Hour
 	serverLife = 365 * 24 * time.Hour
-	DeviceLife = 2 * 365 * 24 * time.Hour
+	DeviceLife = 365 * 24 * time.Hour // where nobody says otherwise
 	backdate   = 5 * time.Minute // devices whose clocks run a little behind accept it at once
 )
 
@@ -122,11 +122,11 @@ func (ca *CA) Server(now time.Time, hosts ...string) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der, ca.cert.Raw}, PrivateKey: k}, nil
 }
 
-// Device signs the key of a CSR for the device known as ref. Nothing of the CSR but its key goes into the certificate. The
+// Device signs the key of a CSR for the device known as ref, for a while. Nothing of the CSR but its key goes into the certificate. The
 // CSR must have passed ReadCSR.
-func (ca *CA) Device(now time.Time, ref string, csr *x509.CertificateRequest) (certificate []byte, fingerprint string, expires time.Time, err error) {
+func (ca *CA) Device(now time.Time, ref string, csr *x509.CertificateRequest, life time.Duration) (certificate []byte, fingerprint string, expires time.Time, err error) {
 	t := &x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{CommonName: ref}, NotBefore: now.Add(-backdate), NotAfter: now.Add(DeviceLife).Truncate(time.Second),
+		SerialNumber: serial(), Subject: pkix.Name{CommonName: ref}, NotBefore: now.Add(-backdate), NotAfter: now.Add(life).Truncate(time.Second),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, t, ca.cert, csr.PublicKey, ca.key)

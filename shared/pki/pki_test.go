@@ -93,7 +93,7 @@ func TestTheCASignsWhatItsPoolTrusts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, fingerprint, expires, err := ca.Device(now, "pump-7", csr)
+	text, fingerprint, expires, err := ca.Device(now, "pump-7", csr, DeviceLife)
 	if err != nil {
 		t.Fatal(err)
 	}

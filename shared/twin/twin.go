@@ -123,8 +123,11 @@ type Model struct {
 	// Properties the instances report. A property not listed here is kept all the same; it has no unit and no range.
 	Properties []Property `json:"properties,omitempty" bson:"properties,omitempty"`
 
-	// Provisioning names the provisioning model that brings instances in; "" = "automatic".
+	// Provisioning names the provisioning model that brings instances in where no Choice does; "" = "automatic".
 	Provisioning string `json:"provisioning,omitempty" bson:"provisioning,omitempty"`
+
+	// Choices are other ways in which instances are brought in: the first whose condition holds for a device counts.
+	Choices []Choice `json:"choices,omitempty" bson:"choices,omitempty"`
 
 	// Template names the configuration template that is rendered for each instance; "" = none.
 	Template string `json:"template,omitempty" bson:"template,omitempty"`
@@ -138,6 +141,9 @@ type Model struct {
 	// OfflineSeverity is the severity of the alarm raised when an instance goes offline; "" = no alarm.
 	OfflineSeverity string `json:"offlineSeverity,omitempty" bson:"offlineSeverity,omitempty"`
 
+	// CredentialLifetime is how long the instances' credentials are good; a device renews its own before. 0 = a year.
+	CredentialLifetime Duration `json:"credentialLifetime,omitempty" bson:"credentialLifetime,omitempty"`
+
 	// OnDelete is what becomes of the data of an instance that is deleted, where the deletion does not say: Archive or Erase;
 	// "" = Archive.
 	OnDelete string `json:"onDelete,omitempty" bson:"onDelete,omitempty"`
@@ -145,6 +151,14 @@ type Model struct {
 	// Watch is how function twin-watchdog watches asynchronous operations about the instances, by the operation's kind:
 	// "archive", "assignment", "command", "provision". What is left out is the platform's.
 	Watch map[string]Watch `json:"watch,omitempty" bson:"watch,omitempty"`
+}
+
+// A Choice is a provisioning model under a condition.
+type Choice struct {
+	// If is a condition in CEL over what is known when a device asks: identity, claim, request, facts, location.
+	If string `json:"if" bson:"if"`
+
+	Model string `json:"model" bson:"model"`
 }
 
 // Watch is how one kind of asynchronous operation is watched. Zero fields are the platform's defaults.

@@ -20,6 +20,8 @@ const (
 	maxAggregates = 32
 	maxParameters = 200
 	maxSilence    = 366 * 24 * time.Hour
+	minLifetime   = 5 * time.Second
+	maxLifetime   = 10 * 365 * 24 * time.Hour
 )
 
 var (
@@ -129,6 +131,9 @@ func (m *Model) Validate() error {
 			return bad(f.name, "%.80q must be 1 to 64 letters, digits, '.', '-' or '_', beginning with a letter or digit", f.value)
 		}
 	}
+	if err := m.validateChoices(); err != nil {
+		return err
+	}
 	if len(m.Parameters) > maxParameters {
 		return bad("model.parameters", "has %d entries, at most %d are taken", len(m.Parameters), maxParameters)
 	}
@@ -148,10 +153,34 @@ func (m *Model) Validate() error {
 	default:
 		return bad("model.offlineSeverity", "%.40q must be info, warning or critical, or \"\" for no alarm", m.OfflineSeverity)
 	}
+	if l := m.CredentialLifetime.D(); l != 0 && (l < minLifetime || l > maxLifetime) {
+		return bad("model.credentialLifetime", "must be %s to %s, or 0 for a year", Duration(minLifetime), Duration(maxLifetime))
+	}
 	if m.OnDelete != "" && m.OnDelete != Archive && m.OnDelete != Erase {
 		return bad("model.onDelete", "%.40q must be archive or erase", m.OnDelete)
 	}
 	return m.validateWatch()
+}
+
+// Bounds of a type's choices of provisioning models.
+const (
+	maxChoices   = 20
+	maxCondition = 1000 // bytes
+)
+
+func (m *Model) validateChoices() error {
+	if len(m.Choices) > maxChoices {
+		return bad("model.choices", "has %d entries, at most %d are taken", len(m.Choices), maxChoices)
+	}
+	for i, c := range m.Choices {
+		if strings.TrimSpace(c.If) == "" || len(c.If) > maxCondition || !utf8.ValidString(c.If) {
+			return bad(fmt.Sprintf("model.choices[%d].if", i), "must be a condition of 1 to %d bytes; what counts without one is model.provisioning", maxCondition)
+		}
+		if ID(c.Model).Valid() != nil {
+			return bad(fmt.Sprintf("model.choices[%d].model", i), "%.80q must be 1 to 64 letters, digits, '.', '-' or '_', beginning with a letter or digit", c.Model)
+		}
+	}
+	return nil
 }
 
 // watched are the kinds of operations that are about twins of a type. Those about no twin (job, claim, delivery) are watched

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -25,13 +26,13 @@ func TestTheSameKeyGetsTheSameCertificate(t *testing.T) {
 	p := w.Part("twin-provision", "")
 	ctx := context.Background()
 	changed := w.Collect(event.CredentialChanged)
-	in := api.CertificateRequest{Twin: "press.hall-3", Run: "a.1", CSR: csr(t)}
-	first, err := p.IssueCertificate(ctx, in)
+	in := api.NewCredential{Twin: "press.hall-3", Run: "a.1", CSR: csr(t)}
+	first, err := p.IssueCredential(ctx, in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := p.IssueCertificate(ctx, in)
-	if err != nil || again != first {
+	again, err := p.IssueCredential(ctx, in)
+	if err != nil || !reflect.DeepEqual(again, first) {
 		t.Errorf("asked again, the certificate is another one: %+v, %v", again, err)
 	}
 	if first.Ref.Valid() != nil || !strings.HasPrefix(string(first.Ref), "press-hall-3-") {
@@ -56,15 +57,15 @@ func TestTheSameKeyGetsTheSameCertificate(t *testing.T) {
 	}
 	other := in
 	other.CSR = csr(t)
-	if _, err := p.IssueCertificate(ctx, other); !errors.Is(err, api.ErrConflict) {
+	if _, err := p.IssueCredential(ctx, other); !errors.Is(err, api.ErrConflict) {
 		t.Errorf("another key for the twin: %v", err)
 	}
 	functiontest.Eventually(t, "credential.changed is published", func() bool { return len(changed()) > 0 })
 
-	if err := p.EraseCertificate(ctx, first.Ref); err != nil {
+	if err := p.EraseCredential(ctx, first.Ref); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.IssueCertificate(ctx, in); !errors.Is(err, api.ErrConflict) {
+	if _, err := p.IssueCredential(ctx, in); !errors.Is(err, api.ErrConflict) {
 		t.Errorf("an erased certificate is handed out again: %v", err)
 	}
 	got, err := w.Part("twin-ingest", "").Resolve(ctx, []device.Ref{first.Ref, "nobody"})
@@ -78,28 +79,28 @@ func TestAWithdrawnCertificateEndsAndTheNextIsAnother(t *testing.T) {
 	w.twin("p-1", twin.Instance, "pump")
 	p := w.Part("twin-provision", "")
 	ctx := context.Background()
-	first, err := p.IssueCertificate(ctx, api.CertificateRequest{Twin: "p-1", Run: "a.1", CSR: csr(t)})
+	first, err := p.IssueCredential(ctx, api.NewCredential{Twin: "p-1", Run: "a.1", CSR: csr(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.WithdrawCertificate(ctx, "p-1", "b.1"); err != nil {
+	if err := p.WithdrawCredential(ctx, "p-1", "b.1"); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := w.Part("twin-ingest", "").Resolve(ctx, []device.Ref{first.Ref}); len(got) != 1 {
 		t.Error("another run has withdrawn the certificate")
 	}
 	for range 2 {
-		if err := p.WithdrawCertificate(ctx, "p-1", "a.1"); err != nil {
+		if err := p.WithdrawCredential(ctx, "p-1", "a.1"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got, err := w.Part("twin-ingest", "").Resolve(ctx, []device.Ref{first.Ref}); err != nil || len(got) != 0 {
 		t.Errorf("a withdrawn reference resolves to %+v, %v", got, err)
 	}
-	if _, err := p.IssueCertificate(ctx, api.CertificateRequest{Twin: "p-1", Run: "a.1", CSR: csr(t)}); !errors.Is(err, api.ErrConflict) {
+	if _, err := p.IssueCredential(ctx, api.NewCredential{Twin: "p-1", Run: "a.1", CSR: csr(t)}); !errors.Is(err, api.ErrConflict) {
 		t.Errorf("a request that comes late, of the run that has withdrawn: %v", err)
 	}
-	next, err := p.IssueCertificate(ctx, api.CertificateRequest{Twin: "p-1", Run: "a.2", CSR: csr(t)})
+	next, err := p.IssueCredential(ctx, api.NewCredential{Twin: "p-1", Run: "a.2", CSR: csr(t)})
 	if err != nil || next.Ref == first.Ref || next.Generation != 2 {
 		t.Errorf("the next certificate is %s, generation %d, %v", next.Ref, next.Generation, err)
 	}
@@ -112,7 +113,7 @@ func TestAConnectorResolvesItsOwnDevicesOnly(t *testing.T) {
 	w.twin("p-1", twin.Instance, "pump")
 	p := w.Part("twin-provision", "")
 	ctx := context.Background()
-	c, err := p.IssueCertificate(ctx, api.CertificateRequest{Twin: "p-1", Run: "a.1", CSR: csr(t)})
+	c, err := p.IssueCredential(ctx, api.NewCredential{Twin: "p-1", Run: "a.1", CSR: csr(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func TestAConnectorResolvesItsOwnDevicesOnly(t *testing.T) {
 	if at("op") != 0 {
 		t.Error("a device without a place is resolved")
 	}
-	a, err := p.AssignGateway(ctx, api.Assign{Ref: c.Ref, Twin: "p-1", Fingerprint: c.Fingerprint})
+	a, err := p.AssignGateway(ctx, api.Assign{Ref: c.Ref, Twin: "p-1", Proof: c.Proof()})
 	if err != nil || a.Gateway != "op" {
 		t.Fatalf("%+v, %v", a, err)
 	}
@@ -145,7 +146,7 @@ func TestADeletedTwinLosesItsCertificate(t *testing.T) {
 	p := w.Part("twin-provision", "")
 	ctx := context.Background()
 	w.twin("p-1", twin.Instance, "pump")
-	c, err := p.IssueCertificate(ctx, api.CertificateRequest{Twin: "p-1", Run: "a.1", CSR: csr(t)})
+	c, err := p.IssueCredential(ctx, api.NewCredential{Twin: "p-1", Run: "a.1", CSR: csr(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +181,7 @@ func TestHostileCSRs(t *testing.T) {
 	w.twin("p-1", twin.Instance, "pump")
 	p := w.Part("twin-provision", "")
 	good := csr(t)
-	for name, in := range map[string]api.CertificateRequest{
+	for name, in := range map[string]api.NewCredential{
 		"empty":               {Twin: "p-1", Run: "a.1"},
 		"not PEM":             {Twin: "p-1", Run: "a.1", CSR: "hello"},
 		"a certificate":       {Twin: "p-1", Run: "a.1", CSR: strings.ReplaceAll(good, "CERTIFICATE REQUEST", "CERTIFICATE")},
@@ -190,12 +191,12 @@ func TestHostileCSRs(t *testing.T) {
 		"a type":              {Twin: "pump", Run: "a.1", CSR: good},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := p.IssueCertificate(context.Background(), in); !errors.Is(err, twin.ErrInvalid) {
+			if _, err := p.IssueCredential(context.Background(), in); !errors.Is(err, twin.ErrInvalid) {
 				t.Errorf("got %v, want it to be invalid", err)
 			}
 		})
 	}
-	if _, err := p.IssueCertificate(context.Background(), api.CertificateRequest{Twin: "none", Run: "a.1", CSR: good}); !errors.Is(err, api.ErrNotFound) {
+	if _, err := p.IssueCredential(context.Background(), api.NewCredential{Twin: "none", Run: "a.1", CSR: good}); !errors.Is(err, api.ErrNotFound) {
 		t.Errorf("a twin that is not there: %v", err)
 	}
 }

@@ -1,0 +1,90 @@
+package credentials
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// userPattern is what a device's user name may be. One that ends like a reference could be taken for another device's.
+var (
+	userPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@_-]{0,63}$`)
+	likeRef     = regexp.MustCompile(`-[0-9a-f]{8}$`)
+)
+
+// issue makes a credential for a run. One write stores the verifier together with what is sealed, before anything is sent:
+// a run that is gone on with after a crash gets the same again, and never a second.
+func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredential) (api.Credential, error) {
+	if in.Kind == "" {
+		in.Kind = device.Certificate
+	}
+	w, err := readWish(in.Kind, in.CSR, in.PublicKey)
+	switch {
+	case err != nil:
+		return api.Credential{}, err
+	case !runPattern.MatchString(in.Run):
+		return api.Credential{}, errRun
+	case in.Username != "" && in.Kind != device.Password:
+		return api.Credential{}, api.Invalid("username is for kind password, not %s", in.Kind)
+	case in.Username != "" && (!userPattern.MatchString(in.Username) || likeRef.MatchString(in.Username)):
+		return api.Credential{}, api.Invalid("username %.80q must be 1 to 64 letters, digits, '@', '-' or '_', and not end like a device reference", in.Username)
+	}
+	t, err := c.p.Twin(ctx, c.twins, self, access.Read, in.Twin)
+	if err != nil {
+		return api.Credential{}, err
+	}
+	if t.Kind != twin.Instance {
+		return api.Credential{}, api.Invalid("twin: %s is a twin of kind %s; only instances have credentials", t.ID, t.Kind)
+	}
+	life, err := c.lifetime(ctx, t.Definition.Type)
+	if err != nil {
+		return api.Credential{}, err
+	}
+	readers, err := c.readers(ctx, in.Kind)
+	if err != nil {
+		return api.Credential{}, err
+	}
+	v, err := c.creds.Upsert(ctx, string(t.ID), func(v *credential, _ bool) error {
+		switch {
+		case v.Ended == in.Run:
+			return fmt.Errorf("%w: run %s has ended the credential of twin %s", api.ErrConflict, in.Run, t.ID)
+		case v.Ref != "" && (v.Kind != in.Kind || v.Proofs[0].Key != w.key):
+			return fmt.Errorf("%w: twin %s has a credential of another kind or for another key; reset its provisioning run to enrol it anew", api.ErrConflict, t.ID)
+		case v.Ref != "" && !v.Proofs[0].kept():
+			return fmt.Errorf("%w: the credential of twin %s was delivered and erased; reset its provisioning run to enrol it anew", api.ErrConflict, t.ID)
+		case v.Ref != "":
+			return store.Unchanged
+		}
+		now := c.p.Time()
+		v.Run, v.Ended = in.Run, ""
+		v.Type, v.Kind, v.Username, v.Ref = t.Definition.Type, in.Kind, in.Username, newRef(t.ID)
+		v.Generation++
+		v.Version++
+		// Should another instance make one at the same time, one is stored and the other never leaves this function.
+		p, sealedFor, err := c.make(v, w, now, life, readers)
+		if err != nil {
+			return err
+		}
+		v.Proofs, v.SealedFor = []proof{p}, sealedFor
+		v.warn()
+		return v.changed(v.Ref, now)
+	})
+	if errors.Is(err, store.ErrExists) && in.Username != "" {
+		return api.Credential{}, fmt.Errorf("%w: username %s is another device's", api.ErrExists, in.Username)
+	}
+	if err != nil {
+		return api.Credential{}, err
+	}
+	c.flush(ctx, v)
+	return v.issued(), nil
+}
+
+var errRun = api.Invalid("run must be 1 to 80 letters, digits, '.', '-' or '_'")

@@ -1,0 +1,70 @@
+package api
+
+import (
+	"context"
+
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// NewClaim asks for a claim.
+type NewClaim struct {
+	Type     twin.TypeID    `json:"type"`
+	Owner    string         `json:"owner"`
+	Location *twin.Location `json:"location,omitempty"`
+	Serials  string         `json:"serials,omitempty"`
+	Expires  twin.Duration  `json:"expires,omitempty"` // from now; 0 = 24h
+	MaxUses  int64          `json:"maxUses,omitempty"` // 0 = 1
+}
+
+// ClaimFile is what a device needs to come in; it is handed out once, when the claim is made.
+type ClaimFile struct {
+	Claim   device.Claim `json:"claim"`
+	Token   string       `json:"token"`   // the secret
+	Gateway string       `json:"gateway"` // "tls://host:port" of the provisioning gateway
+	CA      string       `json:"ca"`      // PEM: who signs the gateways
+}
+
+// ClaimUse asks for one use of a claim by a run. Asking twice for the same run counts once; a run that has given its use back
+// gets none any more.
+type ClaimUse struct {
+	Run    string      `json:"run"`
+	Type   twin.TypeID `json:"type"`
+	Serial string      `json:"serial"`
+}
+
+// CreateClaim makes a claim. The token is in this answer and nowhere else.
+func (c *Client) CreateClaim(ctx context.Context, in NewClaim) (out ClaimFile, err error) {
+	return out, c.Call(ctx, "POST", "credentials", "/claims", in, &out)
+}
+
+// ListClaims pages through the claims the caller may see.
+func (c *Client) ListClaims(ctx context.Context, cursor string) (out Page[device.Claim], err error) {
+	return out, c.Call(ctx, "GET", "credentials", "/claims"+query("cursor", cursor), nil, &out)
+}
+
+// GetClaim returns a claim without its token.
+func (c *Client) GetClaim(ctx context.Context, id string) (out device.Claim, err error) {
+	return out, c.Call(ctx, "GET", "credentials", "/claims/"+id, nil, &out)
+}
+
+// RevokeClaim ends a claim; devices that are connected with it are cut off.
+func (c *Client) RevokeClaim(ctx context.Context, id string) error {
+	return c.Call(ctx, "DELETE", "credentials", "/claims/"+id, nil, nil)
+}
+
+// UseClaim reserves a use of a claim for a run, or returns device.ErrClaim with the reason.
+func (c *Client) UseClaim(ctx context.Context, id string, in ClaimUse) (out device.Claim, err error) {
+	return out, c.Call(ctx, "POST", "credentials", "/claims/"+id+"/uses", in, &out)
+}
+
+// ReturnClaim gives a use back.
+func (c *Client) ReturnClaim(ctx context.Context, id, run string) error {
+	return c.Call(ctx, "DELETE", "credentials", "/claims/"+id+"/uses/"+run, nil, nil)
+}
+
+// CloseClaim tells that a run needs its use of the claim no more. Once that is so of every use there was, the claim is taken
+// from the provisioning gateways.
+func (c *Client) CloseClaim(ctx context.Context, id, run string) error {
+	return c.Call(ctx, "POST", "credentials", "/claims/"+id+"/uses/"+run+"/close", nil, nil)
+}
