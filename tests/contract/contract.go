@@ -1,5 +1,5 @@
-// Package contract checks real traffic against functions/openapi.yaml: what a test sends and gets must be what the document
-// says. It is a check on the document as much as on the functions; it makes no calls itself.
+// Package contract checks real traffic against functions/openapi.yaml, or another such document: what a test sends and gets must
+// be what the document says. It is a check on the document as much as on the functions; it makes no calls itself.
 package contract
 
 import (
@@ -28,15 +28,26 @@ import (
 type Contract struct {
 	Doc    *openapi3.T
 	router routers.Router
+	prefix string // of all paths: "/function/"
 
 	mu   sync.Mutex
 	seen map[string]bool // operation ids that were called with success
 }
 
 // Load reads and validates functions/openapi.yaml, once per process.
-var Load = sync.OnceValues(func() (*Contract, error) {
+var Load = sync.OnceValues(func() (*Contract, error) { return read("functions", "openapi.yaml") })
+
+var opened sync.Map // path → func() (*Contract, error)
+
+// Open is Load for another document of the repository, by the parts of its path.
+func Open(path ...string) (*Contract, error) {
+	f, _ := opened.LoadOrStore(filepath.Join(path...), sync.OnceValues(func() (*Contract, error) { return read(path...) }))
+	return f.(func() (*Contract, error))()
+}
+
+func read(path ...string) (*Contract, error) {
 	_, here, _, _ := runtime.Caller(0)
-	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(filepath.Dir(here), "..", "..", "functions", "openapi.yaml"))
+	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(filepath.Dir(here), "..", "..", filepath.Join(path...)))
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +59,12 @@ var Load = sync.OnceValues(func() (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Contract{Doc: doc, router: router, seen: map[string]bool{}}, nil
-})
+	prefix := "/"
+	for path := range doc.Paths.Map() {
+		prefix = path[:strings.IndexByte(path[1:], '/')+2] // the same of all
+	}
+	return &Contract{Doc: doc, router: router, prefix: prefix, seen: map[string]bool{}}, nil
+}
 
 // An Exchange is one request and its answer.
 type Exchange struct {
@@ -162,7 +177,7 @@ func (tr transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		req.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	resp, err := tr.next.RoundTrip(req)
-	if err != nil || !strings.HasPrefix(req.URL.Path, "/function/") {
+	if err != nil || !strings.HasPrefix(req.URL.Path, tr.c.prefix) {
 		return resp, err
 	}
 	answer, err := io.ReadAll(resp.Body)
