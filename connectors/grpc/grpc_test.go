@@ -20,7 +20,9 @@ import (
 
 func TestSuite(t *testing.T) {
 	linktest.Run(t, linktest.Protocol{
-		Start:      func(t testing.TB, w *linktest.World, phase string) (string, func()) { return start(t, w, phase, nil) },
+		Start: func(t testing.TB, w *linktest.World, phase string) (string, func()) {
+			return start(t, w, phase, nil)
+		},
 		Dial:       dial,
 		Provisions: true,
 		MaxPayload: telemetry.MaxPayload,
@@ -28,6 +30,19 @@ func TestSuite(t *testing.T) {
 }
 
 func start(t testing.TB, w *linktest.World, phase string, change func(*grpc.Config)) (address string, stop func()) {
+	t.Helper()
+	c, stop := begin(t, w, phase, change)
+	return c.Addr().String(), stop
+}
+
+// run is start for who wants to look at the connector.
+func run(t testing.TB, w *linktest.World, phase string, change func(*grpc.Config)) (*grpc.Connector, string) {
+	t.Helper()
+	c, _ := begin(t, w, phase, change)
+	return c, c.Addr().String()
+}
+
+func begin(t testing.TB, w *linktest.World, phase string, change func(*grpc.Config)) (c *grpc.Connector, stop func()) {
 	t.Helper()
 	config := grpc.Config{
 		Gateway: gateway.Config{
@@ -58,7 +73,7 @@ func start(t testing.TB, w *linktest.World, phase string, change func(*grpc.Conf
 		}
 	})
 	t.Cleanup(stop)
-	return c.Addr().String(), stop
+	return c, stop
 }
 
 // connection is a channel to the gateway whose TCP connection a test can cut.
