@@ -65,13 +65,12 @@ func (a *Agent) measureNow(ctx context.Context, _ Command) (any, error) {
 }
 
 // ordered takes a command from the gateway. It does not block; one that finds no place is not answered.
-func (a *Agent) ordered(topic string, payload []byte) {
+func (a *Agent) ordered(id string, payload []byte) {
 	var in struct {
 		Name       string          `json:"name"`
 		Input      json.RawMessage `json:"input"`
 		Repeatable bool            `json:"repeatable"`
 	}
-	id := topic[strings.LastIndexByte(topic, '/')+1:]
 	if err := json.Unmarshal(payload, &in); err != nil || id == "" || len(id) > 64 {
 		a.cfg.Log.Warn("command not readable", "command", id, "error", err)
 		return

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -32,7 +31,7 @@ func (a *Agent) operate(ctx context.Context) {
 		}
 		if until := a.id.cert.Leaf.NotAfter; a.cfg.Now().After(until) {
 			err = fmt.Errorf("%w (the device's certificate expired at %s: remove %s and start with a new claim)", err, until.Format(time.RFC3339), bundleName)
-		} else if refused(err) {
+		} else if errors.Is(err, errRefused) {
 			err = fmt.Errorf("%w: the device may be suspended, replaced or retired; if its twin was deleted or reset, provision it anew with a new claim and an empty --dir", err)
 		}
 		a.tell(Waiting, err.Error())
@@ -50,25 +49,14 @@ func (a *Agent) serve(ctx context.Context, b *backoff) error {
 		return err
 	}
 	defer s.close()
-	own := "castor/" + string(bundle.Ref) + "/"
-	if err := s.subscribe(ctx, own+"ack", func(_ string, payload []byte) { a.acknowledge(payload) }); err != nil {
-		return err
-	}
-	if err := s.subscribe(ctx, own+"command/+", a.ordered); err != nil {
-		return err
-	}
 	a.tell(Connected, "to "+bundle.Gateway)
 	if fresh {
-		if err := a.adopt(ctx, s, own); err != nil {
+		if err := a.adopt(ctx, s); err != nil {
 			return err
 		}
 	}
 	if !a.id.confirmed {
-		t, err := s.publish(ctx, own+"provision/confirm", []byte("{}"))
-		if err == nil {
-			err = s.wait(ctx, t)
-		}
-		if err != nil {
+		if err := s.confirm(ctx); err != nil {
 			return fmt.Errorf("confirming: %w", err)
 		}
 		a.confirmed()
@@ -80,11 +68,11 @@ func (a *Agent) serve(ctx context.Context, b *backoff) error {
 	defer end()
 	renewed := make(chan struct{})
 	renewing.Go(func() {
-		if a.renew(ctx, s, own) {
+		if a.renew(ctx, s) {
 			close(renewed)
 		}
 	})
-	return a.send(ctx, s, own, b, renewed)
+	return a.send(ctx, s, b, renewed)
 }
 
 // confirmed notes that the platform has taken the confirmation.
@@ -102,7 +90,7 @@ func (a *Agent) confirmed() {
 // send publishes what is pending, oldest first, and then what comes, with at most window publications that are not
 // acknowledged. Whether a message is stored only the platform's own acknowledgement tells; a publication's completion
 // tells nothing, since the MQTT client also completes some that got lost.
-func (a *Agent) send(ctx context.Context, s *session, own string, b *backoff, renewed <-chan struct{}) error {
+func (a *Agent) send(ctx context.Context, s session, b *backoff, renewed <-chan struct{}) error {
 	pending := a.spool.Reader()
 	var flying []twin.Order // the last message of each publication under way, oldest first
 	stalled := time.NewTimer(a.cfg.AnswerTimeout)
@@ -130,7 +118,7 @@ func (a *Agent) send(ctx context.Context, s *session, own string, b *backoff, re
 			}
 			last := msgs[len(msgs)-1].Order
 			a.publishing(last)
-			if _, err := s.publish(ctx, own+msgs[0].Topic, payload(msgs)); err != nil {
+			if err := s.publish(ctx, msgs[0].Topic, payload(msgs)); err != nil {
 				return err
 			}
 			flying = append(flying, last)
@@ -143,8 +131,8 @@ func (a *Agent) send(ctx context.Context, s *session, own string, b *backoff, re
 			}
 		case <-renewed:
 			return errRenewed
-		case <-s.lost:
-			return s.why
+		case <-s.lost():
+			return s.why()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -193,11 +181,10 @@ func (a *Agent) publishing(last twin.Order) {
 
 // acknowledge takes the platform's word that everything up to an order is stored. It believes nothing about messages that
 // were not sent.
-func (a *Agent) acknowledge(payload []byte) {
-	var o twin.Order
-	err := json.Unmarshal(payload, &o)
+func (a *Agent) acknowledge(o twin.Order) {
+	var err error
 	a.mu.Lock()
-	if err == nil && o.After(a.sent) {
+	if o.After(a.sent) {
 		err = errors.New("names a message that was not sent")
 	}
 	a.mu.Unlock()

@@ -55,7 +55,7 @@ func (a *Agent) provision(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if refused(err) {
+		if errors.Is(err, errRefused) {
 			err = fmt.Errorf("%w: claim %s may be expired, revoked or used up; ask for a new claim: castor claim create %s", err, claim.Claim.ID, claim.Claim.Type)
 		}
 		a.tell(Waiting, err.Error())
@@ -75,13 +75,9 @@ func (a *Agent) claim(ctx context.Context, c api.ClaimFile, client string) error
 	if err != nil {
 		return err
 	}
-	s, err := a.connect(ctx, login{gateway: c.Gateway, ca: c.CA, client: client, user: c.Claim.ID, password: c.Token})
-	if err != nil {
-		return err
-	}
-	defer s.close()
 	answers := make(chan api.ProvisionAnswer, 8)
-	err = s.subscribe(ctx, "castor/provision/"+client+"/+", func(_ string, payload []byte) {
+	l := login{gateway: c.Gateway, ca: c.CA, client: client, user: c.Claim.ID, password: c.Token}
+	s, err := a.connect(ctx, l, heard{answer: func(payload []byte) {
 		var answer api.ProvisionAnswer
 		if len(payload) > maxAnswer || json.Unmarshal(payload, &answer) != nil {
 			a.cfg.Log.Warn("answer to the provisioning request cannot be read", "bytes", len(payload))
@@ -91,13 +87,13 @@ func (a *Agent) claim(ctx context.Context, c api.ClaimFile, client string) error
 		case answers <- answer:
 		default: // more than anybody asked for
 		}
-	})
+	}})
 	if err != nil {
 		return err
 	}
-	topic := "castor/provision/" + string(c.Claim.Type) + "/request"
+	defer s.close()
 	a.tell(Claiming, fmt.Sprintf("asking as %s with claim %s at %s", a.cfg.Serial, c.Claim.ID, c.Gateway))
-	if _, err := s.publish(ctx, topic, ask); err != nil {
+	if err := s.ask(ctx, string(c.Claim.Type), ask); err != nil {
 		return err
 	}
 	again := a.cfg.Retry.start()
@@ -124,13 +120,13 @@ func (a *Agent) claim(ctx context.Context, c api.ClaimFile, client string) error
 				return fmt.Errorf("asking to be provisioned: %w", errAnswer)
 			}
 			// The answer comes by itself; asking again is for the case that it got lost.
-			if _, err := s.publish(ctx, topic, ask); err != nil {
+			if err := s.ask(ctx, string(c.Claim.Type), ask); err != nil {
 				return err
 			}
 			pending = false
 			timer.Reset(a.cfg.AnswerTimeout)
-		case <-s.lost:
-			return s.why
+		case <-s.lost():
+			return s.why()
 		case <-ctx.Done():
 			return ctx.Err()
 		}

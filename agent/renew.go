@@ -87,11 +87,11 @@ func (id *identity) renewAt() time.Time {
 }
 
 // renew asks for the next certificate when it is time, until it came. It is false if the session ended before.
-func (a *Agent) renew(ctx context.Context, s *session, own string) bool {
+func (a *Agent) renew(ctx context.Context, s session) bool {
 	for wait := time.Duration(0); ; {
 		select {
 		case <-time.After(wait):
-		case <-s.lost:
+		case <-s.lost():
 			return false
 		case <-ctx.Done():
 			return false
@@ -100,7 +100,7 @@ func (a *Agent) renew(ctx context.Context, s *session, own string) bool {
 			wait = min(left, lookAgain)
 			continue
 		}
-		err := a.askNext(ctx, s, own)
+		err := a.askNext(ctx, s)
 		if err == nil {
 			return true
 		}
@@ -112,7 +112,7 @@ func (a *Agent) renew(ctx context.Context, s *session, own string) bool {
 }
 
 // askNext asks for a certificate for a new key, which is kept before anybody hears of it.
-func (a *Agent) askNext(ctx context.Context, s *session, own string) error {
+func (a *Agent) askNext(ctx context.Context, s session) error {
 	n := a.id.next
 	if n == nil {
 		key, err := newKey()
@@ -133,62 +133,42 @@ func (a *Agent) askNext(ctx context.Context, s *session, own string) error {
 	if err != nil {
 		return err
 	}
-	answers := make(chan api.RenewAnswer, 1)
-	err = s.subscribe(ctx, own+"credential/renewed", func(_ string, payload []byte) {
-		var answer api.RenewAnswer
-		if len(payload) > maxAnswer || json.Unmarshal(payload, &answer) != nil {
-			answer = api.RenewAnswer{Reason: "the answer cannot be read"}
-		}
-		select {
-		case answers <- answer:
-		default: // more than was asked for
-		}
-	})
+	payload, err := s.renew(ctx, ask)
 	if err != nil {
 		return err
 	}
-	if _, err := s.publish(ctx, own+"credential/renew", ask); err != nil {
+	var answer api.RenewAnswer
+	if len(payload) > maxAnswer || json.Unmarshal(payload, &answer) != nil {
+		return errors.New("the answer cannot be read")
+	}
+	if answer.Reason != "" {
+		return fmt.Errorf("the platform says: %.1000s", answer.Reason)
+	}
+	cert, err := a.id.fits(n.key, answer.Certificate)
+	if err != nil {
 		return err
 	}
-	timer := time.NewTimer(a.cfg.AnswerTimeout)
-	defer timer.Stop()
-	select {
-	case answer := <-answers:
-		if answer.Reason != "" {
-			return fmt.Errorf("the platform says: %.1000s", answer.Reason)
-		}
-		cert, err := a.id.fits(n.key, answer.Certificate)
-		if err != nil {
-			return err
-		}
-		if err := n.keep(&a.vault, answer.Certificate); err != nil {
-			return fmt.Errorf("keeping the next certificate: %w", err)
-		}
-		n.cert = cert
-		return nil
-	case <-timer.C:
-		return errAnswer
-	case <-s.lost:
-		return s.why
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := n.keep(&a.vault, answer.Certificate); err != nil {
+		return fmt.Errorf("keeping the next certificate: %w", err)
 	}
+	n.cert = cert
+	return nil
 }
 
 // login connects with the next certificate if it is there, else with the device's own. fresh tells which. A next one that
 // does not let the device in, where its own does, is asked for again.
-func (a *Agent) login(ctx context.Context) (s *session, fresh bool, err error) {
+func (a *Agent) login(ctx context.Context) (s session, fresh bool, err error) {
 	b := a.id.bundle
-	l := login{gateway: b.Gateway, ca: b.CA, client: string(b.Ref)}
+	l, h := login{gateway: b.Gateway, ca: b.CA, client: string(b.Ref)}, heard{stored: a.acknowledge, command: a.ordered}
 	if a.id.next.came() {
 		l.cert = []tls.Certificate{a.id.next.cert}
-		if s, err = a.connect(ctx, l); err == nil || ctx.Err() != nil {
+		if s, err = a.connect(ctx, l, h); err == nil || ctx.Err() != nil {
 			return s, true, err
 		}
 	}
 	l.cert = a.id.certificates()
 	var own error
-	if s, own = a.connect(ctx, l); own == nil && err != nil {
+	if s, own = a.connect(ctx, l, h); own == nil && err != nil {
 		a.cfg.Log.Warn("the next certificate does not let the device in, it is asked for again", "error", err)
 		a.id.next.cert = tls.Certificate{}
 	}
@@ -197,11 +177,8 @@ func (a *Agent) login(ctx context.Context) (s *session, fresh bool, err error) {
 
 // adopt makes the certificate that this session was made with the device's own. It is told to the platform first, which
 // ends the one before; one write changes key and certificate, so that after a crash they fit.
-func (a *Agent) adopt(ctx context.Context, s *session, own string) error {
-	t, err := s.publish(ctx, own+"credential/confirm", []byte("{}"))
-	if err == nil {
-		err = s.wait(ctx, t)
-	}
+func (a *Agent) adopt(ctx context.Context, s session) error {
+	err := s.confirmCredential(ctx)
 	if err != nil {
 		return fmt.Errorf("confirming the new certificate: %w", err)
 	}

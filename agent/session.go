@@ -8,29 +8,46 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"time"
-
-	mqtt "github.com/eclipse/paho.mqtt.golang"
-	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/twin"
 )
 
 // errAnswer tells that the gateway did not answer in time.
 var errAnswer = errors.New("no answer in time")
 
-// A session is one MQTT connection. When it breaks it is given up and a new one is made: the MQTT client's own reconnecting
-// may complete a publication that was never acknowledged.
-type session struct {
-	client  mqtt.Client
-	lost    chan struct{} // closed when the connection broke
-	why     error         // set before lost is closed
-	timeout time.Duration
+// errRefused tells that the gateway was reached and did not want the credentials.
+var errRefused = errors.New("the gateway does not let the device in")
+
+// A session is one connection to a gateway, of whatever protocol. When it breaks it is given up and a new one is made.
+type session interface {
+	// ask sends a provisioning request for a type. Answers come by heard.answer.
+	ask(ctx context.Context, kind string, payload []byte) error
+
+	// publish hands a message on; topic is that of the wire contract below castor/{ref}/. Messages go in the order of the calls. It
+	// waits while the connection takes nothing. Whether the message is stored only heard.stored tells.
+	publish(ctx context.Context, topic string, payload []byte) error
+
+	// confirm returns when the platform has taken the confirmation.
+	confirm(ctx context.Context) error
+
+	// renew asks for the next credential and returns the answer: an api.RenewAnswer.
+	renew(ctx context.Context, payload []byte) (answer []byte, err error)
+
+	// confirmCredential returns when the platform has taken that the credential of this session is there to stay.
+	confirmCredential(ctx context.Context) error
+
+	// lost is closed when the connection broke; why tells then.
+	lost() <-chan struct{}
+	why() error
+
+	// close says goodbye and closes the connection.
+	close()
 }
 
 // login is what a session needs.
 type login struct {
-	gateway  string // tls://host:port
+	gateway  string // tls://host:port or grpcs://host:port
 	ca       string // PEM: who signed the gateway's certificate
 	client   string
 	user     string            // "" = none
@@ -38,59 +55,27 @@ type login struct {
 	cert     []tls.Certificate // none = none
 }
 
-// parseAddress returns host:port of a gateway's URL. Anything but TLS is refused.
-func parseAddress(gateway string) (string, error) {
-	u, err := url.Parse(gateway)
-	if err != nil || u.Scheme != "tls" || u.Hostname() == "" || u.Port() == "" {
-		return "", api.Invalid("address %.200q must be like tls://host:8883", gateway)
-	}
-	return u.Host, nil
+// heard is told what comes from the gateway, one thing at a time. It must not block.
+type heard struct {
+	answer func(payload []byte) // to a provisioning request; nil of a device that has come in, which has the others
+
+	stored  func(o twin.Order) // everything up to o
+	command func(id string, payload []byte)
 }
 
-// connect logs in at a gateway whose certificate l.ca signed.
-func (a *Agent) connect(ctx context.Context, l login) (*session, error) {
-	address, err := parseAddress(l.gateway)
+// connect logs in at a gateway whose certificate l.ca signed, in the protocol of its address.
+func (a *Agent) connect(ctx context.Context, l login, h heard) (session, error) {
+	protocol, address, err := parseAddress(l.gateway)
 	if err != nil {
 		return nil, err
 	}
-	host, _, _ := net.SplitHostPort(address)
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM([]byte(l.ca)) {
-		return nil, api.Invalid("ca has no certificate in PEM")
-	}
-	secure := &tls.Config{RootCAs: roots, ServerName: host, Certificates: l.cert, MinVersion: tls.VersionTLS12, Time: a.cfg.Now}
-
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.AnswerTimeout)
 	defer cancel()
-	settled := func() bool { return true } // set by the client's goroutine before its token completes
-	s := &session{lost: make(chan struct{}), timeout: a.cfg.AnswerTimeout}
-	o := mqtt.NewClientOptions().AddBroker("ssl://" + address).SetClientID(l.client).SetUsername(l.user).SetPassword(l.password)
-	o.SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false)
-	o.SetConnectTimeout(a.cfg.AnswerTimeout).SetWriteTimeout(a.cfg.AnswerTimeout).SetKeepAlive(30 * time.Second)
-	o.SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
-		tcp, err := a.cfg.Dial(ctx, "tcp", address)
-		if err != nil {
-			return nil, err
-		}
-		conn := tls.Client(tcp, secure)
-		if err := conn.HandshakeContext(ctx); err != nil {
-			tcp.Close()
-			return nil, err
-		}
-		settled = context.AfterFunc(ctx, func() { tcp.Close() })
-		return conn, nil
-	})
-	o.SetConnectionLostHandler(func(_ mqtt.Client, err error) {
-		s.why = fmt.Errorf("connection to %s lost: %w", address, err)
-		close(s.lost)
-	})
-	s.client = mqtt.NewClient(o)
-	t := s.client.Connect()
-	<-t.Done() // bounded by ctx
-	err = t.Error()
-	if !settled() {
-		s.client.Disconnect(0)
-		err = ctx.Err()
+	var s session
+	if protocol == "grpcs" {
+		s, err = a.connectGRPC(ctx, address, l, h)
+	} else {
+		s, err = a.connectMQTT(ctx, address, l, h)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("gateway %s: %w", address, err)
@@ -98,65 +83,37 @@ func (a *Agent) connect(ctx context.Context, l login) (*session, error) {
 	return s, nil
 }
 
-// refused tells whether the gateway was reached and did not want the credentials.
-func refused(err error) bool {
-	return errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) || errors.Is(err, packets.ErrorRefusedNotAuthorised)
+// parseAddress returns the protocol and host:port of a gateway's URL. Anything but TLS is refused.
+func parseAddress(gateway string) (protocol, address string, err error) {
+	u, err := url.Parse(gateway)
+	if err != nil || u.Scheme != "tls" && u.Scheme != "grpcs" || u.Hostname() == "" || u.Port() == "" {
+		return "", "", api.Invalid("address %.200q must be like tls://host:8883 (MQTT) or grpcs://host:8886 (gRPC)", gateway)
+	}
+	return u.Scheme, u.Host, nil
 }
 
-// wait waits for a token's completion.
-func (s *session) wait(ctx context.Context, t mqtt.Token) error {
-	timer := time.NewTimer(s.timeout)
-	defer timer.Stop()
-	select {
-	case <-t.Done():
-		return t.Error()
-	case <-s.lost:
-		return s.why
-	case <-timer.C:
-		return errAnswer
-	case <-ctx.Done():
-		return ctx.Err()
+// secure opens a TLS connection to a gateway whose certificate l.ca signed. protos are offered to it.
+func (a *Agent) secure(ctx context.Context, address string, l login, protos ...string) (net.Conn, error) {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(l.ca)) {
+		return nil, api.Invalid("ca has no certificate in PEM")
 	}
-}
-
-// subscribe returns when the gateway has taken the subscription. handle is called for one message at a time and must not
-// block.
-func (s *session) subscribe(ctx context.Context, topic string, handle func(topic string, payload []byte)) error {
-	t, err := s.hand(ctx, func() mqtt.Token {
-		return s.client.Subscribe(topic, 1, func(_ mqtt.Client, m mqtt.Message) { handle(m.Topic(), m.Payload()) })
-	})
-	if err == nil {
-		err = s.wait(ctx, t)
-	}
+	host, _, _ := net.SplitHostPort(address)
+	tcp, err := a.cfg.Dial(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("subscribing: %w", err)
+		return nil, err
 	}
-	if granted := t.(*mqtt.SubscribeToken).Result()[topic]; granted > 2 {
-		return fmt.Errorf("the gateway refused the subscription to %s", topic)
+	conn := tls.Client(tcp, &tls.Config{
+		RootCAs: roots, ServerName: host, Certificates: l.cert, MinVersion: tls.VersionTLS12, Time: a.cfg.Now, NextProtos: protos,
+	})
+	if err := conn.HandshakeContext(ctx); err != nil {
+		_ = tcp.Close()
+		return nil, err
 	}
-	return nil
+	return conn, nil
 }
 
-// publish hands a message to the connection, QoS 1; messages go in the order of the calls. It waits while the connection
-// takes nothing.
-func (s *session) publish(ctx context.Context, topic string, payload []byte) (mqtt.Token, error) {
-	return s.hand(ctx, func() mqtt.Token { return s.client.Publish(topic, 1, false, payload) })
+// within bounds one answer.
+func (a *Agent) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, a.cfg.AnswerTimeout, errAnswer)
 }
-
-// hand hands a packet to the client, which goes on waiting, for its write timeout, on a connection that breaks meanwhile;
-// this does not.
-func (s *session) hand(ctx context.Context, f func() mqtt.Token) (mqtt.Token, error) {
-	taken := make(chan mqtt.Token, 1)
-	go func() { taken <- f() }()
-	select {
-	case t := <-taken:
-		return t, nil
-	case <-s.lost:
-		return nil, s.why
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// close says goodbye and closes the connection.
-func (s *session) close() { s.client.Disconnect(250) }

@@ -1,0 +1,288 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	pb "github.com/castor-iot/castor/shared/api/devicepb"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// A grpcSession is a session on gRPC: one connection, made once, with one stream for what goes on all the time.
+type grpcSession struct {
+	agent *Agent
+	conn  *grpc.ClientConn
+	ctx   context.Context // of the session's calls, with what the device shows
+	end   context.CancelFunc
+	heard heard
+
+	device pb.Device_ConnectClient // of a device that has come in
+
+	once   sync.Once
+	broken chan struct{} // closed when the connection broke
+	reason error         // set before
+
+	asking context.CancelFunc // ends the request before; asked by one goroutine
+}
+
+// connectGRPC opens the connection and, for a device that has come in, its stream.
+func (a *Agent) connectGRPC(ctx context.Context, address string, l login, h heard) (session, error) {
+	tls, err := a.secure(ctx, address, l, "h2")
+	if err != nil {
+		return nil, err
+	}
+	first := make(chan net.Conn, 1)
+	first <- tls
+	conn, err := grpc.NewClient("passthrough:///"+address,
+		grpc.WithTransportCredentials(standing{}), grpc.WithDisableRetry(), grpc.WithDisableServiceConfig(), grpc.WithNoProxy(), grpc.WithIdleTimeout(0),
+		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
+			select {
+			case c := <-first:
+				return c, nil
+			default: // the session ends with its connection
+				return nil, errors.New("the connection was lost")
+			}
+		}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 20 * time.Second, PermitWithoutStream: true}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer+1024)),
+	)
+	if err != nil {
+		_ = tls.Close()
+		return nil, err
+	}
+	s := &grpcSession{agent: a, conn: conn, heard: h, broken: make(chan struct{})}
+	md := metadata.Pairs("castor-client", l.client)
+	if l.user != "" {
+		md.Set("authorization", "Bearer "+l.user+"."+l.password)
+	}
+	s.ctx, s.end = context.WithCancel(metadata.NewOutgoingContext(context.Background(), md))
+	if h.answer != nil {
+		err = s.attend(ctx)
+	} else {
+		err = s.open(ctx)
+	}
+	if err != nil {
+		s.close()
+		select { // nobody dialled
+		case c := <-first:
+			_ = c.Close()
+		default:
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+// attend waits until the gateway has let the device in, without asking anything yet.
+func (s *grpcSession) attend(ctx context.Context) error { return s.ask(ctx, "", nil) }
+
+// open opens the stream and waits until the device is let in.
+func (s *grpcSession) open(ctx context.Context) (err error) {
+	stop := context.AfterFunc(ctx, s.end)
+	defer stop()
+	if s.device, err = pb.NewDeviceClient(s.conn).Connect(s.ctx); err != nil {
+		return s.fault(ctx, err)
+	}
+	if _, err := s.device.Recv(); err != nil { // the first is empty
+		return s.fault(ctx, err)
+	}
+	if !stop() {
+		return ctx.Err()
+	}
+	go s.receive()
+	return s.device.Send(&pb.Up{What: &pb.Up_Listen{Listen: &pb.Listen{}}})
+}
+
+func (s *grpcSession) receive() {
+	for {
+		down, err := s.device.Recv()
+		if err != nil {
+			s.breakDown(err)
+			return
+		}
+		switch what := down.What.(type) {
+		case *pb.Down_Stored:
+			if o := what.Stored.GetOrder(); o != nil {
+				s.heard.stored(twin.Order{Epoch: o.Epoch, Seq: o.Seq})
+			}
+		case *pb.Down_Command:
+			s.heard.command(what.Command.GetId(), what.Command.GetPayload())
+		}
+	}
+}
+
+// breakDown ends the session.
+func (s *grpcSession) breakDown(err error) {
+	s.once.Do(func() {
+		s.reason = fmt.Errorf("connection to %s lost: %w", s.conn.Target(), s.fault(s.ctx, err))
+		close(s.broken)
+	})
+}
+
+// fault makes errors of ours of the gateway's.
+func (s *grpcSession) fault(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	switch status.Code(err) {
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return fmt.Errorf("%w: %s", errRefused, status.Convert(err).Message())
+	case codes.Canceled, codes.DeadlineExceeded:
+		if why := context.Cause(ctx); why != nil {
+			return why
+		}
+	}
+	return err
+}
+
+func (s *grpcSession) lost() <-chan struct{} { return s.broken }
+func (s *grpcSession) why() error            { return s.reason }
+
+func (s *grpcSession) close() {
+	if s.device != nil {
+		_ = s.device.CloseSend() // so that the gateway knows that it was no accident
+	}
+	s.end()
+	_ = s.conn.Close()
+}
+
+// ask takes the place of the request before.
+func (s *grpcSession) ask(ctx context.Context, kind string, payload []byte) error {
+	if s.asking != nil {
+		s.asking()
+	}
+	call, cancel := context.WithCancel(s.ctx)
+	s.asking = cancel
+	stop := context.AfterFunc(ctx, cancel)
+	defer stop()
+	answers, err := pb.NewProvisioningClient(s.conn).Ask(call, &pb.ProvisionRequest{Type: kind, Payload: payload})
+	if err == nil {
+		if header, _ := answers.Header(); header == nil { // refused
+			_, err = answers.Recv()
+		}
+	}
+	if err != nil {
+		cancel()
+		return s.fault(ctx, err)
+	}
+	go func() {
+		for {
+			a, err := answers.Recv()
+			switch {
+			case call.Err() != nil:
+				return
+			case err != nil:
+				s.breakDown(err)
+				return
+			}
+			s.heard.answer(a.GetPayload())
+		}
+	}()
+	return nil
+}
+
+func (s *grpcSession) confirm(ctx context.Context) error {
+	return s.call(ctx, func(ctx context.Context) error {
+		_, err := pb.NewDeviceClient(s.conn).Confirm(ctx, &pb.ConfirmRequest{})
+		return err
+	})
+}
+
+func (s *grpcSession) confirmCredential(ctx context.Context) error {
+	return s.call(ctx, func(ctx context.Context) error {
+		_, err := pb.NewDeviceClient(s.conn).ConfirmCredential(ctx, &pb.ConfirmCredentialRequest{})
+		return err
+	})
+}
+
+func (s *grpcSession) renew(ctx context.Context, payload []byte) (answer []byte, err error) {
+	return answer, s.call(ctx, func(ctx context.Context) error {
+		reply, err := pb.NewDeviceClient(s.conn).Renew(ctx, &pb.RenewRequest{Payload: payload})
+		answer = reply.GetPayload()
+		return err
+	})
+}
+
+// call makes a call of its own beside the stream.
+func (s *grpcSession) call(ctx context.Context, do func(ctx context.Context) error) error {
+	ctx, cancel := s.agent.within(ctx)
+	defer cancel()
+	call, stop := context.WithCancel(s.ctx)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	return s.fault(ctx, do(call))
+}
+
+// publish waits while the gateway takes nothing; a session that ends meanwhile ends that.
+func (s *grpcSession) publish(ctx context.Context, topic string, payload []byte) error {
+	m, err := message(topic, payload)
+	if err != nil {
+		return err
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- s.device.Send(&pb.Up{What: &pb.Up_Report{Report: m}}) }()
+	select {
+	case err := <-sent:
+		if err != nil { // io.EOF; what it was comes by receive
+			<-s.broken
+			return s.reason
+		}
+		return nil
+	case <-s.broken:
+		return s.reason
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// message is what is sent for a topic of the wire contract.
+func message(topic string, payload []byte) (*pb.Message, error) {
+	m := &pb.Message{Payload: payload}
+	first, rest, _ := strings.Cut(topic, "/")
+	switch first {
+	case "telemetry":
+		m.Kind = pb.Message_TELEMETRY
+	case "event":
+		m.Kind = pb.Message_EVENT
+	case "state":
+		m.Kind = pb.Message_STATE
+	case "log":
+		m.Kind, m.Word = pb.Message_LOG, rest
+	case "command":
+		m.Kind, m.Word = pb.Message_RESPONSE, strings.TrimSuffix(rest, "/response")
+	default:
+		return nil, fmt.Errorf("no message has topic %.100q", topic)
+	}
+	return m, nil
+}
+
+// standing are the credentials of a connection whose TLS stands already, so that both protocols have one way to it.
+type standing struct{}
+
+func (standing) ClientHandshake(_ context.Context, _ string, c net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return c, authenticated{credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}}, nil
+}
+func (standing) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return nil, nil, errors.New("a device serves nobody")
+}
+func (standing) Info() credentials.ProtocolInfo {
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
+}
+func (s standing) Clone() credentials.TransportCredentials { return s }
+func (standing) OverrideServerName(string) error           { return nil }
+
+type authenticated struct{ credentials.CommonAuthInfo }
+
+func (authenticated) AuthType() string { return "tls" }
