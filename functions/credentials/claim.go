@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -59,10 +60,21 @@ func (c *credentials) createClaim(ctx context.Context, call *faas.Call, in api.N
 	token := base64.RawURLEncoding.EncodeToString(secret[:])
 	sum := sha256.Sum256([]byte(token))
 	now := c.p.Time()
-	v := claim{PendingSince: now, Claim: device.Claim{ID: platform.NewID("claim"), Type: in.Type, Owner: in.Owner, Location: in.Location,
+	id := in.ID
+	if id == "" {
+		id = platform.NewID("claim")
+	}
+	v := claim{PendingSince: now, Claim: device.Claim{ID: id, Type: in.Type, Owner: in.Owner, Location: in.Location,
 		Serials: in.Serials, Expires: now.Add(in.Expires.D()), MaxUses: in.MaxUses, By: call.Caller.String(), Created: now,
 		Verifier: hex.EncodeToString(sum[:])}}
-	if err := c.claims.Insert(ctx, v); err != nil {
+	err := c.claims.Insert(ctx, v)
+	if errors.Is(err, store.ErrExists) && in.ID != "" {
+		if v, err = c.claims.Get(ctx, id); err == nil && (v.Type != in.Type || v.Owner != in.Owner || v.Serials != in.Serials) {
+			err = fmt.Errorf("%w: claim %s is another one", api.ErrConflict, id)
+		}
+		return faas.Created("/claims/"+id, api.ClaimFile{Claim: v.Claim, Gateway: c.p.Provisioning, CA: string(c.ca.PEM())}), err
+	}
+	if err != nil {
 		return faas.Reply{}, err
 	}
 	// The token is in this answer and nowhere else, so the answer is given even if the gateways hear of it only by a sweep.
@@ -71,6 +83,9 @@ func (c *credentials) createClaim(ctx context.Context, call *faas.Call, in api.N
 	}
 	return faas.Created("/claims/"+v.ID, api.ClaimFile{Claim: v.Claim, Token: token, Gateway: c.p.Provisioning, CA: string(c.ca.PEM())}), nil
 }
+
+// claimID is what parts of the platform may call a claim.
+var claimID = regexp.MustCompile(`^claim-[A-Za-z0-9-]{1,58}$`)
 
 // checkClaim validates what is asked for and fills in what was left open.
 func (c *credentials) checkClaim(ctx context.Context, caller access.Caller, in *api.NewClaim) error {
@@ -81,7 +96,13 @@ func (c *credentials) checkClaim(ctx context.Context, caller access.Caller, in *
 		in.MaxUses = 1
 	}
 	_, badPattern := path.Match(in.Serials, "x")
+	who := caller
+	if caller.For != nil {
+		who = *caller.For
+	}
 	switch {
+	case in.ID != "" && (caller.Kind != access.Part || !claimID.MatchString(in.ID)):
+		return api.Invalid("id is made by the platform; leave it out")
 	case in.Type.Valid() != nil:
 		return fmt.Errorf("type: %w", in.Type.Valid())
 	case twin.ID(in.Owner).Valid() != nil:
@@ -98,7 +119,7 @@ func (c *credentials) checkClaim(ctx context.Context, caller access.Caller, in *
 			return err
 		}
 	}
-	if !caller.Is(access.Maintainer, access.Configurator) && !slices.Contains(caller.Groups, in.Owner) {
+	if who.Kind != access.Part && !who.Is(access.Maintainer, access.Configurator) && !slices.Contains(who.Groups, in.Owner) {
 		return fmt.Errorf("%w: owner: you may make claims for your own groups only", access.ErrDenied)
 	}
 	t, err := c.p.Twin(ctx, c.twins, caller, access.Read, in.Type)
@@ -107,7 +128,7 @@ func (c *credentials) checkClaim(ctx context.Context, caller access.Caller, in *
 	} else if err != nil {
 		return err
 	}
-	if slices.Contains(caller.Groups, in.Owner) {
+	if slices.Contains(who.Groups, in.Owner) {
 		return nil
 	}
 	return c.checkGroup(ctx, in.Owner)

@@ -87,10 +87,10 @@ func (c *credentials) routes() faas.Routes {
 	readers := access.Only(access.Configurator, access.Owner, access.Viewer).And("twin-provision")
 	provision := access.Parts("twin-provision")
 	return faas.Routes{
-		"POST /claims":        faas.Op(c.p, makers, c.createClaim),
+		"POST /claims":        faas.Op(c.p, makers.And("twin-provision"), c.createClaim),
 		"GET /claims":         faas.Op(c.p, readers, c.listClaims),
 		"GET /claims/{id}":    faas.Op(c.p, readers, c.getClaim),
-		"DELETE /claims/{id}": faas.Op(c.p, makers, c.revokeClaim),
+		"DELETE /claims/{id}": faas.Op(c.p, makers.And("twin-provision"), c.revokeClaim),
 
 		"POST /claims/{id}/uses":             faas.Op(c.p, provision, c.useClaim).Quiet(),
 		"DELETE /claims/{id}/uses/{run}":     faas.Op(c.p, provision, c.returnClaim).Quiet(),

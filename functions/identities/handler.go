@@ -34,6 +34,7 @@ func New(p *platform.Platform) faas.Func {
 			{Name: "by-serial", Fields: []string{"serial"}, Unique: true},
 			{Name: "by-mac", Fields: []string{"mac"}, Unique: true},
 			{Name: "by-owner", Fields: []string{"owner"}},
+			{Name: "by-model", Fields: []string{"model"}},
 		}})
 		if err != nil {
 			return nil, err
@@ -45,7 +46,7 @@ func New(p *platform.Platform) faas.Func {
 		i := &identities{p, known, twins}
 		readers, makers := access.Users().And("*"), access.Only(access.Configurator, access.Owner)
 		return faas.Routes{
-			"POST /identities":        faas.Op(p, makers, i.create),
+			"POST /identities":        faas.Op(p, makers.And("twin-provision"), i.create),
 			"GET /identities":         faas.Op(p, readers, i.list),
 			"GET /identities/{id}":    faas.Op(p, readers, i.get),
 			"DELETE /identities/{id}": faas.Op(p, makers, i.remove),

@@ -129,15 +129,15 @@ func TestOwnersSeeTheirDevices(t *testing.T) {
 	if got, err := w.Part("twin-provision", "").FindIdentity(ctx, "P-3"); err != nil || got.ID != "p-3" {
 		t.Errorf("a part: %+v, %v", got, err)
 	}
-	for who, c := range map[string]*api.Client{"an owner": ada, "a part": w.Part("twin-provision", "")} {
+	for who, c := range map[string]*api.Client{"an owner": ada, "a part": w.Part("twin-history", "")} {
 		if _, err := c.ImportIdentities(ctx, "text/csv", []byte("serial\nX\n")); !errors.Is(err, access.ErrDenied) {
 			t.Errorf("%s imports: %v", who, err)
 		}
 	}
-	if _, err := w.Part("twin-provision", "").CreateIdentity(ctx, device.Identity{Serial: "X"}); !errors.Is(err, access.ErrDenied) {
+	if _, err := w.Part("twin-history", "").CreateIdentity(ctx, device.Identity{Serial: "X"}); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("a part makes one: %v", err)
 	}
-	if err := w.Part("twin-provision", "").DeleteIdentity(ctx, "p-1"); !errors.Is(err, access.ErrDenied) {
+	if err := w.Part("twin-history", "").DeleteIdentity(ctx, "p-1"); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("a part deletes: %v", err)
 	}
 }

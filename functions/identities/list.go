@@ -14,7 +14,8 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-// list pages through the identities the caller may see, by id: all, those whose id begins with prefix, or the one with serial.
+// list pages through the identities the caller may see, by id: all, those whose id begins with prefix, the one with serial, or,
+// for those who see all, those of a model.
 func (i *identities) list(ctx context.Context, c *faas.Call, _ faas.None) (api.Page[device.Identity], error) {
 	out := api.Page[device.Identity]{Items: []device.Identity{}}
 	limit, err := c.Limit()
@@ -22,8 +23,9 @@ func (i *identities) list(ctx context.Context, c *faas.Call, _ faas.None) (api.P
 		return out, err
 	}
 	prefix, serial, cursor := c.Query.Get("prefix"), c.Query.Get("serial"), c.Query.Get("cursor")
-	for field, v := range map[string]string{"prefix": prefix, "serial": serial} {
-		if len(v) > 64 || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+	model := c.Query.Get("model")
+	for field, v := range map[string]string{"prefix": prefix, "serial": serial, "model": model} {
+		if field != "model" && len(v) > 64 || len(v) > 256 || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
 			return out, api.Invalid("%s may have 64 bytes of text", field)
 		}
 	}
@@ -34,7 +36,9 @@ func (i *identities) list(ctx context.Context, c *faas.Call, _ faas.None) (api.P
 		return i.visible(ctx, c, prefix, cursor, limit)
 	}
 	q := store.Query{Limit: limit, Cursor: cursor}
-	if prefix != "" {
+	if model != "" {
+		q.Index, q.Filter = "by-model", store.Eq("model", model)
+	} else if prefix != "" {
 		q.Filter = store.Prefix("_id", prefix)
 	}
 	page, err := i.known.Find(ctx, q)

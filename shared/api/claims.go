@@ -15,6 +15,9 @@ type NewClaim struct {
 	Serials  string         `json:"serials,omitempty"`
 	Expires  twin.Duration  `json:"expires,omitempty"` // from now; 0 = 24h
 	MaxUses  int64          `json:"maxUses,omitempty"` // 0 = 1
+
+	// ID is for parts of the platform: the same one gets the same claim again, then without its token.
+	ID string `json:"id,omitempty"`
 }
 
 // ClaimFile is what a device needs to come in; it is handed out once, when the claim is made.

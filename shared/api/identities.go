@@ -43,6 +43,11 @@ func (c *Client) FindIdentity(ctx context.Context, serial string) (out device.Id
 	return p.Items[0], nil
 }
 
+// IdentitiesOfModel lists identities of a maker's model, for those who see all identities.
+func (c *Client) IdentitiesOfModel(ctx context.Context, model string) (out Page[device.Identity], err error) {
+	return out, c.Call(ctx, "GET", "identities", "/identities"+query("model", model, "limit", "200"), nil, &out)
+}
+
 // ListIdentities pages through the identities; prefix limits the ids.
 func (c *Client) ListIdentities(ctx context.Context, prefix, cursor string) (out Page[device.Identity], err error) {
 	return out, c.Call(ctx, "GET", "identities", "/identities"+query("prefix", prefix, "cursor", cursor), nil, &out)
