@@ -200,3 +200,12 @@ func TestHostileCSRs(t *testing.T) {
 		t.Errorf("a twin that is not there: %v", err)
 	}
 }
+
+func fingerprintOf(t *testing.T, certificate string) string {
+	t.Helper()
+	block, _ := pem.Decode([]byte(certificate))
+	if block == nil {
+		t.Fatal("no certificate")
+	}
+	return pki.Fingerprint(block.Bytes)
+}

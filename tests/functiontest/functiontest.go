@@ -39,12 +39,21 @@ type World struct {
 	Base platform.Base
 	URL  string
 
+	// Folders are where store and bus keep their files, uncompressed: a test can look for what must not be there.
+	Folders []string
+
 	t    testing.TB
 	nats *server.Server
 	now  atomic.Pointer[time.Time]
 
 	mu  sync.RWMutex
 	fns map[string]faas.Func
+
+	admin struct {
+		sync.Mutex
+		*api.Client
+		since time.Time
+	}
 }
 
 // Admin is the first administrator, a maintainer.
@@ -61,12 +70,13 @@ func New(t testing.TB, fs Functions) *World {
 	t.Cleanup(gw.Close)
 	w.URL = gw.URL
 
-	db, err := embedded.Open(t.TempDir())
+	w.Folders = []string{t.TempDir(), t.TempDir()}
+	db, err := embedded.Open(w.Folders[0], embedded.NoCompression())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	ns, err := server.NewServer(&server.Options{ServerName: "test", DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true})
+	ns, err := server.NewServer(&server.Options{ServerName: "test", DontListen: true, JetStream: true, StoreDir: w.Folders[1], NoSigs: true, NoLog: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,8 +167,17 @@ func (w *World) Platform(part string) *platform.Platform { return platform.New(w
 // Nobody is a client without a token.
 func (w *World) Nobody() *api.Client { return &api.Client{URL: w.URL} }
 
-// Admin is a client of the first administrator.
-func (w *World) Admin() *api.Client { return w.Login(Admin, Password) }
+// Admin is a client of the first administrator, who signs in anew when ten minutes have passed: signing in is made to be slow.
+func (w *World) Admin() *api.Client {
+	w.t.Helper()
+	a := &w.admin
+	a.Lock()
+	defer a.Unlock()
+	if d := w.Now().Sub(a.since); a.Client == nil || d < 0 || d > 10*time.Minute {
+		a.Client, a.since = w.Login(Admin, Password), w.Now()
+	}
+	return a.Client
+}
 
 // Login is a client of a user.
 func (w *World) Login(name, password string) *api.Client {
