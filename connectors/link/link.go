@@ -105,7 +105,8 @@ type Link struct {
 	services *services
 	lanes    []*lane
 	commands *commands
-	holder   string // this process, in leases
+	holder   string       // this process, in leases and heartbeats
+	open     atomic.Int64 // sessions of devices
 	claims   *claims
 	calls    chan struct{} // places for provisioning calls
 	knocks   chan struct{} // places for knocks of unknown devices

@@ -89,6 +89,7 @@ func (l *Link) advertise(ctx context.Context) {
 	both.Go(func() {
 		failing := false
 		repeat(ctx, l.limits.Heartbeat, func(ctx context.Context) error {
+			g.Sessions, g.Replica = l.open.Load(), l.holder
 			_, err := l.api.PutGateway(ctx, g)
 			if err != nil && !failing {
 				l.log.Warn("gateway manager does not hear that the gateway is alive", "error", err)

@@ -48,6 +48,7 @@ type ticket struct {
 // whatever waits. Open waits for the device's twin to be known.
 func (l *Link) Open(id string, ref device.Ref, epoch int64, done <-chan struct{}) *Session {
 	s := &Session{ID: id, Ref: ref, link: l, epoch: epoch, done: done, confirm: make(chan struct{}, 1)}
+	l.open.Add(1)
 	s.resolve()
 	return s
 }
@@ -83,6 +84,7 @@ func (s *Session) presence(connected, force bool) bool {
 
 // Close ends the session and announces that the device is gone.
 func (s *Session) Close() {
+	s.link.open.Add(-1)
 	s.link.commands.left(s)
 	if s.announced {
 		s.presence(false, true)
