@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 )
 
@@ -89,7 +91,7 @@ func (d *Door) claim(ctx context.Context, s *Session, shown Shown) error {
 	}
 	sum := sha256.Sum256([]byte(token))
 	proof := hex.EncodeToString(sum[:])
-	a, ok := d.find(ctx, name, func(a admission) bool { return a.holds(proof) })
+	a, ok := d.find(ctx, name, func(a api.Admission) bool { return holds(a, proof) })
 	if !ok {
 		return errors.New("no such claim, or another token")
 	}
@@ -112,8 +114,8 @@ func (d *Door) device(ctx context.Context, s *Session, shown Shown) (err error) 
 	if s.Client != s.Name {
 		return errors.New("client id is not what the credential names") // which is not told: it may be a guess
 	}
-	a, ok := d.find(ctx, s.Name, func(a admission) bool {
-		return a.holds(s.proof) && (user == "" || user == a.Client || user == a.Username)
+	a, ok := d.find(ctx, s.Name, func(a api.Admission) bool {
+		return holds(a, s.proof) && (user == "" || user == a.Client || user == a.Username)
 	})
 	if !ok {
 		return errors.New("the credential is not admitted here")
@@ -136,14 +138,14 @@ func (d *Door) secret(shown Shown) (name, proof, user string, err error) {
 			return "", "", "", errors.New("a secret without a user name must be <ref>.<secret>")
 		}
 		if ref = device.Ref(shown.Client); ref == "" {
-			ref = device.Ref(d.admitted.named(user))
+			ref = device.Ref(cmp.Or(d.admitted.Named(user), user))
 		}
 	}
 	return string(ref), device.Verifier(d.config.VerifierKey, ref, secret), user, nil
 }
 
 // holds tells whether proof is one of the admission's, in a time that tells nothing of them.
-func (a *admission) holds(proof string) bool {
+func holds(a api.Admission, proof string) bool {
 	found := 0
 	for _, list := range [][]string{a.Fingerprints, a.Verifiers} {
 		for _, p := range list {
@@ -156,12 +158,12 @@ func (a *admission) holds(proof string) bool {
 // find returns the client's admission if it fits what the client shows. One that is not known here, or is another, is looked
 // for in the bucket: a client that was admitted a moment ago may be faster than the news of it, above all where another
 // replica had them first.
-func (d *Door) find(ctx context.Context, name string, fits func(admission) bool) (admission, bool) {
-	if a, ok := d.admitted.get(name); ok && fits(a) {
+func (d *Door) find(ctx context.Context, name string, fits func(api.Admission) bool) (api.Admission, bool) {
+	if a, ok := d.admitted.Get(name); ok && fits(a) {
 		return a, true
 	}
-	d.lookUp(ctx, name)
-	a, ok := d.admitted.get(name)
+	d.admitted.Find(ctx, name)
+	a, ok := d.admitted.Get(name)
 	return a, ok && fits(a)
 }
 

@@ -11,13 +11,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
 	"regexp"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/castor-iot/castor/connectors/gateway/configurator"
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/metrics"
 	"github.com/castor-iot/castor/shared/trace"
@@ -82,7 +82,7 @@ type Door struct {
 	knocks   *knocks
 	sessions *sessions
 	visiting singleflight.Group // first visits, by client
-	admitted *admissions
+	admitted *configurator.Configurator
 	count    counters
 
 	arrivals chan *Conn // past the handshake
@@ -90,18 +90,10 @@ type Door struct {
 	conns    sync.WaitGroup
 	closing  atomic.Bool
 
-	listens  atomic.Bool   // to the other replicas
-	changed  chan struct{} // something was applied
-	bucket   atomic.Pointer[bus.Bucket]
-	looking  chan struct{} // places for looks into the bucket
-	position atomic.Uint64 // the revision that the bucket has told last
-	told     atomic.Bool   // everything that belongs into the bucket has been told
+	listens atomic.Bool // to the other replicas
 }
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-
-// maxLooks is how many clients that are not known may wait for the bucket's word at a time.
-const maxLooks = 64
 
 // NewDoor opens the gateway's address and its admissions file. Nobody is served before Run.
 func NewDoor(c Config) (*Door, error) {
@@ -114,17 +106,16 @@ func NewDoor(c Config) (*Door, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("gateway %s: %w", c.ID, err)
-	}
 	c.Limits = c.Limits.withDefaults(c.Phase)
 	d := &Door{config: c, replica: newReplica(), log: trace.Logger(c.Log).With("gateway", c.ID), now: c.Now, listener: c.Listener,
-		guard: newGuard(c.Limits), knocks: newKnocks(c.Limits), changed: make(chan struct{}, 1), arrivals: make(chan *Conn), shut: make(chan struct{}),
-		looking: make(chan struct{}, maxLooks)}
+		guard: newGuard(c.Limits), knocks: newKnocks(c.Limits), arrivals: make(chan *Conn), shut: make(chan struct{})}
 	d.sessions = &sessions{byClient: make(map[string]*Session)}
 	var err error
-	if d.admitted, err = openAdmissions(filepath.Join(c.Dir, c.ID+".json"), d.log); err != nil {
-		return nil, fmt.Errorf("gateway %s: %w", c.ID, err)
+	d.admitted, err = configurator.New(configurator.Config{
+		Gateway: api.Gateway{ID: c.ID, Phase: string(c.Phase)}, Bus: c.Bus, Target: (*target)(d), Dir: c.Dir, Now: c.Now, Log: c.Log,
+	})
+	if err != nil {
+		return nil, err
 	}
 	if d.listener == nil {
 		if d.listener, err = net.Listen("tcp", c.Addr); err != nil {
@@ -163,7 +154,7 @@ func (d *Door) Ready() error {
 	switch {
 	case d.closing.Load():
 		return fmt.Errorf("gateway %s is stopping", d.config.ID)
-	case !d.told.Load():
+	case !d.admitted.Ready():
 		return fmt.Errorf("gateway %s has not read from the bus yet whom it lets in", d.config.ID)
 	}
 	return nil
@@ -178,7 +169,7 @@ func (d *Door) Run(ctx context.Context, serve func(l net.Listener) error, stop f
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	background.Go(d.meet(work))
-	background.Go(func() { d.configure(work) })
+	background.Go(func() { d.admitted.Run(work) })
 	background.Go(func() { d.expire(work) })
 	background.Go(func() { d.accept(work) })
 	served := make(chan error, 1)

@@ -10,7 +10,7 @@ import (
 func (d *Door) measure(s *metrics.Scrape) {
 	n, id, protocol := d.Stats(), d.config.ID, d.config.Protocol
 	s.Set(metrics.DeviceSessions, float64(n.Sessions), id, protocol)
-	s.Set(metrics.DeviceAdmissions, float64(d.admitted.number()), id, protocol)
+	s.Set(metrics.DeviceAdmissions, float64(d.admitted.Number()), id, protocol)
 	s.Set(metrics.DeviceRefused, float64(n.Refused), id, protocol, "refused")
 	s.Set(metrics.DeviceRefused, float64(n.Throttled), id, protocol, "throttled")
 	s.Set(metrics.DeviceRefused, float64(n.Foreign), id, protocol, "topic")
@@ -19,13 +19,6 @@ func (d *Door) measure(s *metrics.Scrape) {
 	s.Set(metrics.DeviceMessages, float64(n.Received), id, protocol, "received")
 	s.Set(metrics.DeviceMessages, float64(n.Acknowledged), id, protocol, "acknowledged")
 	s.Set(metrics.DeviceMessages, float64(n.Dropped), id, protocol, "dropped")
-}
-
-// number is how many clients are let in.
-func (a *admissions) number() int {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	return len(a.known)
 }
 
 type counters struct {

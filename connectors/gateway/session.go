@@ -181,8 +181,8 @@ func (s *Session) mayStay() bool {
 	s.mu.Lock()
 	proof, expires := s.proof, s.expires
 	s.mu.Unlock()
-	a, ok := s.door.admitted.get(s.Name)
-	return ok && a.Type == s.typ && a.holds(proof) && s.door.current(a.Expires) == nil && s.door.current(expires) == nil
+	a, ok := s.door.admitted.Get(s.Name)
+	return ok && a.Type == s.typ && holds(a, proof) && s.door.current(a.Expires) == nil && s.door.current(expires) == nil
 }
 
 // newMark is 64 random bits.

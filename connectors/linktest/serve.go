@@ -38,6 +38,10 @@ func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.serveResolve(w, r)
 	case "POST twin-provision/requests":
 		p.serveRequest(w, r)
+	case "POST twin-provision/knocks":
+		serve(w, r, func(api.Knock) any {
+			return api.ProvisionAnswer{Status: "pending", Reason: "it waits for people"}
+		})
 	case "POST twin-provision/confirmations":
 		serve(w, r, func(in api.Confirmation) any {
 			p.mu.Lock()

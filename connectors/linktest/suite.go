@@ -19,6 +19,7 @@ type Protocol struct {
 	// What the protocol can do beside telemetry, so that nothing is skipped unseen.
 	Provisions bool // it has provisioning gateways
 	MaxPayload int  // bytes; larger ones end the connection
+	OneByOne   bool // a device waits for the answer to one message before it sends the next, so that nothing of it gathers
 }
 
 // A Device is the far end of a protocol, as a device would program it.

@@ -108,6 +108,30 @@ func (w *World) AdmitDevice(ref device.Ref) Identity {
 	return Identity{Client: string(ref), Certificate: &cert}
 }
 
+// VerifierKey is what gateways in tests verify devices' secrets with.
+var VerifierKey = []byte("thirty-two bytes of one test key")
+
+// Secret makes a secret of the kind for ref: what the device shows, what lets it in, and the bare secret.
+func Secret(ref device.Ref, kind device.Kind) (Identity, api.Admission, string) {
+	secret := rand.Text()
+	id := Identity{Client: string(ref), User: string(ref), Password: secret}
+	a := api.Admission{Client: string(ref), Phase: "operational", Kind: kind, Verifiers: []string{device.Verifier(VerifierKey, ref, secret)}}
+	if kind == device.Password {
+		id.User, a.Username = "user of "+string(ref), "user of "+string(ref)
+	} else {
+		id.User, id.Password = "", device.Joined(ref, secret)
+	}
+	return id, a, secret
+}
+
+// AdmitSecret lets a device with a new secret of the kind in at the operational gateway.
+func (w *World) AdmitSecret(ref device.Ref, kind device.Kind) Identity {
+	w.t.Helper()
+	id, a, _ := Secret(ref, kind)
+	w.Admit(a)
+	return id
+}
+
 // AdmitClaim lets a claim in at the provisioning gateway.
 func (w *World) AdmitClaim(claim, token string) {
 	w.t.Helper()
@@ -142,7 +166,8 @@ func (w *World) bucket() *bus.Bucket {
 	return k
 }
 
-// Identity is what a device shows: a certificate, or a claim and its token.
+// Identity is what a device shows: a certificate, a user name and a password, a token ("<ref>.<secret>") as Password alone, or a
+// claim and its token.
 type Identity struct {
 	Client      string
 	Certificate *tls.Certificate

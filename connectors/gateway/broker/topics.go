@@ -44,7 +44,7 @@ func mayReceive(p gateway.Phase, ref, topic string) bool {
 		return false
 	}
 	switch rest {
-	case "ack", "state/delta", "command/+":
+	case "ack", "state/delta", "command/+", "gateway":
 		return true
 	}
 	id, ok := strings.CutPrefix(rest, "command/")

@@ -67,7 +67,7 @@ func (h *taker) finish(stored bool) {
 }
 
 // run runs a gateway on w until stop is called or the test ends. change may alter its configuration.
-func run(t *testing.T, w *linktest.World, h broker.Handler, change func(*gateway.Config)) (g *broker.Broker, stop func()) {
+func run(t testing.TB, w *linktest.World, h broker.Handler, change func(*gateway.Config)) (g *broker.Broker, stop func()) {
 	t.Helper()
 	c := gateway.Config{
 		ID: w.Gateway, Phase: gateway.Operational, Addr: "127.0.0.1:0", TLS: w.CA.Server(t, true), Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet,
@@ -99,12 +99,12 @@ func run(t *testing.T, w *linktest.World, h broker.Handler, change func(*gateway
 
 // A raw device speaks MQTT 5 packet by packet, to do what a client library would not.
 type raw struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 }
 
 // connect dials and sends CONNECT; code is that of the CONNACK, -1 if the gateway said nothing.
-func connect(t *testing.T, w *linktest.World, g *broker.Broker, id linktest.Identity, change func(*packets.Packet)) (r *raw, code int) {
+func connect(t testing.TB, w *linktest.World, g *broker.Broker, id linktest.Identity, change func(*packets.Packet)) (r *raw, code int) {
 	t.Helper()
 	conn, err := tls.Dial("tcp", g.Addr().String(), w.CA.Client(id))
 	if err != nil {
@@ -131,7 +131,7 @@ func connect(t *testing.T, w *linktest.World, g *broker.Broker, id linktest.Iden
 }
 
 // admitted is connect, repeated until the gateway lets the device in.
-func admitted(t *testing.T, w *linktest.World, g *broker.Broker, id linktest.Identity, change func(*packets.Packet)) *raw {
+func admitted(t testing.TB, w *linktest.World, g *broker.Broker, id linktest.Identity, change func(*packets.Packet)) *raw {
 	t.Helper()
 	var r *raw
 	linktest.Eventually(t, id.Client+" is let in", func() bool {
@@ -234,7 +234,7 @@ func (r byteReader) ReadByte() (byte, error) {
 }
 
 // applied collects what the gateway tells.
-func applied(t *testing.T, b *bus.Bus) (all func() []event.Event) {
+func applied(t testing.TB, b *bus.Bus) (all func() []event.Event) {
 	t.Helper()
 	var mu sync.Mutex
 	var events []event.Event

@@ -1,25 +1,34 @@
-package gateway
+package configurator
 
 import (
 	"log/slog"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 )
 
-func reopen(t *testing.T, dir string) *admissions {
+func reopen(t *testing.T, dir string) *book {
 	t.Helper()
-	a, err := openAdmissions(filepath.Join(dir, "gw-1.json"), slog.New(slog.DiscardHandler))
+	a, err := openBook(filepath.Join(dir, "gw-1.json"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
-func save(t *testing.T, a *admissions) []api.GatewayApplied {
+// do has the target do what is applied.
+func do(b *book, client string, revision uint64, in *api.Admission) {
+	b.apply(client, revision, in)
+	for _, c := range b.due(time.Now()) {
+		b.done(c, api.GatewayApplied{Gateway: "g", Client: c.Client, Revision: c.Revision, Removed: in == nil})
+	}
+}
+
+func save(t *testing.T, a *book) []api.GatewayApplied {
 	t.Helper()
 	untold, err := a.save()
 	if err != nil {
@@ -32,9 +41,9 @@ func save(t *testing.T, a *admissions) []api.GatewayApplied {
 func TestWhatWasAppliedAndNotToldIsToldAfterARestart(t *testing.T) {
 	dir := t.TempDir()
 	a := reopen(t, dir)
-	a.apply("g", "p-1", 5, &api.Admission{Client: "p-1", Fingerprints: []string{"aa"}})
-	a.apply("g", "p-2", 6, &api.Admission{Client: "p-2", Fingerprints: []string{"bb"}})
-	a.apply("g", "p-2", 7, nil)
+	do(a, "p-1", 5, &api.Admission{Client: "p-1", Fingerprints: []string{"aa"}})
+	do(a, "p-2", 6, &api.Admission{Client: "p-2", Fingerprints: []string{"bb"}})
+	do(a, "p-2", 7, nil)
 	if n := len(save(t, a)); n != 2 {
 		t.Fatalf("%d changes are to be told, want the newest of two clients", n)
 	}
@@ -52,60 +61,37 @@ func TestWhatWasAppliedAndNotToldIsToldAfterARestart(t *testing.T) {
 	a.told(untold)
 	save(t, a)
 	a = reopen(t, dir)
-	a.apply("g", "p-1", 5, &api.Admission{Client: "p-1", Fingerprints: []string{"aa"}}) // the bucket tells everything at each start
-	a.apply("g", "p-2", 7, nil)
+	do(a, "p-1", 5, &api.Admission{Client: "p-1", Fingerprints: []string{"aa"}}) // the bucket tells everything at each start
+	do(a, "p-2", 7, nil)
 	if untold := save(t, a); len(untold) != 0 {
 		t.Errorf("told again: %v", untold)
 	}
-	a.apply("g", "p-2", 8, &api.Admission{Client: "p-2", Fingerprints: []string{"bb"}})
+	do(a, "p-2", 8, &api.Admission{Client: "p-2", Fingerprints: []string{"bb"}})
 	if untold := save(t, a); len(untold) != 1 || untold[0].Revision != 8 {
 		t.Errorf("to be told is %v, want revision 8", untold)
-	}
-}
-
-func TestOnlyAnotherCredentialCuts(t *testing.T) {
-	a := reopen(t, t.TempDir())
-	for _, c := range []struct {
-		what     string
-		revision uint64
-		in       *api.Admission
-		cut      bool
-	}{
-		{"the first", 1, &api.Admission{Client: "p-1", Fingerprints: []string{"aa"}}, false},
-		{"the same again", 2, &api.Admission{Client: "p-1", Fingerprints: []string{"aa"}}, false},
-		{"another", 3, &api.Admission{Client: "p-1", Fingerprints: []string{"bb"}}, true},
-		{"a removal", 4, nil, true},
-		{"a second removal", 5, nil, false},
-	} {
-		if cut := a.apply("g", "p-1", c.revision, c.in); cut != c.cut {
-			t.Errorf("%s: cut is %v", c.what, cut)
-		}
 	}
 }
 
 // A bucket that was lost, and is filled again, is no reason to cut off a fleet; what a full one has no trace of is.
 func TestABucketRemovesNobodyBeforeItIsFull(t *testing.T) {
 	w := linktest.NewWorld(t)
-	g, err := NewDoor(Config{
-		ID: "g", Phase: Operational, Addr: "127.0.0.1:0", TLS: w.CA.Server(t, true), Dir: w.Dir, Bus: w.Bus, Protocol: "mqtt", Log: linktest.Quiet,
-	})
+	k, err := New(Config{Gateway: api.Gateway{ID: "g", Phase: "operational"}, Bus: w.Bus, Target: nobody{}, Dir: w.Dir, Log: linktest.Quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer g.Close()
 	entry := func(client string, revision uint64) bus.Entry {
 		cert := w.CA.Issue(t, client)
 		value := `{"client":"` + client + `","phase":"operational","fingerprints":["` + linktest.Fingerprint(cert) + `"]}`
 		return bus.Entry{Key: api.AdmissionKey(client), Value: []byte(value), Revision: revision}
 	}
 	watch := func(entries ...bus.Entry) {
-		w := watcher{d: g, told: make(map[string]bool)}
+		w := watcher{k: k, told: make(map[string]bool)}
 		for _, e := range append([]bus.Entry{{Anew: true}}, entries...) {
 			w.apply(e)
 		}
 		w.apply(bus.Entry{Ready: true})
 	}
-	knows := func(client string) bool { _, ok := g.admitted.get(client); return ok }
+	knows := func(client string) bool { _, ok := k.Get(client); return ok }
 	filled := func(revision uint64) bus.Entry { return bus.Entry{Key: api.FilledKey, Revision: revision} }
 	watch(entry("p-1", 1), entry("p-2", 2), filled(3))
 	watch()
@@ -118,3 +104,5 @@ func TestABucketRemovesNobodyBeforeItIsFull(t *testing.T) {
 		t.Error("a client the bucket has no trace of is still let in, or another is not")
 	}
 }
+
+type nobody struct{ Target }

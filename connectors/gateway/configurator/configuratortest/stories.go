@@ -1,0 +1,172 @@
+package configuratortest
+
+import (
+	"time"
+
+	"github.com/castor-iot/castor/connectors/linktest"
+	"github.com/castor-iot/castor/shared/device"
+)
+
+func admitted(s *stage) {
+	id, a := s.admit("p-1")
+	s.in(id)
+	told := s.await("p-1", s.put(a))
+	if told.Removed || told.Lost != "" {
+		s.t.Errorf("told %+v", told)
+	}
+}
+
+func removed(s *stage) {
+	id, _ := s.admit("p-1")
+	other, _ := s.admit("p-2")
+	d, stays := s.in(id), s.in(other)
+	begin := time.Now()
+	revision := s.w.Dismiss("p-1")
+	s.gone(d, linktest.Patience, "the removed device's connection")
+	if took := time.Since(begin); took > time.Second {
+		s.t.Errorf("the device was cut off after %s, want a second at most", took)
+	}
+	if told := s.await("p-1", revision); !told.Removed {
+		s.t.Errorf("told %+v", told)
+	}
+	if err := d.Publish(); err == nil {
+		s.t.Error("a message of the removed device was taken")
+	}
+	s.out(id, "it was removed")
+	s.out(id, "it was removed, and tries again")
+	s.stays(stays, "another device's connection")
+}
+
+func again(s *stage) {
+	id, a := s.admit("p-1")
+	d := s.in(id)
+	s.remove("p-1")
+	s.gone(d, linktest.Patience, "the connection")
+	s.out(id, "it was removed")
+	s.put(a)
+	s.in(id)
+	fresh, b := s.admission("p-1") // removed, and then with another credential
+	s.remove("p-1")
+	s.put(b)
+	s.out(id, "its credential has gone")
+	s.in(fresh)
+}
+
+func strangers(s *stage) {
+	id, _ := s.admit("p-1")
+	unknown, _ := s.admission("p-9")
+	same, _ := s.admission("p-1") // made by whoever makes credentials, and not the one that was admitted
+	other, _ := s.admit("p-2")
+	posing := other
+	posing.Client = "p-1"
+	nothing := linktest.Identity{Client: "p-1"}
+	guess := linktest.Identity{Client: "p-1", User: "p-1", Password: "p-1.guess"}
+	foreign := linktest.NewCA(s.t).Issue(s.t, "p-1")
+	s.out(unknown, "nobody has admitted it")
+	s.out(same, "it shows another credential of the same name")
+	s.out(posing, "it shows another device's credential")
+	s.out(nothing, "it shows nothing")
+	s.out(guess, "it guesses")
+	s.out(linktest.Identity{Client: "p-1", Certificate: &foreign}, "its certificate is somebody else's work")
+	s.in(id)
+}
+
+func renewed(s *stage) {
+	old, a := s.admit("p-1")
+	d := s.in(old)
+	fresh, b := s.admission("p-1")
+	both := b
+	both.Fingerprints, both.Verifiers = append(a.Fingerprints, b.Fingerprints...), append(a.Verifiers, b.Verifiers...)
+	s.put(both)
+	if s.kind == device.Certificate || s.g.Seal == nil { // who takes plain secrets has one at a time
+		s.stays(d, "the session of the old credential, which is still good")
+	}
+	next := s.in(fresh)
+	if s.kind == device.Certificate || s.g.Seal == nil {
+		s.gone(d, linktest.Patience, "the session that a newer one of the same device replaces")
+		again := s.in(old)
+		s.put(b)
+		s.gone(again, linktest.Patience, "the session of the old credential")
+	} else {
+		s.put(b)
+	}
+	s.out(old, "its credential was renewed")
+	select {
+	case <-next.Gone():
+		next = s.in(fresh)
+	default:
+	}
+	s.put(b)
+	s.stays(next, "the session of the new credential")
+}
+
+func same(s *stage) {
+	id, a := s.admit("p-1")
+	d := s.in(id)
+	s.put(a)
+	a.Expires = time.Now().Add(time.Hour)
+	s.put(a)
+	s.stays(d, "a session whose admission was put again")
+}
+
+func expires(s *stage) {
+	id, a := s.admission("p-1")
+	a.Expires = time.Now().Add(3 * time.Second)
+	s.put(a)
+	d := s.in(id)
+	s.gone(d, linktest.Patience, "a session whose admission has run out")
+	s.out(id, "its admission has run out")
+}
+
+func away(s *stage) {
+	gone, _ := s.admit("p-1")
+	stays, _ := s.admit("p-2")
+	changed, _ := s.admit("p-3")
+	s.in(gone)
+	s.Stop()
+	removal := s.w.Dismiss("p-1")
+	fresh, b := s.admission("p-3")
+	change := s.w.Admit(b)
+	late, c := s.admission("p-4")
+	addition := s.w.Admit(c)
+	s.Running = s.g.Start(s.t, s.w)
+	for client, revision := range map[string]uint64{"p-1": removal, "p-3": change, "p-4": addition} {
+		s.await(client, revision)
+	}
+	s.out(gone, "it was removed meanwhile")
+	s.out(changed, "its credential was replaced meanwhile")
+	s.in(stays)
+	s.in(fresh)
+	s.in(late)
+}
+
+func forgets(s *stage) {
+	id, a := s.admit("p-1")
+	gone, _ := s.admit("p-2")
+	s.remove("p-2")
+	if s.Forget == nil {
+		s.in(id)
+		return // it has no memory but its configurator's, which is in the story before
+	}
+	s.Forget()
+	if s.g.Reissued && s.kind != device.Certificate {
+		linktest.Eventually(s.t, "it is told that the device needs another secret", func() bool {
+			for _, t := range s.told() {
+				if t.Client == "p-1" && t.Lost != "" {
+					return true
+				}
+			}
+			return false
+		})
+		id, a = s.admission("p-1")
+		s.put(a)
+	}
+	linktest.Eventually(s.t, "the device comes in again", func() bool {
+		d, err := s.Dial(id)
+		if err == nil {
+			d.Close()
+		}
+		return err == nil
+	})
+	s.out(gone, "it was removed before")
+}
