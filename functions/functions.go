@@ -45,7 +45,7 @@ var All = []Function{
 	{Name: "authorization", New: authorization.New, Topics: "audit,twin.deleted", Capabilities: "authorization,sweep"},
 	{Name: "configurations", New: configurations.New, Capabilities: "configurations"},
 	{Name: "console", New: console.New, Capabilities: "console"},
-	{Name: "credentials", New: credentials.New, Topics: "twin.deleted", Capabilities: "credentials.resolve,certificates,claims,sweep"},
+	{Name: "credentials", New: credentials.New, Topics: "twin.deleted", Capabilities: "credentials.resolve,credentials,claims,sweep"},
 	{Name: "directory", New: directory.New, Schedule: "@every 1m", Capabilities: "directory"},
 	{Name: "gateways", New: gateways.New, Topics: "gateway.applied,twin.deleted", Capabilities: "gateways,sweep,operations"},
 	{Name: "identities", New: identities.New, Capabilities: "identities"},

@@ -39,7 +39,7 @@ func New(p *platform.Platform) faas.Func {
 			"POST /routes":                  faas.Op(p, routers, f.createRoute),
 			"GET /routes":                   faas.Op(p, routers, f.listRoutes),
 			"DELETE /routes/{id}":           faas.Op(p, routers, f.deleteRoute),
-			"POST /notices":                 faas.Op(p, access.Parts("twin-provision"), f.notify).Quiet(),
+			"POST /notices":                 faas.Op(p, access.Parts("twin-provision", "credentials"), f.notify).Quiet(),
 			"POST /events":                  faas.Events(p, f.events),
 			"POST /schedule":                faas.Schedule(p, f.schedule),
 			"POST /sweep":                   faas.Op(p, access.Only(access.Maintainer).And("twin-watchdog"), f.sweep).Quiet(),
