@@ -26,6 +26,7 @@ var mqttCommand = command{
 		setting{name: "CASTOR_LISTEN", what: "the address listened on", otherwise: ":8883", example: "0.0.0.0:8884", check: checkAddress},
 		setting{name: "CASTOR_DIR", what: "the folder for what is kept across restarts; each replica has its own", otherwise: "/var/lib/castor", example: "/data"},
 		setting{name: "CASTOR_REGION", what: "where the gateway stands; devices of this region get their place here first", example: "eu-west"},
+		locationSetting,
 		setting{name: "CASTOR_CAPACITY", what: "how many devices have room, in all replicas together", otherwise: "10000", example: "50000", check: checkNumber(1, 10_000_000)},
 		setting{name: "CASTOR_BALANCERS", what: "addresses of TCP balancers that hide the devices' own: connections from there are not limited by address",
 			example: "10.0.0.0/8,192.168.1.4", check: func(v string) error { _, err := platform.Networks(v); return err }},
@@ -80,6 +81,7 @@ func runMQTT(ctx context.Context, p *process) error {
 	c, err := mqtt.New(mqtt.Config{
 		Gateway: door,
 		API:     part.API, URL: s.get("CASTOR_PUBLIC_URL"), Region: s.get("CASTOR_REGION"), Capacity: s.number("CASTOR_CAPACITY"),
+		Location: s.location(),
 	})
 	if err != nil {
 		return errors.Join(err, b.Close())

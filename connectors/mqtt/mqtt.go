@@ -2,7 +2,7 @@
 // brings into topics. It decodes no payload and lets nobody in: that is package link's and package gateway's.
 //
 // On an operational gateway a device publishes castor/{ref}/telemetry, state/reported, event, log/{app},
-// command/{id}/response and provision/confirm, and receives castor/{ref}/ack, state/delta and command/{id}. On a provisioning gateway a claimant
+// command/{id}/response and provision/confirm, and receives castor/{ref}/ack, state/delta, command/{id} and gateway. On a provisioning gateway a claimant
 // publishes castor/provision/{type}/request and receives castor/provision/{client}/accepted, rejected and status.
 package mqtt
 
@@ -43,6 +43,9 @@ type Config struct {
 	Region   string // the operator's word for where the gateway stands; "" = none
 	Capacity int64  // devices; 0 = what the gateway manager takes for it
 
+	// Location is where the gateway stands, for the distance to devices; nil = not told.
+	Location *twin.Location
+
 	Limits link.Limits // zero fields have defaults
 }
 
@@ -72,7 +75,7 @@ func New(c Config) (*Connector, error) {
 	}
 	m.link, err = link.New(link.Config{
 		Gateway: api.Gateway{
-			ID: c.Gateway.ID, Phase: string(c.Gateway.Phase), Protocol: Protocol, URL: c.URL, Region: c.Region, Capacity: c.Capacity,
+			ID: c.Gateway.ID, Phase: string(c.Gateway.Phase), Protocol: Protocol, URL: c.URL, Region: c.Region, Capacity: c.Capacity, Location: c.Location,
 		},
 		API: c.API, Bus: c.Gateway.Bus, Protocol: m, Limits: c.Limits, Now: c.Gateway.Now, Log: c.Gateway.Log,
 	})

@@ -21,7 +21,12 @@ type ProvisionRequest struct {
 	MAC    string            `json:"mac,omitempty"`
 	Model  string            `json:"model,omitempty"`
 	Facts  map[string]string `json:"facts,omitempty"`
-	CSR    string            `json:"csr"`
+	CSR    string            `json:"csr,omitempty"` // PEM; for a certificate
+
+	// PublicKey is X25519, base64: what the platform makes for the device is sealed to it. One of CSR and PublicKey must be there.
+	PublicKey string `json:"publicKey,omitempty"`
+	Kind      string `json:"kind,omitempty"`     // of credential: certificate, token, password, api-key; "" = what its key is for
+	Protocol  string `json:"protocol,omitempty"` // that it will speak: mqtt, grpc, http; "" = mqtt
 }
 
 // ProvisionAnswer is what the device is told: on castor/provision/{client}/accepted, rejected or status.
@@ -35,12 +40,18 @@ type ProvisionAnswer struct {
 
 // Bundle is all a device needs to go operational.
 type Bundle struct {
-	Ref           device.Ref `json:"ref"`           // MQTT client id and {device} of its topics
-	Twin          twin.ID    `json:"twin"`          // for people
-	Gateway       string     `json:"gateway"`       // "tls://host:port"
-	CA            string     `json:"ca"`            // PEM
-	Certificate   string     `json:"certificate"`   // PEM, for the key of the request's CSR
-	Configuration string     `json:"configuration"` // "" if the type has none
+	Ref           device.Ref `json:"ref"`                   // MQTT client id and {device} of its topics
+	Twin          twin.ID    `json:"twin"`                  // for people
+	Gateway       string     `json:"gateway"`               // "tls://host:port"
+	Gateways      []string   `json:"gateways,omitempty"`    // what to dial, Gateway first; the others should that one not answer or not let it in
+	CA            string     `json:"ca"`                    // PEM
+	Gateways      []string   `json:"gateways,omitempty"`    // to be dialled where that one does not answer; its own first
+	Protocol      string     `json:"protocol,omitempty"`    // that the gateways speak; "" = mqtt
+	Kind          string     `json:"kind,omitempty"`        // of the credential; "" = certificate
+	Username      string     `json:"username,omitempty"`    // of kind password
+	Certificate   string     `json:"certificate,omitempty"` // PEM, for the key of the request's CSR
+	Sealed        string     `json:"sealed,omitempty"`      // Secret, sealed to the request's public key
+	Configuration string     `json:"configuration"`         // "" if the type has none
 }
 
 // Confirmation tells that a device has confirmed on its operational gateway.
