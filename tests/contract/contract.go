@@ -174,7 +174,9 @@ func (tr transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		req.Body.Close()
 		req = req.Clone(req.Context())
-		req.Body = io.NopCloser(bytes.NewReader(body))
+		if req.Body = io.NopCloser(bytes.NewReader(body)); len(body) == 0 {
+			req.Body = http.NoBody // else it would be one of unknown length
+		}
 	}
 	resp, err := tr.next.RoundTrip(req)
 	if err != nil || !strings.HasPrefix(req.URL.Path, tr.c.prefix) {

@@ -1,0 +1,291 @@
+package http_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/castor-iot/castor/connectors/gateway"
+	connector "github.com/castor-iot/castor/connectors/http"
+	"github.com/castor-iot/castor/connectors/linktest"
+	"github.com/castor-iot/castor/shared/telemetry"
+)
+
+// linger is how long a session outlives its last request in the suite: short, because a device that has gone has just stopped
+// asking.
+const linger = 300 * time.Millisecond
+
+func TestSuite(t *testing.T) {
+	linktest.Run(t, linktest.Protocol{
+		Start:      func(t testing.TB, w *linktest.World, phase string) (string, func()) { return start(t, w, phase, nil) },
+		Dial:       dial,
+		Provisions: true,
+		MaxPayload: telemetry.MaxPayload,
+		OneByOne:   true,
+	})
+}
+
+func start(t testing.TB, w *linktest.World, phase string, change func(*connector.Config)) (address string, stop func()) {
+	t.Helper()
+	config := connector.Config{
+		Gateway: gateway.Config{
+			ID: w.Gateway, Phase: gateway.Phase(phase), Addr: "127.0.0.1:0", TLS: w.CA.Server(t, phase == "operational"),
+			Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet, Limits: gateway.Limits{FailureBurst: 10_000, Linger: linger},
+		},
+		API: w.API,
+	}
+	if phase == "operational" {
+		config.Gateway.TLS.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	if change != nil {
+		change(&config)
+	}
+	c, err := connector.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("the connector ended with %v", err)
+			}
+		case <-time.After(linktest.Patience):
+			t.Error("the connector does not end")
+		}
+	})
+	t.Cleanup(stop)
+	return c.Addr().String(), stop
+}
+
+// left is when each client was cut: a device that comes back does so after its session has ended.
+var left sync.Map
+
+// A client is a device that polls while it is there.
+type client struct {
+	id       linktest.Identity
+	http     *http.Client
+	url      string
+	phase    string
+	ctx      context.Context
+	cancel   context.CancelFunc
+	order    chan struct{} // closed when the report before has been sent: a device sends one after the other
+	messages chan linktest.Message
+	gone     chan struct{}
+	once     sync.Once
+	typ      string
+}
+
+func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Device, error) {
+	if at, ok := left.Load(address + id.Client); ok {
+		<-time.After(time.Until(at.(time.Time).Add(4 * linger)))
+	}
+	transport := &http.Transport{TLSClientConfig: w.CA.Client(id), ForceAttemptHTTP2: len(id.Client)%2 == 0, MaxConnsPerHost: 0}
+	c := &client{id: id, http: &http.Client{Transport: transport}, url: "https://" + address, phase: "operational",
+		order: closed(), messages: make(chan linktest.Message, 10_000), gone: make(chan struct{}), typ: "pump"}
+	if id.Certificate == nil {
+		c.phase = "provisioning"
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	first := "/v1/ack"
+	if c.phase == "provisioning" {
+		first = "/v1/provision/pump/status?client=" + id.Client
+	}
+	resp, err := c.do("GET", first, nil)
+	if err == nil && resp.status >= 300 {
+		err = fmt.Errorf("%d %s", resp.status, resp.body)
+	}
+	if err != nil {
+		c.leave()
+		return nil, err
+	}
+	go c.poll()
+	return c, nil
+}
+
+func closed() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+type response struct {
+	status int
+	body   []byte
+}
+
+func (c *client) do(method, path string, body []byte) (out response, err error) {
+	r, err := http.NewRequestWithContext(c.ctx, method, c.url+path, bytes.NewReader(body))
+	if err != nil {
+		return out, err
+	}
+	if method == "POST" {
+		r.Header.Set("Content-Type", "application/json")
+		if strings.HasPrefix(path, "/v1/log/") {
+			r.Header.Set("Content-Type", "text/plain")
+		}
+	}
+	if c.id.User != "" {
+		r.SetBasicAuth(c.id.User, c.id.Password)
+	}
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return out, err
+	}
+	defer resp.Body.Close()
+	out.status = resp.StatusCode
+	out.body, err = io.ReadAll(resp.Body)
+	return out, err
+}
+
+// poll asks for what comes down until the device is sent away.
+func (c *client) poll() {
+	path := "/v1/commands?wait=20s"
+	if c.phase == "provisioning" {
+		path = "/v1/provision/pump/status?wait=20&client=" + c.id.Client
+	}
+	for {
+		r, err := c.do("GET", path, nil)
+		if err != nil || r.status >= 300 {
+			c.leave()
+			return
+		}
+		if r.status == http.StatusOK {
+			c.take(r.body)
+		}
+	}
+}
+
+// take makes messages of an answer.
+func (c *client) take(body []byte) {
+	var in struct {
+		Status   string
+		Commands []json.RawMessage
+		Messages []struct {
+			Name string
+			Body json.RawMessage
+			Raw  []byte
+		}
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		panic(err)
+	}
+	if in.Status == "pending" {
+		in.Status = "status"
+	}
+	if in.Status != "" {
+		c.messages <- linktest.Message{Name: in.Status, Payload: body}
+	}
+	for _, n := range in.Commands {
+		c.messages <- linktest.Message{Name: "command", Payload: n}
+	}
+	for _, m := range in.Messages {
+		name, _, _ := strings.Cut(m.Name, "/")
+		c.messages <- linktest.Message{Name: name, Payload: append(m.Raw, m.Body...)}
+	}
+}
+
+// send posts until it is stored, one message after the other, as long as the device is there.
+func (c *client) send(path string, body []byte) <-chan struct{} {
+	done := make(chan struct{})
+	before := c.order
+	after := make(chan struct{})
+	c.order = after
+	go func() {
+		defer close(after)
+		select {
+		case <-before:
+		case <-c.ctx.Done():
+			return
+		}
+		for c.ctx.Err() == nil {
+			r, err := c.do("POST", path, body)
+			switch {
+			case err == nil && r.status == http.StatusOK:
+				c.stored(r.body)
+				close(done)
+				return
+			case err == nil && (r.status == 429 || r.status == 503):
+				<-time.After(50 * time.Millisecond)
+				continue
+			}
+			if err == nil || !errors.Is(err, context.Canceled) {
+				c.leave()
+			}
+			return
+		}
+	}()
+	return done
+}
+
+func (c *client) stored(body []byte) {
+	var o struct{ Epoch, Seq *int64 }
+	if json.Unmarshal(body, &o) == nil && o.Seq != nil {
+		c.messages <- linktest.Message{Name: "ack", Payload: body}
+	}
+}
+
+var paths = map[telemetry.Kind]string{telemetry.Telemetry: "/v1/telemetry", telemetry.State: "/v1/state", telemetry.Event: "/v1/event", telemetry.Log: "/v1/log/app"}
+
+func (c *client) Publish(kind telemetry.Kind, payload []byte) <-chan struct{} {
+	return c.send(paths[kind], payload)
+}
+
+func (c *client) Answer(command string, payload []byte) <-chan struct{} {
+	return c.send("/v1/commands/"+command+"/response", payload)
+}
+
+func (c *client) Confirm() <-chan struct{} { return c.send("/v1/confirm", []byte("{}")) }
+
+func (c *client) Request(kind string, payload []byte) {
+	go func() {
+		for c.ctx.Err() == nil {
+			r, err := c.do("POST", "/v1/provision/"+kind+"?client="+c.id.Client, payload)
+			if err == nil && r.status == http.StatusOK {
+				c.take(r.body)
+				return
+			}
+			<-time.After(50 * time.Millisecond)
+		}
+	}()
+}
+
+// Foreign shows another's name beside its own certificate.
+func (c *client) Foreign(other string, payload []byte) <-chan struct{} {
+	thief := &client{id: linktest.Identity{Client: other, User: other, Password: "x"}, http: c.http, url: c.url, ctx: c.ctx, order: closed(), messages: c.messages}
+	thief.gone, thief.cancel = make(chan struct{}), func() {}
+
+	return thief.send("/v1/telemetry", payload)
+}
+
+func (c *client) Messages() <-chan linktest.Message { return c.messages }
+func (c *client) Gone() <-chan struct{}             { return c.gone }
+func (c *client) Close()                            { c.Cut() }
+
+func (c *client) Cut() {
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(c.url, "https://"))
+	left.Store("127.0.0.1:"+port+c.id.Client, time.Now())
+	c.leave()
+}
+
+func (c *client) leave() {
+	c.once.Do(func() {
+		c.cancel()
+		close(c.gone)
+		c.http.CloseIdleConnections()
+	})
+}
