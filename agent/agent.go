@@ -22,6 +22,7 @@ import (
 
 	"github.com/castor-iot/castor/agent/internal/disk"
 	"github.com/castor-iot/castor/agent/spool"
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -91,7 +92,9 @@ type Agent struct {
 	spool *spool.Spool
 	deeds *deeds
 
-	orders chan order // commands to be carried out
+	orders chan order           // commands to be carried out
+	moves  chan api.GatewayMove // to other gateways
+	tries  int                  // attempts to connect since the last session
 
 	mu    sync.Mutex
 	id    identity
@@ -122,7 +125,7 @@ func New(cfg Config) (*Agent, error) {
 	}
 	cfg.Serial, cfg.MAC = who.Serial, who.MAC
 
-	a := &Agent{cfg: cfg, vault: vault{dir: cfg.Dir}, operational: make(chan struct{}), orders: make(chan order, maxQueued), again: cfg.Retry.start()}
+	a := &Agent{cfg: cfg, vault: vault{dir: cfg.Dir}, operational: make(chan struct{}), orders: make(chan order, maxQueued), moves: make(chan api.GatewayMove, 1), again: cfg.Retry.start()}
 	if err := a.open(); err != nil {
 		a.Close()
 		return nil, err

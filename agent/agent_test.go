@@ -16,6 +16,13 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 )
 
+// each plays a story on every protocol.
+func each(t *testing.T, story func(*testing.T, *gatewaytest.Platform)) {
+	for _, protocol := range gatewaytest.Protocols {
+		t.Run(protocol, func(t *testing.T) { story(t, gatewaytest.Speaking(t, protocol)) })
+	}
+}
+
 // running is an agent whose Run is under way.
 type running struct {
 	*agent.Agent
@@ -153,8 +160,9 @@ func upTo(n int) (out []int) {
 	return out
 }
 
-func TestProvisionsItselfAndReports(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestProvisionsItselfAndReports(t *testing.T) { each(t, provisionsItselfAndReports) }
+
+func provisionsItselfAndReports(t *testing.T, p *gatewaytest.Platform) {
 	dir := t.TempDir()
 	a := start(t, p, dir, func(c *agent.Config) {
 		c.MAC, c.Model, c.Facts, c.Interval = "02:42:AC:11:00:02", "P", map[string]string{"os": "linux"}, 10*time.Millisecond
@@ -188,7 +196,10 @@ func TestProvisionsItselfAndReports(t *testing.T) {
 }
 
 func TestRestartNeedsNoClaimAndBeginsAnEpoch(t *testing.T) {
-	p := gatewaytest.New(t)
+	each(t, restartNeedsNoClaimAndBeginsAnEpoch)
+}
+
+func restartNeedsNoClaimAndBeginsAnEpoch(t *testing.T, p *gatewaytest.Platform) {
 	dir := t.TempDir()
 	a := start(t, p, dir, nil)
 	a.measure(0, 3)
@@ -224,7 +235,10 @@ func TestRestartNeedsNoClaimAndBeginsAnEpoch(t *testing.T) {
 }
 
 func TestLostBundleIsAskedForWithTheSameKey(t *testing.T) {
-	p := gatewaytest.New(t)
+	each(t, lostBundleIsAskedForWithTheSameKey)
+}
+
+func lostBundleIsAskedForWithTheSameKey(t *testing.T, p *gatewaytest.Platform) {
 	lose := 2
 	p.Answer = func(req api.ProvisionRequest) *api.ProvisionAnswer {
 		if lose--; lose >= 0 {
@@ -254,8 +268,9 @@ func TestLostBundleIsAskedForWithTheSameKey(t *testing.T) {
 	}
 }
 
-func TestPendingIsAskedAgain(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestPendingIsAskedAgain(t *testing.T) { each(t, pendingIsAskedAgain) }
+
+func pendingIsAskedAgain(t *testing.T, p *gatewaytest.Platform) {
 	n := 0
 	p.Answer = func(req api.ProvisionRequest) *api.ProvisionAnswer {
 		if n++; n < 4 {
@@ -270,8 +285,9 @@ func TestPendingIsAskedAgain(t *testing.T) {
 	}
 }
 
-func TestRejectionEndsWithItsReason(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestRejectionEndsWithItsReason(t *testing.T) { each(t, rejectionEndsWithItsReason) }
+
+func rejectionEndsWithItsReason(t *testing.T, p *gatewaytest.Platform) {
 	p.Answer = func(api.ProvisionRequest) *api.ProvisionAnswer {
 		return &api.ProvisionAnswer{Status: "rejected", Reason: "serial P-7 is already somebody else's"}
 	}
@@ -288,8 +304,9 @@ func TestRejectionEndsWithItsReason(t *testing.T) {
 	}
 }
 
-func TestStoppedBeforeItCouldConfirm(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestStoppedBeforeItCouldConfirm(t *testing.T) { each(t, stoppedBeforeItCouldConfirm) }
+
+func stoppedBeforeItCouldConfirm(t *testing.T, p *gatewaytest.Platform) {
 	p.DenyConfirm = 1
 	dir := t.TempDir()
 	a := start(t, p, dir, nil)

@@ -33,8 +33,9 @@ func tell(t *testing.T, p *gatewaytest.Platform, id, payload string) gatewaytest
 	return answers(p, id)[before]
 }
 
-func TestCommandsAreCarriedOutAndAnswered(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestCommandsAreCarriedOutAndAnswered(t *testing.T) { each(t, commandsAreCarriedOutAndAnswered) }
+
+func commandsAreCarriedOutAndAnswered(t *testing.T, p *gatewaytest.Platform) {
 	start(t, p, "", func(c *agent.Config) {
 		c.Source, c.Interval = func(context.Context) (map[string]any, error) { return map[string]any{"rpm": 7}, nil }, time.Hour
 		c.Commands = map[string]agent.Handler{
@@ -76,8 +77,9 @@ func TestCommandsAreCarriedOutAndAnswered(t *testing.T) {
 
 // A command that comes again is answered again, also after a restart, and not done again; unless the device was stopped in the
 // middle of one that may be repeated.
-func TestACommandIsCarriedOutOnce(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestACommandIsCarriedOutOnce(t *testing.T) { each(t, aCommandIsCarriedOutOnce) }
+
+func aCommandIsCarriedOutOnce(t *testing.T, p *gatewaytest.Platform) {
 	dir := t.TempDir()
 	var opened, stuck atomic.Int32
 	commands := func(c *agent.Config) {

@@ -119,6 +119,8 @@ func (s *grpcSession) receive() {
 			}
 		case *pb.Down_Command:
 			s.heard.command(what.Command.GetId(), what.Command.GetPayload())
+		case *pb.Down_Move:
+			s.heard.move(what.Move.GetPayload())
 		}
 	}
 }

@@ -164,7 +164,7 @@ func (id *identity) take(b api.Bundle) error {
 	if err := b.Ref.Valid(); err != nil {
 		return fmt.Errorf("bundle: %w", err)
 	}
-	if _, _, err := parseAddress(b.Gateway); err != nil {
+	if err := checkGateways(b.Gateway, b.Gateways); err != nil {
 		return fmt.Errorf("bundle: gateway: %w", err)
 	}
 	cert, err := fits(&b, id.key, b.Certificate)

@@ -82,6 +82,9 @@ func (s *mqttSession) listen(ctx context.Context, l login, h heard) error {
 	if err != nil {
 		return err
 	}
+	if err := s.subscribe(ctx, s.own+"gateway", func(_ string, payload []byte) { h.move(payload) }); err != nil {
+		return err
+	}
 	return s.subscribe(ctx, s.own+"command/+", func(topic string, payload []byte) {
 		h.command(topic[strings.LastIndexByte(topic, '/')+1:], payload)
 	})

@@ -26,7 +26,7 @@ func (a *Agent) operate(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if errors.Is(err, errRenewed) {
+		if errors.Is(err, errRenewed) || errors.Is(err, errMoved) {
 			continue // at once: nothing is wrong
 		}
 		if until := a.id.cert.Leaf.NotAfter; a.cfg.Now().After(until) {
@@ -43,13 +43,16 @@ func (a *Agent) operate(ctx context.Context) {
 
 // serve makes one session and sends in it until it breaks.
 func (a *Agent) serve(ctx context.Context, b *backoff) error {
-	bundle := a.id.bundle
+	gateway := a.gateway()
 	s, fresh, err := a.login(ctx)
 	if err != nil {
+		a.tries++
 		return err
 	}
 	defer s.close()
-	a.tell(Connected, "to "+bundle.Gateway)
+	a.tries = 0
+	a.letIn(gateway)
+	a.tell(Connected, "to "+gateway)
 	if fresh {
 		if err := a.adopt(ctx, s); err != nil {
 			return err
@@ -131,6 +134,13 @@ func (a *Agent) send(ctx context.Context, s session, b *backoff, renewed <-chan 
 			}
 		case <-renewed:
 			return errRenewed
+		case m := <-a.moves:
+			if m.URL != a.id.bundle.Gateway {
+				if err := a.move(m); err != nil {
+					return err
+				}
+				return errMoved
+			}
 		case <-s.lost():
 			return s.why()
 		case <-ctx.Done():

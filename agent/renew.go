@@ -159,7 +159,7 @@ func (a *Agent) askNext(ctx context.Context, s session) error {
 // does not let the device in, where its own does, is asked for again.
 func (a *Agent) login(ctx context.Context) (s session, fresh bool, err error) {
 	b := a.id.bundle
-	l, h := login{gateway: b.Gateway, ca: b.CA, client: string(b.Ref)}, heard{stored: a.acknowledge, command: a.ordered}
+	l, h := login{gateway: a.gateway(), ca: b.CA, client: string(b.Ref)}, heard{stored: a.acknowledge, command: a.ordered, move: a.heardMove}
 	if a.id.next.came() {
 		l.cert = []tls.Certificate{a.id.next.cert}
 		if s, err = a.connect(ctx, l, h); err == nil || ctx.Err() != nil {

@@ -61,6 +61,7 @@ type heard struct {
 
 	stored  func(o twin.Order) // everything up to o
 	command func(id string, payload []byte)
+	move    func(payload []byte) // an api.GatewayMove
 }
 
 // connect logs in at a gateway whose certificate l.ca signed, in the protocol of its address.

@@ -20,8 +20,9 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-func TestConfirmsUntilAcknowledged(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestConfirmsUntilAcknowledged(t *testing.T) { each(t, confirmsUntilAcknowledged) }
+
+func confirmsUntilAcknowledged(t *testing.T, p *gatewaytest.Platform) {
 	p.DenyConfirm = 2
 	a := start(t, p, "", func(c *agent.Config) { c.AnswerTimeout = 200 * time.Millisecond })
 	a.measure(0, 1)
@@ -31,8 +32,9 @@ func TestConfirmsUntilAcknowledged(t *testing.T) {
 	}
 }
 
-func TestBacklogAfterOutage(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestBacklogAfterOutage(t *testing.T) { each(t, backlogAfterOutage) }
+
+func backlogAfterOutage(t *testing.T, p *gatewaytest.Platform) {
 	var l device.Link
 	a := start(t, p, t.TempDir(), func(c *agent.Config) { c.Dial = l.Dial })
 	a.measure(0, 10)
@@ -53,8 +55,9 @@ func TestBacklogAfterOutage(t *testing.T) {
 	}
 }
 
-func TestKicksLoseNothing(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestKicksLoseNothing(t *testing.T) { each(t, kicksLoseNothing) }
+
+func kicksLoseNothing(t *testing.T, p *gatewaytest.Platform) {
 	a := start(t, p, t.TempDir(), nil)
 	a.reach(agent.Confirmed)
 	for i := range 20 {
@@ -69,8 +72,9 @@ func TestKicksLoseNothing(t *testing.T) {
 
 // The publication is acknowledged by the broker, but the platform's word does not come: the agent keeps the message and
 // sends it again.
-func TestOnlyTheAcknowledgementClears(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestOnlyTheAcknowledgementClears(t *testing.T) { each(t, onlyTheAcknowledgementClears) }
+
+func onlyTheAcknowledgementClears(t *testing.T, p *gatewaytest.Platform) {
 	p.Mute = true
 	a := start(t, p, t.TempDir(), func(c *agent.Config) { c.AnswerTimeout = 300 * time.Millisecond })
 	a.measure(0, 5)
@@ -86,7 +90,10 @@ func TestOnlyTheAcknowledgementClears(t *testing.T) {
 }
 
 func TestAcknowledgementOfWhatWasNotSentIsIgnored(t *testing.T) {
-	p := gatewaytest.New(t)
+	each(t, acknowledgementOfWhatWasNotSentIsIgnored)
+}
+
+func acknowledgementOfWhatWasNotSentIsIgnored(t *testing.T, p *gatewaytest.Platform) {
 	p.Hold = true
 	var ignored atomic.Int32
 	a := start(t, p, t.TempDir(), func(c *agent.Config) {
@@ -130,8 +137,9 @@ func (c *counter) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-func TestKinds(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestKinds(t *testing.T) { each(t, kinds) }
+
+func kinds(t *testing.T, p *gatewaytest.Platform) {
 	a := start(t, p, "", nil)
 	if _, err := a.LogLine(noon, "<u>app", "info", ""); err == nil {
 		t.Error("a log line is taken of an app that no gateway takes")
@@ -163,8 +171,9 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-func TestGatewaysOfAnotherCAAreRefused(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestGatewaysOfAnotherCAAreRefused(t *testing.T) { each(t, gatewaysOfAnotherCAAreRefused) }
+
+func gatewaysOfAnotherCAAreRefused(t *testing.T, p *gatewaytest.Platform) {
 	other := gatewaytest.NewCA(t)
 	t.Run("at provisioning", func(t *testing.T) {
 		claim := p.Claim
@@ -183,9 +192,9 @@ func TestGatewaysOfAnotherCAAreRefused(t *testing.T) {
 		a := start(t, p, dir, nil)
 		a.reach(agent.Confirmed)
 		a.stop()
-		imposter := gatewaytest.New(t)
+		imposter := p.Another(t)
 		relay := func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(imposter.Gateway(), "tls://"))
+			return (&net.Dialer{}).DialContext(ctx, network, imposter.Gateway()[strings.Index(imposter.Gateway(), "://")+3:])
 		}
 		b := start(t, p, dir, func(c *agent.Config) { c.Dial = relay })
 		b.measure(0, 1)
@@ -198,7 +207,7 @@ func TestGatewaysOfAnotherCAAreRefused(t *testing.T) {
 		}
 	})
 	t.Run("a bundle for another device", func(t *testing.T) {
-		q := gatewaytest.New(t)
+		q := p.Another(t)
 		q.Answer = func(req api.ProvisionRequest) *api.ProvisionAnswer {
 			answer := q.Accept(req)
 			answer.Bundle.Ref = "dev-p-8"
@@ -211,7 +220,7 @@ func TestGatewaysOfAnotherCAAreRefused(t *testing.T) {
 		}
 	})
 	t.Run("a bundle whose certificate another CA signed", func(t *testing.T) {
-		q := gatewaytest.New(t)
+		q := p.Another(t)
 		q.Answer = func(req api.ProvisionRequest) *api.ProvisionAnswer {
 			answer := q.Accept(req)
 			answer.Bundle.CA = other.PEM()
@@ -225,8 +234,9 @@ func TestGatewaysOfAnotherCAAreRefused(t *testing.T) {
 	})
 }
 
-func TestWhatKeepsItFromStarting(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestWhatKeepsItFromStarting(t *testing.T) { each(t, whatKeepsItFromStarting) }
+
+func whatKeepsItFromStarting(t *testing.T, p *gatewaytest.Platform) {
 	t.Run("a wrong token waits and says so", func(t *testing.T) {
 		claim := p.Claim
 		claim.Token = "guess"

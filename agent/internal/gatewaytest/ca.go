@@ -17,6 +17,9 @@ import (
 
 // CA signs the gateways' and the devices' certificates.
 type CA struct {
+	// Life is how long devices' certificates are good; 0 = a day. They begin 5 minutes early, as the platform's do.
+	Life time.Duration
+
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
@@ -83,6 +86,9 @@ func (c *CA) Sign(csr, cn string) (string, error) {
 	}
 	tmpl := template(cn)
 	tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	if c.Life > 0 {
+		tmpl.NotBefore, tmpl.NotAfter = time.Now().Add(-5*time.Minute), time.Now().Add(c.Life)
+	}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, c.cert, req.PublicKey, c.key)
 	if err != nil {
 		return "", err
