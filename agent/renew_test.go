@@ -14,13 +14,16 @@ import (
 
 // A device renews its certificate again and again while it reports, and no message is lost or stored out of order.
 func TestACertificateIsRenewedWithoutALostMessage(t *testing.T) {
-	p := gatewaytest.New(t)
+	each(t, aCertificateIsRenewedWithoutALostMessage)
+}
+
+func aCertificateIsRenewedWithoutALostMessage(t *testing.T, p *gatewaytest.Platform) {
 	p.CA.Life = 1500 * time.Millisecond
 	r := start(t, p, t.TempDir(), nil)
 	sent := 0
 	for end := time.Now().Add(20 * time.Second); p.Renewals() < 3 && time.Now().Before(end); sent++ {
 		r.measure(sent, 1)
-		time.Sleep(5 * time.Millisecond)
+		<-time.After(5 * time.Millisecond)
 	}
 	r.drain()
 	if p.Renewals() < 3 {
@@ -59,8 +62,9 @@ func copyDir(t *testing.T, from string) string {
 
 // The device dies at each point of a renewal: when it has made a key, when the certificate has come, when the platform has
 // ended the one before, and when it has noted that. Whatever is on its disk then gets it in, and it ends with one that works.
-func TestACrashAtEachPointOfARenewal(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestACrashAtEachPointOfARenewal(t *testing.T) { each(t, aCrashAtEachPointOfARenewal) }
+
+func aCrashAtEachPointOfARenewal(t *testing.T, p *gatewaytest.Platform) {
 	p.CA.Life = 2 * time.Second
 	dir := t.TempDir()
 	points := map[string]string{} // directory by what had happened
@@ -101,8 +105,9 @@ func TestACrashAtEachPointOfARenewal(t *testing.T) {
 }
 
 // A new certificate that does not let the device in, where its own does, is asked for again, with the same key.
-func TestANewCertificateThatIsRefused(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestANewCertificateThatIsRefused(t *testing.T) { each(t, aNewCertificateThatIsRefused) }
+
+func aNewCertificateThatIsRefused(t *testing.T, p *gatewaytest.Platform) {
 	p.CA.Life = 3 * time.Second
 	var first string // with the platform's lock, as the next
 	allowed := false
@@ -125,8 +130,9 @@ func TestANewCertificateThatIsRefused(t *testing.T) {
 }
 
 // A device whose clock is years off renews in time: it goes by how long it has had the certificate.
-func TestRenewalWithAWrongClock(t *testing.T) {
-	p := gatewaytest.New(t)
+func TestRenewalWithAWrongClock(t *testing.T) { each(t, renewalWithAWrongClock) }
+
+func renewalWithAWrongClock(t *testing.T, p *gatewaytest.Platform) {
 	p.CA.Life = 1500 * time.Millisecond
 	r := start(t, p, t.TempDir(), func(c *agent.Config) {
 		c.Now = func() time.Time { return time.Now().Add(-4 * time.Minute) } // as far back as TLS lets it
