@@ -103,8 +103,7 @@ func (d *Door) claim(ctx context.Context, s *Session, shown Shown) error {
 func (d *Door) device(ctx context.Context, s *Session, shown Shown) (err error) {
 	var user string
 	if c := shown.Certificate; c != nil {
-		sum := sha256.Sum256(c.Raw)
-		s.Name, s.proof, s.expires = c.Subject.CommonName, hex.EncodeToString(sum[:]), c.NotAfter
+		s.Name, s.proof, s.expires = c.Subject.CommonName, fingerprint(c), c.NotAfter
 	} else if s.Name, s.proof, user, err = d.secret(shown); err != nil {
 		return err
 	}
@@ -122,6 +121,11 @@ func (d *Door) device(ctx context.Context, s *Session, shown Shown) (err error) 
 	}
 	s.Kind, s.typ = a.Kind, a.Type
 	return errors.Join(d.current(a.Expires), d.current(s.expires))
+}
+
+func fingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:])
 }
 
 // secret finds the device whose secret may be shown, and the verifier that it would have. user is the name that goes with it.

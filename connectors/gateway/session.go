@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -158,6 +159,16 @@ func (s *Session) Take(ctx context.Context) (settle func(stored bool), ok bool) 
 		}
 		<-s.window
 	}, true
+}
+
+// Proof is what the client has shown, as far as that may be known.
+func (s *Session) Proof() api.Shown {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Kind == device.Certificate || s.Kind == "" && !s.expires.IsZero() {
+		return api.Shown{Fingerprint: s.proof}
+	}
+	return api.Shown{Verifier: s.proof}
 }
 
 // Refused counts something that the client has asked for without the right to it.

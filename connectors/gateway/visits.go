@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/castor-iot/castor/shared/api"
 )
 
 // Visits are for protocols that authenticate each request: HTTP, and calls of gRPC. A device has one session all the same; it
@@ -48,6 +50,15 @@ func (d *Door) Visit(ctx context.Context, shown Shown, open func(s *Session) (cl
 			return nil, nil, err
 		}
 	}
+}
+
+// Proof is what the client of a visit has shown, as far as that may be known: it may be another than the session was begun by.
+func (d *Door) Proof(shown Shown) api.Shown {
+	if c := shown.Certificate; c != nil {
+		return api.Shown{Fingerprint: fingerprint(c)}
+	}
+	_, proof, _, _ := d.secret(shown)
+	return api.Shown{Verifier: proof}
 }
 
 // open begins a session of visits. One that is there by now is as good.

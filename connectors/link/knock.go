@@ -1,9 +1,7 @@
 package link
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -89,12 +87,7 @@ func (k *Knocker) read(payload []byte) (in api.Knock, err error) {
 		Protocol     string            `json:"protocol"`
 		Kind         string            `json:"kind"`
 	}
-	if text := bytes.TrimSpace(payload); len(text) > 0 && text[0] == '{' {
-		err = json.Unmarshal(text, &r)
-	} else {
-		err = cborIn.Unmarshal(payload, &r)
-	}
-	if err != nil {
+	if err := decodeObject(payload, &r); err != nil {
 		return in, fmt.Errorf("the knock must be an object with serial, model, facts, capabilities and csr or publicKey: %w", err)
 	}
 	return api.Knock{Gateway: k.link.config.Gateway.ID, Client: k.Client, Address: k.Address, Serial: r.Serial, MAC: r.MAC, Model: r.Model, Maker: r.Maker,

@@ -108,6 +108,7 @@ type Link struct {
 	holder   string       // this process, in leases and heartbeats
 	open     atomic.Int64 // sessions of devices
 	claims   *claims
+	renewals *claims       // by device reference
 	calls    chan struct{} // places for provisioning calls
 	knocks   chan struct{} // places for knocks of unknown devices
 	work     context.Context
@@ -142,7 +143,7 @@ func New(c Config) (*Link, error) {
 	l.api = &routed
 	l.mappings = newMappings(l)
 	l.commands, l.holder = newCommands(l), rand.Text()
-	l.claims = newClaims(l.limits.ClaimRate)
+	l.claims, l.renewals = newClaims(l.limits.ClaimRate, 100), newClaims(0.1, 5)
 	l.calls, l.knocks = make(chan struct{}, l.limits.Requests), make(chan struct{}, knocking)
 	for range l.limits.Lanes {
 		l.lanes = append(l.lanes, newLane(l))

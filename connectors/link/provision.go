@@ -1,9 +1,8 @@
 package link
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -81,23 +80,23 @@ func (c *Claimant) read(kind twin.TypeID, payload []byte) (in api.ProvisionReque
 		Model  string            `json:"model"`
 		Facts  map[string]string `json:"facts"`
 		CSR    string            `json:"csr"`
+
+		PublicKey string `json:"publicKey"`
+		Kind      string `json:"kind"`
+		Protocol  string `json:"protocol"`
 	}
-	if text := bytes.TrimSpace(payload); len(text) > 0 && text[0] == '{' {
-		err = json.Unmarshal(text, &r)
-	} else {
-		err = cborIn.Unmarshal(payload, &r)
-	}
-	switch {
+	switch err := decodeObject(payload, &r); {
 	case err != nil:
-		return in, fmt.Errorf("the request must be an object with serial, mac, model, facts and csr: %w", err)
+		return in, fmt.Errorf("the request must be an object with serial, mac, model, facts and csr or publicKey: %w", err)
 	case r.Serial == "":
 		return in, errors.New("serial is missing")
-	case r.CSR == "":
-		return in, errors.New("csr is missing: a PKCS #10 certificate request in PEM")
+	case r.CSR == "" && r.PublicKey == "":
+		return in, errors.New("csr is missing: a PKCS #10 certificate request in PEM; or publicKey, for a secret that is sealed to it")
 	}
 	return api.ProvisionRequest{
 		Gateway: c.link.config.Gateway.ID, Client: c.Client, Claim: c.Claim, Type: kind,
-		Serial: r.Serial, MAC: r.MAC, Model: r.Model, Facts: r.Facts, CSR: r.CSR,
+		Serial: r.Serial, MAC: r.MAC, Model: r.Model, Facts: r.Facts, CSR: r.CSR, PublicKey: r.PublicKey, Kind: r.Kind,
+		Protocol: cmp.Or(r.Protocol, c.link.config.Gateway.Protocol),
 	}, nil
 }
 
@@ -182,9 +181,10 @@ func final(status int) bool {
 	return status >= 400 && status < 500
 }
 
-// claims limit how often each claim may ask.
+// claims limit how often each claim may ask, or whoever has a name.
 type claims struct {
-	rate rate.Limit
+	rate  rate.Limit
+	burst int
 
 	mu   sync.Mutex
 	each map[string]*rate.Limiter
@@ -193,8 +193,8 @@ type claims struct {
 // maxClaims is how many claims are remembered; beyond it all begin anew.
 const maxClaims = 10_000
 
-func newClaims(perSecond float64) *claims {
-	return &claims{rate: rate.Limit(perSecond), each: make(map[string]*rate.Limiter)}
+func newClaims(perSecond float64, burst int) *claims {
+	return &claims{rate: rate.Limit(perSecond), burst: burst, each: make(map[string]*rate.Limiter)}
 }
 
 // wait holds a request back until its claim may ask again. It is false when ctx or done ended first.
@@ -205,7 +205,7 @@ func (c *claims) wait(ctx context.Context, done <-chan struct{}, claim string) b
 		if len(c.each) >= maxClaims {
 			clear(c.each)
 		}
-		l = rate.NewLimiter(c.rate, 100)
+		l = rate.NewLimiter(c.rate, c.burst)
 		c.each[claim] = l
 	}
 	c.mu.Unlock()

@@ -2,8 +2,9 @@
 // brings into topics. It decodes no payload and lets nobody in: that is package link's and package gateway's.
 //
 // On an operational gateway a device publishes castor/{ref}/telemetry, state/reported, event, log/{app},
-// command/{id}/response and provision/confirm, and receives castor/{ref}/ack, state/delta, command/{id} and gateway. On a provisioning gateway a claimant
-// publishes castor/provision/{type}/request and receives castor/provision/{client}/accepted, rejected and status.
+// command/{id}/response, provision/confirm, credential/renew and credential/confirm, and receives castor/{ref}/ack, state/delta,
+// command/{id}, credential/renewed and gateway. On a provisioning gateway a claimant publishes castor/provision/{type}/request,
+// and who has no claim castor/provision/knock; both receive castor/provision/{client}/accepted, rejected and status.
 package mqtt
 
 import (
@@ -56,7 +57,7 @@ type Connector struct {
 	phase   gateway.Phase
 	log     *slog.Logger
 
-	sessions sync.Map // *gateway.Session → *link.Session or *link.Claimant
+	sessions sync.Map // *gateway.Session → *link.Session, *link.Claimant or *link.Knocker
 }
 
 // New opens the gateway's address. Devices are served by Run.
@@ -106,11 +107,14 @@ func (m *Connector) Stats() (gateway.Stats, link.Stats) { return m.gateway.Stats
 
 // Connected opens the link's side of a session.
 func (m *Connector) Connected(s *gateway.Session) {
-	if m.phase == gateway.Provisioning {
+	switch {
+	case s.Anonymous():
+		m.sessions.Store(s, m.link.OpenKnock(s.ID, s.Client, s.Address.String(), s.Done()))
+	case m.phase == gateway.Provisioning:
 		m.sessions.Store(s, m.link.OpenClaim(s.ID, s.Name, s.Client, s.Done()))
-		return
+	default:
+		m.sessions.Store(s, m.link.Open(s.ID, device.Ref(s.Client), s.Number, s.Done()))
 	}
-	m.sessions.Store(s, m.link.Open(s.ID, device.Ref(s.Client), s.Number, s.Done()))
 }
 
 // Disconnected closes the link's side of a session.
@@ -135,6 +139,9 @@ func (m *Connector) Subscribed(s *gateway.Session, filter string) {
 func (m *Connector) Received(s *gateway.Session, topic string, payload []byte, received time.Time, done func(stored bool)) {
 	v, _ := m.sessions.Load(s)
 	switch d := v.(type) {
+	case *link.Knocker:
+		d.Knock(payload, func(a api.ProvisionAnswer) { m.answer(d.ID, d.Client, a) }, done)
+		return
 	case *link.Claimant:
 		kind, ok := strings.CutSuffix(strings.TrimPrefix(topic, "castor/provision/"), "/request")
 		if ok {
@@ -143,8 +150,15 @@ func (m *Connector) Received(s *gateway.Session, topic string, payload []byte, r
 		}
 	case *link.Session:
 		rest := strings.TrimPrefix(topic, "castor/"+s.Client+"/")
-		if rest == "provision/confirm" {
+		switch rest {
+		case "provision/confirm":
 			d.Confirm(done)
+			return
+		case "credential/renew":
+			d.Renew(payload, func(a api.RenewAnswer) { m.renewed(d, a) }, done)
+			return
+		case "credential/confirm":
+			d.ConfirmCredential(s.Proof(), done)
 			return
 		}
 		if kind, ok := kindOf(rest); ok {
@@ -184,17 +198,30 @@ func (m *Connector) Stored(s *link.Session, o twin.Order) {
 }
 
 // Answer publishes castor/provision/{client}/accepted, rejected or status, if the session that asked is still there.
-func (m *Connector) Answer(c *link.Claimant, a api.ProvisionAnswer) {
+func (m *Connector) Answer(c *link.Claimant, a api.ProvisionAnswer) { m.answer(c.ID, c.Client, a) }
+
+func (m *Connector) answer(session, client string, a api.ProvisionAnswer) {
 	topic := "status"
 	if a.Status == "accepted" || a.Status == "rejected" {
 		topic = a.Status
 	}
 	payload, err := json.Marshal(a)
 	if err == nil {
-		err = m.gateway.Publish(c.Client, fmt.Sprintf("castor/provision/%s/%s", c.Client, topic), payload, broker.Options{Acknowledged: true, Session: c.ID})
+		err = m.gateway.Publish(client, fmt.Sprintf("castor/provision/%s/%s", client, topic), payload, broker.Options{Acknowledged: true, Session: session})
 	}
 	if err != nil {
-		m.log.Info("provisioning answer was not delivered, the device will ask again", "client", c.Client, "claim", c.Claim, "error", err)
+		m.log.Info("provisioning answer was not delivered, the device will ask again", "client", client, "error", err)
+	}
+}
+
+// renewed publishes castor/{ref}/credential/renewed to the session that asked.
+func (m *Connector) renewed(s *link.Session, a api.RenewAnswer) {
+	payload, err := json.Marshal(a)
+	if err == nil {
+		err = m.gateway.Publish(string(s.Ref), fmt.Sprintf("castor/%s/credential/renewed", s.Ref), payload, broker.Options{Acknowledged: true, Session: s.ID})
+	}
+	if err != nil {
+		m.log.Info("renewed credential was not delivered, the device will ask again", "ref", s.Ref, "error", err)
 	}
 }
 

@@ -77,11 +77,15 @@ func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
 
 // OnACLCheck also decides on each delivery, so that no message to one device reaches another.
 func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
-	ok := write && mayPublish(h.b.phase, cl.ID, topic) || !write && mayReceive(h.b.phase, cl.ID, topic)
-	if c, is := cl.Net.Conn.(*conn); is && !ok {
-		c.session.Refused()
+	if !write && mayReceive(h.b.phase, cl.ID, topic) {
+		return true
 	}
-	return ok
+	c, ok := cl.Net.Conn.(*conn)
+	if !ok || write && mayPublish(h.b.phase, cl.ID, topic, c.session.Anonymous()) {
+		return ok
+	}
+	c.session.Refused()
+	return false
 }
 
 func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
@@ -117,6 +121,9 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 		return pk, nil
 	}
 	c := cl.Net.Conn.(*conn)
+	if c.session.Anonymous() && c.session.Knock() != nil {
+		return pk, packets.ErrRejectPacket // unheard: it may knock again, later
+	}
 	settle, ok := c.session.Take(context.Background())
 	if !ok {
 		return pk, packets.ErrRejectPacket

@@ -7,12 +7,18 @@ import (
 	"github.com/castor-iot/castor/shared/device"
 )
 
+// Knock is the topic of devices that have nothing to show.
+const Knock = "castor/provision/knock"
+
 // Topics are those of the wire contract; nothing else may be touched. ref is the {device} of a topic on an operational
 // gateway, the MQTT client id on a provisioning one.
 
-// mayPublish tells whether the client may publish to topic.
-func mayPublish(p gateway.Phase, ref, topic string) bool {
+// mayPublish tells whether the client may publish to topic. Who has shown nothing may knock only.
+func mayPublish(p gateway.Phase, ref, topic string, anonymous bool) bool {
 	if p == gateway.Provisioning {
+		if anonymous {
+			return topic == Knock
+		}
 		kind, ok := strings.CutPrefix(topic, "castor/provision/")
 		kind, end := strings.CutSuffix(kind, "/request")
 		return ok && end && device.TopicWord(kind) // a claim of another type is told so by who decides
@@ -22,7 +28,7 @@ func mayPublish(p gateway.Phase, ref, topic string) bool {
 		return false
 	}
 	switch rest {
-	case "telemetry", "state/reported", "event", "provision/confirm":
+	case "telemetry", "state/reported", "event", "provision/confirm", "credential/renew", "credential/confirm":
 		return true
 	}
 	if app, ok := strings.CutPrefix(rest, "log/"); ok {
@@ -44,7 +50,7 @@ func mayReceive(p gateway.Phase, ref, topic string) bool {
 		return false
 	}
 	switch rest {
-	case "ack", "state/delta", "command/+", "gateway":
+	case "ack", "state/delta", "command/+", "credential/renewed", "gateway":
 		return true
 	}
 	id, ok := strings.CutPrefix(rest, "command/")
