@@ -4,6 +4,8 @@
 //	castor-connector events   events, schedules and queued calls become calls of functions (package events)
 //	castor-connector stream   what happens, as server-sent events for who looks at it now (package stream)
 //	castor-connector mqtt     an IoT gateway for MQTT with its transformer (packages gateway, mqtt and link)
+//	castor-connector grpc     the same for gRPC (package grpc)
+//	castor-connector http     the same for HTTP (package http)
 //	castor-connector health   asks whether the one that runs is ready
 //
 // Settings are environment variables, `castor-connector mqtt --help` lists them; secrets are files. It writes below
@@ -37,7 +39,7 @@ type command struct {
 	run        func(ctx context.Context, p *process) error
 }
 
-var commands = []command{eventsCommand, mqttCommand, streamCommand}
+var commands = []command{eventsCommand, mqttCommand, grpcCommand, httpCommand, streamCommand}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

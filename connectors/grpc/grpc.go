@@ -19,6 +19,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	pb "github.com/castor-iot/castor/shared/api/devicepb"
 	"github.com/castor-iot/castor/shared/trace"
+	"github.com/castor-iot/castor/shared/twin"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -40,6 +41,9 @@ type Config struct {
 	URL      string
 	Region   string // the operator's word for where the gateway stands; "" = none
 	Capacity int64  // devices; 0 = what the gateway manager takes for it
+
+	// Location is where the gateway stands, for the distance to devices; nil = not told.
+	Location *twin.Location
 
 	Limits link.Limits // zero fields have defaults
 
@@ -88,7 +92,7 @@ func New(c Config) (*Connector, error) {
 	}
 	m.link, err = link.New(link.Config{
 		Gateway: api.Gateway{
-			ID: c.Gateway.ID, Phase: string(c.Gateway.Phase), Protocol: Protocol, URL: c.URL, Region: c.Region, Capacity: c.Capacity,
+			ID: c.Gateway.ID, Phase: string(c.Gateway.Phase), Protocol: Protocol, URL: c.URL, Region: c.Region, Capacity: c.Capacity, Location: c.Location,
 		},
 		API: c.API, Bus: c.Gateway.Bus, Protocol: m, Limits: c.Limits, Now: c.Gateway.Now, Log: c.Gateway.Log,
 	})

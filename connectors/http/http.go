@@ -18,6 +18,7 @@ import (
 	"github.com/castor-iot/castor/connectors/link"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/trace"
+	"github.com/castor-iot/castor/shared/twin"
 )
 
 // Protocol is the name of this protocol in the service directory.
@@ -33,6 +34,9 @@ type Config struct {
 	URL      string
 	Region   string // the operator's word for where the gateway stands; "" = none
 	Capacity int64  // devices; 0 = what the gateway manager takes for it
+
+	// Location is where the gateway stands, for the distance to devices; nil = not told.
+	Location *twin.Location
 
 	Link   link.Limits // zero fields have defaults
 	Limits Limits      // zero fields have defaults
@@ -76,7 +80,7 @@ func New(c Config) (*Connector, error) {
 	}
 	h.link, err = link.New(link.Config{
 		Gateway: api.Gateway{
-			ID: c.Gateway.ID, Phase: string(c.Gateway.Phase), Protocol: Protocol, URL: c.URL, Region: c.Region, Capacity: c.Capacity,
+			ID: c.Gateway.ID, Phase: string(c.Gateway.Phase), Protocol: Protocol, URL: c.URL, Region: c.Region, Capacity: c.Capacity, Location: c.Location,
 		},
 		API: c.API, Bus: c.Gateway.Bus, Protocol: h, Limits: c.Link, Now: c.Gateway.Now, Log: c.Gateway.Log,
 	})

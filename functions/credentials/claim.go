@@ -72,7 +72,7 @@ func (c *credentials) createClaim(ctx context.Context, call *faas.Call, in api.N
 		if v, err = c.claims.Get(ctx, id); err == nil && (v.Type != in.Type || v.Owner != in.Owner || v.Serials != in.Serials) {
 			err = fmt.Errorf("%w: claim %s is another one", api.ErrConflict, id)
 		}
-		return faas.Created("/claims/"+id, api.ClaimFile{Claim: v.Claim, Gateway: c.p.Provisioning, CA: string(c.ca.PEM())}), err
+		return faas.Created("/claims/"+id, api.ClaimFile{Claim: v.Claim, Gateway: c.p.Provisioning, Gateways: c.p.Gateways, CA: string(c.ca.PEM())}), err
 	}
 	if err != nil {
 		return faas.Reply{}, err
@@ -81,7 +81,7 @@ func (c *credentials) createClaim(ctx context.Context, call *faas.Call, in api.N
 	if err := c.tell(ctx, v); err != nil {
 		c.p.Log.WarnContext(ctx, "claim not admitted yet", "claim", v.ID, "error", err)
 	}
-	return faas.Created("/claims/"+v.ID, api.ClaimFile{Claim: v.Claim, Token: token, Gateway: c.p.Provisioning, CA: string(c.ca.PEM())}), nil
+	return faas.Created("/claims/"+v.ID, api.ClaimFile{Claim: v.Claim, Token: token, Gateway: c.p.Provisioning, Gateways: c.p.Gateways, CA: string(c.ca.PEM())}), nil
 }
 
 // claimID is what parts of the platform may call a claim.

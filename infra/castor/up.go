@@ -19,7 +19,8 @@ func upCommand() *cobra.Command {
 		Use:   "up",
 		Short: "Run the whole platform on this machine, with this machine as its first device",
 		Long: `Starts the whole platform in one process: store, NATS JetStream, object store, every function behind an
-OpenFaaS-compatible gateway, a provisioning and an operational MQTT gateway with their connectors, and the triggers.
+OpenFaaS-compatible gateway, a provisioning and an operational gateway for each of MQTT, gRPC and HTTP with their
+connectors, and the triggers.
 Then it enrols this machine itself: the agent provisions itself with a claim and reports what it measures.
 
 Everything is kept in the data directory; a restart goes on where it was. Settings may also be in castor.yaml there, with
@@ -29,7 +30,7 @@ The log is castor.log in the data directory. The environment variable CASTOR_LOG
 warn or error (default info).`,
 		Example: `  castor up
   castor up --data /var/lib/castor --hosts plant.example,10.0.0.5 --tls
-  castor up --listen 127.0.0.1:9080 --operational 127.0.0.1:9883 --provisioning 127.0.0.1:9884
+  castor up --listen 127.0.0.1:9080 --operational 127.0.0.1:9883 --provisioning 127.0.0.1:9884 --provisioning-grpc off --operational-grpc off
   CASTOR_MONGO_URL=mongodb://localhost/castor castor up
   castor up --smtp smtp://castor@mail.example:587 --from castor@plant.example`,
 		Args: cobra.NoArgs,
@@ -38,8 +39,12 @@ warn or error (default info).`,
 	f := cmd.Flags()
 	f.StringVar(&flags.Dir, "data", defaultData(), "data directory")
 	f.StringVar(&flags.Listen, "listen", "", "address of the user gateway (default 127.0.0.1:8080)")
-	f.StringVar(&flags.Provisioning, "provisioning", "", "address of the provisioning gateway (default 127.0.0.1:8884)")
-	f.StringVar(&flags.Operational, "operational", "", "address of the operational gateway (default 127.0.0.1:8883)")
+	f.StringVar(&flags.Provisioning, "provisioning", "", "address of the provisioning gateway for MQTT (default 127.0.0.1:8884)")
+	f.StringVar(&flags.Operational, "operational", "", "address of the operational gateway for MQTT (default 127.0.0.1:8883)")
+	f.StringVar(&flags.ProvisioningGRPC, "provisioning-grpc", "", "address of the provisioning gateway for gRPC, or off (default 127.0.0.1:8885)")
+	f.StringVar(&flags.OperationalGRPC, "operational-grpc", "", "address of the operational gateway for gRPC, or off (default 127.0.0.1:8886)")
+	f.StringVar(&flags.ProvisioningHTTP, "provisioning-http", "", "address of the provisioning gateway for HTTP, or off (default 127.0.0.1:8887)")
+	f.StringVar(&flags.OperationalHTTP, "operational-http", "", "address of the operational gateway for HTTP, or off (default 127.0.0.1:8888)")
 	f.StringSliceVar(&flags.Hosts, "hosts", nil, "names and addresses of this machine; devices dial the first (default 127.0.0.1,localhost)")
 	f.BoolVar(&flags.TLS, "tls", false, "serve the user gateway on HTTPS, with a certificate by the platform's CA")
 	f.StringVar(&flags.Certificate, "certificate", "", "serve the user gateway on HTTPS with this certificate (PEM file)")
@@ -113,6 +118,10 @@ func merged(cmd *cobra.Command, flags up.Config) (up.Config, error) {
 	set("listen", func() { config.Listen = flags.Listen })
 	set("provisioning", func() { config.Provisioning = flags.Provisioning })
 	set("operational", func() { config.Operational = flags.Operational })
+	set("provisioning-grpc", func() { config.ProvisioningGRPC = flags.ProvisioningGRPC })
+	set("operational-grpc", func() { config.OperationalGRPC = flags.OperationalGRPC })
+	set("provisioning-http", func() { config.ProvisioningHTTP = flags.ProvisioningHTTP })
+	set("operational-http", func() { config.OperationalHTTP = flags.OperationalHTTP })
 	set("hosts", func() { config.Hosts = flags.Hosts })
 	set("tls", func() { config.TLS = flags.TLS })
 	set("certificate", func() { config.Certificate = flags.Certificate })

@@ -26,6 +26,9 @@ type ClaimFile struct {
 	Token   string       `json:"token"`   // the secret
 	Gateway string       `json:"gateway"` // "tls://host:port" of the provisioning gateway
 	CA      string       `json:"ca"`      // PEM: who signs the gateways
+
+	// Gateways are those of other protocols too: "mqtt", "grpc", "http". A device dials the one that it speaks.
+	Gateways map[string]string `json:"gateways,omitempty"`
 }
 
 // ClaimUse asks for one use of a claim by a run. Asking twice for the same run counts once; a run that has given its use back

@@ -29,7 +29,7 @@ const SecretsDir = "/var/openfaas/secrets"
 //	CASTOR_S3_PUBLIC     where people and devices reach the object store, for the URLs they get: https://objects.example.com;
 //	                     CASTOR_S3_ENDPOINT if not set
 //	CASTOR_S3_TLS        "true" if the object store is reached by HTTPS; plain HTTP if not set or "false"
-//	CASTOR_PROVISIONING  what claims tell devices to dial: tls://host:8884
+//	CASTOR_PROVISIONING  what claims tell devices to dial, the first above the others: tls://host:8884,grpcs://host:8885,https://host:8887
 //	CASTOR_SECRETS       folder of secrets; SecretsDir if not set
 //	CASTOR_SMTP_URL      smtp://user@host:587 or smtps://…; secret castor-smtp is the password
 //	CASTOR_SMTP_FROM     sender of e-mail
@@ -54,8 +54,12 @@ func Open(ctx context.Context, env func(string) string) (Base, error) {
 	if err != nil {
 		return Base{}, errors.New("CASTOR_S3_TLS must be true or false")
 	}
+	first, gateways, err := provisioning(env("CASTOR_PROVISIONING"))
+	if err != nil {
+		return Base{}, err
+	}
 	b := Base{
-		Gateway: env("CASTOR_GATEWAY_URL"), Provisioning: env("CASTOR_PROVISIONING"),
+		Gateway: env("CASTOR_GATEWAY_URL"), Provisioning: first, Gateways: gateways,
 		Secrets: SecretFiles(get("CASTOR_SECRETS", SecretsDir)),
 		Mail:    Mail{URL: env("CASTOR_SMTP_URL"), From: env("CASTOR_SMTP_FROM")},
 		Log:     LogTo(os.Stderr, env), AllowPrivateWebhooks: env("CASTOR_WEBHOOKS") == "private",

@@ -33,6 +33,9 @@ type Base struct {
 	// Provisioning is the URL that claims tell devices to dial: "tls://host:8884".
 	Provisioning string
 
+	// Gateways are the URLs of all provisioning gateways, by what they speak: "mqtt", "grpc", "http".
+	Gateways map[string]string
+
 	Secrets Secrets
 	Mail    Mail
 	Now     func() time.Time // nil = time.Now

@@ -33,6 +33,13 @@ type Config struct {
 	Provisioning string `yaml:"provisioning,omitempty"`
 	Operational  string `yaml:"operational,omitempty"`
 
+	// ProvisioningGRPC, OperationalGRPC, ProvisioningHTTP and OperationalHTTP are those of the gateways for devices that speak gRPC or
+	// HTTP. Empty = 127.0.0.1:8885, 8886, 8887 and 8888; Off = none.
+	ProvisioningGRPC string `yaml:"provisioningGrpc,omitempty"`
+	OperationalGRPC  string `yaml:"operationalGrpc,omitempty"`
+	ProvisioningHTTP string `yaml:"provisioningHttp,omitempty"`
+	OperationalHTTP  string `yaml:"operationalHttp,omitempty"`
+
 	// Hosts are the names and addresses by which devices and people reach this machine; certificates are made for them,
 	// and the first is what devices are told to dial. Empty = 127.0.0.1 and localhost.
 	Hosts []string `yaml:"hosts,omitempty"`
@@ -62,7 +69,7 @@ type Config struct {
 	Interval time.Duration `yaml:"interval,omitempty"`
 	NoAgent  bool          `yaml:"noAgent,omitempty"`
 
-	// Region is where the two gateways are, in the operator's words.
+	// Region is where the gateways are, in the operator's words.
 	Region string `yaml:"region,omitempty"`
 
 	// Version is the program's, as it was built.
@@ -124,21 +131,14 @@ func (c *Config) complete() error {
 	if c.Dir == "" {
 		return errors.New("no data directory is given: use --data DIR")
 	}
-	for _, a := range []struct {
-		name      string
-		value     *string
-		otherwise string
-	}{
-		{"listen", &c.Listen, "127.0.0.1:8080"},
-		{"provisioning", &c.Provisioning, "127.0.0.1:8884"},
-		{"operational", &c.Operational, "127.0.0.1:8883"},
-	} {
-		if *a.value == "" {
-			*a.value = a.otherwise
-		}
-		if _, port, err := net.SplitHostPort(*a.value); err != nil || !isPort(port) {
-			return fmt.Errorf("%s: %q is not an address like 127.0.0.1:8080", a.name, *a.value)
-		}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8080"
+	}
+	if err := checkAddress("listen", c.Listen); err != nil {
+		return err
+	}
+	if err := c.completeGateways(); err != nil {
+		return err
 	}
 	if len(c.Hosts) == 0 {
 		c.Hosts = []string{"127.0.0.1", "localhost"}
@@ -166,6 +166,13 @@ func (c *Config) complete() error {
 	}
 	if c.Tell == nil {
 		c.Tell = func(Phase) {}
+	}
+	return nil
+}
+
+func checkAddress(setting, address string) error {
+	if _, port, err := net.SplitHostPort(address); err != nil || !isPort(port) {
+		return fmt.Errorf("%s: %q is not an address like 127.0.0.1:8080", setting, address)
 	}
 	return nil
 }

@@ -6,34 +6,63 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/castor-iot/castor/connectors/events"
 	"github.com/castor-iot/castor/connectors/gateway"
+	"github.com/castor-iot/castor/connectors/grpc"
+	devicehttp "github.com/castor-iot/castor/connectors/http"
+	"github.com/castor-iot/castor/connectors/link"
 	"github.com/castor-iot/castor/connectors/mqtt"
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/platform"
 )
 
-// The ids of the two gateways that `castor up` runs.
+// The ids of the two gateways for MQTT that `castor up` runs; those of others have the protocol's name in them.
 const (
 	ProvisioningGateway = "provisioning-1"
 	OperationalGateway  = "operational-1"
 )
 
-// An mqttGateway is one IoT gateway with its own transformer (paper 6).
-type mqttGateway struct {
+// A connector is a gateway with its transformer, whatever it speaks.
+type connector interface {
+	Run(ctx context.Context) error
+	Stats() (gateway.Stats, link.Stats)
+}
+
+// A protocol is what devices may speak: how its URLs begin, and who makes its connector.
+type protocol struct {
+	name, title, scheme string
+	open                func(door gateway.Config, api *api.Client, url, region string) (connector, error)
+}
+
+var protocols = []protocol{
+	{mqtt.Protocol, "MQTT", "tls", func(door gateway.Config, api *api.Client, url, region string) (connector, error) {
+		return mqtt.New(mqtt.Config{Gateway: door, API: api, URL: url, Region: region})
+	}},
+	{grpc.Protocol, "gRPC", "grpcs", func(door gateway.Config, api *api.Client, url, region string) (connector, error) {
+		return grpc.New(grpc.Config{Gateway: door, API: api, URL: url, Region: region})
+	}},
+	{devicehttp.Protocol, "HTTP", "https", func(door gateway.Config, api *api.Client, url, region string) (connector, error) {
+		return devicehttp.New(devicehttp.Config{Gateway: door, API: api, URL: url, Region: region})
+	}},
+}
+
+// A runningGateway is one IoT gateway with its own transformer (paper 6).
+type runningGateway struct {
 	id       string
 	phase    gateway.Phase
+	protocol protocol
 	listener net.Listener
 	url      string
 
-	connector *mqtt.Connector
+	connector connector
 	cancel    context.CancelFunc
 	done      chan struct{}
 }
 
-func (g *mqttGateway) stop() {
+func (g *runningGateway) stop() {
 	if g.cancel != nil {
 		g.cancel()
 		<-g.done
@@ -44,22 +73,24 @@ func (g *mqttGateway) stop() {
 
 // listenGateways opens the addresses that devices dial, so that claims can name them before anybody is served.
 func (c *Castor) listenGateways() error {
-	for _, g := range []struct {
-		id, setting, address string
-		phase                gateway.Phase
-		url                  *string
-	}{
-		{ProvisioningGateway, "provisioning", c.config.Provisioning, gateway.Provisioning, &c.Provisioning},
-		{OperationalGateway, "operational", c.config.Operational, gateway.Operational, &c.Operational},
-	} {
-		l, err := listen(g.setting, g.address)
+	c.Devices, c.base.Gateways = map[string]string{}, map[string]string{}
+	for _, g := range c.config.gateways() {
+		if *g.address == Off {
+			continue
+		}
+		l, err := listen(g.setting, *g.address)
 		if err != nil {
 			return err
 		}
 		_, port, _ := net.SplitHostPort(l.Addr().String())
-		*g.url = "tls://" + net.JoinHostPort(c.config.Hosts[0], port)
-		c.gateways = append(c.gateways, &mqttGateway{id: g.id, phase: g.phase, listener: l, url: *g.url})
+		url := g.protocol.scheme + "://" + net.JoinHostPort(c.config.Hosts[0], port)
+		c.gateways = append(c.gateways, &runningGateway{id: g.id, phase: g.phase, protocol: g.protocol, listener: l, url: url})
+		c.Devices[g.id] = url
+		if g.phase == gateway.Provisioning {
+			c.base.Gateways[g.protocol.name] = url
+		}
 	}
+	c.Provisioning, c.Operational = c.Devices[ProvisioningGateway], c.Devices[OperationalGateway]
 	c.base.Provisioning = c.Provisioning
 	return nil
 }
@@ -69,37 +100,54 @@ func (c *Castor) startGateways(_, serving context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, g := range c.gateways {
-		t := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-		door := gateway.Config{ID: g.id, Phase: g.phase, Listener: g.listener, TLS: t, Dir: c.dir.sub("gateways", g.id),
-			Bus: c.base.Bus, Now: c.config.Now, Log: c.base.Log, Knocks: g.phase == gateway.Provisioning}
-		if g.phase == gateway.Operational {
-			t.ClientAuth, t.ClientCAs = tls.VerifyClientCertIfGiven, c.ca.Pool()
-			if door.VerifierKey, err = c.base.Secrets(platform.SecretVerify); err != nil {
+	verify, err := c.base.Secrets(platform.SecretVerify)
+	if err != nil {
+		return "", err
+	}
+	var told []string
+	for _, p := range protocols {
+		var ports []string
+		for _, g := range c.gateways {
+			if g.protocol.name != p.name {
+				continue
+			}
+			if err := c.startGateway(serving, g, cert, verify); err != nil {
 				return "", err
 			}
+			_, port, _ := net.SplitHostPort(g.listener.Addr().String())
+			ports = append(ports, string(g.phase)+" "+port)
 		}
-		g.connector, err = mqtt.New(mqtt.Config{
-			Gateway: door, API: platform.New(c.base, "connector", g.id).API, URL: g.url, Region: c.config.Region,
-		})
-		if err != nil {
-			return "", err
+		if ports != nil {
+			told = append(told, p.title+" ("+strings.Join(ports, ", ")+")")
 		}
-		// Not under serving: gateways stop before everything that their messages need.
-		var ctx context.Context
-		ctx, g.cancel = context.WithCancel(context.WithoutCancel(serving))
-		g.done = make(chan struct{})
-		go func() {
-			defer close(g.done)
-			if err := g.connector.Run(ctx); ctx.Err() == nil {
-				select {
-				case c.failed <- fmt.Errorf("gateway %s ended: %w", g.id, err):
-				default:
-				}
-			}
-		}()
 	}
-	return fmt.Sprintf("MQTT on TLS: provisioning %s, operational %s", c.Provisioning, c.Operational), nil
+	return strings.Join(told, ", ") + " on TLS", nil
+}
+
+func (c *Castor) startGateway(serving context.Context, g *runningGateway, cert tls.Certificate, verify []byte) (err error) {
+	t := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	door := gateway.Config{ID: g.id, Phase: g.phase, Listener: g.listener, TLS: t, Dir: c.dir.sub("gateways", g.id),
+		Bus: c.base.Bus, Now: c.config.Now, Log: c.base.Log, Knocks: g.phase == gateway.Provisioning}
+	if g.phase == gateway.Operational {
+		t.ClientAuth, t.ClientCAs, door.VerifierKey = tls.VerifyClientCertIfGiven, c.ca.Pool(), verify
+	}
+	if g.connector, err = g.protocol.open(door, platform.New(c.base, "connector", g.id).API, g.url, c.config.Region); err != nil {
+		return err
+	}
+	// Not under serving: gateways stop before everything that their messages need.
+	var ctx context.Context
+	ctx, g.cancel = context.WithCancel(context.WithoutCancel(serving))
+	g.done = make(chan struct{})
+	go func() {
+		defer close(g.done)
+		if err := g.connector.Run(ctx); ctx.Err() == nil {
+			select {
+			case c.failed <- fmt.Errorf("gateway %s ended: %w", g.id, err):
+			default:
+			}
+		}
+	}()
+	return nil
 }
 
 // eventsUser is who connector events is at the user gateway; its password is the part's own secret.

@@ -34,15 +34,18 @@ type Castor struct {
 	base   platform.Base
 	logs   *gateway.Logs
 
-	// URL is the user gateway's. Provisioning and Operational are what devices dial: "tls://host:port".
+	// URL is the user gateway's. Provisioning and Operational are what devices dial that speak MQTT: "tls://host:port".
 	URL          string
 	Provisioning string
 	Operational  string
 
+	// Devices is what devices dial, by the gateway's id.
+	Devices map[string]string
+
 	// Password is the first administrator's, until it has been shown (see Shown); "" on later starts.
 	Password string
 
-	gateways []*mqttGateway
+	gateways []*runningGateway
 	machine  *machine
 
 	counting *api.Client // calls as this process
