@@ -30,8 +30,8 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	programDir = dir
 	file := filepath.Join(dir, "castor")
-	cmd := exec.Command("go", "build", "-o", file, "./infra/castor")
-	cmd.Dir = root
+	cmd := exec.Command("go", "build", "-trimpath", "-o", file, "./infra/castor")
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0") // as the images are, so that nothing is compiled twice
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, out)
 	}
@@ -57,13 +57,17 @@ func NewProcess(t *testing.T) *Process {
 	return p
 }
 
+// anyPort is an address for who does not ask which.
+const anyPort = "127.0.0.1:0"
+
 // Start starts the program and waits until it says that it is ready.
 func (p *Process) Start() {
 	p.Helper()
 	file, err := program()
 	p.must(err, "the program")
 	p.cmd = exec.Command(file, "up", "--data", p.Config.Dir, "--listen", p.Config.Listen, "--provisioning", p.Config.Provisioning,
-		"--operational", p.Config.Operational, "--no-agent")
+		"--operational", p.Config.Operational, "--provisioning-grpc", anyPort, "--operational-grpc", anyPort, "--provisioning-http", anyPort,
+		"--operational-http", anyPort, "--no-agent")
 	out, err := p.cmd.StdoutPipe()
 	p.must(err, "its output")
 	p.cmd.Stderr = os.Stderr

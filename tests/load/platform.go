@@ -54,7 +54,8 @@ func (b *bench) up(ctx context.Context, dir, password string) (*castor, error) {
 	}
 	c.url = "http://" + addresses[0]
 	c.cmd = exec.CommandContext(ctx, b.castor, "up", "--data", dir, "--no-agent", "--listen", addresses[0],
-		"--provisioning", addresses[1], "--operational", addresses[2])
+		"--provisioning", addresses[1], "--operational", addresses[2], "--provisioning-grpc", "127.0.0.1:0", "--operational-grpc", "127.0.0.1:0",
+		"--provisioning-http", "127.0.0.1:0", "--operational-http", "127.0.0.1:0")
 	c.cmd.Stderr = os.Stderr
 	c.profiles = addresses[3]
 	c.cmd.Env = append(os.Environ(), "NO_COLOR=1", "CASTOR_PPROF="+c.profiles)

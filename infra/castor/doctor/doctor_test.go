@@ -59,7 +59,8 @@ func freePort(t *testing.T) string {
 // A real platform in one process: what is well is said to be well, and each thing that is broken is found.
 func TestCastorUp(t *testing.T) {
 	dir := t.TempDir()
-	c, err := up.Start(t.Context(), up.Config{Dir: dir, Listen: "127.0.0.1:0", Provisioning: freePort(t), Operational: freePort(t), NoAgent: true})
+	c, err := up.Start(t.Context(), up.Config{Dir: dir, Listen: "127.0.0.1:0", Provisioning: freePort(t), Operational: freePort(t),
+		ProvisioningGRPC: "127.0.0.1:0", OperationalGRPC: "127.0.0.1:0", ProvisioningHTTP: "127.0.0.1:0", OperationalHTTP: "127.0.0.1:0", NoAgent: true})
 	if err != nil {
 		t.Fatal(err)
 	}

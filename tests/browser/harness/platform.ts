@@ -48,6 +48,7 @@ export class Platform {
     const [listen, provisioning, operational] = this.ports.map((p) => `127.0.0.1:${p}`) as [string, string, string];
     this.program = new Program(join(bin, 'castor'), [
       ...['up', '--data', join(this.dir, 'data'), '--listen', listen, '--provisioning', provisioning, '--operational', operational],
+      ...['provisioning', 'operational'].flatMap((phase) => ['grpc', 'http'].flatMap((protocol) => [`--${phase}-${protocol}`, '127.0.0.1:0'])),
       ...(this.options.agent ? ['--interval', '1s'] : ['--no-agent']),
     ]);
     await this.program.says(/Ctrl-C stops/);
