@@ -32,6 +32,7 @@ func New(p *platform.Platform) faas.Func {
 	return platform.Ready(p, func(ctx context.Context) (faas.Routes, error) {
 		known, err := store.Open[device.Identity](ctx, p.DB, store.Spec{Name: "identities", Schema: 1, Indexes: []store.Index{
 			{Name: "by-serial", Fields: []string{"serial"}, Unique: true},
+			{Name: "by-serials", Fields: []string{"serials"}, Unique: true},
 			{Name: "by-mac", Fields: []string{"mac"}, Unique: true},
 			{Name: "by-owner", Fields: []string{"owner"}},
 			{Name: "by-model", Fields: []string{"model"}},
@@ -46,11 +47,12 @@ func New(p *platform.Platform) faas.Func {
 		i := &identities{p, known, twins}
 		readers, makers := access.Users().And("*"), access.Only(access.Configurator, access.Owner)
 		return faas.Routes{
-			"POST /identities":        faas.Op(p, makers.And("twin-provision"), i.create),
-			"GET /identities":         faas.Op(p, readers, i.list),
-			"GET /identities/{id}":    faas.Op(p, readers, i.get),
-			"DELETE /identities/{id}": faas.Op(p, makers, i.remove),
-			"POST /import":            faas.Op(p, access.Only(access.Configurator), i.imports),
+			"POST /identities":              faas.Op(p, makers.And("twin-provision"), i.create),
+			"GET /identities":               faas.Op(p, readers, i.list),
+			"GET /identities/{id}":          faas.Op(p, readers, i.get),
+			"DELETE /identities/{id}":       faas.Op(p, makers, i.remove),
+			"POST /identities/{id}/replace": faas.Op(p, makers.And("twin-provision"), i.replace),
+			"POST /import":                  faas.Op(p, access.Only(access.Configurator), i.imports),
 		}, nil
 	})
 }

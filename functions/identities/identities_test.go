@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -60,10 +61,10 @@ func TestIdentityLife(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if got, err := carl.GetIdentity(ctx, "p-7-a"); err != nil || got != p7 {
+	if got, err := carl.GetIdentity(ctx, "p-7-a"); err != nil || !reflect.DeepEqual(got, p7) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := carl.FindIdentity(ctx, "P 7/a"); err != nil || got != p7 {
+	if got, err := carl.FindIdentity(ctx, "P 7/a"); err != nil || !reflect.DeepEqual(got, p7) {
 		t.Errorf("by serial: %+v, %v", got, err)
 	}
 	if _, err := carl.FindIdentity(ctx, "P-9"); !errors.Is(err, api.ErrNotFound) {

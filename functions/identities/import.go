@@ -80,7 +80,7 @@ func (i *identities) normalise(lines []line, by string, out *api.ImportResult) (
 		}
 		at := slices.IndexFunc(keys, func(k string) bool { _, ok := first[k]; return ok })
 		switch {
-		case at >= 0 && good[first[keys[at]]].Identity == l.Identity:
+		case at >= 0 && good[first[keys[at]]].Same(&l.Identity):
 			out.Unchanged++
 		case at >= 0:
 			out.Faults = append(out.Faults, api.ImportFault{Line: l.number,

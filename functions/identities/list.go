@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/faas"
@@ -49,6 +51,9 @@ func (i *identities) list(ctx context.Context, c *faas.Call, _ faas.None) (api.P
 func (i *identities) bySerial(ctx context.Context, c *faas.Call, serial, prefix string) (api.Page[device.Identity], error) {
 	out := api.Page[device.Identity]{Items: []device.Identity{}}
 	v, err := i.known.FindOne(ctx, store.Query{Index: "by-serial", Filter: store.Eq("serial", serial)})
+	if errors.Is(err, store.ErrNotFound) && c.Caller.Kind == access.Part && c.Caller.For == nil {
+		return out, i.replaced(ctx, serial)
+	}
 	if errors.Is(err, store.ErrNotFound) || err == nil && !strings.HasPrefix(string(v.ID), prefix) {
 		return out, nil
 	}
@@ -81,12 +86,12 @@ func (i *identities) visible(ctx context.Context, c *faas.Call, prefix, cursor s
 
 // clashes are identities that stand in the way of others.
 type clashes struct {
-	byID, bySerial, byMAC map[string]device.Identity
+	byID, bySerial, byMAC, byFormer map[string]device.Identity
 }
 
 // clashes finds what is stored under the ids, serials and MACs of new identities, at most 1,000 of them.
 func (i *identities) clashes(ctx context.Context, fresh []device.Identity) (clashes, error) {
-	out := clashes{map[string]device.Identity{}, map[string]device.Identity{}, map[string]device.Identity{}}
+	out := clashes{map[string]device.Identity{}, map[string]device.Identity{}, map[string]device.Identity{}, map[string]device.Identity{}}
 	var ids, serials, macs []string
 	for _, v := range fresh {
 		ids, serials = append(ids, string(v.ID)), append(serials, v.Serial)
@@ -105,6 +110,9 @@ func (i *identities) clashes(ctx context.Context, fresh []device.Identity) (clas
 		of           func(device.Identity) string
 	}{
 		{"by-serial", "serial", serials, out.bySerial, func(v device.Identity) string { return v.Serial }},
+		{"by-serials", "serials", serials, out.byFormer, func(v device.Identity) string {
+			return serials[slices.IndexFunc(serials, func(s string) bool { return slices.Contains(v.Serials, s) })]
+		}},
 		{"by-mac", "mac", macs, out.byMAC, func(v device.Identity) string { return v.MAC }},
 	} {
 		if err != nil || len(q.values) == 0 {
@@ -121,8 +129,7 @@ func (i *identities) clashes(ctx context.Context, fresh []device.Identity) (clas
 // with says why v cannot be kept; "" if it is there already, as it is.
 func (c clashes) with(v device.Identity) string {
 	if old, ok := c.byID[string(v.ID)]; ok {
-		old.Created, old.By, old.Owner = v.Created, v.By, v.Owner
-		if old == v {
+		if old.Same(&v) {
 			return ""
 		}
 		if old.Serial != v.Serial {
@@ -132,6 +139,9 @@ func (c clashes) with(v device.Identity) string {
 	}
 	if old, ok := c.bySerial[v.Serial]; ok {
 		return fmt.Sprintf("serial %q is taken by %q", v.Serial, old.ID)
+	}
+	if old, ok := c.byFormer[v.Serial]; ok {
+		return fmt.Sprintf("serial %q is of a device that was replaced as %q; it can come back by replacing that one with it", v.Serial, old.ID)
 	}
 	if old, ok := c.byMAC[v.MAC]; ok {
 		return fmt.Sprintf("mac %q is taken by %q", v.MAC, old.ID)

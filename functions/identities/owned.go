@@ -115,6 +115,8 @@ func (c clashes) of(v device.Identity) (out []device.Identity) {
 	add(byID, ok)
 	bySerial, ok := c.bySerial[v.Serial]
 	add(bySerial, ok)
+	former, ok := c.byFormer[v.Serial]
+	add(former, ok)
 	byMAC, ok := c.byMAC[v.MAC]
 	add(byMAC, ok && v.MAC != "")
 	return out

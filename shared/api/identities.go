@@ -48,6 +48,21 @@ func (c *Client) IdentitiesOfModel(ctx context.Context, model string) (out Page[
 	return out, c.Call(ctx, "GET", "identities", "/identities"+query("model", model, "limit", "200"), nil, &out)
 }
 
+// IdentityReplacement says which device takes a twin over.
+type IdentityReplacement struct {
+	Serial string `json:"serial"`
+	MAC    string `json:"mac,omitempty"`
+	Model  string `json:"model,omitempty"`
+	Maker  string `json:"maker,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// ReplaceIdentity makes an identity that of another device; its twin keeps its id. The device before is refused from then on,
+// until it is put back the same way.
+func (c *Client) ReplaceIdentity(ctx context.Context, id twin.ID, in IdentityReplacement) (out device.Identity, err error) {
+	return out, c.Call(ctx, "POST", "identities", "/identities/"+string(id)+"/replace", in, &out)
+}
+
 // ListIdentities pages through the identities; prefix limits the ids.
 func (c *Client) ListIdentities(ctx context.Context, prefix, cursor string) (out Page[device.Identity], err error) {
 	return out, c.Call(ctx, "GET", "identities", "/identities"+query("prefix", prefix, "cursor", cursor), nil, &out)

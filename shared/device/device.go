@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -53,6 +54,38 @@ type Identity struct {
 	// By is who made it known: "user:ada".
 	By      string    `json:"by,omitempty" bson:"by,omitempty"`
 	Created time.Time `json:"created" bson:"created"`
+
+	// Former are the devices that this one has replaced, the latest last. Serials has the serials of all of them and its own: a
+	// device that was replaced is nobody any more.
+	Former  []Former `json:"former,omitempty" bson:"former,omitempty"`
+	Serials []string `json:"-" bson:"serials,omitempty"`
+}
+
+// Former is a device that another one has replaced.
+type Former struct {
+	Serial string    `json:"serial" bson:"serial"`
+	MAC    string    `json:"mac,omitempty" bson:"mac,omitempty"`
+	Model  string    `json:"model,omitempty" bson:"model,omitempty"`
+	Maker  string    `json:"maker,omitempty" bson:"maker,omitempty"`
+	At     time.Time `json:"at" bson:"at"`
+	By     string    `json:"by" bson:"by"`
+	Reason string    `json:"reason,omitempty" bson:"reason,omitempty"`
+}
+
+// Same tells whether two identities say the same of the device; who made them known, and when, does not count.
+func (i *Identity) Same(o *Identity) bool {
+	return i.ID == o.ID && i.Serial == o.Serial && i.MAC == o.MAC && i.Model == o.Model && i.Maker == o.Maker && i.Type == o.Type && i.Made == o.Made && i.Notes == o.Notes
+}
+
+// Replace makes the identity that of another device, which next says (serial, MAC, model, maker). A device that was replaced
+// may be put back that way.
+func (i *Identity) Replace(next Identity, reason, by string, at time.Time) {
+	i.Former = append(i.Former, Former{i.Serial, i.MAC, i.Model, i.Maker, at, by, reason})
+	i.Former = slices.DeleteFunc(i.Former, func(f Former) bool { return f.Serial == next.Serial })
+	i.Serial, i.MAC, i.Model, i.Maker, i.Made = next.Serial, next.MAC, next.Model, next.Maker, next.Made
+	if !slices.Contains(i.Serials, i.Serial) {
+		i.Serials = append(i.Serials, i.Serial)
+	}
 }
 
 var serialPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._:/#-]{0,63}$`)
@@ -74,6 +107,7 @@ func (i *Identity) Normalise() error {
 	if i.ID == "" {
 		i.ID = idOf(i.Serial)
 	}
+	i.Former, i.Serials = nil, []string{i.Serial}
 	for _, f := range []struct{ name, value string }{{"model", i.Model}, {"maker", i.Maker}, {"notes", i.Notes}} {
 		if !utf8.ValidString(f.value) || strings.ContainsFunc(f.value, unicode.IsControl) {
 			return fmt.Errorf("%w: %s must be text without control characters", twin.ErrInvalid, f.name)

@@ -1,0 +1,110 @@
+package identities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// maxFormer is how many devices one twin may have had before its own.
+const maxFormer = 100
+
+// replace makes an identity that of another device. One write does it: from then on the old serial is of a device that was
+// replaced, which the index of all serials keeps anybody from making known anew. Asked again it changes nothing.
+func (i *identities) replace(ctx context.Context, c *faas.Call, in api.IdentityReplacement) (device.Identity, error) {
+	id := twin.ID(c.Var("id"))
+	next := device.Identity{Serial: in.Serial, MAC: in.MAC, Model: in.Model, Maker: in.Maker}
+	if err := next.Normalise(); err != nil {
+		return device.Identity{}, err
+	}
+	if in.Reason = strings.TrimSpace(in.Reason); in.Reason == "" || len(in.Reason) > 500 || !utf8.ValidString(in.Reason) {
+		return device.Identity{}, api.Invalid("reason must say why, in at most 500 bytes of text")
+	}
+	t, err := i.p.Twin(ctx, i.twins, c.Caller, access.Write, id)
+	if errors.Is(err, api.ErrNotFound) {
+		return device.Identity{}, platform.NotFound("identity", string(id))
+	}
+	if err != nil {
+		return device.Identity{}, err
+	}
+	if err := i.absorb(ctx, &t, &next); err != nil {
+		return device.Identity{}, err
+	}
+	out, err := i.known.Update(ctx, string(id), func(v *device.Identity) error {
+		switch {
+		case v.Serial == next.Serial && (in.MAC == "" || v.MAC == next.MAC) && (in.Model == "" || v.Model == next.Model):
+			return store.Unchanged
+		case v.Serial == next.Serial:
+			return fmt.Errorf("%w: serial %q is the device's own, with other data; identities do not change", api.ErrConflict, v.Serial)
+		case len(v.Former) >= maxFormer:
+			return fmt.Errorf("%w: %q has had %d devices, which is the most", api.ErrConflict, id, maxFormer)
+		}
+		v.Replace(next, in.Reason, c.Caller.String(), i.p.Time())
+		return nil
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return out, platform.NotFound("identity", string(id))
+	}
+	if errors.Is(err, store.ErrExists) {
+		return out, fmt.Errorf("%w: serial %q or its mac is another device's, or was", api.ErrExists, next.Serial)
+	}
+	return out, err
+}
+
+// absorb removes the identity that the new device is known by, if it has no twin and may come in as this one: what is known of
+// the device goes over. Who repeats a replacement that was cut short here says again what is to be known.
+func (i *identities) absorb(ctx context.Context, t *twin.Twin, next *device.Identity) error {
+	own, err := i.known.FindOne(ctx, store.Query{Index: "by-serial", Filter: store.Eq("serial", next.Serial)})
+	if errors.Is(err, store.ErrNotFound) || err == nil && own.ID == t.ID {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch used, err := i.twins.Get(ctx, string(own.ID)); {
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	case err == nil && used.Deleted.IsZero(), own.Owner != "" && own.Owner != t.Definition.Owner, len(own.Former) > 0:
+		return fmt.Errorf("%w: serial %q is another twin's device", api.ErrConflict, next.Serial)
+	case own.Type != "" && own.Type != string(t.Definition.Type):
+		return fmt.Errorf("%w: serial %q is of type %s, not %s", api.ErrConflict, next.Serial, own.Type, t.Definition.Type)
+	case next.MAC != "" && own.MAC != "" && next.MAC != own.MAC:
+		return fmt.Errorf("%w: mac %q is not the one that serial %q is registered with", api.ErrConflict, next.MAC, next.Serial)
+	}
+	if next.MAC == "" {
+		next.MAC = own.MAC
+	}
+	if next.Model == "" {
+		next.Model = own.Model
+	}
+	if next.Maker == "" {
+		next.Maker = own.Maker
+	}
+	next.Made = own.Made
+	if err := i.known.Delete(ctx, string(own.ID)); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// replaced tells the platform's parts that a serial is of a device that was replaced; nil if it is not known at all.
+func (i *identities) replaced(ctx context.Context, serial string) error {
+	v, err := i.known.FindOne(ctx, store.Query{Index: "by-serials", Filter: store.Eq("serials", serial)})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return &api.Problem{Title: "Not found", Status: 404, Detail: fmt.Sprintf("the device with serial %q was replaced as %q by the one with serial %q, and is refused", serial, v.ID, v.Serial)}
+}
