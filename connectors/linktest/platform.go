@@ -34,6 +34,10 @@ type Platform struct {
 	gateways   []api.Gateway
 	advertised []api.Advertisement
 
+	renewals map[device.Ref][]api.Renewal
+	shown    []api.Shown
+	knocks   []api.Knock
+
 	commands  []api.LeasedCommand
 	holders   map[string]string // of leases, by command
 	delivered []api.CommandDelivery

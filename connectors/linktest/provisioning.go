@@ -77,13 +77,18 @@ func claimEnds(t *testing.T, s *stage) {
 	for name, id := range map[string]Identity{
 		"another token": {Client: "box-2", User: "claim-1", Password: "Token"},
 		"no token":      {Client: "box-2", User: "claim-1"},
-		"no claim":      {Client: "box-2"},
 		"unknown claim": {Client: "box-2", User: "claim-2", Password: "token"},
 		"bad client id": {Client: "box/+", User: "claim-1", Password: "token"},
 	} {
 		if in, err := s.p.Dial(s.w, s.address, id); err == nil {
 			in.Cut()
 			t.Errorf("%s was let in", name)
+		}
+	}
+	if !s.p.Knocks {
+		if in, err := s.p.Dial(s.w, s.address, Identity{Client: "box-2"}); err == nil {
+			in.Cut()
+			t.Error("who shows nothing was let in")
 		}
 	}
 	second := s.connect(Identity{Client: "box-2", User: "claim-1", Password: "token"})

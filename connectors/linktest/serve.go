@@ -31,17 +31,19 @@ func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem(w, down)
 		return
 	}
+	if r.Method == "POST" && function == "credentials" && strings.HasPrefix(path, "credentials/") {
+		p.serveCredential(w, r, path)
+		return
+	}
 	switch r.Method + " " + what {
 	case "POST twin-ingest/batches":
 		p.serveBatch(w, r, call)
 	case "POST credentials/resolve":
 		p.serveResolve(w, r)
+	case "POST twin-provision/knocks":
+		p.serveKnock(w, r)
 	case "POST twin-provision/requests":
 		p.serveRequest(w, r)
-	case "POST twin-provision/knocks":
-		serve(w, r, func(api.Knock) any {
-			return api.ProvisionAnswer{Status: "pending", Reason: "it waits for people"}
-		})
 	case "POST twin-provision/confirmations":
 		serve(w, r, func(in api.Confirmation) any {
 			p.mu.Lock()

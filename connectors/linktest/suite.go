@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/telemetry"
 )
 
@@ -17,9 +18,12 @@ type Protocol struct {
 	Dial func(w *World, address string, id Identity) (Device, error)
 
 	// What the protocol can do beside telemetry, so that nothing is skipped unseen.
-	Provisions bool // it has provisioning gateways
-	MaxPayload int  // bytes; larger ones end the connection
-	OneByOne   bool // a device waits for the answer to one message before it sends the next, so that nothing of it gathers
+	Provisions bool          // it has provisioning gateways
+	Secrets    []device.Kind // what devices may show in place of a certificate, at gateways that have VerifierKey
+	Renews     bool          // its Devices are Renewers
+	Knocks     bool          // its Devices are Knockers, and its provisioning gateways take them
+	MaxPayload int           // bytes; larger ones end the connection
+	OneByOne   bool          // a device waits for the answer to one message before it sends the next, so that nothing of it gathers
 }
 
 // A Device is the far end of a protocol, as a device would program it.
@@ -60,6 +64,15 @@ func Run(t *testing.T, p Protocol) {
 	all := slices.Concat(stories, commandStories)
 	if p.Provisions {
 		all = append(all, provisioningStories...)
+	}
+	for _, kind := range p.Secrets {
+		all = append(all, story{"a device is let in by its secret only: " + string(kind), secretsLetIn(kind)})
+	}
+	if p.Renews {
+		all = append(all, renewStories...)
+	}
+	if p.Knocks {
+		all = append(all, knockStories...)
 	}
 	for _, story := range all {
 		t.Run(story.name, func(t *testing.T) {

@@ -105,7 +105,7 @@ func (w *World) AdmitDevice(ref device.Ref) Identity {
 	w.t.Helper()
 	cert := w.CA.Issue(w.t, string(ref))
 	w.Admit(api.Admission{Client: string(ref), Phase: "operational", Fingerprints: []string{Fingerprint(cert)}})
-	return Identity{Client: string(ref), Certificate: &cert}
+	return Identity{Client: string(ref), Operational: true, Certificate: &cert}
 }
 
 // VerifierKey is what gateways in tests verify devices' secrets with.
@@ -114,7 +114,7 @@ var VerifierKey = []byte("thirty-two bytes of one test key")
 // Secret makes a secret of the kind for ref: what the device shows, what lets it in, and the bare secret.
 func Secret(ref device.Ref, kind device.Kind) (Identity, api.Admission, string) {
 	secret := rand.Text()
-	id := Identity{Client: string(ref), User: string(ref), Password: secret}
+	id := Identity{Client: string(ref), Operational: true, User: string(ref), Password: secret}
 	a := api.Admission{Client: string(ref), Phase: "operational", Kind: kind, Verifiers: []string{device.Verifier(VerifierKey, ref, secret)}}
 	if kind == device.Password {
 		id.User, a.Username = "user of "+string(ref), "user of "+string(ref)
@@ -170,6 +170,7 @@ func (w *World) bucket() *bus.Bucket {
 // claim and its token.
 type Identity struct {
 	Client      string
+	Operational bool // it comes to an operational gateway
 	Certificate *tls.Certificate
 	User        string
 	Password    string
@@ -183,6 +184,7 @@ func Fingerprint(c tls.Certificate) string {
 
 // CA signs gateways and devices of one test.
 type CA struct {
+	issued issued
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
 	Pool *x509.CertPool
@@ -206,6 +208,7 @@ func NewCA(t testing.TB) *CA {
 func (ca *CA) Issue(t testing.TB, name string) tls.Certificate {
 	t.Helper()
 	der, key := sign(t, name, ca)
+	ca.issued.add(der)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
@@ -245,7 +248,7 @@ func sign(t testing.TB, name string, ca *CA) ([]byte, *ecdsa.PrivateKey) {
 	}
 	parent, signer := template, key
 	if ca == nil {
-		template.IsCA, template.KeyUsage = true, x509.KeyUsageCertSign
+		template.IsCA, template.KeyUsage = true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
 	} else {
 		parent, signer = ca.cert, ca.key
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/castor-iot/castor/connectors/gateway"
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/castor-iot/castor/connectors/mqtt"
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/telemetry"
 	paho "github.com/eclipse/paho.mqtt.golang"
 )
@@ -23,6 +24,9 @@ func TestSuite(t *testing.T) {
 		Start:      start,
 		Dial:       dial,
 		Provisions: true,
+		Secrets:    []device.Kind{device.Password, device.Token, device.APIKey},
+		Renews:     true,
+		Knocks:     true,
 		MaxPayload: telemetry.MaxPayload,
 	})
 }
@@ -33,6 +37,7 @@ func start(t testing.TB, w *linktest.World, phase string) (address string, stop 
 		Gateway: gateway.Config{
 			ID: w.Gateway, Phase: gateway.Phase(phase), Addr: "127.0.0.1:0", TLS: w.CA.Server(t, phase == "operational"),
 			Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet, Limits: gateway.Limits{FailureBurst: 10_000},
+			VerifierKey: linktest.VerifierKey, Knocks: phase == "provisioning",
 		},
 		API: w.API,
 	})
@@ -69,6 +74,9 @@ type client struct {
 
 func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Device, error) {
 	c := &client{ref: id.Client, messages: make(chan linktest.Message, 10_000), gone: make(chan struct{})}
+	if id.User == "" && id.Password != "" {
+		id.User = id.Client // MQTT has no password without a user name
+	}
 	o := paho.NewClientOptions().AddBroker("tls://" + address).SetClientID(id.Client).SetUsername(id.User).SetPassword(id.Password)
 	o.SetTLSConfig(w.CA.Client(id)).SetProtocolVersion(4).SetAutoReconnect(false).SetConnectRetry(false).SetOrderMatters(true)
 	o.SetConnectTimeout(linktest.Patience).SetKeepAlive(30 * time.Second)
@@ -91,8 +99,9 @@ func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 	}
 	filters := map[string]byte{
 		fmt.Sprintf("castor/%s/ack", c.ref): 1, fmt.Sprintf("castor/%s/state/delta", c.ref): 1, fmt.Sprintf("castor/%s/command/+", c.ref): 1,
+		fmt.Sprintf("castor/%s/credential/renewed", c.ref): 1, fmt.Sprintf("castor/%s/gateway", c.ref): 1,
 	}
-	if id.Certificate == nil {
+	if !id.Operational {
 		filters = map[string]byte{fmt.Sprintf("castor/provision/%s/+", c.ref): 1}
 	}
 	if err := wait(c.SubscribeMultiple(filters, nil)); err != nil {
@@ -145,6 +154,14 @@ func (c *client) Confirm() <-chan struct{} {
 func (c *client) Request(kind string, payload []byte) {
 	c.publish("castor/provision/"+kind+"/request", payload)
 }
+
+func (c *client) Renew(payload []byte) { c.publish("castor/"+c.ref+"/credential/renew", payload) }
+
+func (c *client) ConfirmCredential() <-chan struct{} {
+	return c.publish("castor/"+c.ref+"/credential/confirm", []byte("{}"))
+}
+
+func (c *client) Knock(payload []byte) { c.publish("castor/provision/knock", payload) }
 
 func (c *client) Foreign(other string, payload []byte) <-chan struct{} {
 	return c.publish("castor/"+other+"/telemetry", payload)

@@ -1,0 +1,88 @@
+package linktest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/pki"
+)
+
+// issued are the certificates that a CA has signed.
+type issued struct {
+	mu  sync.Mutex
+	all [][]byte
+}
+
+func (i *issued) add(der []byte) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.all = append(i.all, der)
+}
+
+// Revoked is the CA's list, PEM, of the certificates that were issued and are not good any more: those of devices that no gateway's
+// bucket admits, as function credentials would say.
+func (w *World) Revoked(ctx context.Context) ([]byte, error) {
+	w.CA.issued.mu.Lock()
+	all := slices.Clone(w.CA.issued.all)
+	w.CA.issued.mu.Unlock()
+	b, err := w.Bus.Bucket(ctx, api.BucketOf(w.Gateway))
+	if err != nil {
+		return nil, err
+	}
+	list := &x509.RevocationList{Number: big.NewInt(int64(len(all)) + 1), ThisUpdate: time.Now().Add(-time.Minute), NextUpdate: time.Now().Add(24 * time.Hour)}
+	for _, der := range all {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		if c.Subject.CommonName == "gateway" {
+			continue
+		}
+		var a api.Admission
+		switch e, err := b.Get(ctx, api.AdmissionKey(c.Subject.CommonName)); {
+		case errors.Is(err, bus.ErrNotFound):
+		case err != nil:
+			return nil, err
+		default:
+			if err := json.Unmarshal(e.Value, &a); err != nil {
+				return nil, err
+			}
+		}
+		if !slices.Contains(a.Fingerprints, pki.Fingerprint(der)) {
+			list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: list.ThisUpdate})
+		}
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, list, w.CA.cert, w.CA.key)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}), nil
+}
+
+// WriteFiles writes ca.pem, and server.pem and server.key of a gateway, for brokers that read files.
+func (ca *CA) WriteFiles(t testing.TB, dir string) {
+	t.Helper()
+	server := ca.Issue(t, "gateway")
+	key, err := x509.MarshalPKCS8PrivateKey(server.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string]*pem.Block{"ca.pem": {Type: "CERTIFICATE", Bytes: ca.cert.Raw}, "server.pem": {Type: "CERTIFICATE", Bytes: server.Certificate[0]}, "server.key": {Type: "PRIVATE KEY", Bytes: key}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(b), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
