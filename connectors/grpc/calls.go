@@ -2,8 +2,10 @@ package grpc
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/castor-iot/castor/connectors/gateway"
+	"github.com/castor-iot/castor/shared/api"
 	pb "github.com/castor-iot/castor/shared/api/devicepb"
 	"github.com/castor-iot/castor/shared/device"
 	"google.golang.org/grpc/codes"
@@ -17,7 +19,7 @@ type operational struct {
 }
 
 // visit does something for a device whose calls come one by one. Its session goes on for a while after the last of them.
-func (o *operational) visit(ctx context.Context, do func(p *present) error) error {
+func (o *operational) visit(ctx context.Context, do func(p *present, seen gateway.Shown) error) error {
 	seen, _, err := shown(ctx)
 	if err != nil {
 		return err
@@ -38,13 +40,13 @@ func (o *operational) visit(ctx context.Context, do func(p *present) error) erro
 	if !ok {
 		return answer(errNotStored)
 	}
-	return answer(do(p))
+	return answer(do(p, seen))
 }
 
 // Report stores one message.
 func (o *operational) Report(ctx context.Context, in *pb.ReportRequest) (*pb.ReportReply, error) {
 	received := o.now()
-	return &pb.ReportReply{}, o.visit(ctx, func(p *present) error {
+	return &pb.ReportReply{}, o.visit(ctx, func(p *present, _ gateway.Shown) error {
 		if in.GetMessage() == nil {
 			return status.Error(codes.InvalidArgument, "message is missing")
 		}
@@ -59,7 +61,33 @@ func (o *operational) Report(ctx context.Context, in *pb.ReportRequest) (*pb.Rep
 
 // Confirm tells function twin-provision that the device has arrived.
 func (o *operational) Confirm(ctx context.Context, _ *pb.ConfirmRequest) (*pb.ConfirmReply, error) {
-	return &pb.ConfirmReply{}, o.visit(ctx, func(p *present) error {
+	return &pb.ConfirmReply{}, o.visit(ctx, func(p *present, _ gateway.Shown) error {
 		return o.say(ctx, p, func(ack func(bool)) { p.link.Confirm(ack) })
+	})
+}
+
+// Renew gets the device its next credential.
+func (o *operational) Renew(ctx context.Context, in *pb.RenewRequest) (*pb.RenewReply, error) {
+	out := &pb.RenewReply{}
+	return out, o.visit(ctx, func(p *present, _ gateway.Shown) (err error) {
+		if len(in.GetPayload()) == 0 {
+			return status.Error(codes.InvalidArgument, "payload is missing")
+		}
+		var a api.RenewAnswer
+		err = o.say(ctx, p, func(ack func(bool)) { p.link.Renew(in.Payload, func(got api.RenewAnswer) { a = got }, ack) })
+		if err == nil && a.Reason != "" {
+			err = status.Error(codes.FailedPrecondition, a.Reason)
+		}
+		if err == nil {
+			out.Payload, err = json.Marshal(a)
+		}
+		return err
+	})
+}
+
+// ConfirmCredential tells function credentials which of its credentials the device has shown.
+func (o *operational) ConfirmCredential(ctx context.Context, _ *pb.ConfirmCredentialRequest) (*pb.ConfirmCredentialReply, error) {
+	return &pb.ConfirmCredentialReply{}, o.visit(ctx, func(p *present, seen gateway.Shown) error {
+		return o.say(ctx, p, func(ack func(bool)) { p.link.ConfirmCredential(o.door.Proof(seen), ack) })
 	})
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/castor-iot/castor/connectors/gateway"
 	"github.com/castor-iot/castor/connectors/link"
-	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 )
 
@@ -16,17 +15,11 @@ type present struct {
 	ready   chan struct{}
 	turn    chan struct{} // holds the place of who calls the link, whose methods are called one after the other
 	stream  *stream       // nil: it makes calls only
-
-	renewing chan struct{} // holds the place of the one renewal under way
-	renewed  chan api.RenewAnswer
 }
 
 // arrive makes the device of a session known to the link, beside, because that waits for the device's twin. done ends what waits.
 func (m *Connector) arrive(s *gateway.Session, to *stream, done <-chan struct{}) *present {
-	p := &present{
-		session: s, ready: make(chan struct{}), turn: make(chan struct{}, 1), stream: to,
-		renewing: make(chan struct{}, 1), renewed: make(chan api.RenewAnswer, 1),
-	}
+	p := &present{session: s, ready: make(chan struct{}), turn: make(chan struct{}, 1), stream: to}
 	m.sessions.Store(s.ID, p)
 	s.Attach(p)
 	m.working.Go(func() {

@@ -44,19 +44,9 @@ func (m *Connector) put(p *present, d *pb.Down) error {
 	return err
 }
 
-// Renewed brings the answer to the call that waits for it.
-func (m *Connector) Renewed(s *link.Session, a api.RenewAnswer) {
-	if p, ok := m.find(s.ID).(*present); ok {
-		select {
-		case p.renewed <- a:
-		default: // nobody waits for it any more
-		}
-	}
-}
-
 // Answer brings the answer to a provisioning request to the call that waits for it.
 func (m *Connector) Answer(c *link.Claimant, a api.ProvisionAnswer) {
-	payload, err := marshal(a)
+	payload, err := json.Marshal(a)
 	if q, ok := m.find(c.ID).(*asking); ok && err == nil {
 		q.put(a.Status, payload)
 	}
@@ -110,5 +100,3 @@ func downlink(ref string, d bus.Downlink) *pb.Down {
 	}
 	return nil
 }
-
-func marshal(v any) ([]byte, error) { return json.Marshal(v) }

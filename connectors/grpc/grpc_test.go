@@ -2,8 +2,10 @@ package grpc_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,9 +46,10 @@ func run(t testing.TB, w *linktest.World, phase string, change func(*grpc.Config
 
 func begin(t testing.TB, w *linktest.World, phase string, change func(*grpc.Config)) (c *grpc.Connector, stop func()) {
 	t.Helper()
+	tls := w.CA.Server(t, phase == "operational")
 	config := grpc.Config{
 		Gateway: gateway.Config{
-			ID: w.Gateway, Phase: gateway.Phase(phase), Addr: "127.0.0.1:0", TLS: w.CA.Server(t, phase == "operational"),
+			ID: w.Gateway, Phase: gateway.Phase(phase), Addr: "127.0.0.1:0", TLS: tls,
 			Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet, Limits: gateway.Limits{FailureBurst: 10_000},
 		},
 		API: w.API,
@@ -105,6 +108,8 @@ func connection(w *linktest.World, address string, id linktest.Identity, options
 func showing(ctx context.Context, id linktest.Identity) context.Context {
 	md := metadata.Pairs("castor-client", id.Client)
 	switch {
+	case strings.Contains(id.User, " "): // of a password
+		md.Set("authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(id.User+":"+id.Password)))
 	case id.User != "":
 		md.Set("authorization", "Bearer "+id.User+"."+id.Password)
 	case id.Password != "":

@@ -2,6 +2,7 @@ package grpc
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/castor-iot/castor/connectors/gateway"
 	"github.com/castor-iot/castor/shared/api"
@@ -132,7 +133,7 @@ func (v *provisioning) Knock(ctx context.Context, in *pb.KnockRequest) (*pb.Prov
 			return nil, answer(errNotStored)
 		}
 		a := <-out
-		payload, err := marshal(a)
+		payload, err := json.Marshal(a)
 		return toldBy(a.Status, payload), err
 	case <-ctx.Done():
 		return nil, answer(context.Cause(ctx))
