@@ -190,7 +190,7 @@ func idOf(g access.Grant) string {
 
 var (
 	subjectPattern = regexp.MustCompile(`^(user|group|service):[a-z0-9][a-z0-9._@-]{0,63}$`)
-	objectPattern  = regexp.MustCompile(`^(service:[a-z][a-z0-9-]{0,62}|artifact:artifact-[0-9a-f]{16})$`)
+	objectPattern  = regexp.MustCompile(`^(service:[a-z][a-z0-9-]{0,62}|service:capability\.[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}|artifact:artifact-[0-9a-f]{16})$`)
 )
 
 func check(g access.Grant) error {

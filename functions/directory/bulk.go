@@ -34,7 +34,7 @@ func (d *directory) registerMany(ctx context.Context, c *faas.Call, in []api.Adv
 	}
 	all := make([]said, len(in))
 	for i := range in {
-		all[i] = said{in[i], speaker(c.Caller)}
+		all[i] = said{Advertisement: in[i], By: speaker(c.Caller)}
 	}
 	return faas.None{}, d.says.PutMany(ctx, all)
 }

@@ -30,6 +30,9 @@ type said struct {
 	api.Advertisement `bson:",inline"`
 
 	By string `bson:"by,omitempty"`
+
+	// Sealed is a service's secret, sealed for sealOf.
+	Sealed []byte `bson:"sealed,omitempty"`
 }
 
 // New returns the function running on p.
@@ -43,17 +46,19 @@ func New(p *platform.Platform) faas.Func {
 			{Name: "by-expiry", Fields: []string{"expires"}},
 			{Name: "by-speaker", Fields: []string{"by"}},
 		}})
-		d := &directory{p, says}
+		d := &directory{p: p, says: says}
+		speakers := access.Users().And("*", "connector", "events") // of users, service accounts only
 		readers := access.Users().And("*", "connector", "events")
 		return faas.Routes{
 			"GET /services":      faas.Op(p, readers, d.list),
 			"GET /services/{id}": faas.Op(p, readers, d.get),
 			"GET /twins":         faas.Op(p, access.Users(), d.twins),
 			// Not audited: they are repeated all the time, and change nothing that anybody decided.
-			"PUT /services":         faas.Op(p, access.Parts("*", "connector", "events"), d.registerMany).Quiet(),
-			"PUT /services/{id}":    faas.Op(p, access.Parts("*", "connector", "events"), d.register).Quiet(),
-			"DELETE /services/{id}": faas.Op(p, access.Parts("*", "connector", "events"), d.deregister).Quiet(),
-			"POST /schedule":        faas.Schedule(p, d.purge),
+			"PUT /services":             faas.Op(p, access.Parts("*", "connector", "events"), d.registerMany).Quiet(),
+			"PUT /services/{id}":        faas.Op(p, speakers, d.register).Quiet(),
+			"DELETE /services/{id}":     faas.Op(p, speakers, d.deregister).Quiet(),
+			"GET /services/{id}/secret": faas.Op(p, access.Parts("twin-provision"), d.secret).Quiet(),
+			"POST /schedule":            faas.Schedule(p, d.purge),
 		}, err
 	})
 }

@@ -32,15 +32,32 @@ func (d *directory) register(ctx context.Context, c *faas.Call, in api.Advertise
 	if err := check(&in); err != nil {
 		return in, err
 	}
-	if err := mayAdvertise(c.Caller, in); err != nil {
+	if err := d.may(ctx, c.Caller, &in); err != nil {
 		return in, err
 	}
+	v := said{By: speaker(c.Caller)}
+	if in.Kind == strangerKind {
+		var err error
+		if v.Sealed, err = d.p.Seal(sealOf(in.ID), []byte(in.Secret)); err != nil {
+			return in, err
+		}
+	}
+	in.Secret = ""
 	in.Updated = d.p.Time()
 	in.Expires = in.Updated.Add(time.Duration(in.TTL) * time.Second)
 	if err := d.room(ctx, c.Caller, in); err != nil {
 		return in, err
 	}
-	return in, d.says.PutMany(ctx, []said{{in, speaker(c.Caller)}})
+	v.Advertisement = in
+	return in, d.says.PutMany(ctx, []said{v})
+}
+
+// may tells whether the caller may put an advertisement in, or take it out.
+func (d *directory) may(ctx context.Context, c access.Caller, a *api.Advertisement) error {
+	if c.Kind == access.Service {
+		return d.mayServe(ctx, c, a)
+	}
+	return mayAdvertise(c, *a)
 }
 
 // deregister takes an advertisement out; one that is not there is out already.
@@ -50,7 +67,10 @@ func (d *directory) deregister(ctx context.Context, c *faas.Call, _ faas.None) (
 		return faas.None{}, nil
 	}
 	if err == nil {
-		err = mayAdvertise(c.Caller, v.Advertisement)
+		if v.Kind == strangerKind {
+			v.Capabilities = nil // a service may be taken out also when it was denied what it can do
+		}
+		err = d.may(ctx, c.Caller, &v.Advertisement)
 	}
 	if err == nil {
 		err = d.says.Delete(ctx, v.ID)
@@ -67,7 +87,7 @@ func (d *directory) deregister(ctx context.Context, c *faas.Call, _ faas.None) (
 func mayAdvertise(c access.Caller, a api.Advertisement) error {
 	ok := false
 	switch {
-	case c.For != nil:
+	case c.Kind != access.Part, c.For != nil:
 		// people advertise nothing
 	case c.Gateway != "":
 		ok = strings.HasSuffix(a.ID, ":"+c.Gateway) && (a.Kind == "connector" || a.Kind == "gateway")
@@ -88,8 +108,11 @@ const maxAlive = 100
 
 var unbounded = []string{"events", "twins"}
 
-// speaker is who an advertisement is by: a part, or all connectors of a gateway.
+// speaker is who an advertisement is by: a part, all connectors of a gateway, or a service account.
 func speaker(c access.Caller) string {
+	if c.Kind == access.Service {
+		return c.String()
+	}
 	if c.Gateway != "" {
 		return "gateway:" + c.Gateway
 	}
@@ -98,7 +121,7 @@ func speaker(c access.Caller) string {
 
 // room returns api.ErrTooMany if the speaker had more than its share with these.
 func (d *directory) room(ctx context.Context, c access.Caller, in ...api.Advertisement) error {
-	if c.Gateway == "" && slices.Contains(unbounded, c.ID) {
+	if c.Kind == access.Part && c.Gateway == "" && slices.Contains(unbounded, c.ID) {
 		return nil
 	}
 	ids := make([]string, 0, len(in))
@@ -136,9 +159,12 @@ func check(a *api.Advertisement) error {
 		return api.Invalid("id %.80q must be 1 to 128 letters, digits, '.', '_', ':' or '-', beginning with a letter or digit", a.ID)
 	}
 	switch a.Kind {
-	case "function", "connector", "gateway", "twin":
+	case "function", "connector", "gateway", "twin", strangerKind:
 	default:
-		return api.Invalid("kind %.40q must be function, connector, gateway or twin", a.Kind)
+		return api.Invalid("kind %.40q must be function, connector, gateway, twin or service", a.Kind)
+	}
+	if a.Kind != strangerKind && a.Secret != "" {
+		return api.Invalid("secret is for services only")
 	}
 	if !wordPattern.MatchString(a.Name) {
 		return api.Invalid("name %.80q must be 1 to 64 letters, digits or any of \"._:/+-\"", a.Name)
@@ -167,6 +193,11 @@ func check(a *api.Advertisement) error {
 	}
 	if a.TTL < 1 || a.TTL > maxTTL {
 		return api.Invalid("ttl %d must be 1 to %d seconds", a.TTL, maxTTL)
+	}
+	if a.Kind == strangerKind {
+		if err := checkService(a); err != nil {
+			return err
+		}
 	}
 	return checkURL(a)
 }

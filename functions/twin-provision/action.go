@@ -24,7 +24,7 @@ func done(note string) result { return result{note, func(*provision.Run) {}} }
 
 // act does the action that is due; a state without one is done at once.
 func (f *function) act(ctx context.Context, r *provision.Run) (result, error) {
-	switch a := r.Next(); a {
+	switch a := r.Task(); a.Do {
 	case "":
 		return done(""), nil
 	case provision.CheckClaim:
@@ -33,8 +33,14 @@ func (f *function) act(ctx context.Context, r *provision.Run) (result, error) {
 		return f.checkIdentity(ctx, r)
 	case provision.CreateTwin:
 		return f.createTwin(ctx, r)
+	case provision.RegisterIdentity:
+		return f.registerIdentity(ctx, r)
+	case provision.CheckLocation:
+		return checkLocation(r, a.With["region"])
 	case provision.IssueCertificate:
-		return f.issueCertificate(ctx, r)
+		return f.issueCredential(ctx, r, string(device.Certificate))
+	case provision.IssueCredential:
+		return f.issueCredential(ctx, r, a.With["kind"])
 	case provision.RegisterGateway:
 		return f.registerGateway(ctx, r)
 	case provision.RenderConfig:
@@ -47,10 +53,16 @@ func (f *function) act(ctx context.Context, r *provision.Run) (result, error) {
 		return f.eraseCredential(ctx, r)
 	case provision.Activate:
 		return f.activate(ctx, r)
+	case provision.Ask, provision.Instruct:
+		return done(""), nil // the run asks while it waits
+	case provision.Notify:
+		return f.notify(ctx, r, a.With)
+	case provision.CallService:
+		return f.callService(ctx, r, a.With)
 	case provision.Withdraw:
 		return f.withdraw(ctx, r)
 	default:
-		return result{}, refusal(fmt.Sprintf("this version of the platform has no action %q", a))
+		return result{}, refusal(fmt.Sprintf("this version of the platform has no action %q", a.Do))
 	}
 }
 
@@ -58,12 +70,15 @@ func (f *function) act(ctx context.Context, r *provision.Run) (result, error) {
 func roundOf(r *provision.Run) string { return fmt.Sprintf("%s.%d", r.ID, r.Round) }
 
 func (f *function) checkClaim(ctx context.Context, r *provision.Run) (result, error) {
+	if r.Request.Claim == "" && manual(r) {
+		return done("no claim is needed: " + r.By + " may bring devices in for group " + r.Owner), nil
+	}
 	c, err := f.p.API.UseClaim(ctx, r.Request.Claim, api.ClaimUse{Run: roundOf(r), Type: r.Type, Serial: r.Request.Serial})
 	if err != nil {
 		return result{}, err
 	}
 	return result{fmt.Sprintf("claim %s of group %s, use %d of %d", c.ID, c.Owner, c.Used, c.MaxUses), func(r *provision.Run) {
-		r.Owner, r.Location, r.Results.ClaimUsed = c.Owner, c.Location, true
+		r.Owner, r.Location, r.Results.ClaimUsed, r.Known.Claim = c.Owner, c.Location, true, knownClaim(&c)
 	}}, nil
 }
 
@@ -85,7 +100,7 @@ func (f *function) checkIdentity(ctx context.Context, r *provision.Run) (result,
 	case i.Model != "" && r.Request.Model != i.Model:
 		return result{}, refusal(fmt.Sprintf("model %q is not the one that serial %q is registered with", r.Request.Model, i.Serial))
 	}
-	return result{"twin " + string(i.ID), func(r *provision.Run) { r.Twin = i.ID }}, nil
+	return result{"twin " + string(i.ID), func(r *provision.Run) { r.Twin, r.Known.Identity = i.ID, knownIdentity(&i) }}, nil
 }
 
 // createTwin makes the instance, or takes the one that people have made. That this run makes it is noted before it does, so
@@ -144,53 +159,6 @@ func (f *function) intendTwin(ctx context.Context, r *provision.Run) error {
 // errSuperseded tells that another instance has taken the run further meanwhile.
 var errSuperseded = fmt.Errorf("%w: another instance works on this run", api.ErrUnavailable)
 
-func (f *function) issueCertificate(ctx context.Context, r *provision.Run) (result, error) {
-	if !r.Results.TwinReady {
-		return result{}, refusal("the model issues a certificate before there is a twin")
-	}
-	ca, err := f.caPEM(ctx)
-	if err != nil {
-		return result{}, err
-	}
-	c, err := f.p.API.IssueCredential(ctx, api.NewCredential{Twin: r.Twin, Run: roundOf(r), Kind: device.Certificate, CSR: r.Request.CSR})
-	if err != nil {
-		return result{}, err
-	}
-	return result{fmt.Sprintf("device reference %s, until %s", c.Ref, c.Expires.Format(time.DateOnly)), func(r *provision.Run) {
-		r.Results.DeviceRef, r.Results.Certificate, r.Results.Fingerprint, r.Results.CA = string(c.Ref), c.Certificate, c.Fingerprint, ca
-	}}, nil
-}
-
-// caPEM is the platform's CA, which does not change while the function runs.
-func (f *function) caPEM(ctx context.Context) (string, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.ca == "" {
-		ca, err := f.p.API.CA(ctx)
-		if err != nil {
-			return "", err
-		}
-		f.ca = ca
-	}
-	return f.ca, nil
-}
-
-func (f *function) registerGateway(ctx context.Context, r *provision.Run) (result, error) {
-	if r.Results.DeviceRef == "" {
-		return result{}, refusal("the model registers at a gateway before there is a certificate")
-	}
-	a, err := f.p.API.AssignGateway(ctx, api.Assign{Ref: device.Ref(r.Results.DeviceRef), Twin: r.Twin, Proof: api.Proof{Kind: device.Certificate, Fingerprints: []string{r.Results.Fingerprint}}, Location: r.Location})
-	if err != nil {
-		return result{}, err
-	}
-	return result{fmt.Sprintf("gateway %s: %s", a.Gateway, a.Reason), func(r *provision.Run) {
-		r.Results.Gateway, r.Results.GatewayURL, r.Results.GatewayReason = a.Gateway, a.URL, a.Reason
-		if a.Applied {
-			r.Triggered(provision.GatewayReady, "gateway:"+a.Gateway, "", f.p.Time())
-		}
-	}}, nil
-}
-
 func (f *function) renderConfiguration(ctx context.Context, r *provision.Run) (result, error) {
 	t, err := f.twins.Get(ctx, string(r.Type))
 	if errors.Is(err, store.ErrNotFound) {
@@ -212,21 +180,14 @@ func (f *function) renderConfiguration(ctx context.Context, r *provision.Run) (r
 }
 
 func (f *function) closeClaim(ctx context.Context, r *provision.Run) (result, error) {
+	if r.Request.Claim == "" {
+		return done("there is no claim"), nil
+	}
 	err := f.p.API.CloseClaim(ctx, r.Request.Claim, roundOf(r))
 	if errors.Is(err, api.ErrNotFound) {
 		return done("no use of the claim was taken"), nil
 	}
 	return done(""), err
-}
-
-func (f *function) eraseCredential(ctx context.Context, r *provision.Run) (result, error) {
-	if r.Results.DeviceRef == "" {
-		return done("there is no credential"), nil
-	}
-	if err := f.p.API.EraseCredential(ctx, device.Ref(r.Results.DeviceRef)); err != nil {
-		return result{}, err
-	}
-	return result{"", func(r *provision.Run) { r.Results.Certificate = "" }}, nil
 }
 
 func (f *function) activate(ctx context.Context, r *provision.Run) (result, error) {
@@ -238,7 +199,7 @@ func (f *function) activate(ctx context.Context, r *provision.Run) (result, erro
 		return result{}, err
 	}
 	return result{"", func(r *provision.Run) {
-		if r.Results.Certificate == "" { // the bundle is not asked for any more, and the twin keeps the configuration
+		if !r.Results.Bundled() { // the bundle is not asked for any more, and the twin keeps the configuration
 			r.Results.Configuration = nil
 		}
 	}}, nil

@@ -3,6 +3,7 @@ package twinprovision_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -133,7 +134,7 @@ func (d *crashed) finish(n int) string {
 		}
 	}
 	for _, b := range d.bundles {
-		if b != d.bundles[0] {
+		if !reflect.DeepEqual(b, d.bundles[0]) {
 			w.t.Errorf("crash %d: the device was handed two bundles:\n%+v\n%+v", n, d.bundles[0], b)
 		}
 	}

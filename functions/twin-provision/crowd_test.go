@@ -17,7 +17,7 @@ func TestACrowd(t *testing.T) {
 	claim := w.claim(api.NewClaim{MaxUses: devices})
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	bundles := map[string]map[api.Bundle]bool{}
+	bundles := map[string]map[string]api.Bundle{}
 	requests := make([]api.ProvisionRequest, devices)
 	for i := range requests {
 		requests[i] = w.request(claim, fmt.Sprintf("P-%02d", i))
@@ -35,9 +35,9 @@ func TestACrowd(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if bundles[r.Serial] == nil {
-			bundles[r.Serial] = map[api.Bundle]bool{}
+			bundles[r.Serial] = map[string]api.Bundle{}
 		}
-		bundles[r.Serial][*a.Bundle] = true
+		bundles[r.Serial][fmt.Sprint(*a.Bundle)] = *a.Bundle
 		return a.Run, true
 	}
 	for _, r := range requests {
@@ -63,7 +63,7 @@ func TestACrowd(t *testing.T) {
 		if run, ready := ask(r); !ready {
 			t.Fatalf("%s has no bundle:\n%s", r.Serial, log(w.run(run)))
 		}
-		for b := range bundles[r.Serial] {
+		for _, b := range bundles[r.Serial] {
 			for range 2 {
 				wg.Go(func() {
 					if err := w.op.ConfirmProvisioning(w.ctx, api.Confirmation{Gateway: "op", Ref: b.Ref}); err != nil {

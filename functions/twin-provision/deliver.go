@@ -26,7 +26,7 @@ func answer(r *provision.Run) api.ProvisionAnswer {
 	switch {
 	case r.Outcome == provision.Rejected || r.Withdrawing:
 		a.Status, a.State, a.Reason = rejected, "", r.Reason
-	case r.Results.Delivered && r.Results.Certificate != "":
+	case r.Results.Delivered && r.Results.Bundled():
 		a.Status, a.State, a.Bundle = accepted, "", bundle(r)
 	case r.Outcome == provision.Completed:
 		a.Status, a.State, a.Reason = rejected, "", erased(r)
@@ -35,7 +35,9 @@ func answer(r *provision.Run) api.ProvisionAnswer {
 }
 
 func bundle(r *provision.Run) *api.Bundle {
-	b := &api.Bundle{Ref: device.Ref(r.Results.DeviceRef), Twin: r.Twin, Gateway: r.Results.GatewayURL, CA: r.Results.CA, Certificate: r.Results.Certificate}
+	s := &r.Results
+	b := &api.Bundle{Ref: device.Ref(s.DeviceRef), Twin: r.Twin, Gateway: s.GatewayURL, Gateways: s.Gateways, Protocol: r.Request.Protocol, CA: s.CA,
+		Kind: s.Kind, Username: s.Username, Certificate: s.Certificate, Sealed: s.Sealed}
 	if c := r.Results.Configuration; c != nil {
 		b.Configuration = c.Content
 	}
@@ -49,8 +51,8 @@ func erased(r *provision.Run) string {
 
 // deliver sends the bundle to the device if it is there. One that is not asks again.
 func (f *function) deliver(ctx context.Context, r *provision.Run) (result, error) {
-	if r.Results.Certificate == "" || r.Results.GatewayURL == "" {
-		return result{}, refusal("the model delivers before there are a certificate and a gateway")
+	if !r.Results.Bundled() || r.Results.GatewayURL == "" {
+		return result{}, refusal("the model delivers before there are a credential and a gateway")
 	}
 	err := f.send(ctx, r, api.ProvisionAnswer{Status: accepted, Run: r.ID, Bundle: bundle(r)})
 	note := "sent to client " + r.Request.Client + " at gateway " + r.Request.Gateway
@@ -76,8 +78,12 @@ func (f *function) send(ctx context.Context, r *provision.Run, a api.ProvisionAn
 	if topic == "pending" {
 		topic = pending
 	}
+	claim := r.Request.Claim
+	if r.Request.Listed != "" {
+		claim = "" // its connection shows none
+	}
 	ctx, cancel := context.WithTimeout(ctx, sendFor)
 	defer cancel()
-	return f.p.Bus.Send(ctx, bus.Downlink{Gateway: r.Request.Gateway, Device: r.Request.Client, Claim: r.Request.Claim, ID: roundOf(r) + "." + a.Status,
+	return f.p.Bus.Send(ctx, bus.Downlink{Gateway: r.Request.Gateway, Device: r.Request.Client, Claim: claim, ID: roundOf(r) + "." + a.Status,
 		Topic: "castor/provision/" + r.Request.Client + "/" + topic, Payload: payload})
 }

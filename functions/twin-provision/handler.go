@@ -15,6 +15,7 @@ import (
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/rule"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 	handler "github.com/openfaas/templates-sdk/go-http"
@@ -35,10 +36,18 @@ type function struct {
 	twins      *store.Collection[twin.Twin] // read only
 	outbox     platform.Outbox[provision.Run]
 
+	list    *store.Collection[waiting] // of unknown devices
+	news    platform.Outbox[waiting]
+	serials *store.Collection[taken]
+	tally   tally
+
 	guard provision.Guard
 
 	mu sync.Mutex
 	ca string // PEM, once asked for
+
+	types   []kind // as guesses need them, read at typesAt
+	typesAt time.Time
 
 	phases sync.Map // gateway id → phase, which never changes
 }
@@ -56,7 +65,11 @@ func New(p *platform.Platform) faas.Func {
 
 func open(ctx context.Context, p *platform.Platform) (*function, error) {
 	f := &function{p: p}
-	var err error
+	judge, err := rule.New()
+	if err != nil {
+		return nil, err
+	}
+	f.guard = judge
 	if f.models, err = store.Open[provision.Model](ctx, p.DB, store.Spec{Name: "models", Schema: 1}); err != nil {
 		return nil, err
 	}
@@ -70,6 +83,8 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 		{Name: "by-twin", Fields: []string{"twin", "created"}},
 		{Name: "by-ref", Fields: []string{"results.deviceRef"}},
 		{Name: "by-due", Fields: []string{"due"}},
+		{Name: "by-asked", Fields: []string{"asks.since"}},
+		{Name: "by-asker", Fields: []string{"asks.by", "asks.since"}},
 		{Name: "by-outcome", Fields: []string{"outcome", "updated"}},
 		{Name: "by-outbox", Fields: []string{"outbox.since"}},
 	}}); err != nil {
@@ -83,23 +98,46 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 	}
 	f.outbox = platform.Outbox[provision.Run]{P: p, C: f.runs, Index: "by-outbox", Field: "outbox.since",
 		Of: func(r *provision.Run) (string, *event.Outbox) { return r.ID, &r.Outbox }}
-	return f, f.insertAutomatic(ctx)
+	if err := f.openWaiting(ctx); err != nil {
+		return nil, err
+	}
+	return f, f.insertShipped(ctx)
 }
 
 func (f *function) routes() faas.Routes {
-	configurators := access.Only(access.Configurator)
+	configurators, makers := access.Only(access.Configurator), access.Only(access.Configurator, access.Owner)
 	return platform.Watched(f.p, faas.Routes{
 		"PUT /models/{id}": faas.Op(f.p, configurators, f.putModel),
 		"GET /models/{id}": faas.Op(f.p, configurators, f.getModel),
 		"GET /models":      faas.Op(f.p, configurators, f.listModels),
 
+		"DELETE /models/{id}":       faas.Op(f.p, configurators, f.deleteModel),
+		"GET /models/{id}/versions": faas.Op(f.p, configurators, f.listVersions),
+		"GET /models/schema":        faas.Op(f.p, access.Allow{Public: true}, f.modelSchema),
+		"POST /models/check":        faas.Op(f.p, configurators, f.checkModel).Quiet(), // it keeps nothing
+		"POST /models/simulate":     faas.Op(f.p, configurators, f.simulateModel).Quiet(),
+
 		"POST /requests":      faas.Op(f.p, access.Parts("connector"), f.request).Quiet(), // the run's log records it
 		"POST /confirmations": faas.Op(f.p, access.Parts("connector"), f.confirm).Quiet(),
 
-		"GET /runs":             faas.Op(f.p, access.Users(), f.listRuns),
-		"GET /runs/{id}":        faas.Op(f.p, access.Users(), f.getRun),
-		"POST /runs/{id}/reset": faas.Op(f.p, access.Only(access.Configurator, access.Owner), f.resetRun),
-		"GET /rejections":       faas.Op(f.p, configurators, f.listRejections),
+		"POST /knocks":         faas.Op(f.p, access.Parts("connector"), f.takeKnock).Quiet(), // the list says what came of it
+		"GET /waiting":         faas.Op(f.p, configurators, f.listWaiting),
+		"GET /waiting/{id}":    faas.Op(f.p, configurators, f.getWaiting),
+		"DELETE /waiting/{id}": faas.Op(f.p, configurators, f.forget),
+		"POST /waiting/admit":  faas.Op(f.p, configurators, f.admit),
+		"POST /waiting/ban":    faas.Op(f.p, configurators, f.ban),
+		"POST /waiting/unban":  faas.Op(f.p, configurators, f.unban),
+
+		"GET /runs":                 faas.Op(f.p, access.Users(), f.listRuns),
+		"GET /runs/board":           faas.Op(f.p, access.Users(), f.board),
+		"GET /runs/{id}":            faas.Op(f.p, access.Users(), f.getRun),
+		"POST /runs":                faas.Op(f.p, makers, f.startRun),
+		"POST /runs/{id}/decisions": faas.Op(f.p, makers, f.decideRun),
+		"GET /runs/{id}/bundle":     faas.Op(f.p, makers, f.getBundle),
+		"POST /runs/{id}/reset":     faas.Op(f.p, makers, f.resetRun),
+		"POST /replacements":        faas.Op(f.p, makers, f.replace),
+		"POST /runs/{id}/answers":   faas.Op(f.p, access.Users(), f.answerRun), // of service accounts only
+		"GET /rejections":           faas.Op(f.p, configurators, f.listRejections),
 
 		"POST /events":   faas.Events(f.p, f.events),
 		"POST /schedule": faas.Schedule(f.p, f.schedule),

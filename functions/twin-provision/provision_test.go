@@ -3,6 +3,7 @@ package twinprovision_test
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -43,7 +44,7 @@ func TestADeviceProvisionsItself(t *testing.T) {
 	if _, err := cert.Verify(x509.VerifyOptions{Roots: pool, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil || cert.Subject.CommonName != ref {
 		t.Errorf("certificate of %s: %v", cert.Subject.CommonName, err)
 	}
-	if again := w.ask(r); again.Bundle == nil || *again.Bundle != *b {
+	if again := w.ask(r); again.Bundle == nil || !reflect.DeepEqual(*again.Bundle, *b) {
 		t.Errorf("the bundle got lost; asked for again it is %+v", again)
 	}
 

@@ -15,7 +15,6 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/faas"
-	"github.com/castor-iot/castor/shared/pki"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/trace"
@@ -79,14 +78,19 @@ func (f *function) knock(ctx context.Context, in *api.ProvisionRequest) (provisi
 	if err != nil {
 		return provision.Run{}, refusal(reason(err))
 	}
-	id := runID(in.Type, req.Serial)
+	return f.enter(ctx, in.Type, req)
+}
+
+// enter returns the run of a device that asks as req says.
+func (f *function) enter(ctx context.Context, of twin.TypeID, req provision.Request) (provision.Run, error) {
+	id := runID(of, req.Serial)
 	for range 3 { // it may begin, or end, meanwhile
 		r, err := f.runs.Get(ctx, id)
 		switch {
 		case err == nil && r.Outcome != provision.Rejected:
 			r, err = f.again(ctx, r, req)
 		case err == nil || errors.Is(err, store.ErrNotFound):
-			r, err = f.begin(ctx, in.Type, id, req)
+			r, err = f.begin(ctx, of, id, req)
 		}
 		if !errors.Is(err, errSuperseded) {
 			return r, err
@@ -115,9 +119,18 @@ func read(in *api.ProvisionRequest) (req provision.Request, err error) {
 			return req, api.Invalid("facts: a name must have 1 to 64 bytes and a value at most %d", maxFact)
 		}
 	}
-	_, key, err := pki.ReadCSR(in.CSR)
+	if !protocols[in.Protocol] {
+		return req, api.Invalid("protocol %.40q must be mqtt, grpc or http", in.Protocol)
+	}
+	if k := device.Kind(in.Kind); in.Kind != "" && k.Valid() != nil {
+		return req, k.Valid()
+	}
+	key, err := keyOf(in.CSR, in.PublicKey)
+	if err == nil && in.CSR != "" && in.PublicKey != "" {
+		_, err = keyOf("", in.PublicKey)
+	}
 	return provision.Request{Claim: in.Claim, Serial: i.Serial, MAC: in.MAC, Model: in.Model, Facts: maps.Clone(in.Facts), CSR: in.CSR, Key: key,
-		Gateway: in.Gateway, Client: in.Client}, err
+		Gateway: in.Gateway, Client: in.Client, PublicKey: in.PublicKey, Protocol: in.Protocol, Kind: in.Kind}, err
 }
 
 func bad(s string, most int) bool { return len(s) > most || !utf8.ValidString(s) }
@@ -139,7 +152,8 @@ func (f *function) begin(ctx context.Context, id twin.TypeID, run string, req pr
 	} else if err != nil {
 		return provision.Run{}, err
 	}
-	model, err := f.modelOf(ctx, &t)
+	first := provision.Run{Type: id, Request: req, Owner: claim.Owner, Location: claim.Location, Known: provision.Known{Claim: knownClaim(&claim)}}
+	model, why, err := f.choose(ctx, &t, &first)
 	if err != nil {
 		return provision.Run{}, err
 	}
@@ -148,11 +162,11 @@ func (f *function) begin(ctx context.Context, id twin.TypeID, run string, req pr
 			return errSuperseded // another request of the device has begun it
 		}
 		now := f.p.Time()
-		r.Type, r.Model, r.Request, r.Owner, r.Location = id, model, req, claim.Owner, claim.Location
+		r.By, r.Type, r.Model, r.Request, r.Owner, r.Location, r.Known = byDevice, id, model, req, claim.Owner, claim.Location, first.Known
 		r.Trace = trace.Of(ctx)
 		r.Under(f.guard).Begin(now)
-		r.Log(provision.Step{At: now, State: r.State, Actor: "device", Outcome: "done", Reason: fmt.Sprintf(
-			"asked with claim %s from client %s at gateway %s; model %s, version %d", req.Claim, req.Client, req.Gateway, model.ID, model.Version)})
+		r.Log(provision.Step{At: now, State: r.State, Actor: byDevice, Outcome: "done", Reason: chosen(
+			fmt.Sprintf("asked with claim %s from client %s at gateway %s", req.Claim, req.Client, req.Gateway), &model, why)})
 		return f.tellOf(ctx, r, now)
 	})
 }
@@ -166,7 +180,7 @@ func (f *function) again(ctx context.Context, r provision.Run, req provision.Req
 		why = fmt.Sprintf("serial %s is provisioned already, with another key; to enrol the device anew, its run must be reset", req.Serial)
 	case r.Request.Key != req.Key:
 		why = fmt.Sprintf("serial %s is being provisioned with another key", req.Serial)
-	case r.Outcome == provision.Completed && r.Results.Certificate == "":
+	case r.Outcome == provision.Completed && !r.Results.Bundled():
 		return r, refusal(erased(&r))
 	case r.Request.Claim != req.Claim:
 		why = fmt.Sprintf("serial %s is being provisioned with another claim", req.Serial)
@@ -177,14 +191,16 @@ func (f *function) again(ctx context.Context, r provision.Run, req provision.Req
 		}
 		return r, refusal(why)
 	}
-	return f.runs.Update(ctx, r.ID, func(r *provision.Run) error {
+	return f.change(ctx, r.ID, func(r *provision.Run, now time.Time) error {
 		if r.Request.Key != req.Key || r.Outcome == provision.Rejected {
 			return errSuperseded
 		}
-		if r.Request.Gateway == req.Gateway && r.Request.Client == req.Client {
+		same := r.Request.Gateway == req.Gateway && r.Request.Client == req.Client && maps.Equal(r.Request.Facts, req.Facts)
+		r.Request.Gateway, r.Request.Client, r.Request.Facts = req.Gateway, req.Client, req.Facts
+		steps := len(r.Fresh())
+		if !r.Triggered(provision.DeviceAsked, byDevice, "", now) && same && len(r.Fresh()) == steps {
 			return store.Unchanged
 		}
-		r.Request.Gateway, r.Request.Client = req.Gateway, req.Client
 		return nil
 	})
 }

@@ -26,7 +26,7 @@ func (f *function) withdraw(ctx context.Context, r *provision.Run) (result, erro
 	if err := f.withdrawTwin(ctx, r); err != nil {
 		return result{}, err
 	}
-	if !r.Results.Kept {
+	if !r.Results.Kept && r.Request.Claim != "" {
 		if err := f.p.API.ReturnClaim(ctx, r.Request.Claim, roundOf(r)); err != nil && !errors.Is(err, api.ErrNotFound) {
 			return result{}, err
 		}

@@ -8,13 +8,16 @@ import (
 // Advertisement is what a service, connector or twin says of itself in the service directory (paper 4.2.2).
 type Advertisement struct {
 	ID   string `json:"id" bson:"_id"`                      // "twin-ingest", "mqtt:<replica>:op-1"
-	Kind string `json:"kind" bson:"kind"`                   // function, connector, gateway, twin
+	Kind string `json:"kind" bson:"kind"`                   // function, connector, gateway, twin; service: somebody else's
 	Name string `json:"name" bson:"name"`                   // what it is one of: "twin-ingest"
 	URL  string `json:"url,omitempty" bson:"url,omitempty"` // its entry point; for functions a path below the user gateway
 
 	// Capabilities are what it can do: "ingest", "credentials.resolve", "sweep", "mqtt". Interfaces are how it is spoken to.
 	Capabilities []string `json:"capabilities" bson:"capabilities"`
 	Interfaces   []string `json:"interfaces,omitempty" bson:"interfaces,omitempty"`
+
+	// Secret is what calls of a service are signed with (HeaderSignature). It is never answered.
+	Secret string `json:"secret,omitempty" bson:"-"`
 
 	Region  string    `json:"region,omitempty" bson:"region,omitempty"`
 	TTL     int       `json:"ttl" bson:"ttl"` // seconds after which it is gone unless it is registered again; 0 = 60
@@ -63,4 +66,17 @@ func (c *Client) RegisterMany(ctx context.Context, in []Advertisement) error {
 // as their types say.
 func (c *Client) FindTwins(ctx context.Context, q ServiceQuery) (out Page[Advertisement], err error) {
 	return out, c.Call(ctx, "GET", "directory", "/twins"+query("capability", q.Capability, "interface", q.Interface, "cursor", q.Cursor), nil, &out)
+}
+
+// ServiceSecret is what calls of a service are signed with.
+type ServiceSecret struct {
+	Secret string `json:"secret"`
+}
+
+// CapabilityObject is how grants name a capability of services: write on it lets a service account say that it has it.
+func CapabilityObject(capability string) string { return "service:capability." + capability }
+
+// GetServiceSecret returns what calls of a service are signed with.
+func (c *Client) GetServiceSecret(ctx context.Context, id string) (out ServiceSecret, err error) {
+	return out, c.Call(ctx, "GET", "directory", "/services/"+id+"/secret", nil, &out)
 }

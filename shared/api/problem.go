@@ -7,6 +7,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -32,6 +33,9 @@ type Problem struct {
 
 	// CallID finds the call in the logs.
 	CallID string `json:"callId,omitempty"`
+
+	// Faults are what is wrong with a text that was sent, by line; nil where Detail says it all.
+	Faults []provision.Fault `json:"faults,omitempty"`
 
 	// RetryAfter is the header of that name, in seconds; 0 where it says nothing more than soon.
 	RetryAfter int `json:"-"`
@@ -82,11 +86,15 @@ func ProblemOf(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
 		// Its own words, not those of who passed it on: they must not tell what is hidden from what is missing.
-		return &Problem{Title: p.Title, Status: p.Status, Detail: p.Detail, RetryAfter: p.RetryAfter}
+		return &Problem{Title: p.Title, Status: p.Status, Detail: p.Detail, Faults: p.Faults, RetryAfter: p.RetryAfter}
 	}
 	for _, e := range table {
 		if errors.Is(err, e.err) {
-			return &Problem{Title: e.title, Status: e.status, Detail: err.Error()}
+			p := &Problem{Title: e.title, Status: e.status, Detail: err.Error()}
+			if faulty := new(provision.FaultyError); errors.As(err, &faulty) {
+				p.Faults = faulty.Faults
+			}
+			return p
 		}
 	}
 	return &Problem{Title: "Internal error", Status: http.StatusInternalServerError, Detail: "the platform could not do this; its log says why"}

@@ -45,7 +45,6 @@ type Bundle struct {
 	Gateway       string     `json:"gateway"`               // "tls://host:port"
 	Gateways      []string   `json:"gateways,omitempty"`    // what to dial, Gateway first; the others should that one not answer or not let it in
 	CA            string     `json:"ca"`                    // PEM
-	Gateways      []string   `json:"gateways,omitempty"`    // to be dialled where that one does not answer; its own first
 	Protocol      string     `json:"protocol,omitempty"`    // that the gateways speak; "" = mqtt
 	Kind          string     `json:"kind,omitempty"`        // of the credential; "" = certificate
 	Username      string     `json:"username,omitempty"`    // of kind password
@@ -128,6 +127,7 @@ func (c *Client) GetRun(ctx context.Context, id string) (out provision.Run, err 
 type RunQuery struct {
 	Twin   twin.ID
 	Type   twin.TypeID
+	Awaits string // "people": only those that people are to decide about
 	Open   string // "true": only those that have not ended; "false": only those that have
 	Limit  int    // 0 = 100, at most 1,000
 	Cursor string
@@ -135,7 +135,7 @@ type RunQuery struct {
 
 // ListRuns pages through the runs the caller may see, newest first.
 func (c *Client) ListRuns(ctx context.Context, q RunQuery) (out Page[provision.Run], err error) {
-	return out, c.Call(ctx, "GET", "twin-provision", "/runs"+query("twin", string(q.Twin), "type", string(q.Type), "open", q.Open,
+	return out, c.Call(ctx, "GET", "twin-provision", "/runs"+query("twin", string(q.Twin), "type", string(q.Type), "open", q.Open, "awaits", q.Awaits,
 		"limit", positive(q.Limit), "cursor", q.Cursor), nil, &out)
 }
 

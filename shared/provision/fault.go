@@ -12,7 +12,12 @@ type Fault struct {
 	Line   int    `json:"line,omitempty"`   // of the model's text, from 1 on; 0 = not known
 	Column int    `json:"column,omitempty"` // from 1 on; 0 = not known
 	Text   string `json:"text"`
+
+	line, column int // in the condition that the path leads to
 }
+
+// Within is where in the condition at Path the fault is, both from 1 on; 0 if it is not about a part of a condition.
+func (f Fault) Within() (line, column int) { return f.line, f.column }
 
 // A FaultyError tells every fault of a model. It is a twin.ErrInvalid.
 type FaultyError struct {

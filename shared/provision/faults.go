@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -192,7 +193,12 @@ func (c *check) expr(path, expr string) {
 		return
 	}
 	if err := c.guard.Compile(expr); err != nil {
-		c.fault(path, "%s", err)
+		f := Fault{Path: path, Text: "condition " + brief(expr) + ": " + err.Error()}
+		if at := new(ExprError); errors.As(err, &at) && at.Line > 0 {
+			f.line, f.column = at.Line, at.Column
+			f.Text = fmt.Sprintf("condition %s, at %d:%d: %s", brief(expr), at.Line, at.Column, at.Text)
+		}
+		c.faults = append(c.faults, f)
 	}
 }
 

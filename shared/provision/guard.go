@@ -87,7 +87,7 @@ func brief(expr string) string {
 	return "'" + expr + "'"
 }
 
-// fill puts what is known of the run into a text for people.
-func (r *Run) fill(text string) string {
+// Fill puts what is known of the run into a text for people: {serial}, {type}, {twin} and {run}.
+func (r *Run) Fill(text string) string {
 	return strings.NewReplacer("{serial}", r.Request.Serial, "{type}", string(r.Type), "{twin}", string(r.Twin), "{run}", r.ID).Replace(text)
 }

@@ -131,3 +131,10 @@ func (s *State) Awaits() (all []Trigger) {
 	}
 	return all
 }
+
+// Conditional tells whether any way of the model has a condition.
+func (m *Model) Conditional() bool {
+	return slices.ContainsFunc(m.States, func(s State) bool {
+		return slices.ContainsFunc(s.On, func(w Transition) bool { return w.If != "" })
+	})
+}

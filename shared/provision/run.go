@@ -108,6 +108,7 @@ type Decision struct {
 	By      string    `json:"by" bson:"by"`           // "user:ada"
 	Reason  string    `json:"reason,omitempty" bson:"reason,omitempty"`
 	At      time.Time `json:"at" bson:"at"`
+	State   string    `json:"state,omitempty" bson:"state,omitempty"` // that was asked about
 }
 
 // A Call is one call of a service that takes part as a step. It is noted before the call is made: an answer may be faster
@@ -159,6 +160,9 @@ type Request struct {
 	Gateway string            `json:"gateway,omitempty" bson:"gateway,omitempty"` // the provisioning gateway and client the answer goes to
 	Client  string            `json:"client,omitempty" bson:"client,omitempty"`
 
+	// Listed is the id in the waiting list of a device that has shown nothing: people admitted it, and its claim's token is nobody's.
+	Listed string `json:"listed,omitempty" bson:"listed,omitempty"`
+
 	PublicKey string `json:"publicKey,omitempty" bson:"publicKey,omitempty"` // X25519, base64: what secrets are sealed to
 	Protocol  string `json:"protocol,omitempty" bson:"protocol,omitempty"`   // that it will speak: mqtt, grpc, http; "" = mqtt
 	Kind      string `json:"kind,omitempty" bson:"kind,omitempty"`           // of credential that it asks for; "" = certificate
@@ -166,21 +170,35 @@ type Request struct {
 
 // Results is what the actions of a run have made. What is noted before an action does it (TwinMade) may not be there yet.
 type Results struct {
-	ClaimUsed     bool   `json:"claimUsed,omitempty" bson:"claimUsed,omitempty"`
-	TwinMade      bool   `json:"twinMade,omitempty" bson:"twinMade,omitempty"`   // by this run, not by people before it
-	TwinReady     bool   `json:"twinReady,omitempty" bson:"twinReady,omitempty"` // it is in phase provisioning
-	DeviceRef     string `json:"deviceRef,omitempty" bson:"deviceRef,omitempty"`
-	Certificate   string `json:"-" bson:"certificate,omitempty"` // PEM; erased once the device has confirmed
-	CA            string `json:"-" bson:"ca,omitempty"`          // PEM
-	Fingerprint   string `json:"fingerprint,omitempty" bson:"fingerprint,omitempty"`
-	Gateway       string `json:"gateway,omitempty" bson:"gateway,omitempty"`
-	GatewayReason string `json:"gatewayReason,omitempty" bson:"gatewayReason,omitempty"`
-	GatewayURL    string `json:"gatewayUrl,omitempty" bson:"gatewayUrl,omitempty"`
-	Delivered     bool   `json:"delivered,omitempty" bson:"delivered,omitempty"` // the bundle may be handed out
-	Kept          bool   `json:"kept,omitempty" bson:"kept,omitempty"`           // the run was completed: twin and claim use are the device's own, and a reset leaves them
+	ClaimUsed     bool     `json:"claimUsed,omitempty" bson:"claimUsed,omitempty"`
+	TwinMade      bool     `json:"twinMade,omitempty" bson:"twinMade,omitempty"`   // by this run, not by people before it
+	TwinReady     bool     `json:"twinReady,omitempty" bson:"twinReady,omitempty"` // it is in phase provisioning
+	DeviceRef     string   `json:"deviceRef,omitempty" bson:"deviceRef,omitempty"`
+	Kind          string   `json:"kind,omitempty" bson:"kind,omitempty"` // of the credential
+	Username      string   `json:"username,omitempty" bson:"username,omitempty"`
+	Certificate   string   `json:"-" bson:"certificate,omitempty"` // PEM; erased once the device has confirmed
+	Sealed        string   `json:"-" bson:"sealed,omitempty"`      // the device's secret, sealed to its public key; likewise
+	Verifier      string   `json:"-" bson:"verifier,omitempty"`    // of the secret
+	CA            string   `json:"-" bson:"ca,omitempty"`          // PEM
+	Fingerprint   string   `json:"fingerprint,omitempty" bson:"fingerprint,omitempty"`
+	Gateway       string   `json:"gateway,omitempty" bson:"gateway,omitempty"`
+	GatewayReason string   `json:"gatewayReason,omitempty" bson:"gatewayReason,omitempty"`
+	GatewayURL    string   `json:"gatewayUrl,omitempty" bson:"gatewayUrl,omitempty"`
+	Gateways      []string `json:"gateways,omitempty" bson:"gateways,omitempty"`   // what the device may dial, GatewayURL first
+	Delivered     bool     `json:"delivered,omitempty" bson:"delivered,omitempty"` // the bundle may be handed out
+	Kept          bool     `json:"kept,omitempty" bson:"kept,omitempty"`           // the run was completed: twin and claim use are the device's own, and a reset leaves them
+
+	// SealedFor is the secret for gateways that compare plain ones, sealed to each.
+	SealedFor map[string]string `json:"-" bson:"sealedFor,omitempty"`
+
+	ProofVersion int64     `json:"-" bson:"proofVersion,omitempty"` // of what gateways must know of the credential
+	Expires      time.Time `json:"expires,omitzero" bson:"expires,omitempty"`
 
 	Configuration *twin.Configuration `json:"-" bson:"configuration,omitempty"`
 }
+
+// Bundled tells whether there still is a credential to hand out.
+func (r *Results) Bundled() bool { return r.Certificate != "" || r.Sealed != "" }
 
 // A Step is one line of a run's log.
 type Step struct {

@@ -151,7 +151,7 @@ func (r *Run) wait(s *State, awaits []Trigger, now time.Time) {
 	if !slices.ContainsFunc(awaits, Trigger.Human) {
 		return
 	}
-	r.Asks = &Asked{State: s.Name, Text: r.fill(s.question()), By: "owner", Input: s.With["input"], Since: now, Every: s.Remind}
+	r.Asks = &Asked{State: s.Name, Text: r.Fill(s.question()), By: "owner", Input: s.With["input"], Since: now, Every: s.Remind}
 	if by := s.With["by"]; by != "" {
 		r.Asks.By = by
 	}
@@ -218,6 +218,13 @@ func either(ts []Trigger) string {
 	return strings.Join(words, " or ")
 }
 
+func joinColon(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + ": " + b
+}
+
 func join(a, b string) string {
 	if a == "" {
 		return b
@@ -272,7 +279,7 @@ func (r *Run) Triggered(t Trigger, actor, note string, now time.Time) bool {
 	if !r.Waiting || !slices.Contains(s.Awaits(), t) {
 		switch {
 		case t == Declined && r.Waiting && r.Asks != nil:
-			r.Refused(actor, join("declined", note), now)
+			r.Refused(actor, joinColon("declined", note), now)
 			return true
 		case t.kept() && !slices.Contains(r.Came, t):
 			r.Came = append(r.Came, t)
@@ -281,7 +288,7 @@ func (r *Run) Triggered(t Trigger, actor, note string, now time.Time) bool {
 	}
 	w, ok, unjudged := r.way(&s, func(o Trigger) bool { return o == t })
 	if !ok && len(unjudged) == 0 {
-		unjudged = []Step{{State: s.Name, Action: Action(t), Outcome: "ignored", Reason: join(note, "no condition for a way on holds")}}
+		unjudged = []Step{{State: s.Name, Action: Action(t), Outcome: "ignored", Reason: "no condition for a way on holds"}}
 	}
 	if !ok {
 		r.ignore(actor, unjudged, now)
@@ -289,6 +296,9 @@ func (r *Run) Triggered(t Trigger, actor, note string, now time.Time) bool {
 	}
 	r.Log(Step{At: now, State: r.State, Action: Action(t), Actor: actor, Outcome: "done", Reason: note})
 	r.ignore(actor, unjudged, now)
+	if to, _ := r.Model.State(w.Then); to.End == Rejected && r.Reason == "" {
+		r.Reason = joinColon(string(t), note)
+	}
 	r.enter(w.Then, now)
 	return true
 }

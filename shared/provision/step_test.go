@@ -3,6 +3,7 @@ package provision
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -150,7 +151,7 @@ func TestACompletedRunIsResetAndBeginsAnew(t *testing.T) {
 	}
 	attempt := r.Attempt
 	r.Begin(begin.Add(time.Hour))
-	if got := state(r); got != "check/check-claim" || r.Round != 2 || r.Attempt <= attempt || r.Reason != "" || r.Results != (Results{}) {
+	if got := state(r); got != "check/check-claim" || r.Round != 2 || r.Attempt <= attempt || r.Reason != "" || !reflect.DeepEqual(r.Results, Results{}) {
 		t.Errorf("begun anew: %s, round %d, attempt %d after %d, results %+v", got, r.Round, r.Attempt, attempt, r.Results)
 	}
 }

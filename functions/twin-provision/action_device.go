@@ -1,0 +1,71 @@
+package twinprovision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/provision"
+)
+
+// registerIdentity makes the device known as its request says, for the run's group only. One that is known already stays as it is:
+// whether the device is that one is check-identity's to say.
+func (f *function) registerIdentity(ctx context.Context, r *provision.Run) (result, error) {
+	q := &r.Request
+	if q.Serial == "" || r.Owner == "" {
+		return result{}, refusal("the model registers an identity before serial and group are known")
+	}
+	in := device.Identity{Serial: q.Serial, MAC: q.MAC, Model: q.Model, Type: string(r.Type), Owner: r.Owner}
+	i, err := f.p.API.CreateIdentity(ctx, in)
+	note := "registered for group " + r.Owner
+	if errors.Is(err, api.ErrExists) {
+		note = "it is known already"
+		i, err = f.p.API.FindIdentity(ctx, q.Serial)
+		if errors.Is(err, api.ErrNotFound) {
+			return result{}, refusal(fmt.Sprintf("serial %q cannot be registered: what would be its id, or its mac, is another device's", q.Serial))
+		}
+	}
+	if err != nil {
+		return result{}, err
+	}
+	return result{note, func(r *provision.Run) {
+		if i.Owner == "" || i.Owner == r.Owner {
+			r.Known.Identity = knownIdentity(&i)
+		}
+	}}, nil
+}
+
+// checkLocation refuses a device that is not said to be in a region.
+func checkLocation(r *provision.Run, region string) (result, error) {
+	at := ""
+	if r.Location != nil {
+		at = r.Location.Region
+	}
+	switch at {
+	case region:
+		return done("in region " + region), nil
+	case "":
+		return result{}, refusal("it is not known where the device is; it must be in region " + region)
+	}
+	return result{}, refusal(fmt.Sprintf("the device is in region %s, and must be in %s", at, region))
+}
+
+// notify has people told by their routes; the same state of the same round tells them once.
+func (f *function) notify(ctx context.Context, r *provision.Run, with map[string]string) (result, error) {
+	to := r.Owner
+	if g, ok := strings.CutPrefix(with["to"], "group:"); ok {
+		to = g
+	}
+	if to == "" {
+		return done("there is no group to be told"), nil
+	}
+	n := api.Notification{Key: fmt.Sprintf("%s/%d/told", roundOf(r), r.Attempt), Owner: to, Title: short(r.Fill(with["text"]), 200), Link: "/runs/" + r.ID,
+		Text: short(fmt.Sprintf("Serial    %s\nType      %s\nState     %s", r.Request.Serial, r.Type, r.State), 4000)}
+	if _, err := f.p.API.Notify(ctx, n); err != nil {
+		return result{}, err
+	}
+	return done("told group " + to), nil
+}

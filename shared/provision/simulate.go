@@ -1,0 +1,180 @@
+package provision
+
+import (
+	"slices"
+	"time"
+
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// A Sample is the device that a model is tried with.
+type Sample struct {
+	Type     twin.TypeID    `json:"type,omitempty"`
+	Known    Known          `json:"known,omitzero"`
+	Request  Request        `json:"request,omitzero"`
+	Location *twin.Location `json:"location,omitempty"`
+}
+
+// An Event is something that happens while a model is tried. Actions succeed at once, unless an event says otherwise.
+type Event struct {
+	// When is the trigger that comes, or Refuse or Fail for what becomes of the next action named by Do. Timer only lets time
+	// pass.
+	When Trigger `json:"when"`
+
+	// After is how long after the beginning it happens, no earlier than the event before it; 0 = as soon as the run waits.
+	After twin.Duration `json:"after,omitempty"`
+
+	Do     Action            `json:"do,omitempty"`     // of Refuse and Fail; "" = whatever action is next
+	By     string            `json:"by,omitempty"`     // who decided, for guards
+	Reason string            `json:"reason,omitempty"` // of a decision, refusal or failure
+	Answer map[string]any    `json:"answer,omitempty"` // of answered
+	Facts  map[string]string `json:"facts,omitempty"`  // that a device asks again with
+}
+
+// What may become of an action in a Simulation beside its success.
+const (
+	Refuse Trigger = "refuse" // it is refused for good
+	Fail   Trigger = "fail"   // it fails once for a passing reason
+)
+
+// A Simulation is what would become of a device.
+type Simulation struct {
+	Steps   []Step   `json:"steps"` // at the times counted from Begun
+	Path    []string `json:"path"`  // the states in the order in which they were entered
+	State   string   `json:"state"`
+	Outcome Outcome  `json:"outcome,omitempty"` // "" = it still waits or rests
+	Reason  string   `json:"reason,omitempty"`
+
+	Awaits []Trigger `json:"awaits,omitempty"` // what it waits for, where it still does
+	Asks   *Asked    `json:"asks,omitempty"`
+	Due    time.Time `json:"due,omitzero"` // when its limit passes or its rest is over
+
+	Begun  time.Time `json:"begun"`
+	Unused []Event   `json:"unused,omitempty"` // events that came to nothing, or after the end
+}
+
+// simulated is who acts in a simulation.
+const simulated = "simulation"
+
+// Simulate tells what would become of a sample in a model that has no faults, if events happened and every action succeeded. It
+// changes nothing anywhere, and reads no clock: the run begins at begun.
+func Simulate(m Model, guard Guard, sample Sample, events []Event, begun time.Time) Simulation {
+	s := &simulation{now: begun, out: Simulation{Begun: begun, Steps: []Step{}}}
+	s.run = Run{ID: "run-simulated", Model: m, Type: sample.Type, Known: sample.Known, Request: sample.Request, Location: sample.Location,
+		Owner: sample.Known.Claim.Owner, By: "device", guard: guard}
+	if s.run.Request.Serial == "" {
+		s.run.Request.Serial = sample.Known.Identity.Serial
+	}
+	for _, e := range events {
+		if e.When == Refuse || e.When == Fail {
+			s.failures = append(s.failures, e)
+		} else {
+			s.events = append(s.events, e)
+		}
+	}
+	s.run.Begin(begun)
+	s.work()
+	for _, e := range s.events {
+		s.happen(e)
+	}
+	return s.result()
+}
+
+type simulation struct {
+	run      Run
+	now      time.Time
+	events   []Event
+	failures []Event
+	out      Simulation
+}
+
+// work does what is to be done until the run waits, rests or ends.
+func (s *simulation) work() {
+	for n := 0; n < maxAttempts*2 && s.run.Ready(s.now); n++ {
+		s.enter()
+		i := slices.IndexFunc(s.failures, func(e Event) bool { return e.Do == "" || e.Do == s.run.Next() })
+		if i < 0 || s.run.Next() == "" {
+			s.run.Done(simulated, "", s.now)
+			continue
+		}
+		e := s.failures[i]
+		s.failures = slices.Delete(s.failures, i, i+1)
+		if e.Reason == "" {
+			e.Reason = "as the simulation was told"
+		}
+		if e.When == Refuse {
+			s.run.Refused(simulated, e.Reason, s.now)
+		} else {
+			s.run.Failed(simulated, e.Reason, s.now)
+		}
+	}
+	s.enter()
+}
+
+// enter notes the state that the run is in.
+func (s *simulation) enter() {
+	if n := len(s.out.Path); n == 0 || s.out.Path[n-1] != s.run.State {
+		s.out.Path = append(s.out.Path, s.run.State)
+	}
+}
+
+// pass lets time go by up to t, with what becomes due until then.
+func (s *simulation) pass(t time.Time) {
+	for n := 0; n < maxAttempts && s.run.Outcome == "" && !s.run.Due.IsZero() && !s.run.Due.After(t); n++ {
+		if s.run.Due.After(s.now) {
+			s.now = s.run.Due
+		}
+		if !s.run.Late(s.now) && !s.run.Reminded(s.now) && !s.run.Ready(s.now) {
+			break
+		}
+		s.work()
+	}
+	if t.After(s.now) {
+		s.now = t
+	}
+}
+
+func (s *simulation) happen(e Event) {
+	if e.After > 0 {
+		s.pass(s.out.Begun.Add(e.After.D()))
+	} else if s.run.Rest.After(s.now) {
+		s.pass(s.run.Rest)
+	}
+	r, went := &s.run, false
+	switch {
+	case r.Outcome != "":
+	case e.When == Timer:
+		if went = true; e.After == 0 {
+			s.pass(r.Due)
+		}
+	case e.When.Human():
+		by := e.By
+		if by == "" {
+			by = "user:simulation"
+		}
+		went = r.Decide(Decision{Trigger: e.When, By: by, Reason: e.Reason, At: s.now}, s.now)
+	default:
+		if e.When == Answered && r.Waiting {
+			r.Answer = e.Answer
+		}
+		if e.Facts != nil {
+			r.Request.Facts = e.Facts
+		}
+		came := len(r.Came)
+		went = r.Triggered(e.When, simulated, e.Reason, s.now) || len(r.Came) > came
+	}
+	if !went {
+		s.out.Unused = append(s.out.Unused, e)
+	}
+	s.work()
+}
+
+func (s *simulation) result() Simulation {
+	r, out := &s.run, s.out
+	out.Steps, out.State, out.Outcome, out.Reason, out.Asks, out.Due = r.Steps, r.State, r.Outcome, r.Reason, r.Asks, r.Due
+	out.Unused = append(out.Unused, s.failures...)
+	if st, ok := r.Model.State(r.State); ok && r.Waiting {
+		out.Awaits = st.Awaits()
+	}
+	return out
+}
