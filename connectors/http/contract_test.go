@@ -37,6 +37,8 @@ func TestTrafficIsAsTheDescriptionSays(t *testing.T) {
 	p.want(200, `{"epoch":1,"seq":6,"waiting":0}`, "POST", "/v1/commands/c-1/response", "application/json", `{"epoch":1,"seq":6,"status":"succeeded"}`)
 	p.want(204, ``, "GET", "/v1/commands?wait=1s", "", "")
 	p.want(200, `{}`, "POST", "/v1/confirm", "application/json", `{}`)
+	p.want(200, `{"ref":"p-1","kind":"certificate","certificate":"for x"}`, "POST", "/v1/credential/renew", "application/json", `{"csr":"x"}`)
+	p.want(200, `{}`, "POST", "/v1/credential/confirm", "application/json", ``)
 	p.want(404, ``, "POST", "/v1/provision/pump", "application/json", `{}`)
 	p.want(415, ``, "POST", "/v1/telemetry", "application/x-www-form-urlencoded", `{}`)
 	p.want(405, ``, "GET", "/v1/telemetry", "", "")

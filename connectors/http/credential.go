@@ -1,19 +1,43 @@
 package http
 
+import "github.com/castor-iot/castor/shared/api"
+
 // confirm tells the platform that the device has arrived.
 func (v *visit) confirm() *problem {
-	if p := v.nothing(); p != nil {
+	return v.nothing(v.device.link.Confirm)
+}
+
+// confirmCredential tells the platform that the device uses what it shows now.
+func (v *visit) confirmCredential() *problem {
+	shown := v.session.Proof()
+	return v.nothing(func(ack func(bool)) { v.device.link.ConfirmCredential(shown, ack) })
+}
+
+// nothing does what needs no words, and answers with none.
+func (v *visit) nothing(do func(ack func(bool))) *problem {
+	if _, p := v.h.body(v.w, v.r); p != nil {
 		return p
 	}
-	if p := v.settle(v.device.serial, v.device.link.Confirm); p != nil {
+	if p := v.settle(v.device.serial, do); p != nil {
 		return p
 	}
 	reply(v.w, struct{}{})
 	return nil
 }
 
-// nothing reads a body that says nothing.
-func (v *visit) nothing() *problem {
-	_, p := v.h.body(v.w, v.r)
-	return p
+// renew answers with the device's next credential, or why there is none.
+func (v *visit) renew() *problem {
+	payload, p := v.h.body(v.w, v.r)
+	if p != nil {
+		return p
+	}
+	answer := make(chan api.RenewAnswer, 1)
+	p = v.settle(v.device.serial, func(ack func(bool)) {
+		v.device.link.Renew(payload, func(a api.RenewAnswer) { answer <- a }, ack)
+	})
+	if p != nil {
+		return p
+	}
+	reply(v.w, <-answer)
+	return nil
 }

@@ -48,6 +48,8 @@ func operations() []operation {
 		{method: "GET", before: "/v1/commands", phase: device, query: []string{"wait"}, visit: (*visit).poll},
 		{method: "POST", before: "/v1/commands/", word: true, after: "/response", phase: device, query: stored, media: both, visit: (*visit).answer},
 		{method: "POST", before: "/v1/confirm", phase: device, media: []string{mediaJSON}, empty: true, visit: (*visit).confirm},
+		{method: "POST", before: "/v1/credential/renew", phase: device, media: []string{mediaJSON}, visit: (*visit).renew},
+		{method: "POST", before: "/v1/credential/confirm", phase: device, media: []string{mediaJSON}, empty: true, visit: (*visit).confirmCredential},
 		{method: "POST", before: "/v1/provision/", word: true, phase: claim, query: []string{"client", "wait"}, media: both, visit: (*visit).ask},
 		{method: "GET", before: "/v1/provision/", word: true, after: "/status", phase: claim, query: []string{"client", "wait"}, visit: (*visit).status},
 		{method: "POST", before: "/v1/knock", phase: claim, media: both, open: (*Connector).knock},

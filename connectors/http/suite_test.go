@@ -18,6 +18,7 @@ import (
 	"github.com/castor-iot/castor/connectors/gateway"
 	connector "github.com/castor-iot/castor/connectors/http"
 	"github.com/castor-iot/castor/connectors/linktest"
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/telemetry"
 )
 
@@ -30,6 +31,8 @@ func TestSuite(t *testing.T) {
 		Start:      func(t testing.TB, w *linktest.World, phase string) (string, func()) { return start(t, w, phase, nil) },
 		Dial:       dial,
 		Provisions: true,
+		Secrets:    []device.Kind{device.Token, device.Password, device.APIKey},
+		Renews:     true,
 		MaxPayload: telemetry.MaxPayload,
 		OneByOne:   true,
 	})
@@ -45,7 +48,7 @@ func start(t testing.TB, w *linktest.World, phase string, change func(*connector
 		API: w.API,
 	}
 	if phase == "operational" {
-		config.Gateway.TLS.ClientAuth = tls.VerifyClientCertIfGiven
+		config.Gateway.TLS.ClientAuth, config.Gateway.VerifierKey = tls.VerifyClientCertIfGiven, linktest.VerifierKey
 	}
 	if change != nil {
 		change(&config)
@@ -97,7 +100,7 @@ func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 	transport := &http.Transport{TLSClientConfig: w.CA.Client(id), ForceAttemptHTTP2: len(id.Client)%2 == 0, MaxConnsPerHost: 0}
 	c := &client{id: id, http: &http.Client{Transport: transport}, url: "https://" + address, phase: "operational",
 		order: closed(), messages: make(chan linktest.Message, 10_000), gone: make(chan struct{}), typ: "pump"}
-	if id.Certificate == nil {
+	if !id.Operational {
 		c.phase = "provisioning"
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -139,8 +142,15 @@ func (c *client) do(method, path string, body []byte) (out response, err error) 
 			r.Header.Set("Content-Type", "text/plain")
 		}
 	}
-	if c.id.User != "" {
+	switch {
+	case c.id.Operational && c.id.Certificate == nil && !strings.Contains(c.id.User+c.id.Password, c.id.Client): // it poses as another by what there is: the user name
+		r.SetBasicAuth(c.id.Client, c.id.Password)
+	case c.id.User != "":
 		r.SetBasicAuth(c.id.User, c.id.Password)
+	case c.id.Password != "" && len(c.id.Client)%2 == 0:
+		r.Header.Set("Authorization", "Bearer "+c.id.Password)
+	case c.id.Password != "":
+		r.Header.Set("X-API-Key", c.id.Password)
 	}
 	resp, err := c.http.Do(r)
 	if err != nil {
@@ -262,6 +272,19 @@ func (c *client) Request(kind string, payload []byte) {
 			<-time.After(50 * time.Millisecond)
 		}
 	}()
+}
+
+func (c *client) Renew(payload []byte) {
+	go func() {
+		r, err := c.do("POST", "/v1/credential/renew", payload)
+		if err == nil && r.status == http.StatusOK {
+			c.messages <- linktest.Message{Name: "renewed", Payload: r.body}
+		}
+	}()
+}
+
+func (c *client) ConfirmCredential() <-chan struct{} {
+	return c.send("/v1/credential/confirm", []byte("{}"))
 }
 
 // Foreign shows another's name beside its own certificate.
