@@ -2,7 +2,6 @@ package grpc
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -46,9 +45,8 @@ func (m *Connector) put(p *present, d *pb.Down) error {
 
 // Answer brings the answer to a provisioning request to the call that waits for it.
 func (m *Connector) Answer(c *link.Claimant, a api.ProvisionAnswer) {
-	payload, err := json.Marshal(a)
-	if q, ok := m.find(c.ID).(*asking); ok && err == nil {
-		q.put(a.Status, payload)
+	if q, ok := m.find(c.ID).(*asking); ok {
+		q.answer(a)
 	}
 }
 

@@ -14,10 +14,13 @@ import (
 	"github.com/castor-iot/castor/connectors/grpc"
 	"github.com/castor-iot/castor/connectors/linktest"
 	pb "github.com/castor-iot/castor/shared/api/devicepb"
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/telemetry"
 	rpc "google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 )
 
 func TestSuite(t *testing.T) {
@@ -27,6 +30,9 @@ func TestSuite(t *testing.T) {
 		},
 		Dial:       dial,
 		Provisions: true,
+		Secrets:    []device.Kind{device.Token, device.Password, device.APIKey},
+		Renews:     true,
+		Knocks:     true,
 		MaxPayload: telemetry.MaxPayload,
 	})
 }
@@ -50,7 +56,7 @@ func begin(t testing.TB, w *linktest.World, phase string, change func(*grpc.Conf
 	config := grpc.Config{
 		Gateway: gateway.Config{
 			ID: w.Gateway, Phase: gateway.Phase(phase), Addr: "127.0.0.1:0", TLS: tls,
-			Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet, Limits: gateway.Limits{FailureBurst: 10_000},
+			Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet, VerifierKey: linktest.VerifierKey, Knocks: phase == "provisioning", Limits: gateway.Limits{FailureBurst: 10_000},
 		},
 		API: w.API,
 	}
@@ -144,11 +150,12 @@ func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 	ctx, cancel := context.WithCancel(showing(context.Background(), id))
 	c := &client{conn: conn, id: id, ctx: ctx, messages: make(chan linktest.Message, 10_000), gone: make(chan struct{})}
 	c.hang = func() { cut(); cancel() }
-	if id.Certificate == nil {
-		err = c.ask("", nil)
-	} else {
+	switch {
+	case id.Operational:
 		err = c.connect()
-	}
+	case id.User != "":
+		err = c.ask("", nil)
+	} // else it knocks
 	if err != nil {
 		c.hang()
 		return nil, err
@@ -253,11 +260,23 @@ func (c *client) Request(kind string, payload []byte) { _ = c.ask(kind, payload)
 
 // ask calls Ask in place of the call before, and returns when the gateway has let it in.
 func (c *client) ask(kind string, payload []byte) error {
+	return c.attend(func(p pb.ProvisioningClient) (rpc.ServerStreamingClient[pb.ProvisionAnswer], error) {
+		return p.Ask(c.ctx, &pb.ProvisionRequest{Type: kind, Payload: payload})
+	})
+}
+
+func (c *client) Knock(payload []byte) {
+	_ = c.attend(func(p pb.ProvisioningClient) (rpc.ServerStreamingClient[pb.ProvisionAnswer], error) {
+		return p.Knock(c.ctx, &pb.KnockRequest{Payload: payload})
+	})
+}
+
+func (c *client) attend(call func(pb.ProvisioningClient) (rpc.ServerStreamingClient[pb.ProvisionAnswer], error)) error {
 	c.mu.Lock()
 	c.asked++
 	mine := c.asked
 	c.mu.Unlock()
-	s, err := pb.NewProvisioningClient(c.conn).Ask(c.ctx, &pb.ProvisionRequest{Type: kind, Payload: payload})
+	s, err := call(pb.NewProvisioningClient(c.conn))
 	if err != nil {
 		return err
 	}
@@ -285,6 +304,23 @@ func (c *client) ask(kind string, payload []byte) error {
 		}
 	}()
 	return nil
+}
+
+func (c *client) Renew(payload []byte) {
+	go func() {
+		reply, err := pb.NewDeviceClient(c.conn).Renew(c.ctx, &pb.RenewRequest{Payload: payload})
+		if status.Code(err) == codes.FailedPrecondition {
+			reply = &pb.RenewReply{Payload: fmt.Appendf(nil, `{"reason":%q}`, status.Convert(err).Message())}
+		}
+		c.tell("renewed", reply.GetPayload())
+	}()
+}
+
+func (c *client) ConfirmCredential() <-chan struct{} {
+	return c.call(func() error {
+		_, err := pb.NewDeviceClient(c.conn).ConfirmCredential(c.ctx, &pb.ConfirmCredentialRequest{})
+		return err
+	})
 }
 
 func (c *client) Messages() <-chan linktest.Message { return c.messages }

@@ -3,11 +3,13 @@ package grpc
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/castor-iot/castor/connectors/gateway"
 	"github.com/castor-iot/castor/shared/api"
 	pb "github.com/castor-iot/castor/shared/api/devicepb"
 	"github.com/castor-iot/castor/shared/twin"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -34,6 +36,13 @@ func (a *asking) put(status string, payload []byte) {
 	}
 }
 
+// answer is put for an answer that is not on the wire yet.
+func (a *asking) answer(in api.ProvisionAnswer) {
+	if payload, err := json.Marshal(in); err == nil {
+		a.put(in.Status, payload)
+	}
+}
+
 func toldBy(status string, payload []byte) *pb.ProvisionAnswer {
 	out := &pb.ProvisionAnswer{Status: pb.ProvisionAnswer_PENDING, Payload: payload}
 	switch status {
@@ -47,14 +56,45 @@ func toldBy(status string, payload []byte) *pb.ProvisionAnswer {
 
 // Ask asks for a device that has a claim, and waits for the answers.
 func (v *provisioning) Ask(in *pb.ProvisionRequest, rpc pb.Provisioning_AskServer) error {
+	return v.attend(rpc, func(ctx context.Context, a *asking, ack func(taken bool)) error {
+		if a.session.Anonymous() {
+			return status.Error(codes.Unauthenticated, "metadata authorization is missing: Bearer <claim id>.<token>")
+		}
+		if len(in.GetPayload()) == 0 {
+			ack(true)
+			return nil
+		}
+		claimant := v.link.OpenClaim(a.session.ID, a.session.Name, a.session.Client, ctx.Done())
+		claimant.Request(twin.TypeID(in.Type), in.Payload, ack)
+		return nil
+	})
+}
+
+// Knock makes a device known that has no claim, and waits for what becomes of it.
+func (v *provisioning) Knock(in *pb.KnockRequest, rpc pb.Provisioning_KnockServer) error {
+	if len(in.GetPayload()) == 0 {
+		return status.Error(codes.InvalidArgument, "payload is missing")
+	}
+	return v.attend(rpc, func(ctx context.Context, a *asking, ack func(taken bool)) error {
+		if !a.session.Anonymous() {
+			return status.Error(codes.PermissionDenied, "who has a claim does not knock, but asks")
+		}
+		if err := a.session.Knock(); err != nil {
+			return retryIn(codes.ResourceExhausted, "there were too many knocks", time.Minute)
+		}
+		knocker := v.link.OpenKnock(a.session.ID, a.session.Client, a.session.Address.String(), ctx.Done())
+		knocker.Knock(in.Payload, a.answer, ack)
+		return nil
+	})
+}
+
+// attend lets the device in, has it ask, and brings it the answers until one is final.
+func (v *provisioning) attend(rpc grpc.ServerStreamingServer[pb.ProvisionAnswer], ask func(ctx context.Context, a *asking, ack func(taken bool)) error) error {
 	ctx, cancel := context.WithCancelCause(rpc.Context())
 	defer cancel(nil)
 	seen, conn, err := shown(ctx)
 	if err != nil {
 		return err
-	}
-	if seen.User == "" && seen.Secret == "" {
-		return status.Error(codes.Unauthenticated, "metadata authorization is missing: Bearer <claim id>.<token>")
 	}
 	session, err := v.door.Enter(ctx, seen, ending(conn, cancel))
 	if err != nil {
@@ -64,21 +104,23 @@ func (v *provisioning) Ask(in *pb.ProvisionRequest, rpc pb.Provisioning_AskServe
 	a := &asking{session: session, answers: make(chan *pb.ProvisionAnswer, 8)}
 	v.sessions.Store(session.ID, a)
 	defer v.sessions.Delete(session.ID)
-	if err := rpc.SendHeader(metadata.MD{}); err != nil { // the device is let in, and hears it at once
+	settle, ok := session.Take(ctx)
+	if !ok {
+		return answer(gone(ctx, session))
+	}
+	err = ask(ctx, a, func(taken bool) {
+		settle(taken)
+		if !taken {
+			cancel(errNotStored)
+		}
+	})
+	if err != nil {
+		settle(false)
+		session.Refused()
 		return err
 	}
-	if len(in.GetPayload()) > 0 {
-		settle, ok := session.Take(ctx)
-		if !ok {
-			return answer(gone(ctx, session))
-		}
-		claimant := v.link.OpenClaim(session.ID, session.Name, session.Client, ctx.Done())
-		claimant.Request(twin.TypeID(in.Type), in.Payload, func(taken bool) {
-			settle(taken)
-			if !taken {
-				cancel(errNotStored)
-			}
-		})
+	if err := rpc.SendHeader(metadata.MD{}); err != nil { // the device is let in, and hears it at once
+		return err
 	}
 	for {
 		select {
@@ -92,50 +134,5 @@ func (v *provisioning) Ask(in *pb.ProvisionRequest, rpc pb.Provisioning_AskServe
 		case <-ctx.Done():
 			return answer(context.Cause(ctx))
 		}
-	}
-}
-
-// Knock makes a device known that has no claim.
-func (v *provisioning) Knock(ctx context.Context, in *pb.KnockRequest) (*pb.ProvisionAnswer, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	seen, conn, err := shown(ctx)
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case seen.User != "" || seen.Secret != "":
-		return nil, status.Error(codes.PermissionDenied, "who has a claim does not knock, but asks")
-	case len(in.GetPayload()) == 0:
-		return nil, status.Error(codes.InvalidArgument, "payload is missing")
-	}
-	session, err := v.door.Enter(ctx, seen, ending(conn, cancel))
-	if err != nil {
-		return nil, answer(err)
-	}
-	defer session.Leave()
-	if err := session.Knock(); err != nil {
-		return nil, answer(err)
-	}
-	settle, ok := session.Take(ctx)
-	if !ok {
-		return nil, answer(gone(ctx, session))
-	}
-	out, taken := make(chan api.ProvisionAnswer, 1), make(chan bool, 1)
-	knocker := v.link.OpenKnock(session.ID, session.Client, session.Address.String(), ctx.Done())
-	knocker.Knock(in.Payload, func(a api.ProvisionAnswer) { out <- a }, func(ok bool) {
-		settle(ok)
-		taken <- ok
-	})
-	select {
-	case ok := <-taken:
-		if !ok {
-			return nil, answer(errNotStored)
-		}
-		a := <-out
-		payload, err := json.Marshal(a)
-		return toldBy(a.Status, payload), err
-	case <-ctx.Done():
-		return nil, answer(context.Cause(ctx))
 	}
 }

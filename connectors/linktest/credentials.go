@@ -194,6 +194,10 @@ const knock = `{"serial":"P-9","model":"X1","maker":"Acme","capabilities":["tele
 func knocks(t *testing.T, s *stage) {
 	s.start("provisioning")
 	d := s.connect(Identity{Client: "box-9"})
+	d.(Knocker).Knock([]byte(`{"serial":`))
+	if a := s.answer(d, "rejected"); !strings.Contains(a.Reason, "must be an object") {
+		t.Errorf("answered %+v", a)
+	}
 	d.(Knocker).Knock([]byte(knock))
 	if a := s.answer(d, "status"); a.Status != "pending" || a.Reason == "" {
 		t.Errorf("answered %+v", a)
@@ -201,10 +205,6 @@ func knocks(t *testing.T, s *stage) {
 	got := s.w.Platform.Knocks()
 	if len(got) != 1 || got[0].Serial != "P-9" || got[0].Client == "" || got[0].Gateway != s.w.Gateway || got[0].Address != "127.0.0.1" || got[0].CSR == "" {
 		t.Errorf("the function got %+v", got)
-	}
-	d.(Knocker).Knock([]byte(`{"serial":`))
-	if a := s.answer(d, "rejected"); !strings.Contains(a.Reason, "must be an object") {
-		t.Errorf("answered %+v", a)
 	}
 	later := []byte(`{"status":"accepted","bundle":{"ref":"ref-9"}}`)
 	Eventually(t, "a connector listens", func() bool {

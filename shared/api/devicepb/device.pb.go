@@ -216,7 +216,7 @@ func (x *ProvisionRequest) GetPayload() []byte {
 // KnockRequest is what a device without a claim says about itself.
 type KnockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// {"serial": "P-7", "mac": …, "model": …, "maker": …, "facts": {…}, "capabilities": […], "csr": …}, at most 64 KiB. Needed.
+	// {"serial": "P-7", "mac": …, "model": …, "maker": …, "facts": {…}, "capabilities": […], "csr": …}, at most 16 KiB. Needed.
 	Payload       []byte `protobuf:"bytes,1,opt,name=payload,proto3" json:"payload,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1029,7 +1029,7 @@ func (*ConfirmReply) Descriptor() ([]byte, []int) {
 type RenewRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// {"csr": "-----BEGIN CERTIFICATE REQUEST-----…"} for a certificate, {"publicKey": "<base64 of 32 bytes>"} for a secret sealed to it; at
-	// most 64 KiB.
+	// most 16 KiB.
 	Payload       []byte `protobuf:"bytes,1,opt,name=payload,proto3" json:"payload,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1256,10 +1256,10 @@ const file_device_proto_rawDesc = "" +
 	"RenewReply\x12\x18\n" +
 	"\apayload\x18\x01 \x01(\fR\apayload\"\x1a\n" +
 	"\x18ConfirmCredentialRequest\"\x18\n" +
-	"\x16ConfirmCredentialReply2\xaa\x01\n" +
+	"\x16ConfirmCredentialReply2\xac\x01\n" +
 	"\fProvisioning\x12N\n" +
-	"\x03Ask\x12\".castor.device.v1.ProvisionRequest\x1a!.castor.device.v1.ProvisionAnswer0\x01\x12J\n" +
-	"\x05Knock\x12\x1e.castor.device.v1.KnockRequest\x1a!.castor.device.v1.ProvisionAnswer2\x8e\x03\n" +
+	"\x03Ask\x12\".castor.device.v1.ProvisionRequest\x1a!.castor.device.v1.ProvisionAnswer0\x01\x12L\n" +
+	"\x05Knock\x12\x1e.castor.device.v1.KnockRequest\x1a!.castor.device.v1.ProvisionAnswer0\x012\x8e\x03\n" +
 	"\x06Device\x12H\n" +
 	"\x06Report\x12\x1f.castor.device.v1.ReportRequest\x1a\x1d.castor.device.v1.ReportReply\x12;\n" +
 	"\aConnect\x12\x14.castor.device.v1.Up\x1a\x16.castor.device.v1.Down(\x010\x01\x12K\n" +

@@ -61,9 +61,11 @@ type ProvisioningClient interface {
 	// waits, or asks again; a lost answer is asked for again with the same key, and is the same. One Ask at a time per connection: a newer
 	// one ends the older with ABORTED.
 	Ask(ctx context.Context, in *ProvisionRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ProvisionAnswer], error)
-	// Knock makes a device without a claim known, so that a person can admit it. No credential is shown. It is answered once: pending
-	// (wait and knock again, not more often than once a minute), accepted or rejected. It needs castor-client to be recognised again.
-	Knock(ctx context.Context, in *KnockRequest, opts ...grpc.CallOption) (*ProvisionAnswer, error)
+	// Knock makes a device without a claim known, so that a person can admit it. No credential is shown; castor-client names the device if it
+	// knocks again. The first answer comes at once and is pending, as a rule: the device may stay, to hear more when somebody has decided, or
+	// hang up and knock again later. An address has 5 knocks, and one more per minute; when too many wait, the longest waiting call ends with
+	// RESOURCE_EXHAUSTED.
+	Knock(ctx context.Context, in *KnockRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ProvisionAnswer], error)
 }
 
 type provisioningClient struct {
@@ -93,15 +95,24 @@ func (c *provisioningClient) Ask(ctx context.Context, in *ProvisionRequest, opts
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Provisioning_AskClient = grpc.ServerStreamingClient[ProvisionAnswer]
 
-func (c *provisioningClient) Knock(ctx context.Context, in *KnockRequest, opts ...grpc.CallOption) (*ProvisionAnswer, error) {
+func (c *provisioningClient) Knock(ctx context.Context, in *KnockRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ProvisionAnswer], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(ProvisionAnswer)
-	err := c.cc.Invoke(ctx, Provisioning_Knock_FullMethodName, in, out, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &Provisioning_ServiceDesc.Streams[1], Provisioning_Knock_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	x := &grpc.GenericClientStream[KnockRequest, ProvisionAnswer]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
 }
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Provisioning_KnockClient = grpc.ServerStreamingClient[ProvisionAnswer]
 
 // ProvisioningServer is the server API for Provisioning service.
 // All implementations must embed UnimplementedProvisioningServer
@@ -117,9 +128,11 @@ type ProvisioningServer interface {
 	// waits, or asks again; a lost answer is asked for again with the same key, and is the same. One Ask at a time per connection: a newer
 	// one ends the older with ABORTED.
 	Ask(*ProvisionRequest, grpc.ServerStreamingServer[ProvisionAnswer]) error
-	// Knock makes a device without a claim known, so that a person can admit it. No credential is shown. It is answered once: pending
-	// (wait and knock again, not more often than once a minute), accepted or rejected. It needs castor-client to be recognised again.
-	Knock(context.Context, *KnockRequest) (*ProvisionAnswer, error)
+	// Knock makes a device without a claim known, so that a person can admit it. No credential is shown; castor-client names the device if it
+	// knocks again. The first answer comes at once and is pending, as a rule: the device may stay, to hear more when somebody has decided, or
+	// hang up and knock again later. An address has 5 knocks, and one more per minute; when too many wait, the longest waiting call ends with
+	// RESOURCE_EXHAUSTED.
+	Knock(*KnockRequest, grpc.ServerStreamingServer[ProvisionAnswer]) error
 	mustEmbedUnimplementedProvisioningServer()
 }
 
@@ -133,8 +146,8 @@ type UnimplementedProvisioningServer struct{}
 func (UnimplementedProvisioningServer) Ask(*ProvisionRequest, grpc.ServerStreamingServer[ProvisionAnswer]) error {
 	return status.Error(codes.Unimplemented, "method Ask not implemented")
 }
-func (UnimplementedProvisioningServer) Knock(context.Context, *KnockRequest) (*ProvisionAnswer, error) {
-	return nil, status.Error(codes.Unimplemented, "method Knock not implemented")
+func (UnimplementedProvisioningServer) Knock(*KnockRequest, grpc.ServerStreamingServer[ProvisionAnswer]) error {
+	return status.Error(codes.Unimplemented, "method Knock not implemented")
 }
 func (UnimplementedProvisioningServer) mustEmbedUnimplementedProvisioningServer() {}
 func (UnimplementedProvisioningServer) testEmbeddedByValue()                      {}
@@ -168,23 +181,16 @@ func _Provisioning_Ask_Handler(srv interface{}, stream grpc.ServerStream) error 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Provisioning_AskServer = grpc.ServerStreamingServer[ProvisionAnswer]
 
-func _Provisioning_Knock_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(KnockRequest)
-	if err := dec(in); err != nil {
-		return nil, err
+func _Provisioning_Knock_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(KnockRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
 	}
-	if interceptor == nil {
-		return srv.(ProvisioningServer).Knock(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: Provisioning_Knock_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ProvisioningServer).Knock(ctx, req.(*KnockRequest))
-	}
-	return interceptor(ctx, in, info, handler)
+	return srv.(ProvisioningServer).Knock(m, &grpc.GenericServerStream[KnockRequest, ProvisionAnswer]{ServerStream: stream})
 }
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Provisioning_KnockServer = grpc.ServerStreamingServer[ProvisionAnswer]
 
 // Provisioning_ServiceDesc is the grpc.ServiceDesc for Provisioning service.
 // It's only intended for direct use with grpc.RegisterService,
@@ -192,16 +198,16 @@ func _Provisioning_Knock_Handler(srv interface{}, ctx context.Context, dec func(
 var Provisioning_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "castor.device.v1.Provisioning",
 	HandlerType: (*ProvisioningServer)(nil),
-	Methods: []grpc.MethodDesc{
-		{
-			MethodName: "Knock",
-			Handler:    _Provisioning_Knock_Handler,
-		},
-	},
+	Methods:     []grpc.MethodDesc{},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Ask",
 			Handler:       _Provisioning_Ask_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Knock",
+			Handler:       _Provisioning_Knock_Handler,
 			ServerStreams: true,
 		},
 	},
