@@ -65,14 +65,18 @@ func (c *credentials) createClaim(ctx context.Context, call *faas.Call, in api.N
 		id = platform.NewID("claim")
 	}
 	v := claim{PendingSince: now, Claim: device.Claim{ID: id, Type: in.Type, Owner: in.Owner, Location: in.Location,
-		Serials: in.Serials, Expires: now.Add(in.Expires.D()), MaxUses: in.MaxUses, By: call.Caller.String(), Created: now,
+		Serials: in.Serials, Listed: int64(len(in.Identities)), Batch: in.Batch, Temporary: in.Temporary, Note: in.Note, Expires: now.Add(in.Expires.D()), MaxUses: in.MaxUses, By: call.Caller.String(), Created: now,
 		Verifier: hex.EncodeToString(sum[:])}}
-	err := c.claims.Insert(ctx, v)
+	// The list first: a claim without its list would let others in.
+	err := c.keepSerials(ctx, id, in.Identities)
+	if err == nil {
+		err = c.claims.Insert(ctx, v)
+	}
 	if errors.Is(err, store.ErrExists) && in.ID != "" {
 		if v, err = c.claims.Get(ctx, id); err == nil && (v.Type != in.Type || v.Owner != in.Owner || v.Serials != in.Serials) {
 			err = fmt.Errorf("%w: claim %s is another one", api.ErrConflict, id)
 		}
-		return faas.Created("/claims/"+id, api.ClaimFile{Claim: v.Claim, Gateway: c.p.Provisioning, Gateways: c.p.Gateways, CA: string(c.ca.PEM())}), err
+		return faas.Created("/claims/"+id, api.ClaimFile{Claim: c.told(v), Gateway: c.p.Provisioning, Gateways: c.p.Gateways, CA: string(c.ca.PEM())}), err
 	}
 	if err != nil {
 		return faas.Reply{}, err
@@ -81,7 +85,7 @@ func (c *credentials) createClaim(ctx context.Context, call *faas.Call, in api.N
 	if err := c.tell(ctx, v); err != nil {
 		c.p.Log.WarnContext(ctx, "claim not admitted yet", "claim", v.ID, "error", err)
 	}
-	return faas.Created("/claims/"+v.ID, api.ClaimFile{Claim: v.Claim, Token: token, Gateway: c.p.Provisioning, Gateways: c.p.Gateways, CA: string(c.ca.PEM())}), nil
+	return faas.Created("/claims/"+v.ID, api.ClaimFile{Claim: c.told(v), Token: token, Gateway: c.p.Provisioning, Gateways: c.p.Gateways, CA: string(c.ca.PEM())}), nil
 }
 
 // claimID is what parts of the platform may call a claim.
@@ -93,7 +97,7 @@ func (c *credentials) checkClaim(ctx context.Context, caller access.Caller, in *
 		in.Expires = twin.Duration(claimFor)
 	}
 	if in.MaxUses == 0 {
-		in.MaxUses = 1
+		in.MaxUses = int64(max(1, len(in.Identities)))
 	}
 	_, badPattern := path.Match(in.Serials, "x")
 	who := caller
@@ -111,8 +115,17 @@ func (c *credentials) checkClaim(ctx context.Context, caller access.Caller, in *
 		return api.Invalid("expires must be a duration from \"1s\" to \"2160h\" (90 days), not %q", in.Expires)
 	case in.MaxUses < 1 || in.MaxUses > claimUses:
 		return api.Invalid("maxUses must be 1 to %d, not %d", claimUses, in.MaxUses)
+	case in.Temporary && in.Expires.D() > claimFor:
+		return api.Invalid("expires: a temporary claim ends within 24h, not after %s", in.Expires)
+	case in.Batch != "" && !batchPattern.MatchString(in.Batch):
+		return api.Invalid("batch %.80q must be 1 to 64 letters, digits, '.', '-' or '_'", in.Batch)
+	case len(in.Note) > 500 || !printable(in.Note):
+		return api.Invalid("note must be text of at most 500 bytes, on one line")
 	case len(in.Serials) > 64 || !printable(in.Serials) || badPattern != nil:
 		return api.Invalid("serials must be a pattern of at most 64 characters, like \"P-*\" or \"P-[0-9]?\"; \"\" stands for every serial")
+	}
+	if err := checkSerials(in); err != nil {
+		return err
 	}
 	if in.Location != nil {
 		if err := in.Location.Validate(); err != nil {
@@ -165,28 +178,7 @@ func (c *credentials) find(ctx context.Context, caller access.Caller, right acce
 
 func (c *credentials) getClaim(ctx context.Context, call *faas.Call, _ faas.None) (device.Claim, error) {
 	v, err := c.find(ctx, call.Caller, access.Read, call.Var("id"))
-	return v.Claim, err
-}
-
-func (c *credentials) listClaims(ctx context.Context, call *faas.Call, _ faas.None) (api.Page[device.Claim], error) {
-	out := api.Page[device.Claim]{Items: []device.Claim{}}
-	limit, err := call.Limit()
-	if err != nil {
-		return out, err
-	}
-	q := store.Query{Limit: limit, Cursor: call.Query.Get("cursor")}
-	if !call.Caller.Is(access.Maintainer, access.Configurator) && call.Caller.Kind != access.Part {
-		if len(call.Caller.Groups) == 0 {
-			return out, nil
-		}
-		q.Index, q.Filter = "by-owner", store.In("owner", call.Caller.Groups...)
-	}
-	page, err := c.claims.Find(ctx, q)
-	for _, v := range page.Items {
-		out.Items = append(out.Items, v.Claim)
-	}
-	out.Next = page.Next
-	return out, err
+	return c.told(v), err
 }
 
 func (c *credentials) revokeClaim(ctx context.Context, call *faas.Call, _ faas.None) (faas.None, error) {

@@ -201,13 +201,13 @@ func TestOnlyTheGroupSeesItsClaims(t *testing.T) {
 	if !errors.Is(err, api.ErrNotFound) || err.Error() != strings.ReplaceAll(none.Error(), "claim-none", f.Claim.ID) {
 		t.Errorf("a foreign claim: %v; one that is not there: %v", err, none)
 	}
-	if page, err := other.ListClaims(ctx, ""); err != nil || len(page.Items) > 0 || page.Next != "" {
+	if page, err := other.ListClaims(ctx, api.ClaimQuery{}); err != nil || len(page.Items) > 0 || page.Next != "" {
 		t.Errorf("a stranger's list: %+v, %v", page, err)
 	}
 	if err := other.RevokeClaim(ctx, f.Claim.ID); !errors.Is(err, api.ErrNotFound) {
 		t.Errorf("a stranger revokes: %v", err)
 	}
-	if page, err := mine.ListClaims(ctx, ""); err != nil || len(page.Items) != 1 {
+	if page, err := mine.ListClaims(ctx, api.ClaimQuery{}); err != nil || len(page.Items) != 1 {
 		t.Errorf("the group's list: %+v, %v", page, err)
 	}
 }

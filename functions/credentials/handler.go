@@ -28,6 +28,7 @@ type credentials struct {
 	ca     *pki.CA
 	claims *store.Collection[claim]
 	uses   *store.Collection[use]
+	listed *store.Collection[listedSerial]
 	creds  *store.Collection[credential]
 	twins  *store.Collection[twin.Twin] // read only
 	outbox platform.Outbox[credential]
@@ -60,6 +61,8 @@ func open(ctx context.Context, p *platform.Platform) (*credentials, error) {
 	}
 	if c.claims, err = store.Open[claim](ctx, p.DB, store.Spec{Name: "claims", Schema: 1, Indexes: []store.Index{
 		{Name: "by-owner", Fields: []string{"owner"}},
+		{Name: "by-type", Fields: []string{"type"}},
+		{Name: "by-batch", Fields: []string{"batch"}},
 		{Name: "by-pending", Fields: []string{"pendingSince"}},
 		{Name: "by-open", Fields: []string{"openSince"}},
 	}}); err != nil {
@@ -68,6 +71,9 @@ func open(ctx context.Context, p *platform.Platform) (*credentials, error) {
 	if c.uses, err = store.Open[use](ctx, p.DB, store.Spec{Name: "claim-uses", Schema: 1, Indexes: []store.Index{
 		{Name: "by-state", Fields: []string{"claim", "state"}},
 	}}); err != nil {
+		return nil, err
+	}
+	if c.listed, err = store.Open[listedSerial](ctx, p.DB, store.Spec{Name: "claim-serials", Schema: 1}); err != nil {
 		return nil, err
 	}
 	if c.creds, err = openCredentials(ctx, p); err != nil {
@@ -87,10 +93,11 @@ func (c *credentials) routes() faas.Routes {
 	readers := access.Only(access.Configurator, access.Owner, access.Viewer).And("twin-provision")
 	provision := access.Parts("twin-provision")
 	return faas.Routes{
-		"POST /claims":        faas.Op(c.p, makers.And("twin-provision"), c.createClaim),
-		"GET /claims":         faas.Op(c.p, readers, c.listClaims),
-		"GET /claims/{id}":    faas.Op(c.p, readers, c.getClaim),
-		"DELETE /claims/{id}": faas.Op(c.p, makers.And("twin-provision"), c.revokeClaim),
+		"POST /claims":             faas.Op(c.p, makers.And("twin-provision"), c.createClaim),
+		"GET /claims":              faas.Op(c.p, readers, c.listClaims),
+		"GET /claims/{id}":         faas.Op(c.p, readers, c.getClaim),
+		"DELETE /claims/{id}":      faas.Op(c.p, makers.And("twin-provision"), c.revokeClaim),
+		"GET /claims/{id}/serials": faas.Op(c.p, readers, c.listSerials),
 
 		"POST /claims/{id}/uses":             faas.Op(c.p, provision, c.useClaim).Quiet(),
 		"DELETE /claims/{id}/uses/{run}":     faas.Op(c.p, provision, c.returnClaim).Quiet(),

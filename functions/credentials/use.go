@@ -75,6 +75,9 @@ func (c *credentials) useClaim(ctx context.Context, call *faas.Call, in api.Clai
 		if err := v.Covers(in.Type, in.Serial, c.p.Time()); err != nil {
 			return err
 		}
+		if err := c.lists(ctx, v, in.Serial); err != nil {
+			return err
+		}
 		if v.Used >= v.MaxUses {
 			return fmt.Errorf("%w: claim %s is used up: it was for %d devices", device.ErrClaim, id, v.MaxUses)
 		}
@@ -90,9 +93,9 @@ func (c *credentials) useClaim(ctx context.Context, call *faas.Call, in api.Clai
 		return device.Claim{}, platform.NotFound("claim", id)
 	}
 	if err != nil || had {
-		return v.Claim, err
+		return c.told(v), err
 	}
-	return v.Claim, c.settleTaken(ctx, id, in.Run, in.Serial)
+	return c.told(v), c.settleTaken(ctx, id, in.Run, in.Serial)
 }
 
 func (c *credentials) settleTaken(ctx context.Context, id, run, serial string) error {

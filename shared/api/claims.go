@@ -14,7 +14,14 @@ type NewClaim struct {
 	Location *twin.Location `json:"location,omitempty"`
 	Serials  string         `json:"serials,omitempty"`
 	Expires  twin.Duration  `json:"expires,omitempty"` // from now; 0 = 24h
-	MaxUses  int64          `json:"maxUses,omitempty"` // 0 = 1
+	MaxUses  int64          `json:"maxUses,omitempty"` // 0 = 1, or as many as there are Identities
+
+	// Identities are the serials of the devices it is for, at most 10,000; none = all that match Serials.
+	Identities []string `json:"identities,omitempty"`
+
+	Batch     string `json:"batch,omitempty"`     // a label that the claims of one lot of devices share
+	Temporary bool   `json:"temporary,omitempty"` // an installer's: it ends within 24 h
+	Note      string `json:"note,omitempty"`      // for people
 
 	// ID is for parts of the platform: the same one gets the same claim again, then without its token.
 	ID string `json:"id,omitempty"`
@@ -44,9 +51,26 @@ func (c *Client) CreateClaim(ctx context.Context, in NewClaim) (out ClaimFile, e
 	return out, c.Call(ctx, "POST", "credentials", "/claims", in, &out)
 }
 
-// ListClaims pages through the claims the caller may see.
-func (c *Client) ListClaims(ctx context.Context, cursor string) (out Page[device.Claim], err error) {
-	return out, c.Call(ctx, "GET", "credentials", "/claims"+query("cursor", cursor), nil, &out)
+// ClaimQuery selects claims; zero fields select nothing out.
+type ClaimQuery struct {
+	Owner  string
+	Type   twin.TypeID
+	Batch  string
+	State  string // open, used, expired or revoked
+	Limit  int    // 0 = 100, at most 1,000
+	Cursor string
+}
+
+// ListClaims pages through the claims the caller may see. A page may have fewer than there is room for, and even none, though
+// there are more.
+func (c *Client) ListClaims(ctx context.Context, q ClaimQuery) (out Page[device.Claim], err error) {
+	return out, c.Call(ctx, "GET", "credentials", "/claims"+query("owner", q.Owner, "type", string(q.Type), "batch", q.Batch, "state", q.State,
+		"limit", positive(q.Limit), "cursor", q.Cursor), nil, &out)
+}
+
+// ListClaimSerials pages through the serials that a claim was given by name.
+func (c *Client) ListClaimSerials(ctx context.Context, id, cursor string) (out Page[string], err error) {
+	return out, c.Call(ctx, "GET", "credentials", "/claims/"+id+"/serials"+query("cursor", cursor), nil, &out)
 }
 
 // GetClaim returns a claim without its token.

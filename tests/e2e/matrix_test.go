@@ -81,7 +81,7 @@ func newMatrix(w *World) *matrix {
 	w.Eventually("the alarm is there", func() bool { return len(w.Alarms(pump.Twin())) == 1 })
 	route, err := ours.CreateRoute(w.Context(), api.Route{Name: "secret-route", Owner: "ours", Email: []string{"secret@ours.example"}})
 	w.must(err, "route")
-	claims, err := ours.ListClaims(w.Context(), "")
+	claims, err := ours.ListClaims(w.Context(), api.ClaimQuery{})
 	w.must(err, "claims")
 	command, err := ours.SendCommand(w.Context(), api.NewCommand{Twin: pump.Twin(), Name: "secret-command"})
 	w.must(err, "command")
