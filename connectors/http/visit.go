@@ -54,6 +54,9 @@ func (h *Connector) visit(w http.ResponseWriter, r *http.Request, c call) *probl
 	case shown.Certificate == nil && c.secret == "":
 		return problemOf(gateway.ErrRefused)
 	}
+	if ref, _, joined := device.Split(c.secret); joined && c.user != "" && c.user != string(ref) {
+		return unauthorized("user name and secret are of different devices", "leave the user name out, or give the one that the secret begins with")
+	}
 	shown.User, shown.Secret = c.user, c.secret
 	if h.phase == gateway.Provisioning {
 		shown.Client = c.client
