@@ -185,9 +185,9 @@ func Fingerprint(c tls.Certificate) string {
 // CA signs gateways and devices of one test.
 type CA struct {
 	issued issued
-	key  *ecdsa.PrivateKey
-	cert *x509.Certificate
-	Pool *x509.CertPool
+	key    *ecdsa.PrivateKey
+	cert   *x509.Certificate
+	Pool   *x509.CertPool
 }
 
 // NewCA makes a CA.
