@@ -20,7 +20,7 @@ import (
 
 // summary are the fields of a run that lists show: all but its model's states, its log and its CSR.
 var summary = []string{"type", "twin", "model._id", "model.version", "request.claim", "request.serial", "request.mac", "request.model", "owner",
-	"location", "round", "state", "waiting", "tries", "attempt", "first", "withdrawing", "outcome", "reason", "results", "deadline", "rest", "due", "created", "updated"}
+	"location", "round", "state", "waiting", "tries", "attempt", "first", "withdrawing", "outcome", "reason", "results", "by", "asks", "decision", "request.listed", "deadline", "rest", "due", "created", "updated"}
 
 // find returns a run that the caller may use right on: as on its twin, or, before there is one, as on a twin of its type and group.
 func (f *function) find(ctx context.Context, caller access.Caller, right access.Right, id string) (provision.Run, error) {
@@ -49,7 +49,7 @@ func (f *function) find(ctx context.Context, caller access.Caller, right access.
 }
 
 func (f *function) getRun(ctx context.Context, c *faas.Call, _ faas.None) (provision.Run, error) {
-	return f.find(ctx, c.Caller, access.Read, c.Var("id"))
+	return f.findAsked(ctx, c.Caller, access.Read, c.Var("id"))
 }
 
 // resetRun withdraws what a run has made, so that its device may be enrolled anew.
@@ -88,7 +88,7 @@ func (f *function) listRuns(ctx context.Context, c *faas.Call, _ faas.None) (api
 	if err != nil {
 		return api.Page[provision.Run]{}, err
 	}
-	if parts, err = narrow(parts, c.Query.Get("type"), c.Query.Get("open")); err != nil {
+	if parts, err = narrow(parts, c.Query.Get("type"), c.Query.Get("open"), c.Query.Get("awaits")); err != nil {
 		return api.Page[provision.Run]{}, err
 	}
 	page, err := f.pageOf(ctx, parts, limit, c.Query.Get("cursor"))
@@ -100,12 +100,15 @@ func (f *function) listRuns(ctx context.Context, c *faas.Call, _ faas.None) (api
 }
 
 // narrow adds to queries what the caller asks for. Where they go through all runs, an index leads to it instead.
-func narrow(parts []store.Query, of, open string) ([]store.Query, error) {
+func narrow(parts []store.Query, of, open, awaits string) ([]store.Query, error) {
 	if of != "" && twin.ID(of).Valid() != nil {
 		return nil, fmt.Errorf("type: %w", twin.ID(of).Valid())
 	}
 	if open != "" && open != "true" && open != "false" {
 		return nil, api.Invalid("open %.40q must be true or false", open)
+	}
+	if awaits != "" && awaits != "people" {
+		return nil, api.Invalid("awaits %.40q must be people", awaits)
 	}
 	for i := range parts {
 		q := &parts[i]
@@ -124,6 +127,12 @@ func narrow(parts []store.Query, of, open string) ([]store.Query, error) {
 			}
 		case "false":
 			q.Filter = store.And(q.Filter, store.Ne("outcome", nil))
+		}
+		if awaits != "" {
+			q.Filter = store.And(q.Filter, store.Gt("asks.since", time.UnixMilli(0)))
+			if all {
+				q.Index = "by-asked"
+			}
 		}
 	}
 	return parts, nil
@@ -146,7 +155,9 @@ func (f *function) allowed(ctx context.Context, c *faas.Call, runs []provision.R
 	for i := range twins {
 		others[twins[i].ID] = twins[i].Deleted.IsZero() && !scope.Allows(access.Twin(&twins[i]))
 	}
-	return slices.DeleteFunc(runs, func(r provision.Run) bool { return others[r.Twin] }), err
+	return slices.DeleteFunc(runs, func(r provision.Run) bool {
+		return others[r.Twin] && !slices.Contains(scope.Groups, groupAsked(&r))
+	}), err
 }
 
 // visible returns the queries that together find what the caller may see, and nothing else, each run once.
@@ -180,6 +191,13 @@ func (f *function) visible(ctx context.Context, c *faas.Call) ([]store.Query, er
 	add("by-owner", "owner", scope.Groups)
 	add("by-type", "type", ids)
 	add("by-twin", "twin", ids)
+	if c.Query.Get("awaits") != "" { // who is asked by name sees what about, whoever's it is
+		asked := make([]string, len(scope.Groups))
+		for i, g := range scope.Groups {
+			asked[i] = "group:" + g
+		}
+		add("by-asker", "asks.by", asked)
+	}
 	return parts, nil
 }
 

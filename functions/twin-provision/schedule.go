@@ -54,20 +54,24 @@ func (f *function) due(ctx context.Context) (int, error) {
 
 // takeUp makes a due run this instance's for a while, notes that its limit has passed if it has, and takes it on.
 func (f *function) takeUp(ctx context.Context, id string) error {
-	mine := false
-	_, err := f.change(ctx, id, func(r *provision.Run, now time.Time) error {
-		mine = false
+	mine, reminds := false, false
+	r, err := f.change(ctx, id, func(r *provision.Run, now time.Time) error {
+		mine, reminds = false, false
 		if r.Due.IsZero() || now.Before(r.Due) {
 			return store.Unchanged // somebody else was faster
 		}
 		mine = true
 		if !r.Late(now) {
 			r.Due = now.Add(provision.Pickup)
+			reminds = r.Asks != nil && !r.Asks.Remind.IsZero() && !now.Before(r.Asks.Remind)
 		}
 		return nil
 	})
 	if err != nil || !mine {
 		return err
+	}
+	if reminds {
+		return f.remind(ctx, &r)
 	}
 	_, err = f.goOn(ctx, id)
 	return err
@@ -80,6 +84,7 @@ func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out ap
 	n, outErr := f.outbox.Sweep(ctx, now.Add(-sweepAfter))
 	_, oldErr := f.runs.DeleteRange(ctx, store.Query{Index: "by-outcome",
 		Filter: store.And(store.Eq("outcome", provision.Rejected), store.Lt("updated", now.Add(-rejectedFor)))})
-	out.Repaired = n
-	return out, errors.Join(dueErr, outErr, oldErr, f.trim(ctx))
+	waits, waitErr := f.sweepWaiting(ctx)
+	out.Repaired = n + waits
+	return out, errors.Join(dueErr, outErr, oldErr, waitErr, f.trim(ctx))
 }

@@ -56,7 +56,7 @@ type Replacement struct {
 	MAC    string  `json:"mac,omitempty"`
 	Model  string  `json:"model,omitempty"`
 	Maker  string  `json:"maker,omitempty"`
-	Reason string  `json:"reason,omitempty"`
+	Reason string  `json:"reason"`
 }
 
 // StartRun begins a run for a device that cannot ask.

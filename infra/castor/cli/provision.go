@@ -60,10 +60,11 @@ func (a *app) runCommand() *cobra.Command {
 	ls.Flags().StringVar(&q.Open, "open", "", "only those that have not ended (true), or have (false)")
 	check(ls.RegisterFlagCompletionFunc("type", twinIDs(a, twin.Type)))
 	check(ls.RegisterFlagCompletionFunc("twin", twinIDs(a, twin.Instance)))
-	return noun("run", "Provisioning runs: how devices came in, step by step", ls,
+	ls.Flags().StringVar(&q.Awaits, "awaits", "", "only those that wait for people: people")
+	return noun("run", "Provisioning runs: how devices came in, step by step", append([]*cobra.Command{ls,
 		get(a, "Show a run with its log", "  castor run get run-1f0c", ids(a, runs, func(r provision.Run) string { return r.ID }),
 			func(ctx context.Context, c *api.Client, id string) (provision.Run, error) { return c.GetRun(ctx, id) }, a.describeRun),
-		a.rejectionsCommand(), a.resetCommand(ids(a, runs, func(r provision.Run) string { return r.ID })))
+		a.rejectionsCommand(), a.resetCommand(ids(a, runs, func(r provision.Run) string { return r.ID }))}, a.decideCommands()...)...)
 }
 
 func (a *app) rejectionsCommand() *cobra.Command {
@@ -99,6 +100,9 @@ func (a *app) describeRun(_ context.Context, _ *api.Client, w io.Writer, r provi
 	err := printFacts(w, []fact{{"id", r.ID}, {"twin", string(r.Twin)}, {"serial", r.Request.Serial}, {"type", string(r.Type)}, {"owner", r.Owner},
 		{"model", fmt.Sprintf("%s, version %d", r.Model.ID, r.Model.Version)}, {"state", r.State}, {"outcome", string(r.Outcome)}, {"reason", r.Reason},
 		{"gateway", r.Results.Gateway}})
+	if err == nil && r.Asks != nil {
+		err = printFacts(w, []fact{{"asks", r.Asks.By}, {"what", r.Asks.Text}, {"input", r.Asks.Input}, {"since", a.ago(r.Asks.Since)}})
+	}
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func (a *app) twinCommand() *cobra.Command {
   id: line-2
   kind: aggregate
   definition: {name: "Line 2", owner: press}`, putTwin),
-		a.removeTwin("twin", twinIDs(a, "")), a.findCommand(), a.countCommand(), a.parkedCommand())
+		a.removeTwin("twin", twinIDs(a, "")), a.replaceCommand(), a.findCommand(), a.countCommand(), a.parkedCommand())
 }
 
 func (a *app) parkedCommand() *cobra.Command {

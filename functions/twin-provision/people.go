@@ -1,0 +1,237 @@
+package twinprovision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/store"
+)
+
+// decideRun takes what people decide about what a run asks. Of two decisions about one question one counts; who repeats the one
+// that counted is told the same again.
+func (f *function) decideRun(ctx context.Context, c *faas.Call, in api.Decide) (provision.Run, error) {
+	if err := checkDecide(&in); err != nil {
+		metrics.DecidedBy("refused", 1)
+		return provision.Run{}, err
+	}
+	r, err := f.findAsked(ctx, c.Caller, access.Read, c.Var("id"))
+	if err != nil {
+		return r, err
+	}
+	if err := f.mayDecide(ctx, c.Caller, &r); err != nil {
+		return r, err
+	}
+	if in.Serial != "" && r.Request.Serial == "" {
+		if err := f.take(ctx, &r, in.Serial); err != nil {
+			return r, err
+		}
+	}
+	who, again := c.Caller.String(), false
+	r, err = f.change(ctx, r.ID, func(r *provision.Run, now time.Time) error {
+		if again = decided(r, &in, who); again {
+			return store.Unchanged
+		}
+		if err := takeDecision(r, &in); err != nil {
+			return err
+		}
+		before := r.Attempt
+		d := provision.Decision{Trigger: in.Trigger, By: who, Reason: in.Reason, At: now, State: r.State}
+		if !r.Decide(d, now) || r.Attempt == before {
+			return fmt.Errorf("%w: no way on from %s holds for %s", api.ErrConflict, r.State, in.Trigger)
+		}
+		return nil
+	})
+	if err != nil {
+		if errors.Is(err, errInput) {
+			metrics.DecidedBy("refused", 1)
+		}
+		return r, err
+	}
+	if !again {
+		metrics.DecidedBy(string(in.Trigger), 1)
+	}
+	went, err := f.goOn(ctx, r.ID)
+	if err != nil { // the decision is stored; the schedule takes the run on
+		f.p.Log.WarnContext(ctx, "run not taken on yet", "run", r.ID, "error", err)
+		return r, nil
+	}
+	return went, nil
+}
+
+// checkDecide validates what comes with a decision, and brings it to the form that is kept.
+func checkDecide(in *api.Decide) error {
+	switch {
+	case !in.Trigger.Human():
+		return api.Invalid("trigger %.40q must be approved, declined or confirmed", string(in.Trigger))
+	case !legible(strings.NewReplacer("\n", " ", "\t", " ").Replace(in.Reason), maxDeviceText):
+		return api.Invalid("reason must be plain text of at most %d bytes", maxDeviceText)
+	case len(in.State) > 64:
+		return api.Invalid("state must be the name of a state")
+	}
+	if in.Serial != "" || in.MAC != "" {
+		serial := in.Serial
+		if serial == "" {
+			serial = "x"
+		}
+		i, err := readIdentity(serial, in.MAC, "", "")
+		if err != nil {
+			return err
+		}
+		if in.MAC = i.MAC; in.Serial != "" {
+			in.Serial = i.Serial
+		}
+	}
+	if in.PublicKey != "" {
+		if _, err := keyOf("", in.PublicKey); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// errInput marks a decision with which something came that cannot be.
+var errInput = errors.New("")
+
+// takeDecision checks a decision against what the run asks, and notes what came with it.
+func takeDecision(r *provision.Run, in *api.Decide) error {
+	s, _ := r.Model.State(r.State)
+	input := func(format string, args ...any) error { return errors.Join(api.Invalid(format, args...), errInput) }
+	a := r.Asks
+	switch {
+	case a == nil:
+		return fmt.Errorf("%w: run %s asks nobody now, it is in state %s", api.ErrConflict, r.ID, r.State)
+	case in.State != "" && in.State != a.State:
+		return fmt.Errorf("%w: run %s has gone on to %s meanwhile", api.ErrConflict, r.ID, a.State)
+	case in.Trigger != provision.Declined && !slices.Contains(s.Awaits(), in.Trigger):
+		return api.Invalid("trigger: state %s waits for %v, not for %s", r.State, s.Awaits(), in.Trigger)
+	case in.Trigger == provision.Declined:
+		return nil
+	case a.Input == "serial" && in.Serial == "":
+		return input("serial is missing: this step asks for it")
+	case a.Input == "mac" && in.MAC == "":
+		return input("mac is missing: this step asks for it")
+	case in.Serial != "" && r.Request.Serial != "" && in.Serial != r.Request.Serial:
+		return input("serial %q is not %q, the one that this run is for", in.Serial, r.Request.Serial)
+	case in.MAC != "" && r.Request.MAC != "" && in.MAC != r.Request.MAC:
+		return input("mac %q is not %q, the one that this run is for", in.MAC, r.Request.MAC)
+	}
+	if in.PublicKey != "" && in.PublicKey != r.Request.PublicKey {
+		if !manual(r) || r.Results.DeviceRef != "" {
+			return input("publicKey: a credential was made for another key already; reset the run to begin anew")
+		}
+		key, err := keyOf("", in.PublicKey)
+		if err != nil {
+			return err
+		}
+		r.Request.PublicKey, r.Request.Key = in.PublicKey, key
+	}
+	if in.Serial != "" {
+		r.Request.Serial = in.Serial
+	}
+	if in.MAC != "" {
+		r.Request.MAC = in.MAC
+	}
+	return nil
+}
+
+// decided tells whether this very decision was the last one that counted, so that it is repeated here.
+func decided(r *provision.Run, in *api.Decide, who string) bool {
+	d := r.Decision
+	if d == nil || d.Trigger != in.Trigger || d.By != who || d.Reason != in.Reason || r.Asks != nil && r.Asks.State == d.State {
+		return false
+	}
+	if in.State == "" { // it may as well be about what is asked now
+		return r.Asks == nil
+	}
+	return in.State == d.State
+}
+
+// groupAsked is the group whose members decide; "" if those do who may change the run.
+func groupAsked(r *provision.Run) string {
+	if r.Asks == nil {
+		return ""
+	}
+	group, ok := strings.CutPrefix(r.Asks.By, "group:")
+	if !ok {
+		return ""
+	}
+	return group
+}
+
+// mayDecide refuses who is not asked: where a group is named its members decide, or who brings devices in and may change the
+// run; else whoever may change it.
+func (f *function) mayDecide(ctx context.Context, c access.Caller, r *provision.Run) error {
+	group := groupAsked(r)
+	if group != "" && slices.Contains(c.Groups, group) {
+		return nil
+	}
+	if _, err := f.find(ctx, c, access.Write, r.ID); err != nil {
+		return err
+	}
+	if group != "" && !c.Is(access.Configurator, access.Maintainer) {
+		return fmt.Errorf("%w: group %s decides about this", access.ErrDenied, group)
+	}
+	return nil
+}
+
+// findAsked is find for those too whose group is asked: they may not have the device otherwise.
+func (f *function) findAsked(ctx context.Context, c access.Caller, right access.Right, id string) (provision.Run, error) {
+	r, err := f.find(ctx, c, right, id)
+	if !errors.Is(err, api.ErrNotFound) {
+		return r, err
+	}
+	asked, got := f.runs.Get(ctx, id)
+	if got != nil || groupAsked(&asked) == "" || !slices.Contains(c.Groups, groupAsked(&asked)) {
+		return r, platform.NotFound("run", id)
+	}
+	return asked, nil
+}
+
+// remind tells people that a run waits for them. The message's key is the same until it is noted that they were reminded, so a
+// crash in between reminds nobody twice.
+func (f *function) remind(ctx context.Context, r *provision.Run) error {
+	owner := r.Owner
+	if g := groupAsked(r); g != "" {
+		owner = g
+	}
+	if owner != "" {
+		n := api.Notification{Key: fmt.Sprintf("%s/%d/%d", roundOf(r), r.Attempt, r.Asks.Reminders+1), Owner: owner, Link: "/runs/" + r.ID,
+			Title: short("A device waits for you: "+r.Asks.Text, 200),
+			Text: fmt.Sprintf("Serial    %s\nType      %s\nState     %s\nWaiting   since %s\nAsked     %s", r.Request.Serial, r.Type, r.State,
+				r.Asks.Since.UTC().Format(time.RFC1123), r.Asks.Text)}
+		n.Text = short(n.Text, 4000)
+		if _, err := f.p.API.Notify(ctx, n); err != nil && !refused(err) {
+			return err
+		}
+	}
+	attempt, nth, told := r.Attempt, r.Asks.Reminders, false
+	_, err := f.change(ctx, r.ID, func(r *provision.Run, now time.Time) error {
+		told = r.Attempt == attempt && r.Asks != nil && r.Asks.Reminders == nth && r.Reminded(now)
+		if !told {
+			return store.Unchanged
+		}
+		return nil
+	})
+	if told && err == nil {
+		metrics.Reminded()
+	}
+	return err
+}
+
+// short is s in at most n bytes.
+func short(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n-3], "") + "…"
+}

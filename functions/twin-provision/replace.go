@@ -1,0 +1,70 @@
+package twinprovision
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// replace lets a new device take over a twin. Its identity becomes the new device's first, after which the old one is refused
+// wherever it asks; then what the old one had is withdrawn. Asked again, it does what is left to do. The answer is the run of the
+// old device; zero if it came in without one.
+func (f *function) replace(ctx context.Context, c *faas.Call, in api.Replacement) (out provision.Run, err error) {
+	i, err := readIdentity(in.Serial, in.MAC, in.Model, in.Maker)
+	switch {
+	case err != nil:
+		return out, err
+	case strings.TrimSpace(in.Reason) == "" || !legible(in.Reason, maxDeviceText):
+		return out, api.Invalid("reason must say why, in plain text of at most %d bytes", maxDeviceText)
+	}
+	t, err := f.p.Twin(ctx, f.twins, c.Caller, access.Write, in.Twin)
+	if err != nil {
+		return out, err
+	}
+	if t.Kind != twin.Instance {
+		return out, api.Invalid("twin: %s is no device's", in.Twin)
+	}
+	as := ctx
+	if c.Token != "" {
+		as = api.OnBehalf(ctx, c.Token)
+	}
+	in.Serial, in.MAC, in.Model, in.Maker = i.Serial, i.MAC, i.Model, i.Maker
+	if _, err := f.p.API.ReplaceIdentity(as, in.Twin, api.IdentityReplacement{Serial: in.Serial, MAC: in.MAC, Model: in.Model, Maker: in.Maker, Reason: in.Reason}); err != nil {
+		return out, err
+	}
+	why := short(fmt.Sprintf("replaced by the device with serial %s: %s", in.Serial, in.Reason), maxDeviceText)
+	page, err := f.runs.Find(ctx, store.Query{Index: "by-twin", Filter: store.Eq("twin", in.Twin), Limit: store.DefaultLimit, Partial: true})
+	if err != nil {
+		return out, err
+	}
+	for _, old := range page.Items {
+		if old.Request.Serial == in.Serial {
+			continue // it is the new device's already
+		}
+		r, err := f.change(ctx, old.ID, func(r *provision.Run, now time.Time) error {
+			if r.Round != old.Round || r.Withdrawing || r.Outcome == provision.Rejected {
+				return store.Unchanged
+			}
+			r.Reset(c.Caller.String(), why, now)
+			return nil
+		})
+		if err == nil {
+			r, err = f.goOn(ctx, r.ID)
+		}
+		if err != nil {
+			return out, err
+		}
+		if r.Updated.After(out.Updated) {
+			out = r
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,299 @@
+package twinprovision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// admit lets devices in. That they are admitted is noted first, then what the admission needs is made: whatever stops it in
+// between, the device's next knock makes the rest.
+func (f *function) admit(ctx context.Context, c *faas.Call, in api.Admit) (api.Decided, error) {
+	if err := f.checkAdmit(ctx, c, &in); err != nil {
+		return api.Decided{}, err
+	}
+	as := ctx
+	if c.Token != "" {
+		as = api.OnBehalf(ctx, c.Token)
+	}
+	return f.many(ctx, in.IDs, in.All, "admitted", func(id string) error {
+		w, err := f.changeWaiting(ctx, id, func(w *waiting, now time.Time) error {
+			kind := in.Type
+			if w.Asked { // its claim says what it comes in as
+				kind = w.Type
+			} else if kind == "" {
+				kind = w.likeliest()
+			}
+			if w.State == api.WaitingAdmitted && w.Type == kind && (w.Asked || w.Owner == in.Owner) {
+				return store.Unchanged // asked again
+			}
+			if kind == "" {
+				return api.Invalid("type: there is no guess; name one")
+			}
+			if w.State != api.WaitingNow {
+				return fmt.Errorf("%w: it is %s; unban it first", api.ErrConflict, w.State)
+			}
+			w.State, w.By, w.Reason, w.At, w.Type, w.Register, w.Settled = api.WaitingAdmitted, c.Caller.String(), in.Reason, now, kind, in.Register, false
+			if !w.Asked {
+				w.Owner, w.Location, w.Run = in.Owner, in.Location, ""
+			}
+			return nil
+		})
+		if err != nil || w.Settled {
+			return err
+		}
+		if w, err = f.settle(as, w); refused(err) {
+			return errors.Join(err, f.undoAdmission(ctx, &w, reason(err)))
+		}
+		return err
+	})
+}
+
+func (f *function) checkAdmit(ctx context.Context, c *faas.Call, in *api.Admit) error {
+	switch {
+	case twin.ID(in.Owner).Valid() != nil:
+		return api.Invalid("owner must be the id of the group that the devices will belong to")
+	case bad(in.Reason, maxDeviceText):
+		return api.Invalid("reason must be a text of at most %d bytes", maxDeviceText)
+	case in.Location != nil && in.Location.Validate() != nil:
+		return in.Location.Validate()
+	}
+	if err := f.checkGroup(ctx, c.Caller, in.Owner); err != nil || in.Type == "" {
+		return err
+	}
+	_, err := f.typeFor(ctx, c.Caller, in.Type)
+	return err
+}
+
+// typeFor is a type that the caller may bring devices in as.
+func (f *function) typeFor(ctx context.Context, c access.Caller, id twin.TypeID) (twin.Twin, error) {
+	if err := id.Valid(); err != nil {
+		return twin.Twin{}, fmt.Errorf("type: %w", err)
+	}
+	t, err := f.p.Twin(ctx, f.twins, c, access.Read, id)
+	if isNotFound(err) || err == nil && t.Kind != twin.Type {
+		err = api.Invalid("type: there is no type %q; make it first", id)
+	}
+	return t, err
+}
+
+// checkGroup returns nil if there is such a group.
+func (f *function) checkGroup(ctx context.Context, c access.Caller, id string) error {
+	if slices.Contains(c.Groups, id) {
+		return nil
+	}
+	_, err := f.p.API.GetGroup(ctx, id)
+	if errors.Is(err, api.ErrNotFound) {
+		err = api.Invalid("owner: there is no group %q; make it first", id)
+	}
+	return err
+}
+
+// settle makes what an admission needs: the identity, if people asked for that, and a claim that is good for this device once. Its
+// token is thrown away: the device's key takes its place. Each part may be repeated.
+func (f *function) settle(ctx context.Context, w waiting) (waiting, error) {
+	if w.Settled {
+		return w, nil
+	}
+	if w.Register {
+		i := device.Identity{Serial: w.Serial, MAC: w.MAC, Model: w.Model, Maker: w.Maker, Type: string(w.Type)}
+		_, err := f.p.API.CreateIdentity(ctx, i)
+		if errors.Is(err, api.ErrExists) { // by now, or with other data; its run compares them
+			_, err = f.p.API.FindIdentity(ctx, w.Serial)
+		}
+		if err != nil {
+			return w, err
+		}
+	}
+	claim := w.Claim
+	if !w.Asked {
+		file, err := f.p.API.CreateClaim(ctx, api.NewClaim{ID: w.claimID(), Type: w.Type, Owner: w.Owner, Location: w.Location, Serials: w.Serial,
+			Expires: twin.Duration(admittedFor + time.Hour), MaxUses: 1})
+		if err != nil {
+			return w, err
+		}
+		claim = file.Claim.ID
+	}
+	at := w.At
+	settled, err := f.list.Update(ctx, w.ID, func(v *waiting) error {
+		if v.State != api.WaitingAdmitted || !v.At.Equal(at) {
+			return errSuperseded
+		}
+		v.Claim, v.Settled = claim, true
+		return nil
+	})
+	if err == nil {
+		w = settled
+		if w.Asked && w.Run != "" {
+			f.goOnFor(ctx, w.Run)
+		}
+	}
+	return w, err
+}
+
+// claimID is the same however often one admission is carried out, and another one's for each.
+func (w *waiting) claimID() string {
+	return "claim-" + w.ID + "-" + strconv.FormatInt(w.At.UnixMilli(), 36)
+}
+
+// undoAdmission has a device wait again that cannot be admitted.
+func (f *function) undoAdmission(ctx context.Context, w *waiting, why string) error {
+	at := w.At
+	_, err := f.changeWaiting(ctx, w.ID, func(v *waiting, _ time.Time) error {
+		if v.State != api.WaitingAdmitted || !v.At.Equal(at) || v.Settled {
+			return store.Unchanged
+		}
+		v.unadmit("not admitted: " + why)
+		return nil
+	})
+	return err
+}
+
+// ban refuses devices, by their keys. Who came in by an admission already is not touched.
+func (f *function) ban(ctx context.Context, c *faas.Call, in api.Ban) (api.Decided, error) {
+	if bad(in.Reason, maxDeviceText) {
+		return api.Decided{}, api.Invalid("reason must be a text of at most %d bytes", maxDeviceText)
+	}
+	if counts, err := f.counts(ctx); err != nil {
+		return api.Decided{}, err
+	} else if counts.Banned >= maxWaiting {
+		return api.Decided{}, fmt.Errorf("%w: %d devices are banned, which is the most; forget some first", api.ErrConflict, counts.Banned)
+	}
+	return f.many(ctx, in.IDs, in.All, "banned", func(id string) error {
+		claim := ""
+		_, err := f.changeWaiting(ctx, id, func(w *waiting, now time.Time) error {
+			if w.State == api.WaitingBanned {
+				return store.Unchanged
+			}
+			claim = w.unused()
+			w.State, w.By, w.Reason, w.At = api.WaitingBanned, c.Caller.String(), in.Reason, now
+			return nil
+		})
+		return errors.Join(err, f.endClaim(ctx, claim))
+	})
+}
+
+// unban has devices wait again, also those that were admitted and have not come yet.
+func (f *function) unban(ctx context.Context, c *faas.Call, in api.Ban) (api.Decided, error) {
+	if in.All != nil {
+		return api.Decided{}, api.Invalid("all: name the ids of those to unban")
+	}
+	if bad(in.Reason, maxDeviceText) {
+		return api.Decided{}, api.Invalid("reason must be a text of at most %d bytes", maxDeviceText)
+	}
+	return f.many(ctx, in.IDs, nil, "unbanned", func(id string) error {
+		claim := ""
+		_, err := f.changeWaiting(ctx, id, func(w *waiting, now time.Time) error {
+			switch {
+			case w.State == api.WaitingNow:
+				return store.Unchanged
+			case w.State == api.WaitingAdmitted && w.Run != "" && !w.Asked:
+				return fmt.Errorf("%w: it came in by run %s; reset that instead", api.ErrConflict, w.Run)
+			}
+			claim = w.unused()
+			w.unadmit(in.Reason)
+			w.By, w.At, w.Last = c.Caller.String(), now, now
+			return nil
+		})
+		return errors.Join(err, f.endClaim(ctx, claim))
+	})
+}
+
+// unused is the claim that an admission has made and nobody has used.
+func (w *waiting) unused() string {
+	if w.State == api.WaitingAdmitted && !w.Asked && w.Run == "" {
+		return w.Claim
+	}
+	return ""
+}
+
+func (f *function) endClaim(ctx context.Context, id string) error {
+	if id == "" {
+		return nil
+	}
+	err := f.p.API.RevokeClaim(ctx, id)
+	if errors.Is(err, api.ErrNotFound) {
+		err = nil
+	}
+	return err
+}
+
+const (
+	atMost  = 500              // devices of one call
+	manyFor = 40 * time.Second // how long one call begins with more of them
+)
+
+// many does something to each device that is meant, a few at a time, and tells for which it could not be done.
+func (f *function) many(ctx context.Context, ids []string, all *api.WaitingFilter, what string, do func(id string) error) (out api.Decided, err error) {
+	switch {
+	case (len(ids) == 0) == (all == nil):
+		return out, api.Invalid("one of ids and all must be set")
+	case len(ids) > atMost:
+		return out, api.Invalid("ids: at most %d at a time, not %d", atMost, len(ids))
+	}
+	for _, id := range ids {
+		if !waitingID.MatchString(id) {
+			return out, api.Invalid("ids: %.80q is none of a waiting device", id)
+		}
+	}
+	if all != nil {
+		if ids, out.More, err = f.meant(ctx, all); err != nil {
+			return out, err
+		}
+	}
+	begin := time.Now()
+	var mu sync.Mutex
+	err = each(ids, func(id string) error {
+		if time.Since(begin) > manyFor {
+			mu.Lock()
+			defer mu.Unlock()
+			out.More = true
+			return nil
+		}
+		err := do(id)
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err == nil:
+			out.Done++
+		case ctx.Err() != nil:
+			return ctx.Err()
+		default:
+			out.Faults = append(out.Faults, api.WaitingFault{ID: id, Reason: reason(err)})
+		}
+		return nil
+	})
+	metrics.DecidedBy(what, out.Done)
+	slices.SortFunc(out.Faults, func(a, b api.WaitingFault) int { return slices.Index(ids, a.ID) - slices.Index(ids, b.ID) })
+	return out, err
+}
+
+// goOnFor takes a run on that waited for its device's identity. Should that fail, the schedule does.
+func (f *function) goOnFor(ctx context.Context, id string) {
+	r, err := f.change(ctx, id, func(r *provision.Run, now time.Time) error {
+		if r.Outcome != "" || r.Waiting || r.Rest.IsZero() || r.Next() != provision.CheckIdentity {
+			return store.Unchanged
+		}
+		r.Rest, r.Due = time.Time{}, now.Add(provision.Pickup)
+		return nil
+	})
+	if err == nil && r.Outcome == "" {
+		_, err = f.goOn(ctx, id)
+	}
+	if err != nil && !isNotFound(err) {
+		f.p.Log.WarnContext(ctx, "run not taken on yet", "run", id, "error", err)
+	}
+}
