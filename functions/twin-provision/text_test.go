@@ -74,10 +74,7 @@ func TestFaultsHaveTheirLines(t *testing.T) {
 		"a circle":                 {with("do: check-claim, then: ask", "do: check-claim, on: [{if: facts.x == \"\", then: claim}], then: ask"), 4, 0, "states[0]", "back to itself"},
 		"two states of one name":   {with("name: done", "name: claim"), 0, 0, "states[3].name", "two states"},
 		"a name given twice":       {with("limit: 1h", "limit: 1h\n    limit: 2h"), 15, 5, "states[1].limit", "twice"},
-		"an alias":                 {with("id: good
-start: claim", "id: good
-note: &x claim
-start: *x"), 3, 8, "start", "aliases"},
+		"an alias":                 {with("id: good\nstart: claim", "id: good\nnote: &x claim\nstart: *x"), 3, 8, "start", "aliases"},
 		"a list that is none":      {"id: good\nstart: a\nstates: 7\n", 3, 9, "states", "list"},
 		"not YAML":                 {"id: good\n  start: [", 2, 0, "", "YAML"},
 		"nothing":                  {"", 1, 1, "", "empty"},
