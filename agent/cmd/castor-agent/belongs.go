@@ -3,11 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/pem"
 	"fmt"
 	"path"
 	"strings"
 
 	"github.com/castor-iot/castor/agent"
+	"github.com/castor-iot/castor/shared/api"
 )
 
 // belongs refuses a serial or a claim that is for another device, or for another platform, than the directory is of: the agent
@@ -25,6 +27,12 @@ func belongs(ctx context.Context, dir, serial, claimFile string) (string, error)
 	}
 	serial = cmp.Or(serial, st.Serial)
 	if claimFile == "" {
+		return serial, nil
+	}
+	if _, ca, err := api.ParseClaimText(claimFile); err == nil { // what else it says, only the platform knows
+		if block, _ := pem.Decode([]byte(st.CA)); block == nil || api.CAFingerprint(block.Bytes) != ca {
+			return "", whose
+		}
 		return serial, nil
 	}
 	claim, err := agent.ClaimAt(claimFile)(ctx)

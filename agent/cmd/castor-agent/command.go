@@ -37,7 +37,7 @@ func command() *cobra.Command {
 }
 
 func run(dir *string) *cobra.Command {
-	var claim, serial, model, mac string
+	var claim, protocol, serial, model, mac string
 	var interval time.Duration
 	var spool int64
 	var verbose bool
@@ -51,11 +51,13 @@ The claim file is needed the first time only. What is measured while the platfor
 cannot be reached is kept on disk and sent later, in order.`,
 		Example: `  castor-agent run --claim claim.json
   castor-agent run --claim claim.json --dir /var/lib/castor-agent --interval 1m
+  castor-agent run --claim claim.json --protocol grpc
   castor-agent run --claim claim.json --dir ./P-7 --serial P-7 --model "Pump 3000"`,
 		Args: cobra.NoArgs,
 	}
 	f := c.Flags()
-	f.StringVar(&claim, "claim", "", "claim file; not needed once the machine is provisioned")
+	f.StringVar(&claim, "claim", "", "claim file, or the text of its QR code; not needed once the machine is provisioned")
+	f.StringVar(&protocol, "protocol", "", "what to come in by, mqtt or grpc (default what the claim names first)")
 	f.DurationVar(&interval, "interval", 5*time.Second, "time between measurements")
 	f.StringVar(&serial, "serial", "", "serial of the device (default made of the machine's id)")
 	f.StringVar(&model, "model", "", "model of the device (default what the firmware says)")
@@ -99,7 +101,7 @@ cannot be reached is kept on disk and sent later, in order.`,
 			},
 		}
 		if claim != "" {
-			cfg.Claim = agent.ClaimAt(claim)
+			cfg.Claim = agent.Speaking(protocol, agent.ClaimOf(claim))
 		}
 		if verbose {
 			cfg.Log = slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))

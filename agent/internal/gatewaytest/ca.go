@@ -68,7 +68,7 @@ func (c *CA) Server(t testing.TB) tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return tls.Certificate{Certificate: [][]byte{der, c.cert.Raw}, PrivateKey: key} // the CA too, as the platform's gateways show it
 }
 
 // Sign signs a CSR, PEM, in the name cn.

@@ -14,32 +14,32 @@ import (
 )
 
 func (a *app) claimCommand() *cobra.Command {
+	var q api.ClaimQuery
 	columns := []column[device.Claim]{
 		{"id", func(c device.Claim) string { return c.ID }},
 		{"type", func(c device.Claim) string { return string(c.Type) }},
 		{"owner", func(c device.Claim) string { return c.Owner }},
 		{"serials", func(c device.Claim) string { return c.Serials }},
+		{"batch", func(c device.Claim) string { return c.Batch }},
 		{"used", func(c device.Claim) string { return fmt.Sprintf("%d of %d", c.Used, c.MaxUses) }},
 		{"expires", func(c device.Claim) string { return a.ago(c.Expires) }},
 		{"state", func(c device.Claim) string {
-			switch {
-			case c.Revoked:
-				return "revoked"
-			case !a.now().Before(c.Expires):
-				return "expired"
-			case c.Used >= c.MaxUses:
-				return "used up"
-			}
-			return "good"
+			return c.State
 		}},
 		{"by", func(c device.Claim) string { return c.By }},
 	}
 	claims := func(ctx context.Context, c *api.Client, cursor string) (api.Page[device.Claim], error) {
-		return c.ListClaims(ctx, cursor)
+		q.Cursor = cursor
+		return c.ListClaims(ctx, q)
 	}
+	all := list(a, "List claims", "  castor claim list --owner press --state open", columns, claims)
+	all.Flags().StringVar(&q.Owner, "owner", "", "only those of this group")
+	all.Flags().StringVar((*string)(&q.Type), "type", "", "only those for this type")
+	all.Flags().StringVar(&q.Batch, "batch", "", "only those of this batch")
+	all.Flags().StringVar(&q.State, "state", "", "only those that are open, used, expired or revoked")
 	complete := ids(a, claims, func(c device.Claim) string { return c.ID })
 	return noun("claim", "Claims: what lets devices ask to be provisioned",
-		list(a, "List claims", "  castor claim list", columns, claims),
+		all,
 		get(a, "Show a claim, without its token", "  castor claim get claim-1f0c", complete, func(ctx context.Context, c *api.Client, id string) (device.Claim, error) {
 			return c.GetClaim(ctx, id)
 		}, nil),
@@ -56,15 +56,24 @@ func (a *app) revokeClaims(complete cobra.CompletionFunc) *cobra.Command {
 
 func (a *app) createClaim() *cobra.Command {
 	var in api.NewClaim
-	var out, region, site string
+	var out, region, site, identities, qrFile string
+	var qr bool
 	c := &cobra.Command{Use: "create TYPE", Short: "Make a claim for devices of a type", Args: cobra.ExactArgs(1), ValidArgsFunction: first(twinIDs(a, twin.Type)),
 		Long: "Make a claim for devices of a type. The claim file holds the token, which is shown this once; give it to the device: castor-agent run --claim FILE.",
 		Example: `  castor claim create pump --owner press --file claim.json
-  castor claim create pump --owner press --serials 'P-*' --uses 100 --expires 30d --file claim.json`,
+  castor claim create pump --owner press --serials 'P-*' --uses 100 --expires 30d --file claim.json
+  castor claim create pump --owner press --identities serials.txt --batch lot-7 --file claim.json
+  castor claim create pump --owner press --temporary --qr`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			in.Type = twin.TypeID(args[0])
-			if in.MaxUses < 1 {
+			if cmd.Flags().Changed("uses") && in.MaxUses < 1 {
 				return errors.New("--uses must be 1 or more: so many devices the claim brings in")
+			}
+			if identities != "" {
+				var err error
+				if in.Identities, err = readSerials(identities); err != nil {
+					return err
+				}
 			}
 			if region != "" || site != "" {
 				in.Location = &twin.Location{Region: region, Site: site}
@@ -72,6 +81,15 @@ func (a *app) createClaim() *cobra.Command {
 			claim, err := c.CreateClaim(ctx, in)
 			if err != nil {
 				return err
+			}
+			if qr || qrFile != "" {
+				if err := showQR(cmd.OutOrStdout(), &claim, qr, qrFile); err != nil {
+					out = "" // the token is nowhere else
+					fmt.Fprintln(cmd.ErrOrStderr(), "the QR code was not made:", err)
+				} else if out == "" {
+					return printDone(a, cmd, claim.Claim, "claim %s created; its QR code is good for %s until %s", claim.Claim.ID, count(claim.Claim.MaxUses, "device"),
+						claim.Claim.Expires.Local().Format("2006-01-02 15:04"))
+				}
 			}
 			if out == "" && a.output == asYAML {
 				return printOne(a, cmd.OutOrStdout(), claim)
@@ -96,7 +114,13 @@ func (a *app) createClaim() *cobra.Command {
 	f.StringVar(&in.Owner, "owner", "", "group that the devices will belong to")
 	f.StringVar(&in.Serials, "serials", "", "pattern that serials must match, like 'P-*' (default any)")
 	durationVar(f, &in.Expires, "expires", "how long it is good, like 12h or 7d (default 24h)")
-	f.Int64Var(&in.MaxUses, "uses", 1, "how many devices it may bring in")
+	f.Int64Var(&in.MaxUses, "uses", 0, "how many devices it may bring in (default 1, or as many as there are identities)")
+	f.StringVar(&identities, "identities", "", "file with the serials of the devices it is for, one a line (default all that match)")
+	f.StringVar(&in.Batch, "batch", "", "label that the claims of one lot of devices share")
+	f.BoolVar(&in.Temporary, "temporary", false, "for an installer: it ends within 24 hours")
+	f.StringVar(&in.Note, "note", "", "remark for people")
+	f.BoolVar(&qr, "qr", false, "show the claim as a QR code in the terminal; castor-agent run --claim takes its text")
+	f.StringVar(&qrFile, "qr-file", "", "write the claim's QR code to this PNG file")
 	f.StringVar(&region, "region", "", "region the devices are in, by which their gateway is chosen")
 	f.StringVar(&site, "site", "", "where they are, for people")
 	f.StringVarP(&out, "file", "f", "", "file to write the claim to (default the standard output)")

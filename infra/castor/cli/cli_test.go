@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"image/png"
 	"io"
 	"log"
 	"net/http"
@@ -155,10 +156,26 @@ func TestFromTypeToAlarm(t *testing.T) {
 	if i, err := os.Stat(claim); err != nil || runtime.GOOS != "windows" && i.Mode().Perm() != 0o600 {
 		t.Errorf("others may read the claim file: %v, %v", i.Mode(), err)
 	}
-	p.does(words("claim list"), "", made.Claim.ID, "0 of 2", "good", "in 24h")
+	p.does(words("claim list"), "", made.Claim.ID, "0 of 2", "open", "in 24h")
 	p.does([]string{"claim", "delete", made.Claim.ID, "-o", "json"}, "", `"outcome": "revoked"`)
 	p.does([]string{"claim", "revoke", made.Claim.ID}, "", "claim "+made.Claim.ID+" revoked")
 	p.does(words("claim create pump --owner press --expires 7d -o yaml"), "", "token: ")
+	p.does(words("claim list --owner press --state revoked"), "", made.Claim.ID, "revoked")
+	serials, code := filepath.Join(t.TempDir(), "serials.txt"), filepath.Join(t.TempDir(), "claim.png")
+	if err := os.WriteFile(serials, []byte("P-1\n\nP-2 \nP-3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.does([]string{"claim", "create", "pump", "--owner", "press", "--identities", serials, "--batch", "lot-7", "--temporary", "--qr", "--qr-file", code}, "",
+		"castor://claim?f=", "▀", "good for 3 devices")
+	picture, err := os.Open(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer picture.Close()
+	if img, err := png.Decode(picture); err != nil || img.Bounds().Dx() < 300 {
+		t.Errorf("the QR code: %v", err)
+	}
+	p.does(words("claim list --batch lot-7"), "", "lot-7", "0 of 3")
 	p.does([]string{"claim", "create", "pump", "--owner", "press", "-o", "json", "--file", claim}, "", `"maxUses": 1`)
 	p.does(words("claim list"), "", "revoked")
 
