@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/castor-iot/castor/shared/api"
 )
@@ -29,6 +30,30 @@ func ClaimAt(path string) ClaimSource {
 		defer f.Close()
 		if err := json.NewDecoder(io.LimitReader(f, 1<<20)).Decode(&c); err != nil {
 			return c, fmt.Errorf("claim file %s is damaged (%w); ask for a new one", path, err)
+		}
+		return c, nil
+	}
+}
+
+// Speaking is a claim's source for a device that speaks a protocol, "mqtt" or "grpc": it takes the gateway that the claim names for it.
+// "" takes the claim's first.
+func Speaking(protocol string, claim ClaimSource) ClaimSource {
+	if protocol == "" || claim == nil {
+		return claim
+	}
+	return func(ctx context.Context) (api.ClaimFile, error) {
+		c, err := claim(ctx)
+		if err != nil {
+			return c, err
+		}
+		scheme := map[string]string{"mqtt": "tls://", "grpc": "grpcs://"}[protocol]
+		switch {
+		case scheme == "":
+			return c, api.Invalid("protocol %.40q must be mqtt or grpc", protocol)
+		case c.Gateways[protocol] != "":
+			c.Gateway = c.Gateways[protocol]
+		case !strings.HasPrefix(c.Gateway, scheme):
+			return c, fmt.Errorf("claim %s names no gateway for %s, only %s", c.Claim.ID, protocol, c.Gateway)
 		}
 		return c, nil
 	}
