@@ -57,7 +57,7 @@ func (v *place) change(now time.Time) {
 
 // applied keeps Applied: the gateway has what was written last.
 func (v *place) applied() {
-	v.Applied = !v.out() && v.Revision > 0 && v.Told == v.Changes+1 && v.AppliedRevision >= v.Revision
+	v.Applied = !v.out() && v.Lost == "" && v.Revision > 0 && v.Told == v.Changes+1 && v.AppliedRevision >= v.Revision
 	if v.Applied {
 		v.SealedFor = nil
 	}

@@ -51,13 +51,14 @@ func (g *gateways) events(ctx context.Context, events []event.Event) error {
 }
 
 func (g *gateways) noteApplied(ctx context.Context, d api.GatewayApplied) error {
-	fresh := false
+	fresh, sealed := false, false
 	v, err := g.places.Update(ctx, d.Client, func(v *place) error {
-		fresh = false
-		if v.Gateway != d.Gateway || v.AppliedRevision >= d.Revision {
+		fresh, sealed = false, false
+		if v.Gateway != d.Gateway || v.AppliedRevision > d.Revision || v.AppliedRevision == d.Revision && v.Lost == d.Lost {
 			return store.Unchanged
 		}
 		before := v.Applied
+		sealed = v.SealedFor != nil
 		v.AppliedRevision, v.Lost = d.Revision, d.Lost
 		v.applied()
 		if fresh = v.Applied && !before && v.staying(); fresh {
@@ -67,6 +68,9 @@ func (g *gateways) noteApplied(ctx context.Context, d api.GatewayApplied) error 
 	})
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
 		return nil // a claim, or a client of somebody else's making
+	}
+	if err == nil && sealed && v.SealedFor == nil { // the gateway has the secret: nobody else needs it
+		_, err = g.inform(ctx, d.Client, d.Gateway)
 	}
 	if err == nil && fresh {
 		err = g.goOn(ctx, v)

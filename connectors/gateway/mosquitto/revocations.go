@@ -1,0 +1,63 @@
+package mosquitto
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// Revocations keeps the file of revoked certificates that mosquitto reads (its option crlfile).
+type Revocations struct {
+	// File is mosquitto's crlfile, as this process sees it. It must be there before mosquitto starts.
+	File string
+
+	// Get asks the platform for the list, PEM: every certificate that was issued and is not good any more.
+	Get func(ctx context.Context) ([]byte, error)
+
+	// Reload has mosquitto read its files again: it sends SIGHUP.
+	Reload func() error
+
+	mu   sync.Mutex
+	read bool // what is in the file is in force
+}
+
+// Refresh has mosquitto refuse what the platform has revoked. It does nothing where that has not changed.
+func (r *Revocations) Refresh(ctx context.Context) error {
+	list, err := r.Get(ctx)
+	if err != nil {
+		return fmt.Errorf("list of revoked certificates: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, err := os.ReadFile(r.File)
+	if err == nil && r.read && bytes.Equal(old, list) {
+		return nil
+	}
+	if err := replace(r.File, list); err != nil {
+		return fmt.Errorf("list of revoked certificates: %w", err)
+	}
+	r.read = false
+	if err := r.Reload(); err != nil {
+		return fmt.Errorf("mosquitto does not read its list of revoked certificates again: %w", err)
+	}
+	r.read = true
+	return nil
+}
+
+// replace writes the file whole or not at all, for mosquitto's user to read.
+func replace(name string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".crl-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails when it was renamed, as it should be
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
