@@ -88,6 +88,19 @@ func (s *Session) ConfirmCredential(shown api.Shown, ack func(stored bool)) {
 	})
 }
 
+// seen tells function twin-provision that a device is here whose credential is not confirmed yet: a run may wait for just that, of
+// a device that cannot confirm.
+func (s *Session) seen() {
+	l, in := s.link, api.Confirmation{Gateway: s.link.config.Gateway.ID, Ref: s.Ref, Twin: s.mapping.Twin, Seen: true}
+	traced := trace.With(l.work, trace.New())
+	l.pending.Go(func() {
+		err := l.attempt(traced, s.done, l.limits.Confirm, func(ctx context.Context) error { return l.api.ConfirmProvisioning(ctx, in) })
+		if err != nil {
+			l.log.InfoContext(traced, "twin-provision was not told that a device is here", "ref", s.Ref, "error", err)
+		}
+	})
+}
+
 // beside does what a device asks for besides having messages stored: one at a time.
 func (s *Session) beside(t *ticket, work func() bool) {
 	s.link.begin(s.confirm, s.done, func(done bool) {

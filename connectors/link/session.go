@@ -67,6 +67,9 @@ func (s *Session) resolve() (known, ok bool) {
 	s.mapping = m
 	if !s.announced {
 		s.announced = s.presence(true, false)
+		if m.Pending {
+			s.seen()
+		}
 	}
 	return true, true
 }

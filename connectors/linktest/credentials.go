@@ -47,6 +47,16 @@ func (p *Platform) Shown() []api.Shown {
 	return slices.Clone(p.shown)
 }
 
+// Pending makes ref's credential one that is not confirmed, or one that is.
+func (p *Platform) Pending(ref device.Ref, pending bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pending == nil {
+		p.pending = make(map[device.Ref]bool)
+	}
+	p.pending[ref] = pending
+}
+
 // Knocks are those that came.
 func (p *Platform) Knocks() []api.Knock {
 	p.mu.Lock()
@@ -95,6 +105,17 @@ var renewStories = []story{
 var knockStories = []story{
 	{"a device that has nothing to show knocks, and may do nothing else", knocks},
 	{"knocks are limited before any call", knocksAreLimited},
+}
+
+func seen(t *testing.T, s *stage) {
+	s.w.Platform.Pending("p-1", true)
+	s.start("operational")
+	s.device("p-2")
+	s.device("p-1")
+	Eventually(t, "it is told", func() bool { return len(s.w.Platform.Confirmed()) > 0 })
+	if got := s.w.Platform.Confirmed(); len(got) != 1 || got[0] != (api.Confirmation{Gateway: s.w.Gateway, Ref: "p-1", Twin: TwinOf("p-1"), Seen: true}) {
+		t.Errorf("told %+v", got)
+	}
 }
 
 func renews(t *testing.T, s *stage) {

@@ -37,6 +37,7 @@ type Platform struct {
 	renewals map[device.Ref][]api.Renewal
 	shown    []api.Shown
 	knocks   []api.Knock
+	pending  map[device.Ref]bool
 
 	commands  []api.LeasedCommand
 	holders   map[string]string // of leases, by command

@@ -170,7 +170,7 @@ func (p *Platform) serveResolve(w http.ResponseWriter, r *http.Request) {
 		out := []api.Mapping{}
 		for _, ref := range in.Refs {
 			if !p.unknown[ref] {
-				out = append(out, api.Mapping{Ref: ref, Twin: TwinOf(ref), Type: "pump", Generation: 1})
+				out = append(out, api.Mapping{Ref: ref, Twin: TwinOf(ref), Type: "pump", Generation: 1, Pending: p.pending[ref]})
 			}
 		}
 		return out

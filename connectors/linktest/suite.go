@@ -101,6 +101,7 @@ var stories = []story{
 	{"an oversized message ends the connection and nothing else", oversized},
 	{"a device cannot speak for another", foreign},
 	{"a device that is removed is cut off at once and stays out", removed},
+	{"a device is told of that comes with a credential it has not confirmed", seen},
 	{"a device confirms and the confirmation is acknowledged when taken", confirm},
 	{"a message down reaches the device and no other", downlink},
 	{"what is under way is stored and acknowledged when the gateway ends", stops},

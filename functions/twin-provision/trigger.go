@@ -27,7 +27,11 @@ func (f *function) confirm(ctx context.Context, c *faas.Call, in api.Confirmatio
 	if err := f.speaksFor(ctx, in.Gateway, twin.Operational); err != nil {
 		return faas.None{}, err
 	}
-	return faas.None{}, f.trigger(ctx, string(in.Ref), in.Gateway, provision.DeviceConfirm, "device")
+	t := provision.DeviceConfirm
+	if in.Seen {
+		t = provision.DeviceSeen
+	}
+	return faas.None{}, f.trigger(ctx, string(in.Ref), in.Gateway, t, "device")
 }
 
 // events takes what gateways have written back, has runs go with their twins, and ends those of twins that were deleted.
@@ -37,7 +41,7 @@ func (f *function) events(ctx context.Context, events []event.Event) error {
 		switch e.Topic {
 		case event.GatewayApplied:
 			var d api.GatewayApplied
-			if e.Decode(&d) == nil && !d.Removed {
+			if e.Decode(&d) == nil && !d.Removed && d.Lost == "" {
 				return f.trigger(ctx, d.Client, d.Gateway, provision.GatewayReady, "gateway:"+d.Gateway)
 			}
 		case event.TwinMoved:

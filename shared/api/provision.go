@@ -58,6 +58,9 @@ type Confirmation struct {
 	Gateway string     `json:"gateway"`
 	Ref     device.Ref `json:"ref"`
 	Twin    twin.ID    `json:"twin"`
+
+	// Seen is set where the device has not said so: its session has begun, with a credential that is not confirmed yet.
+	Seen bool `json:"seen,omitempty"`
 }
 
 // ProvisionStep is the data of event provision.step.
