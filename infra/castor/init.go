@@ -27,7 +27,7 @@ func initCommand() *cobra.Command {
 		Use:   "init DIR --host HOST",
 		Short: "Make the secrets of a platform that runs as many processes",
 		Long: `Makes a folder with all secrets of a platform that is deployed as many processes: its keys, its certificate authority, a
-secret for every function, connector and MQTT gateway, the gateways' certificate, and the passwords of MongoDB, NATS and the
+secret for every function, connector and gateway, the gateways' certificate, and the passwords of MongoDB, NATS and the
 object store. Each is a file that its owner alone can read. What is there stays and is checked, so the command can be repeated:
 after a new function or gateway, or when it was interrupted. Keep the folder safe, and keep a backup: what was sealed and signed
 with it is lost without it.
@@ -37,7 +37,7 @@ castor-gateway-cert and castor-gateway-key. The mail server's password goes into
 
 castor up needs none of this: it makes its own.`,
 		Example: `  castor init secrets --host pump.example.com --host 10.0.0.5
-  castor init secrets --host pump.example.com --gateway operational-1 --gateway operational-2 --gateway provisioning-1
+  castor init secrets --host pump.example.com --gateway operational-1 --gateway operational-http-1 --gateway provisioning-1
   castor init secrets --renew                               a new certificate for the gateways, for the same hosts
   castor init --list --stack stack.yml                      which process needs which secret
   castor init --list function                               the names of all that functions need`,
@@ -67,10 +67,11 @@ castor up needs none of this: it makes its own.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&plan.Hosts, "host", nil, "name or address by which devices reach the MQTT gateways; may be given several times")
-	f.StringArrayVar(&plan.Gateways, "gateway", []string{"operational-1", "provisioning-1"}, "id of an MQTT gateway, which begins with provisioning if it is one for new devices; may be given several times")
+	f.StringArrayVar(&plan.Hosts, "host", nil, "name or address by which devices reach the gateways; may be given several times")
+	f.StringArrayVar(&plan.Gateways, "gateway", []string{"operational-1", "provisioning-1", "operational-grpc-1", "provisioning-grpc-1", "operational-http-1", "provisioning-http-1"},
+		"id of a gateway, which begins with provisioning if it is one for new devices, and has grpc or http in it if it does not speak MQTT; may be given several times")
 	f.StringVar(&plan.Mongo, "mongo", "mongo:27017", "host and port of MongoDB, for castor-mongo-url")
-	f.BoolVar(&plan.Renew, "renew", false, "make a new certificate for the MQTT gateways, by the same CA")
+	f.BoolVar(&plan.Renew, "renew", false, "make a new certificate for the gateways, by the same CA")
 	f.BoolVar(&list, "list", false, "print which process needs which secret, and make nothing; with the beginning of a process' name, the secrets' names alone")
 	f.StringVar(&stack, "stack", "stack.yml", "stack file that names the functions' secrets, for --list")
 	return cmd
@@ -130,13 +131,23 @@ func needs(stack serve.Stack, gateways []string) []need {
 		if !strings.HasPrefix(g, "provisioning") { // there devices have no certificate yet that it could be asked about
 			names = append(names, platform.SecretCACert)
 		}
-		list = append(list, need{"castor-connector mqtt " + g, names})
+		list = append(list, need{"castor-connector " + protocolOf(g) + " " + g, names})
 	}
 	list = append(list, need{"castor serve", []string{secrets.BasicUser, secrets.BasicPassword, secrets.NATSToken}})
 	for _, s := range secrets.Stores() {
 		list = append(list, need{s.Store, s.Secrets})
 	}
 	return list
+}
+
+// protocolOf is what a gateway speaks, by its id.
+func protocolOf(gateway string) string {
+	for _, p := range []string{"grpc", "http"} {
+		if slices.Contains(strings.Split(gateway, "-"), p) {
+			return p
+		}
+	}
+	return "mqtt"
 }
 
 // listSecrets prints the needs; of those that begin with process, if it is not "", the secrets' names alone.

@@ -229,8 +229,10 @@ func composeNetworks(p *types.Project, s Stack) (f Faults) {
 		}
 		return false
 	}
-	needs := map[string][]string{"balancer": {"gateway", "operational-a", "operational-b", "provisioning", "minio"}, "gateway": {"nats", "stream"}, "events": {"nats", "gateway"}, "stream": {"nats", "gateway"},
-		"operational-a": {"nats", "gateway"}, "operational-b": {"nats", "gateway"}, "provisioning": {"nats", "gateway"}, "minio-init": {"minio"}}
+	needs := map[string][]string{"balancer": {"gateway", "operational-a", "operational-b", "provisioning", "operational-grpc", "provisioning-grpc", "operational-http", "provisioning-http", "minio"},
+		"gateway": {"nats", "stream"}, "events": {"nats", "gateway"}, "stream": {"nats", "gateway"},
+		"operational-a": {"nats", "gateway"}, "operational-b": {"nats", "gateway"}, "provisioning": {"nats", "gateway"}, "operational-grpc": {"nats", "gateway"},
+		"provisioning-grpc": {"nats", "gateway"}, "operational-http": {"nats", "gateway"}, "provisioning-http": {"nats", "gateway"}, "minio-init": {"minio"}}
 	for _, name := range s.Names() {
 		needs[name] = []string{"gateway", "mongo", "nats"}
 		if slices.Contains(s.Functions[name].Secrets, "castor-s3-access") {

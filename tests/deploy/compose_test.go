@@ -25,7 +25,7 @@ func made(t *testing.T) (names []string) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	plan := secrets.Plan{Hosts: []string{"castor.example"}, Gateways: []string{"operational-1", "provisioning-1"}, Mongo: "mongo:27017", Now: time.Now()}
+	plan := secrets.Plan{Hosts: []string{"castor.example"}, Gateways: []string{"operational-1", "provisioning-1", "operational-grpc-1", "provisioning-grpc-1", "operational-http-1", "provisioning-http-1"}, Mongo: "mongo:27017", Now: time.Now()}
 	for _, f := range functions.All {
 		plan.Functions = append(plan.Functions, f.Name)
 	}

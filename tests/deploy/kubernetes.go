@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -87,7 +88,7 @@ func (c *Cluster) flows(s Stack) (all []Flow) {
 	}
 	may(s.Pod("alerts"), device, 443, "webhooks")
 	may(s.Pod("alerts"), device, 587, "mail")
-	for _, name := range []string{"operational", "provisioning", "events", "stream"} {
+	for _, name := range append(slices.Sorted(maps.Keys(gateways)), "events", "stream") {
 		may(pod[name], gateway, 8080, "connectors call functions")
 		may(pod[name], pod["nats"], 4222, "connectors stand on the bus")
 		may(pod[name], dns, 53, "connectors resolve names")
@@ -96,8 +97,8 @@ func (c *Cluster) flows(s Stack) (all []Flow) {
 		never(pod[name], device, 443, "a connector calls nobody outside")
 		never(stranger, pod[name], 9102, "metrics are the operator's")
 	}
-	for _, name := range []string{"operational", "provisioning"} {
-		may(device, pod[name], 8883, "devices come in here")
+	for name, port := range gateways {
+		may(device, pod[name], port, "devices come in here")
 		never(device, pod[name], 9102, "metrics are the operator's")
 	}
 	ingress := Place{Namespace: "ingress-nginx", Labels: map[string]string{"app.kubernetes.io/name": "ingress-nginx"}}
@@ -113,6 +114,10 @@ func (c *Cluster) flows(s Stack) (all []Flow) {
 	}
 	return all
 }
+
+// gateways are the ports that the pods of the gateways listen on.
+var gateways = map[string]int32{"operational": 8883, "provisioning": 8883, "operational-grpc": 8886, "provisioning-grpc": 8885, "operational-http": 8888,
+	"provisioning-http": 8887}
 
 // addresses checks that settings name services that there are, and that what devices are told to dial is the same everywhere.
 func (c *Cluster) addresses(files Files, s Stack) (f Faults) {
@@ -158,8 +163,12 @@ func (c *Cluster) addresses(files Files, s Stack) (f Faults) {
 		}
 		functions = env
 	}
-	if told, dialled := functions["CASTOR_PROVISIONING"], settings["castor-provisioning"]["CASTOR_PUBLIC_URL"]; told != dialled {
-		f.Add("claims tell devices to dial %s (infra/functions.yml), the provisioning gateway says it is %s", told, dialled)
+	var dialled []string
+	for _, name := range []string{"provisioning", "provisioning-grpc", "provisioning-http"} {
+		dialled = append(dialled, settings["castor-"+name]["CASTOR_PUBLIC_URL"])
+	}
+	if told := functions["CASTOR_PROVISIONING"]; told != strings.Join(dialled, ",") {
+		f.Add("claims tell devices to dial %s (infra/functions.yml), the provisioning gateways say they are %s", told, strings.Join(dialled, ","))
 	}
 	for k, v := range settings["castor"] {
 		if other, ok := functions[k]; ok && other != v {

@@ -168,7 +168,7 @@ func Balancer(files Files) (f Faults) {
 		if !strings.Contains(listens, ":"+m[2]) {
 			f.Add("haproxy.cfg: %s does not listen on %s", m[1], m[2])
 		}
-		if where := map[string]string{"mqtt": "devices", "serve": "people"}[s.Command[0]]; where != "" {
+		if where := map[string]string{"mqtt": "devices", "grpc": "devices", "http": "devices", "serve": "people"}[s.Command[0]]; where != "" {
 			network := p.Networks[where].Ipam.Config
 			if v := s.Environment["CASTOR_BALANCERS"]; v == nil || len(network) != 1 || *v != network[0].Subnet {
 				f.Add("%s: CASTOR_BALANCERS is not the network that the balancer comes from, so one bad device or person has all turned away", m[1])
