@@ -30,7 +30,7 @@ func (f *function) act(ctx context.Context, r *provision.Run) (result, error) {
 	case provision.CheckClaim:
 		return f.checkClaim(ctx, r)
 	case provision.CheckIdentity:
-		return f.checkIdentity(ctx, r)
+		return f.checkIdentity(ctx, r, a.With)
 	case provision.CreateTwin:
 		return f.createTwin(ctx, r)
 	case provision.RegisterIdentity:
@@ -82,11 +82,11 @@ func (f *function) checkClaim(ctx context.Context, r *provision.Run) (result, er
 	}}, nil
 }
 
-func (f *function) checkIdentity(ctx context.Context, r *provision.Run) (result, error) {
+func (f *function) checkIdentity(ctx context.Context, r *provision.Run, with map[string]string) (result, error) {
 	i, err := f.p.API.FindIdentity(ctx, r.Request.Serial)
 	// One that an owner has made counts for claims of that group only: to others the serial is as unknown as any.
 	if errors.Is(err, api.ErrNotFound) || err == nil && i.Owner != "" && i.Owner != r.Owner {
-		return result{}, refusal(fmt.Sprintf("serial %q is not known; register the device's identity first", r.Request.Serial))
+		return result{}, f.unknown(ctx, r, with)
 	}
 	if err != nil {
 		return result{}, err
@@ -108,6 +108,11 @@ func (f *function) checkIdentity(ctx context.Context, r *provision.Run) (result,
 func (f *function) createTwin(ctx context.Context, r *provision.Run) (result, error) {
 	if r.Twin == "" {
 		return result{}, refusal("the model creates a twin before it has checked the identity")
+	}
+	if err := f.free(ctx, runID(r.Type, r.Request.Serial), r.ID, r.Request.Serial); errors.Is(err, api.ErrConflict) {
+		return result{}, refusal(reason(err)) // an installer has typed the serial in a run of theirs
+	} else if err != nil {
+		return result{}, err
 	}
 	t, err := f.p.API.GetTwin(ctx, r.Twin)
 	if errors.Is(err, api.ErrNotFound) {

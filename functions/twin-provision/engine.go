@@ -34,6 +34,7 @@ func (f *function) advance(ctx context.Context, id string) (provision.Run, error
 			break
 		}
 		before := r.Attempt
+		var waits hold
 		made, failure := f.act(ctx, &r)
 		if ctx.Err() != nil {
 			return r, ctx.Err() // what came of it is not known; the attempt is repeated
@@ -45,6 +46,8 @@ func (f *function) advance(ctx context.Context, id string) (provision.Run, error
 			case failure == nil:
 				made.apply(r)
 				r.Done(self, made.note, now)
+			case errors.As(failure, &waits):
+				held(r, string(waits), now)
 			case refused(failure):
 				r.Refused(self, reason(failure), now)
 			default:

@@ -1,7 +1,6 @@
 package twinprovision_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -333,111 +332,4 @@ func TestAnAdmissionEnds(t *testing.T) {
 	if a := w.knocks(k); a.Status != "rejected" || !strings.Contains(a.Reason, "not known") { // nobody registered it
 		t.Errorf("it is told %+v", a)
 	}
-}
-
-// The whole platform dies at every write of a knock, its admission and its coming in: the device comes in once, by one claim.
-func TestACrashAtEveryWriteOfAnAdmission(t *testing.T) {
-	for _, how := range ways {
-		t.Run(fmt.Sprintf("way %d", how), func(t *testing.T) {
-			t.Parallel()
-			w := start(t)
-			for n, through := 0, false; !through; n++ {
-				if n > 500 {
-					t.Fatal("it never gets through without a crash")
-				}
-				w.renew(n)
-				k := w.knock(fmt.Sprintf("W-%03d", n))
-				c := w.Crash(n, how)
-				for name, build := range all {
-					c.Run(w.World, name, build)
-				}
-				_ = w.comeIn(k)
-				for name, build := range all {
-					w.Add(name, build)
-				}
-				through = c.Writes.Load() <= int64(n)
-				for i := 0; w.comeIn(k) != nil; i++ {
-					if i > 20 {
-						t.Fatalf("crash %d: it does not come in: %v", n, w.comeIn(k))
-					}
-					w.must(w.later(16 * time.Second))
-					w.sweep()
-				}
-				claims := 0
-				for cursor := ""; ; {
-					page, err := w.admin.ListClaims(w.ctx, api.ClaimQuery{Cursor: cursor})
-					w.must(err)
-					for _, c := range page.Items {
-						if c.Serials == k.Serial {
-							claims++
-						}
-					}
-					if cursor = page.Next; cursor == "" {
-						break
-					}
-				}
-				if claims != 1 {
-					t.Errorf("crash %d: its admission made %d claims", n, claims)
-				}
-				if tw, err := w.admin.GetTwin(w.ctx, twin.ID(strings.ToLower(k.Serial))); err != nil || tw.Definition.Phase != twin.Operational {
-					t.Errorf("crash %d: its twin: %+v, %v", n, tw.Definition, err)
-				}
-				if t.Failed() {
-					t.FailNow()
-				}
-			}
-		})
-	}
-}
-
-// comeIn does what a device, a person and the gateways do until the device is operational.
-func (w *world) comeIn(k api.Knock) error {
-	ctx := context.Background()
-	a, err := w.prov.Knock(ctx, k)
-	if err != nil {
-		return err
-	}
-	page, err := w.admin.ListWaiting(ctx, api.WaitingQuery{Limit: 1000})
-	if err != nil {
-		return err
-	}
-	for _, e := range page.Items {
-		if e.Serial == k.Serial && e.State == api.WaitingNow {
-			d, err := w.admin.AdmitWaiting(ctx, api.Admit{IDs: []string{e.ID}, Type: "pump", Owner: "press", Register: true})
-			if err == nil && d.Done != 1 {
-				err = fmt.Errorf("%+v", d)
-			}
-			if err != nil {
-				return err
-			}
-			if a, err = w.prov.Knock(ctx, k); err != nil {
-				return err
-			}
-		}
-	}
-	for range 2 {
-		if a.Run != "" {
-			r, err := w.admin.GetRun(ctx, a.Run)
-			switch {
-			case err != nil:
-				return err
-			case r.Outcome == provision.Completed:
-				return nil
-			case a.Bundle != nil:
-				if err := w.op.ConfirmProvisioning(ctx, api.Confirmation{Gateway: "op", Ref: a.Bundle.Ref, Twin: a.Bundle.Twin}); err != nil {
-					return err
-				}
-			}
-			if err := w.apply(r.Results.DeviceRef); err != nil {
-				return err
-			}
-		}
-		if a, err = w.prov.Knock(ctx, k); err != nil {
-			return err
-		}
-		if strings.Contains(a.Reason, "provisioned already") {
-			return nil
-		}
-	}
-	return fmt.Errorf("it is told %+v", a)
 }
