@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
@@ -57,15 +60,20 @@ func (a *app) revokeClaims(complete cobra.CompletionFunc) *cobra.Command {
 func (a *app) createClaim() *cobra.Command {
 	var in api.NewClaim
 	var out, region, site, identities, qrFile string
+	var protocol string
 	var qr bool
 	c := &cobra.Command{Use: "create TYPE", Short: "Make a claim for devices of a type", Args: cobra.ExactArgs(1), ValidArgsFunction: first(twinIDs(a, twin.Type)),
 		Long: "Make a claim for devices of a type. The claim file holds the token, which is shown this once; give it to the device: castor-agent run --claim FILE.",
 		Example: `  castor claim create pump --owner press --file claim.json
   castor claim create pump --owner press --serials 'P-*' --uses 100 --expires 30d --file claim.json
   castor claim create pump --owner press --identities serials.txt --batch lot-7 --file claim.json
+  castor claim create pump --owner press --protocol http --file claim.json
   castor claim create pump --owner press --temporary --qr`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			in.Type = twin.TypeID(args[0])
+			if protocol != "" && !slices.Contains([]string{"mqtt", "grpc", "http"}, protocol) {
+				return errors.New("--protocol must be mqtt, grpc or http")
+			}
 			if cmd.Flags().Changed("uses") && in.MaxUses < 1 {
 				return errors.New("--uses must be 1 or more: so many devices the claim brings in")
 			}
@@ -81,6 +89,9 @@ func (a *app) createClaim() *cobra.Command {
 			claim, err := c.CreateClaim(ctx, in)
 			if err != nil {
 				return err
+			}
+			if err := speak(&claim, protocol); err != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), err) // the claim is made, and its token nowhere else
 			}
 			if qr || qrFile != "" {
 				if err := showQR(cmd.OutOrStdout(), &claim, qr, qrFile); err != nil {
@@ -116,6 +127,7 @@ func (a *app) createClaim() *cobra.Command {
 	durationVar(f, &in.Expires, "expires", "how long it is good, like 12h or 7d (default 24h)")
 	f.Int64Var(&in.MaxUses, "uses", 0, "how many devices it may bring in (default 1, or as many as there are identities)")
 	f.StringVar(&identities, "identities", "", "file with the serials of the devices it is for, one a line (default all that match)")
+	f.StringVar(&protocol, "protocol", "", "what the devices speak, so that the claim names that gateway: mqtt, grpc or http (default mqtt, where there is one)")
 	f.StringVar(&in.Batch, "batch", "", "label that the claims of one lot of devices share")
 	f.BoolVar(&in.Temporary, "temporary", false, "for an installer: it ends within 24 hours")
 	f.StringVar(&in.Note, "note", "", "remark for people")
@@ -128,4 +140,17 @@ func (a *app) createClaim() *cobra.Command {
 	check(c.MarkFlagRequired("owner"))
 	check(c.RegisterFlagCompletionFunc("owner", groupIDs(a)))
 	return c
+}
+
+// speak has a claim name the provisioning gateway of a protocol; "" leaves it as it is.
+func speak(claim *api.ClaimFile, protocol string) error {
+	if protocol == "" {
+		return nil
+	}
+	url := claim.Gateways[protocol]
+	if url == "" {
+		return fmt.Errorf("the platform has no provisioning gateway for %q; it has them for: %s. The claim names %s", protocol, strings.Join(slices.Sorted(maps.Keys(claim.Gateways)), ", "), claim.Gateway)
+	}
+	claim.Gateway = url
+	return nil
 }
