@@ -13,6 +13,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/pki"
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
@@ -45,6 +46,10 @@ type credential struct {
 	// Past are those that have ended, the latest last.
 	Past []api.CredentialFact `bson:"past,omitempty"`
 
+	// Revoked are certificates that have ended before they expired, and Retired when the last of them expires.
+	Revoked []pki.Revoked `bson:"revoked,omitempty"`
+	Retired time.Time     `bson:"retired,omitempty"`
+
 	// Gone are references whose places are to be taken away, and PendingSince is set while function gateways is to be told of
 	// that, or of what may be shown now.
 	Gone         []device.Ref `bson:"gone,omitempty"`
@@ -60,6 +65,7 @@ type credential struct {
 type proof struct {
 	Key         string    `bson:"key"` // SHA-256 of the device's public key: a repeated request is known by it
 	Fingerprint string    `bson:"fingerprint,omitempty"`
+	Number      string    `bson:"number,omitempty"` // of a certificate, as its list of revoked ones names it
 	Verifier    string    `bson:"verifier,omitempty"`
 	PEM         string    `bson:"pem,omitempty"`
 	Sealed      string    `bson:"sealed,omitempty"`
@@ -82,6 +88,9 @@ func (p *proof) confirm(now time.Time) {
 // maxPast is how many ended credentials are told of.
 const maxPast = 20
 
+// maxRevoked is how many certificates of one twin the list of revoked ones has.
+const maxRevoked = 200
+
 func openCredentials(ctx context.Context, p *platform.Platform) (*store.Collection[credential], error) {
 	if _, err := platform.OpenCredentials[credential](ctx, p.DB); err != nil { // what readers rely on
 		return nil, err
@@ -92,6 +101,7 @@ func openCredentials(ctx context.Context, p *platform.Platform) (*store.Collecti
 		{Name: "by-outbox", Fields: []string{"outbox.since"}},
 		{Name: "by-pending", Fields: []string{"pendingSince"}},
 		{Name: "by-warn", Fields: []string{"warn"}},
+		{Name: "by-retired", Fields: []string{"retired"}},
 	}})
 }
 
@@ -148,6 +158,16 @@ func (v *credential) retire(gone []proof, reason, by string, now time.Time) {
 		f := v.fact(p)
 		f.State, f.Ended, f.Reason, f.By = api.CredentialEnded, now, reason, by
 		v.Past = append(v.Past, f)
+		if p.Number != "" && p.Expires.After(now) {
+			v.Revoked = append(v.Revoked, pki.Revoked{Number: p.Number, At: now, Expires: p.Expires})
+		}
+	}
+	v.Revoked, v.Retired = slices.DeleteFunc(v.Revoked, func(r pki.Revoked) bool { return !r.Expires.After(now) }), time.Time{}
+	v.Revoked = v.Revoked[max(0, len(v.Revoked)-maxRevoked):]
+	for _, r := range v.Revoked {
+		if r.Expires.After(v.Retired) {
+			v.Retired = r.Expires
+		}
 	}
 	v.Past = v.Past[max(0, len(v.Past)-maxPast):]
 }

@@ -109,10 +109,11 @@ func (c *credentials) routes() faas.Routes {
 		"POST /credentials/{ref}/erase":   faas.Op(c.p, provision, c.erase),
 		"POST /credentials/{ref}/renew":   faas.Op(c.p, access.Parts("connector"), c.renew),
 		"POST /credentials/{ref}/confirm": faas.Op(c.p, access.Parts("connector"), c.confirm).Quiet(),
-		"POST /credentials/{ref}/revoke":  faas.Op(c.p, makers, c.revoke),
+		"POST /credentials/{ref}/revoke":  faas.Op(c.p, makers.And("twins"), c.revoke),
 
 		"POST /resolve": faas.Op(c.p, access.Parts("connector", "twin-ingest"), c.resolve).Quiet(),
 		"GET /ca":       faas.Op(c.p, access.Allow{Public: true}, c.caPEM),
+		"GET /revoked":  faas.Op(c.p, access.Parts("connector"), c.revoked).Quiet(),
 
 		"POST /events": faas.Events(c.p, c.events),
 		"POST /sweep":  faas.Op(c.p, access.Parts("twin-watchdog"), c.sweep).Quiet(),

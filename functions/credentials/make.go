@@ -57,6 +57,9 @@ func (c *credentials) make(v *credential, w wish, now time.Time, life time.Durat
 	if !v.Kind.Secret() {
 		pem, fingerprint, expires, err := c.ca.Device(now, string(v.Ref), w.csr, life)
 		p.PEM, p.Fingerprint, p.Expires = string(pem), fingerprint, expires
+		if err == nil {
+			p.Number, err = pki.Number(pem)
+		}
 		return p, nil, err
 	}
 	secret := newSecret(v.Kind)

@@ -190,3 +190,10 @@ func (c *Client) CA(ctx context.Context) (string, error) {
 	err := c.Call(ctx, "GET", "credentials", "/ca", nil, &out)
 	return string(out.Body), err
 }
+
+// Revoked returns the list of certificates that have ended before they expired, PEM.
+func (c *Client) Revoked(ctx context.Context) ([]byte, error) {
+	var out Raw
+	err := c.Call(ctx, "GET", "credentials", "/revoked", nil, &out)
+	return out.Body, err
+}

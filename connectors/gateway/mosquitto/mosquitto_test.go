@@ -168,7 +168,7 @@ func TestSuite(t *testing.T) {
 		Seal: func(t testing.TB, w *linktest.World, a *api.Admission, secret string) {
 			public, err := base64.StdEncoding.DecodeString(first2(key()))
 			if err == nil {
-				a.Sealed, err = seal.Seal(public, mosquitto.SealInfo(a.Client), fmt.Appendf(nil, `{"secret":%q}`, secret))
+				a.Sealed, err = seal.Seal(public, api.SealInfo(device.Ref(a.Client)), fmt.Appendf(nil, `{"secret":%q}`, secret))
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -270,3 +270,56 @@ func (c *client) Publish() error {
 
 func (c *client) Gone() <-chan struct{} { return c.gone }
 func (c *client) Close()                { c.Disconnect(0) }
+
+// A password that mosquitto has lost, and that nobody keeps, must be issued anew; a certificate comes back by itself.
+func TestAPasswordThatIsLostIsSaidToBe(t *testing.T) {
+	w := linktest.NewWorld(t)
+	b := newBroker(t, w)
+	control, err := mosquitto.NewControl(mosquitto.Login{URL: "tcp://" + b.control, User: "admin", Password: b.password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer control.Close()
+	public, private := key()
+	target := mosquitto.New(mosquitto.Config{Gateway: w.Gateway, Control: control, Key: private})
+	ctx, cancel := context.WithTimeout(t.Context(), linktest.Patience)
+	defer cancel()
+	linktest.Eventually(t, "the administrator is connected", func() bool { _, err := target.State(ctx); return err == nil })
+	raw, err := base64.StdEncoding.DecodeString(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := seal.Seal(raw, api.SealInfo("p-1"), []byte(`{"secret":"s3cret"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := api.Admission{Client: "p-1", Phase: "operational", Kind: device.Password, Username: "pump 1", Verifiers: []string{"aa"}, Sealed: sealed}
+	id := linktest.Identity{Client: "p-1", User: "pump 1", Password: "s3cret"}
+	if err := target.Apply(ctx, a); err != nil {
+		t.Fatal(err)
+	}
+	a.Sealed = "" // the platform has erased it
+	if err := target.Apply(ctx, a); err != nil {
+		t.Errorf("mosquitto has the password: %v", err)
+	}
+	if _, err := dial(w, b, id); err != nil {
+		t.Errorf("the device is refused: %v", err)
+	}
+	before, err := target.State(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.stop()
+	b.forget()
+	b.start()
+	linktest.Eventually(t, "the administrator is back", func() bool {
+		now, err := target.State(ctx)
+		return err == nil && now != before
+	})
+	if err := target.Apply(ctx, a); !errors.Is(err, configurator.ErrLost) {
+		t.Errorf("the password is lost: %v", err)
+	}
+	if err := target.Apply(ctx, api.Admission{Client: "p-2", Kind: device.Token, Verifiers: []string{"bb"}}); !errors.Is(err, configurator.ErrLost) {
+		t.Errorf("a token: %v", err)
+	}
+}

@@ -1,12 +1,14 @@
 package mosquitto
 
 import (
-	"bytes"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -33,8 +35,7 @@ func (r *Revocations) Refresh(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old, err := os.ReadFile(r.File)
-	if err == nil && r.read && bytes.Equal(old, list) {
+	if old, err := os.ReadFile(r.File); err == nil && r.read && same(old, list) {
 		return nil
 	}
 	if err := replace(r.File, list); err != nil {
@@ -46,6 +47,29 @@ func (r *Revocations) Refresh(ctx context.Context) error {
 	}
 	r.read = true
 	return nil
+}
+
+// same tells whether two lists name the same certificates, and the older one counts for a while still.
+func same(old, list []byte) bool {
+	a, err := parse(old)
+	if err != nil {
+		return false
+	}
+	b, err := parse(list)
+	if err != nil || b.NextUpdate.Sub(a.NextUpdate) > b.NextUpdate.Sub(b.ThisUpdate)/2 {
+		return false
+	}
+	return slices.EqualFunc(a.RevokedCertificateEntries, b.RevokedCertificateEntries, func(x, y x509.RevocationListEntry) bool {
+		return x.SerialNumber.Cmp(y.SerialNumber) == 0
+	})
+}
+
+func parse(list []byte) (*x509.RevocationList, error) {
+	block, _ := pem.Decode(list)
+	if block == nil {
+		return nil, errors.New("no PEM")
+	}
+	return x509.ParseRevocationList(block.Bytes)
 }
 
 // replace writes the file whole or not at all, for mosquitto's user to read.

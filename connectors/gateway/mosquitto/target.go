@@ -180,7 +180,7 @@ func (t *Target) afterReload(ctx context.Context) error {
 }
 
 func (t *Target) open(a api.Admission) (string, error) {
-	plain, err := seal.Open(t.c.Key, SealInfo(a.Client), a.Sealed)
+	plain, err := seal.Open(t.c.Key, api.SealInfo(device.Ref(a.Client)), a.Sealed)
 	if err != nil {
 		return "", err
 	}
@@ -192,9 +192,6 @@ func (t *Target) open(a api.Admission) (string, error) {
 	}
 	return s.Secret, nil
 }
-
-// SealInfo binds a sealed secret to the device it is for.
-func SealInfo(client string) string { return "castor credential " + client }
 
 func within(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
