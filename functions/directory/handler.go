@@ -47,7 +47,7 @@ func New(p *platform.Platform) faas.Func {
 			{Name: "by-speaker", Fields: []string{"by"}},
 		}})
 		d := &directory{p: p, says: says}
-		speakers := access.Users().And("*", "connector", "events") // of users, service accounts only
+		speakers := access.Services().And("*", "connector", "events")
 		readers := access.Users().And("*", "connector", "events")
 		return faas.Routes{
 			"GET /services":      faas.Op(p, readers, d.list),

@@ -136,7 +136,7 @@ func (f *function) routes() faas.Routes {
 		"GET /runs/{id}/bundle":     faas.Op(f.p, makers, f.getBundle),
 		"POST /runs/{id}/reset":     faas.Op(f.p, makers, f.resetRun),
 		"POST /replacements":        faas.Op(f.p, makers, f.replace),
-		"POST /runs/{id}/answers":   faas.Op(f.p, access.Users(), f.answerRun), // of service accounts only
+		"POST /runs/{id}/answers":   faas.Op(f.p, access.Services(), f.answerRun),
 		"GET /rejections":           faas.Op(f.p, configurators, f.listRejections),
 
 		"POST /events":   faas.Events(f.p, f.events),

@@ -22,7 +22,6 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/twin"
-	"github.com/castor-iot/castor/tests/functiontest"
 )
 
 // checked is a model with a step that a service of somebody else's does, and one that it undoes.
@@ -41,7 +40,8 @@ states:
       - {when: answered, then: rejected}
     limit: 10m
     retries: 5
-  - {name: make, do: create-twin, then: sign}
+  - {name: make, do: create-twin, then: fill}
+  - {name: fill, do: render-configuration, then: sign}
   - {name: sign, do: issue-credential, then: place}
   - {name: place, do: register-gateway, await: gateway-ready, limit: 1m, retries: 5, then: hand}
   - {name: hand, do: deliver, await: device-confirm, limit: 1m, retries: 5, then: close}
@@ -68,15 +68,16 @@ type laboratory struct {
 // account is a service account of that name, with rights on capabilities.
 func (w *world) account(name string, capabilities ...string) *api.Client {
 	w.t.Helper()
-	a, err := w.admin.CreateAccount(w.ctx, api.Account{ID: name, Roles: []access.Role{access.Viewer}})
+	a, err := w.admin.CreateAccount(w.ctx, api.Account{ID: name})
 	w.must(err)
 	for _, c := range capabilities {
 		_, err := w.admin.CreateGrant(w.ctx, access.Grant{Subject: "service:" + name, Object: api.CapabilityObject(c), Right: access.Write})
 		w.must(err)
 	}
-	tok, err := w.Nobody().Exchange(w.ctx, api.Exchange{Account: name, Secret: a.Secret, Audience: "*"})
-	w.must(err)
-	return functiontest.Bearer(w.URL, tok.Access)
+	return &api.Client{URL: w.URL, Authorize: func(ctx context.Context, _ string) (string, error) {
+		tok, err := w.Nobody().Exchange(ctx, api.Exchange{Account: name, Secret: a.Secret, Audience: "*"})
+		return "Bearer " + tok.Access, err
+	}}
 }
 
 // lab starts a laboratory that joins the platform, and a type whose devices it checks.
@@ -86,7 +87,7 @@ func lab(t *testing.T) (*world, *laboratory) {
 	w.Add("directory", directory.New)
 	w.Add("authorization", authorization.New)
 	w.must(w.putYAML(w.admin, "checked", checked))
-	w.newType("boat", twin.Model{Provisioning: "checked"})
+	w.newType("boat", twin.Model{Provisioning: "checked", Template: "pump", Parameters: map[string]string{"interval": "30s"}})
 	l := &laboratory{w: w, client: w.account("lab", "lab.check")}
 	l.Server = httptest.NewServer(l)
 	t.Cleanup(l.Close)

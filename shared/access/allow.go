@@ -11,6 +11,9 @@ type Allow struct {
 	// Roles whose users may call; a maintainer may call whatever any user may.
 	Roles []Role
 
+	// Services lets service accounts in, whatever roles they have: what they may do is decided on the object.
+	Services bool
+
 	// Parts of the platform that may call, by name; "*" stands for every function. Connectors stand where devices are, and
 	// may do what they are named for and nothing else.
 	Parts []string
@@ -31,6 +34,9 @@ func (a Allow) And(parts ...string) Allow {
 	return a
 }
 
+// Services lets service accounts in and no person.
+func Services() Allow { return Allow{Services: true} }
+
 // Parts lets the named parts of the platform in and no user.
 func Parts(names ...string) Allow { return Allow{Parts: names} }
 
@@ -45,5 +51,5 @@ func (a Allow) Permits(c Caller) bool {
 		}
 		return c.For == nil || len(a.Roles) == 0 || a.Permits(*c.For)
 	}
-	return len(a.Roles) > 0 && c.Is(append(slices.Clone(a.Roles), Maintainer)...)
+	return a.Services && c.Kind == Service || len(a.Roles) > 0 && c.Is(append(slices.Clone(a.Roles), Maintainer)...)
 }

@@ -12,32 +12,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (a *app) modelCommand() *cobra.Command {
-	models := func(ctx context.Context, c *api.Client, cursor string) (api.Page[provision.Model], error) {
-		return c.ListModels(ctx, cursor)
-	}
-	complete := ids(a, models, func(m provision.Model) string { return m.ID })
-	return noun("model", "Provisioning models: by which steps devices come in",
-		list(a, "List provisioning models", "  castor model list", []column[provision.Model]{
-			{"id", func(m provision.Model) string { return m.ID }},
-			{"version", func(m provision.Model) string { return fmt.Sprint(m.Version) }},
-			{"type", func(m provision.Model) string { return string(m.Type) }},
-			{"states", func(m provision.Model) string { return fmt.Sprint(len(m.States)) }},
-			{"note", func(m provision.Model) string { return a.short(m.Note) }},
-			{"changed", func(m provision.Model) string { return a.ago(m.Updated) }},
-		}, models),
-		get(a, "Show a provisioning model", "  castor model get automatic > mine.yaml", complete, func(ctx context.Context, c *api.Client, id string) (provision.Model, error) {
-			return c.GetModel(ctx, id)
-		}, nil),
-		apply(a, "model", "Make provisioning models, or new versions of them", "  castor model apply -f mine.yaml", func(ctx context.Context, c *api.Client, m provision.Model) (string, string, error) {
-			if m.ID == "" {
-				return "", "", errors.New("id is missing")
-			}
-			out, err := c.PutModel(ctx, m)
-			return m.ID, fmt.Sprintf("is version %d", out.Version), err
-		}))
-}
-
 func (a *app) runCommand() *cobra.Command {
 	var q api.RunQuery
 	runs := func(ctx context.Context, c *api.Client, cursor string) (api.Page[provision.Run], error) {
