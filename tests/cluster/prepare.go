@@ -22,24 +22,38 @@ type programs struct {
 }
 
 // build builds every program, once per test binary.
-var build = sync.OnceValues(func() (programs, error) {
-	p := programs{}
-	dir, err := os.MkdirTemp("", "castor-programs-*")
-	if err != nil {
-		return p, err
+var build = sync.OnceValues(func() (p programs, err error) {
+	if p.castor, p.connector, err = own(); err == nil {
+		p.functions, err = images.BuildAll(built)
 	}
-	if p.functions, err = images.BuildAll(dir); err != nil {
-		return p, err
+	return p, err
+})
+
+// own is castor and castor-connector, built once per test binary, with what their image is built with: then nothing is compiled
+// twice.
+func own() (castor, connector string, err error) {
+	dir, err := buildOwn()
+	return filepath.Join(dir, "castor"), filepath.Join(dir, "castor-connector"), err
+}
+
+var buildOwn = sync.OnceValues(func() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "castor-programs-*"); err != nil {
+		return "", err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-o", dir+"/", "./infra/castor", "./connectors/castor-connector")
+	built = dir
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/", "./infra/castor", "./connectors/castor-connector")
 	cmd.Dir, cmd.Env = root(), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return p, fmt.Errorf("build: %w\n%s", err, out)
+		return dir, fmt.Errorf("build: %w\n%s", err, out)
 	}
-	p.castor, p.connector = filepath.Join(dir, "castor"), filepath.Join(dir, "castor-connector")
-	built = dir
-	return p, nil
+	return dir, nil
 })
+
+// Castor returns the castor program, built once per test binary.
+func Castor() (file string, err error) {
+	file, _, err = own()
+	return file, err
+}
 
 var built string
 

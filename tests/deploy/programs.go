@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -21,8 +22,8 @@ type Programs struct {
 
 // BuildPrograms builds castor, castor-agent and castor-connector into dir.
 func BuildPrograms(dir string) (*Programs, error) {
-	cmd := exec.Command("go", "build", "-o", dir+"/", "./infra/castor", "./agent/cmd/castor-agent", "./connectors/castor-connector")
-	cmd.Dir = root
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/", "./infra/castor", "./agent/cmd/castor-agent", "./connectors/castor-connector")
+	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0") // as the images are, so that nothing is compiled twice
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build: %w\n%s", err, out)
 	}

@@ -16,7 +16,7 @@ import (
 // An owner publishes an image, a colleague and somebody who was granted it fetch it, a stranger does not even know of it, and
 // after its deletion and a restart the room is free again.
 func TestAnImageForDevices(t *testing.T) {
-	on(t, func(t *testing.T, store Option) {
+	both(t, func(t *testing.T, store Option) {
 		w := NewWorld(t, store)
 		owner := w.Owner("plant")
 		guest := w.User("guest", []access.Role{access.Viewer}, "visitors")

@@ -59,7 +59,7 @@ func (w *World) Ended(c *api.Client, id string) (n api.Command) {
 // An owner tells a device to do something: at once where it is there, as soon as it is back where it is not; and is told the
 // truth of what became of it.
 func TestCommands(t *testing.T) {
-	on(t, func(t *testing.T, stage Option) {
+	both(t, func(t *testing.T, stage Option) {
 		w := NewWorld(t, stage)
 		w.Type("valve")
 		owner, stranger := w.Owner("plant"), w.Owner("others")

@@ -73,7 +73,8 @@ func (w *World) Reported(id twin.ID, property string) any {
 	return r.Value
 }
 
-// on runs a story on each stage: in one process on the embedded store and on the MongoDB of the tests, and as many processes.
+// on runs a story on each stage: in one process on the embedded store and on the MongoDB of the tests, and as many processes. It is for
+// stories that end, find and restart things in one process on MongoDB; the others meet MongoDB in processes (both).
 func on(t *testing.T, story func(t *testing.T, stage Option)) {
 	t.Run("mongo", func(t *testing.T) {
 		url := mongo.Start(t)

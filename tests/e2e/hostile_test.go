@@ -95,9 +95,9 @@ func (h *hostile) everywhere(t *testing.T, operations []operation) {
 	var calls []call
 	for i, op := range operations {
 		callers := h.callers(op)
-		for _, who := range callers {
+		for k, who := range callers {
 			for j, a := range attacks {
-				if h.w.Cluster != nil && (i+j)%2 != 0 || h.w.Cluster == nil && (i+j)%attackEvery != 0 {
+				if !h.turn(i + j + k) {
 					continue
 				}
 				if len(a.body) > 64<<10 && callers[(i+j)%len(callers)].name != who.name { // by one of them, which another one for the next operation
@@ -120,6 +120,15 @@ func (h *hostile) everywhere(t *testing.T, operations []operation) {
 	h.all(t, calls)
 }
 
+// turn tells whether the n-th attack is one of the share that is made on this stage. What one stage leaves out the other one makes, or
+// another caller.
+func (h *hostile) turn(n int) bool {
+	if h.w.Cluster != nil {
+		return n%attackEveryProcesses == attackEveryProcesses/2
+	}
+	return n%attackEvery == 0
+}
+
 // fields sends to every operation that has a body one that is right but for a field.
 func (h *hostile) fields(t *testing.T, operations []operation) {
 	var calls []call
@@ -127,12 +136,12 @@ func (h *hostile) fields(t *testing.T, operations []operation) {
 		if !op.body || ends(op) {
 			continue
 		}
-		for _, who := range h.callers(op) {
+		for k, who := range h.callers(op) {
 			if who.role == "" || h.w.Cluster != nil && who.name != "admin" {
 				continue
 			}
 			for j, b := range h.mutations(op) {
-				if h.w.Cluster != nil && (i+j)%4 != 0 {
+				if h.w.Cluster != nil && (i+j)%4 != 0 || h.w.Cluster == nil && (i+j+k)%fieldEvery != 0 {
 					continue
 				}
 				calls = append(calls, call{op: op, who: who, what: b.what, target: variable.ReplaceAllString(op.path, h.own(op)), body: b.body,

@@ -17,7 +17,7 @@ import (
 // An owner changes all pumps in one go and is told how far it is; then has them deleted. What they said is in archives that
 // the owner can fetch, and nowhere else any more.
 func TestManyTwinsAreChangedAndArchived(t *testing.T) {
-	on(t, func(t *testing.T, stage Option) {
+	both(t, func(t *testing.T, stage Option) {
 		w := NewWorld(t, stage)
 		w.Type("pump")
 		owner := w.Owner("plant")

@@ -60,7 +60,7 @@ func TestAMachineProvisionsItselfAndIsSeen(t *testing.T) {
 // A pump loses its link, keeps measuring, and sends its backlog when it is back: the twin ends at the newest reading, history
 // has every one, once.
 func TestBacklogAfterAnOutage(t *testing.T) {
-	on(t, func(t *testing.T, store Option) {
+	both(t, func(t *testing.T, store Option) {
 		w := NewWorld(t, store)
 		w.Type("pump")
 		pump := w.Provision("pump", "P-7", "plant")
@@ -215,7 +215,7 @@ func TestADuplicateSerial(t *testing.T) {
 
 // An owner sets a threshold; a bearing gets hot; somebody gets one e-mail and one webhook, and one more of each when it is over.
 func TestThresholdEMailClear(t *testing.T) {
-	on(t, func(t *testing.T, store Option) {
+	both(t, func(t *testing.T, store Option) {
 		box, hook := NewMailbox(t), NewHook(t)
 		w := NewWorld(t, store, func(c *Settings) { c.SMTP, c.From = "smtp://"+box.Addr, "castor@plant.example" })
 		w.Type("pump")
@@ -296,7 +296,7 @@ func TestRestartLosesNothing(t *testing.T) {
 
 // An owner sees the own twins and no others; a stranger sees nothing at all.
 func TestAnOwnerSeesOnlyOwnTwins(t *testing.T) {
-	on(t, func(t *testing.T, store Option) {
+	both(t, func(t *testing.T, store Option) {
 		w := NewWorld(t, store)
 		w.Type("pump")
 		red, blue := w.Owner("red"), w.Owner("blue")

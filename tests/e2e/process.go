@@ -6,37 +6,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/castor-iot/castor/infra/castor/up"
+	"github.com/castor-iot/castor/tests/cluster"
 )
-
-// programDir holds the built program; "" while there is none.
-var programDir string
-
-// program builds the castor program, once per test binary.
-var program = sync.OnceValues(func() (string, error) {
-	_, here, _, _ := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(here), "..", "..")
-	dir, err := os.MkdirTemp("", "castor-program-*")
-	if err != nil {
-		return "", err
-	}
-	programDir = dir
-	file := filepath.Join(dir, "castor")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", file, "./infra/castor")
-	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0") // as the images are, so that nothing is compiled twice
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return file, nil
-})
 
 // A Process is a platform that runs as a program of its own, so that it can be killed.
 type Process struct {
@@ -63,7 +40,7 @@ const anyPort = "127.0.0.1:0"
 // Start starts the program and waits until it says that it is ready.
 func (p *Process) Start() {
 	p.Helper()
-	file, err := program()
+	file, err := cluster.Castor()
 	p.must(err, "the program")
 	p.cmd = exec.Command(file, "up", "--data", p.Config.Dir, "--listen", p.Config.Listen, "--provisioning", p.Config.Provisioning,
 		"--operational", p.Config.Operational, "--provisioning-grpc", anyPort, "--operational-grpc", anyPort, "--provisioning-http", anyPort,

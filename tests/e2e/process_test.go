@@ -13,6 +13,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/monitor"
+	"github.com/castor-iot/castor/tests/cluster"
 )
 
 // The platform is killed at random moments while a device reports. When it is back, every reading is in history once, and the
@@ -64,7 +65,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 // What can be wrong with a start is said in one line, and nothing is lost by it.
 func TestAStartThatCannotBe(t *testing.T) {
 	p := NewProcess(t)
-	file, err := program()
+	file, err := cluster.Castor()
 	p.must(err, "the program")
 	damaged := t.TempDir()
 	p.must(os.WriteFile(filepath.Join(damaged, "castor.yaml"), []byte("listen: [what\n"), 0o600), "a damaged configuration")

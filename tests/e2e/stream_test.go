@@ -29,7 +29,7 @@ func (w *World) Stream(as *api.Client, query string) *sse.Stream {
 
 // Somebody watches a device come in, report, and raise an alarm, without asking for anything again. Whose it is not hears nothing.
 func TestWhatHappensIsSeenAsItHappens(t *testing.T) {
-	on(t, func(t *testing.T, stage Option) {
+	both(t, func(t *testing.T, stage Option) {
 		w := NewWorld(t, stage)
 		w.Type("pump")
 		owner, stranger := w.Owner("plant"), w.Owner("mill")
