@@ -236,11 +236,16 @@ func TestChoicesOfATypeAreByCondition(t *testing.T) {
 	w := start(t)
 	w.must(w.putYAML(w.admin, "another", another))
 	w.newType("boat", twin.Model{Provisioning: "automatic", Choices: []twin.Choice{
-		{If: `facts.nothing > 5`, Model: "manual"},
+		{If: `location.latitude > 5.0`, Model: "manual"},
 		{If: `identity.maker == "acme"`, Model: "another"},
 		{If: `facts.firmware == "0"`, Model: "semi-automatic"}}})
+	_, err := w.admin.CreateTwin(w.ctx, api.NewTwin{ID: "bad", Kind: twin.Type, Definition: twin.Definition{Model: &twin.Model{
+		Choices: []twin.Choice{{If: `identity.colour == "red"`, Model: "another"}}}}})
+	if !errors.Is(err, twin.ErrInvalid) || !strings.Contains(err.Error(), "choices[0].if, at 1:9") {
+		t.Errorf("a type with a condition that cannot be: %v", err)
+	}
 	w.identity("B-1")
-	_, err := w.admin.CreateIdentity(w.ctx, identityOf("B-2", "acme"))
+	_, err = w.admin.CreateIdentity(w.ctx, identityOf("B-2", "acme"))
 	w.must(err)
 	claim := w.claim(api.NewClaim{Type: "boat", MaxUses: 10})
 	for serial, tt := range map[string]struct {

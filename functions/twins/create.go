@@ -33,6 +33,9 @@ func (f *function) create(ctx context.Context, c *faas.Call, in api.NewTwin) (fa
 	if err := d.Validate(t.Kind); err != nil {
 		return faas.Reply{}, err
 	}
+	if err := checkChoices(d.Model); err != nil {
+		return faas.Reply{}, err
+	}
 	if err := f.checkOwner(ctx, c.Caller, d.Owner); err != nil {
 		return faas.Reply{}, err
 	}

@@ -87,6 +87,9 @@ func (f *function) merge(ctx context.Context, h hand, id twin.ID, patch map[stri
 		if err := d.Validate(t.Kind); err != nil {
 			return err
 		}
+		if err := checkChoices(d.Model); err != nil {
+			return err
+		}
 		if d.Owner != was.Owner {
 			if err := f.giveAway(ctx, h.caller, t, was.Owner); err != nil {
 				return err

@@ -134,6 +134,9 @@ func faults(cmd *cobra.Command, file string, all []provision.Fault) error {
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s:%d:%d: %s%s\n", file, f.Line, f.Column, at, f.Text)
 	}
+	if len(all) == 1 {
+		return fmt.Errorf("%s has 1 fault", file)
+	}
 	return fmt.Errorf("%s has %d faults", file, len(all))
 }
 

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+)
+
+const pier = `id: pier
+start: who
+states:
+  - {name: who, do: check-claim, then: ask}
+  - name: ask
+    do: ask
+    with: {question: "May {serial} come in?"}
+    on:
+      - {when: approved, if: 'facts.firmware == "2"', then: done}
+      - {when: approved, then: no}
+    limit: 72h
+    else: no
+  - {name: done, do: activate, end: completed}
+  - {name: no, do: withdraw, end: rejected}
+`
+
+func TestModelsAtATerminal(t *testing.T) {
+	p := newPerson(t)
+	p.login("admin")
+	file := p.file("pier.yaml", pier)
+	bad := p.file("bad.yaml", strings.Replace(pier, "do: check-claim", "do: fly", 1))
+	p.does(words("model check "+file), "", "good model", "4 states")
+	p.does(words("model put "+file), "", "model pier is version 1")
+	p.does(words("model put "+file), "", "model pier is version 2")
+	p.does(words("model versions pier"), "", "1", "2")
+	p.does(words("model list"), "", "pier", "automatic", "semi-automatic", "manual")
+	p.does(words("model get pier"), "", "question: May {serial} come in?")
+	out, _, err := p.castor("", "model", "check", bad)
+	if err == nil || !strings.Contains(out, bad+":4:21: states[0].do: there is no action \"fly\"") {
+		t.Errorf("a bad one: %v\n%s", err, out)
+	}
+	p.fails(words("model put "+bad), "1 fault")
+	p.does(words("model simulate "+file+" --event approved@2h --set facts.firmware=2 --set request.serial=P-1"), "", "path: who → ask → done", "it ends completed", "2h")
+	p.does([]string{"model", "simulate", "--model", "pier", "--event", "declined:not ours"}, "", "path: who → ask → no", "not ours")
+	p.does(words("model simulate --model pier"), "", "it waits for [approved], until 72h")
+	p.does(words("model simulate --model pier --event timer@73h"), "", "it ends rejected")
+	p.does(words("model simulate --model pier --event refuse:check-claim:late"), "", "it ends rejected", "late")
+	p.fails(words("model simulate --model pier --event approved@soon"), "soon")
+	p.fails(words("model simulate --model pier --set colour=red"), "identity.maker=acme")
+	p.fails(words("model simulate --model pier --set identity.colour=red"), "colour")
+	p.fails(words("model simulate"), "--model")
+	p.does(words("model delete pier"), "", "pier")
+	p.fails(words("model get pier"), "pier")
+	p.fails(words("model delete automatic"), "comes with the platform")
+}
