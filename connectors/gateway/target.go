@@ -59,7 +59,7 @@ func (d *Door) cut(s *Session) {
 // expire ends what time ends: sessions whose admission or certificate has run out, those that are not visited any more, and
 // connections that do not come to a session.
 func (d *Door) expire(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(min(time.Second, d.config.Limits.Linger/3))
 	defer tick.Stop()
 	for {
 		select {

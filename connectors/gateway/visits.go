@@ -128,9 +128,15 @@ func (v *visits) shut() {
 	<-v.empty
 }
 
-// idle tells whether a session that lives by visits has had none for longer than patience.
+// idle tells whether a session that lives by visits has had none for longer than patience. It has none any more then: who comes
+// now begins another, and is not sent away with this one.
 func (v *visits) idle(now time.Time, patience time.Duration) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.own && v.n == 0 && now.Sub(v.last) > patience
+	if !v.own || v.over || v.n > 0 || now.Sub(v.last) <= patience {
+		return false
+	}
+	v.over, v.empty = true, make(chan struct{})
+	close(v.empty)
+	return true
 }
