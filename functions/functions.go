@@ -47,7 +47,7 @@ var All = []Function{
 	{Name: "console", New: console.New, Capabilities: "console"},
 	{Name: "credentials", New: credentials.New, Topics: "twin.deleted", Capabilities: "credentials.resolve,credentials,claims,sweep"},
 	{Name: "directory", New: directory.New, Schedule: "@every 1m", Capabilities: "directory"},
-	{Name: "gateways", New: gateways.New, Topics: "gateway.applied,twin.deleted", Capabilities: "gateways,sweep,operations"},
+	{Name: "gateways", New: gateways.New, Topics: "gateway.applied,twin.changed,twin.deleted", Capabilities: "gateways,sweep,operations"},
 	{Name: "identities", New: identities.New, Capabilities: "identities"},
 	{Name: "twin-command", New: twincommand.New, Topics: "command.answered,twin.deleted", Schedule: "@every 2s", Capabilities: "commands,sweep,operations"},
 	{Name: "twin-history", New: twinhistory.New, Capabilities: "history"},

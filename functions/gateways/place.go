@@ -46,6 +46,10 @@ type place struct {
 	Removed   bool      `bson:"removed,omitempty"`
 	RemovedAt time.Time `bson:"removedAt,omitempty"`
 
+	// GoneAt is when the gateway has written back that the device is out, in GoneRevision of its bucket.
+	GoneAt       time.Time `bson:"goneAt,omitempty"`
+	GoneRevision uint64    `bson:"goneRevision,omitempty"`
+
 	PendingSince time.Time `bson:"pendingSince,omitempty"`
 }
 

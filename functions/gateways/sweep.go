@@ -29,7 +29,9 @@ func (g *gateways) events(ctx context.Context, events []event.Event) error {
 		switch e.Topic {
 		case event.GatewayApplied:
 			var d api.GatewayApplied
-			if e.Decode(&d) == nil && !d.Removed {
+			if e.Decode(&d) == nil && d.Removed {
+				err = g.noteGone(ctx, d)
+			} else if e.Decode(&d) == nil {
 				err = g.noteApplied(ctx, d)
 			}
 		case event.TwinChanged:

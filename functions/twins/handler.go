@@ -32,24 +32,28 @@ func New(p *platform.Platform) faas.Func {
 			return nil, err
 		}
 		return platform.Watched(p, faas.Routes{
-			"POST /twins":                  faas.Op(p, access.Only(access.Configurator, access.Owner).And("twin-provision"), f.create),
-			"GET /twins":                   faas.Op(p, access.Users().And("identities", "directory"), f.list),
-			"GET /counts":                  faas.Op(p, access.Users().And("castor"), f.count),
-			"GET /twins/{id}":              faas.Op(p, access.Users().And("*"), f.get),
-			"PATCH /twins/{id}/definition": faas.Op(p, access.Users(), f.edit),
-			"POST /twins/{id}/phase":       faas.Op(p, access.Parts("twin-provision"), f.setPhase),
-			"DELETE /twins/{id}":           faas.Op(p, access.Only(access.Configurator, access.Owner).And("twin-provision"), f.delete),
-			"POST /jobs":                   faas.Op(p, access.Users(), f.createJob),
-			"GET /jobs":                    faas.Op(p, access.Users(), f.listJobs),
-			"GET /jobs/{id}":               faas.Op(p, access.Users(), f.getJob),
-			"GET /jobs/{id}/results":       faas.Op(p, access.Users(), f.jobResults),
-			"POST /jobs/{id}/cancel":       faas.Op(p, access.Users(), f.cancelJob),
-			"GET /archives":                faas.Op(p, access.Users(), f.listArchives),
-			"GET /archives/{id}":           faas.Op(p, access.Users(), f.getArchive),
-			"GET /archives/{id}/url":       faas.Op(p, access.Users(), f.archiveURL),
-			"DELETE /archives/{id}":        faas.Op(p, access.Only(access.Configurator, access.Owner), f.eraseArchive),
-			"POST /schedule":               faas.Schedule(p, f.schedule),
-			"POST /sweep":                  faas.Op(p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
+			"POST /twins":                   faas.Op(p, access.Only(access.Configurator, access.Owner).And("twin-provision"), f.create),
+			"GET /twins":                    faas.Op(p, access.Users().And("identities", "directory"), f.list),
+			"GET /counts":                   faas.Op(p, access.Users().And("castor"), f.count),
+			"GET /twins/{id}":               faas.Op(p, access.Users().And("*"), f.get),
+			"PATCH /twins/{id}/definition":  faas.Op(p, access.Users(), f.edit),
+			"POST /twins/{id}/phase":        faas.Op(p, access.Parts("twin-provision"), f.setPhase),
+			"DELETE /twins/{id}":            faas.Op(p, access.Only(access.Configurator, access.Owner).And("twin-provision"), f.delete),
+			"POST /twins/{id}/suspend":      faas.Op(p, access.Only(access.Configurator, access.Owner), f.suspend),
+			"POST /twins/{id}/resume":       faas.Op(p, access.Only(access.Configurator, access.Owner), f.resume),
+			"POST /twins/{id}/decommission": faas.Op(p, access.Only(access.Configurator, access.Owner), f.decommission),
+			"GET /decommissions/{twin}":     faas.Op(p, access.Users(), f.getDecommission),
+			"POST /jobs":                    faas.Op(p, access.Users(), f.createJob),
+			"GET /jobs":                     faas.Op(p, access.Users(), f.listJobs),
+			"GET /jobs/{id}":                faas.Op(p, access.Users(), f.getJob),
+			"GET /jobs/{id}/results":        faas.Op(p, access.Users(), f.jobResults),
+			"POST /jobs/{id}/cancel":        faas.Op(p, access.Users(), f.cancelJob),
+			"GET /archives":                 faas.Op(p, access.Users(), f.listArchives),
+			"GET /archives/{id}":            faas.Op(p, access.Users(), f.getArchive),
+			"GET /archives/{id}/url":        faas.Op(p, access.Users(), f.archiveURL),
+			"DELETE /archives/{id}":         faas.Op(p, access.Only(access.Configurator, access.Owner), f.eraseArchive),
+			"POST /schedule":                faas.Schedule(p, f.schedule),
+			"POST /sweep":                   faas.Op(p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
 		}, f.operations()...), nil
 	})
 }
@@ -66,6 +70,8 @@ type function struct {
 	kept    *store.Collection[archive]
 	catalog *store.Collection[entry]
 	alarms  *store.Collection[openAlarm] // read only
+	ended   *store.Collection[decommission]
+	places  *store.Collection[doorway] // read only
 
 	counted counts // for who sees everything
 
@@ -95,6 +101,12 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 		return nil, err
 	}
 	if f.alarms, err = platform.OpenAlarms[openAlarm](ctx, p.DB); err != nil {
+		return nil, err
+	}
+	if f.ended, err = openDecommissions(ctx, p); err != nil {
+		return nil, err
+	}
+	if f.places, err = platform.OpenAssignments[doorway](ctx, p.DB); err != nil {
 		return nil, err
 	}
 	f.kept, err = openArchives(ctx, p)

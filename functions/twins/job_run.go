@@ -358,7 +358,7 @@ func (f *function) do(ctx context.Context, j *job, h hand, id twin.ID) error {
 func (f *function) schedule(ctx context.Context, _ time.Time) error {
 	var cleared error
 	var both sync.WaitGroup
-	both.Go(func() { cleared = f.clear(ctx) })
+	both.Go(func() { cleared = errors.Join(f.clear(ctx), f.workEndings(ctx)) })
 	_, err := f.workJobs(ctx)
 	both.Wait()
 	if err := f.advertise(ctx); err != nil {

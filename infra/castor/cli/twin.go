@@ -99,7 +99,10 @@ func (a *app) twinCommand() *cobra.Command {
   id: line-2
   kind: aggregate
   definition: {name: "Line 2", owner: press}`, putTwin),
-		a.removeTwin("twin", twinIDs(a, "")), a.replaceCommand(), a.findCommand(), a.countCommand(), a.parkedCommand())
+		a.removeTwin("twin", twinIDs(a, "")), a.replaceCommand(),
+		a.moveCommand("suspend", "suspended", "Keep devices out; their places and credentials stay", (*api.Client).SuspendTwin),
+		a.moveCommand("resume", "resumed", "Let suspended devices in again", (*api.Client).ResumeTwin),
+		a.decommissionCommand(), a.findCommand(), a.countCommand(), a.parkedCommand())
 }
 
 func (a *app) parkedCommand() *cobra.Command {
