@@ -25,6 +25,7 @@ func (d *Door) Visit(ctx context.Context, shown Shown, open func(s *Session) (cl
 			d.refuse(shown, err)
 			return nil, nil, err
 		}
+		shown.Client = c.Client // a name that the door has chosen is found again
 		if s, ok := d.sessions.get(c.Client); ok && s.Name == c.Name && s.visits.begin() {
 			done := func() { s.visits.end(d.now()) }
 			if s.visits.own {
