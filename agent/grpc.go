@@ -23,7 +23,8 @@ type grpcSession struct {
 	end   context.CancelFunc
 	heard heard
 
-	device pb.Device_ConnectClient // of a device that has come in
+	device  pb.Device_ConnectClient // of a device that has come in
+	sending sync.Mutex              // of who sends on it
 
 	once   sync.Once
 	broken chan struct{} // closed when the connection broke
@@ -100,8 +101,9 @@ func (s *grpcSession) lost() <-chan struct{} { return s.broken }
 func (s *grpcSession) why() error            { return s.reason }
 
 func (s *grpcSession) close() {
-	if s.device != nil {
+	if s.device != nil && s.sending.TryLock() { // else something is stuck that was given up
 		_ = s.device.CloseSend() // so that the gateway knows that it was no accident
+		s.sending.Unlock()
 	}
 	s.end()
 	_ = s.conn.Close()
@@ -181,7 +183,11 @@ func (s *grpcSession) publish(ctx context.Context, topic string, payload []byte)
 		return err
 	}
 	sent := make(chan error, 1)
-	go func() { sent <- s.device.Send(&pb.Up{What: &pb.Up_Report{Report: m}}) }()
+	go func() {
+		s.sending.Lock()
+		defer s.sending.Unlock()
+		sent <- s.device.Send(&pb.Up{What: &pb.Up_Report{Report: m}})
+	}()
 	select {
 	case err := <-sent:
 		if err != nil { // io.EOF; what it was comes by receive

@@ -22,6 +22,8 @@ func (p *Platform) asked(client, claim string, payload []byte) (*api.ProvisionAn
 	if answer == nil {
 		answer = p.Accept
 	}
+	p.answering.Lock() // scripts count
+	defer p.answering.Unlock()
 	return answer(req), nil
 }
 

@@ -55,6 +55,7 @@ type Platform struct {
 	Confirming func()
 	Refuse     func(serial string) bool
 
+	answering    sync.Mutex // one request at a time
 	mu           sync.Mutex
 	gateway      string // address of the operational gateway
 	requests     []api.ProvisionRequest
