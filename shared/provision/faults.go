@@ -161,6 +161,9 @@ func (c *check) ways(s *State, at string) {
 	if len(awaits) > 0 && s.Limit <= 0 {
 		c.fault(at+".limit", "missing: a state that waits must say for how long, like \"5m\"")
 	}
+	if s.Do == CheckIdentity && s.With["unknown"] == "wait" && s.Limit <= 0 {
+		c.fault(at+".limit", "missing: a device that may wait until it is known must be told for how long, like \"24h\"")
+	}
 	if s.Remind > 0 && !human {
 		c.fault(at+".remind", "nobody is waited for here: approved, declined or confirmed would be")
 	}
