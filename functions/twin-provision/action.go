@@ -84,6 +84,9 @@ func (f *function) checkClaim(ctx context.Context, r *provision.Run) (result, er
 
 func (f *function) checkIdentity(ctx context.Context, r *provision.Run, with map[string]string) (result, error) {
 	i, err := f.p.API.FindIdentity(ctx, r.Request.Serial)
+	if p := (*api.Problem)(nil); errors.As(err, &p) && errors.Is(err, api.ErrNotFound) && refused(err) {
+		return result{}, refusal(reason(err)) // it was replaced: nobody is to let it in
+	}
 	// One that an owner has made counts for claims of that group only: to others the serial is as unknown as any.
 	if errors.Is(err, api.ErrNotFound) || err == nil && i.Owner != "" && i.Owner != r.Owner {
 		return result{}, f.unknown(ctx, r, with)

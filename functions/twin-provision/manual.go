@@ -54,12 +54,15 @@ func (f *function) startRun(ctx context.Context, c *faas.Call, in api.NewRun) (f
 	if err != nil {
 		return faas.Reply{}, told(err)
 	}
+	var no error
 	r, err := f.runs.Upsert(ctx, id, func(r *provision.Run, exists bool) error {
+		no = nil
 		if exists && r.Outcome != provision.Rejected {
 			if r.By == c.Caller.String() && r.Owner == in.Owner && r.Outcome == "" && r.Request.PublicKey == req.PublicKey {
 				return store.Unchanged // asked for again
 			}
-			return taking(r)
+			no = taking(r)
+			return no
 		}
 		now := f.p.Time()
 		r.By, r.Type, r.Model, r.Request, r.Owner, r.Location = c.Caller.String(), in.Type, model, req, in.Owner, in.Location
@@ -69,6 +72,9 @@ func (f *function) startRun(ctx context.Context, c *faas.Call, in api.NewRun) (f
 			chosen("begun for group "+in.Owner, &model, why)+": "+in.Reason, ": ")})
 		return f.tellOf(ctx, r, now)
 	})
+	if err != nil && no != nil {
+		err = no // in its own words
+	}
 	if err != nil {
 		return faas.Reply{}, err
 	}
@@ -181,15 +187,20 @@ func (f *function) take(ctx context.Context, r *provision.Run, serial string) er
 	if id == r.ID {
 		return nil
 	}
+	var no error
 	_, err := f.serials.Upsert(ctx, id, func(t *taken, exists bool) error {
+		no = nil
 		if exists && t.Run != r.ID {
-			if err := f.holds(ctx, t, serial); err != nil {
-				return err
+			if no = f.holds(ctx, t, serial); no != nil {
+				return no
 			}
 		}
 		t.Run, t.At = r.ID, f.p.Time()
 		return nil
 	})
+	if err != nil && no != nil {
+		err = no // in its own words
+	}
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
 )
 
 // decideRun takes what people decide about what a run asks. Of two decisions about one question one counts; who repeats the one
@@ -36,23 +37,28 @@ func (f *function) decideRun(ctx context.Context, c *faas.Call, in api.Decide) (
 			return r, err
 		}
 	}
-	who, again := c.Caller.String(), false
+	who, again, no := c.Caller.String(), false, error(nil)
 	r, err = f.change(ctx, r.ID, func(r *provision.Run, now time.Time) error {
-		if again = decided(r, &in, who); again {
+		again, no = decided(r, &in, who), nil
+		if again {
 			return store.Unchanged
 		}
-		if err := takeDecision(r, &in); err != nil {
-			return err
+		if no = takeDecision(r, &in); no != nil {
+			return store.Unchanged
 		}
 		before := r.Attempt
 		d := provision.Decision{Trigger: in.Trigger, By: who, Reason: in.Reason, At: now, State: r.State}
 		if !r.Decide(d, now) || r.Attempt == before {
-			return fmt.Errorf("%w: no way on from %s holds for %s", api.ErrConflict, r.State, in.Trigger)
+			no = fmt.Errorf("%w: no way on from %s holds for %s", api.ErrConflict, r.State, in.Trigger)
+			return store.Unchanged
 		}
 		return nil
 	})
+	if err == nil {
+		err = no
+	}
 	if err != nil {
-		if errors.Is(err, errInput) {
+		if errors.Is(err, twin.ErrInvalid) {
 			metrics.DecidedBy("refused", 1)
 		}
 		return r, err
@@ -99,13 +105,9 @@ func checkDecide(in *api.Decide) error {
 	return nil
 }
 
-// errInput marks a decision with which something came that cannot be.
-var errInput = errors.New("")
-
 // takeDecision checks a decision against what the run asks, and notes what came with it.
 func takeDecision(r *provision.Run, in *api.Decide) error {
 	s, _ := r.Model.State(r.State)
-	input := func(format string, args ...any) error { return errors.Join(api.Invalid(format, args...), errInput) }
 	a := r.Asks
 	switch {
 	case a == nil:
@@ -117,17 +119,17 @@ func takeDecision(r *provision.Run, in *api.Decide) error {
 	case in.Trigger == provision.Declined:
 		return nil
 	case a.Input == "serial" && in.Serial == "":
-		return input("serial is missing: this step asks for it")
+		return api.Invalid("serial is missing: this step asks for it")
 	case a.Input == "mac" && in.MAC == "":
-		return input("mac is missing: this step asks for it")
+		return api.Invalid("mac is missing: this step asks for it")
 	case in.Serial != "" && r.Request.Serial != "" && in.Serial != r.Request.Serial:
-		return input("serial %q is not %q, the one that this run is for", in.Serial, r.Request.Serial)
+		return api.Invalid("serial %q is not %q, the one that this run is for", in.Serial, r.Request.Serial)
 	case in.MAC != "" && r.Request.MAC != "" && in.MAC != r.Request.MAC:
-		return input("mac %q is not %q, the one that this run is for", in.MAC, r.Request.MAC)
+		return api.Invalid("mac %q is not %q, the one that this run is for", in.MAC, r.Request.MAC)
 	}
 	if in.PublicKey != "" && in.PublicKey != r.Request.PublicKey {
 		if !manual(r) || r.Results.DeviceRef != "" {
-			return input("publicKey: a credential was made for another key already; reset the run to begin anew")
+			return api.Invalid("publicKey: a credential was made for another key already; reset the run to begin anew")
 		}
 		key, err := keyOf("", in.PublicKey)
 		if err != nil {

@@ -87,10 +87,11 @@ func (f *function) summaryOf(ctx context.Context, w *waiting) api.WaitingChanged
 
 // changeWaiting changes an entry by compare-and-swap, and tells of it.
 func (f *function) changeWaiting(ctx context.Context, id string, do func(w *waiting, now time.Time) error) (waiting, error) {
+	var no error
 	w, err := f.list.Update(ctx, id, func(w *waiting) error {
 		now, before := f.p.Time(), w.State
-		if err := do(w, now); err != nil {
-			return err
+		if no = do(w, now); no != nil {
+			return no
 		}
 		if w.State != before {
 			f.tally.move(before, w.State)
@@ -101,11 +102,13 @@ func (f *function) changeWaiting(ctx context.Context, id string, do func(w *wait
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
 		return w, platform.NotFound("waiting device", id)
 	}
-	if err != nil {
-		return w, err
+	if err != nil && no != nil {
+		return w, no // in its own words
 	}
-	f.flush(ctx, w)
-	return w, nil
+	if err == nil {
+		f.flush(ctx, w)
+	}
+	return w, err
 }
 
 func (f *function) flush(ctx context.Context, w waiting) {

@@ -44,8 +44,14 @@ func (a *app) waitingCommand() *cobra.Command {
   castor waiting ban --all --serial 'X-*' --reason "a scan"`, true, ids(a, in(api.WaitingNow), id), (*api.Client).BanWaiting),
 		a.banCommand("unban", "Have banned devices, and admitted ones that have not come, wait again", "  castor waiting unban 0f2c6a…", false,
 			ids(a, in(api.WaitingBanned), id), (*api.Client).UnbanWaiting),
-		removeAs(a, "device", "forgotten", "Take devices from the list; those that knock again wait again", "  castor waiting forget 0f2c6a…", ids(a, in(""), id),
-			func(ctx context.Context, c *api.Client, id string) error { return c.ForgetWaiting(ctx, id) }))
+		a.forgetCommand(ids(a, in(""), id)))
+}
+
+func (a *app) forgetCommand(complete cobra.CompletionFunc) *cobra.Command {
+	c := removeAs(a, "device", "forgotten", "Take devices from the list; those that knock again wait again", "  castor waiting forget 0f2c6a…", complete,
+		func(ctx context.Context, c *api.Client, id string) error { return c.ForgetWaiting(ctx, id) })
+	c.Use, c.Aliases = "forget ID…", []string{"delete", "rm"}
+	return c
 }
 
 // guessed is the likeliest type, and how likely.

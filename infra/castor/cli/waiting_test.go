@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/seal"
+)
+
+// knock is a device that shows nothing, at a provisioning gateway.
+func (p *person) knock(serial string) api.ProvisionAnswer {
+	p.t.Helper()
+	public, _, err := seal.NewKey()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	c := p.Part("connector", "prov")
+	if _, err := c.PutGateway(context.Background(), api.Gateway{ID: "prov", Phase: "provisioning", URL: "tls://127.0.0.1:8884"}); err != nil {
+		p.t.Fatal(err)
+	}
+	a, err := c.Knock(context.Background(), api.Knock{Gateway: "prov", Client: "c", Serial: serial, Model: "X1", PublicKey: public})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return a
+}
+
+// Who waits is admitted, banned and forgotten by the command line.
+func TestWaitingDevices(t *testing.T) {
+	p := newPerson(t)
+	p.login("admin")
+	p.does(words("group create press"), "", "created")
+	p.does(words("type create pump"), "", "created")
+	for _, s := range []string{"P-1", "P-2", "X-1"} {
+		p.knock(s)
+	}
+	list := p.does(words("waiting list"), "", "P-1", "P-2", "X-1", "X1", "waiting")
+	ids := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^([0-9a-f]{24})\s+(\S+)`).FindAllStringSubmatch(list, -1) {
+		ids[m[2]] = m[1]
+	}
+	p.fails(words("waiting admit --owner press"), "--all")
+	p.does([]string{"waiting", "admit", ids["P-1"], "--owner", "press", "--type", "pump", "--reason", "ours"}, "", "1 device admitted")
+	p.does([]string{"waiting", "admit", "--all", "--serial", "P-*", "--owner", "press", "--type", "pump"}, "", "1 device admitted")
+	p.does([]string{"waiting", "ban", ids["X-1"], "--reason", "not ours"}, "", "1 device banned")
+	p.fails([]string{"waiting", "admit", ids["X-1"], "--owner", "press", "--type", "pump"}, "1 device could not be admitted")
+	p.does(words("waiting list --state banned"), "", "X-1", "not ours")
+	p.does([]string{"waiting", "unban", ids["X-1"]}, "", "1 device unbanned")
+	p.does([]string{"waiting", "forget", ids["X-1"]}, "", "forgotten")
+	p.does(words("identity get p-2"), "", "P-2")
+}
+
+// An installer is led through a run by the command line.
+func TestAnInstallersRun(t *testing.T) {
+	p := newPerson(t)
+	p.login("admin")
+	p.does(words("group create press"), "", "created")
+	p.does(words("type create pump"), "", "created")
+	key := filepath.Join(t.TempDir(), "p-7.key")
+	out := p.does([]string{"run", "start", "pump", "--owner", "press", "--serial", "P-7", "--key", key}, "", "begun; next: Put the device")
+	id := regexp.MustCompile(`run-[0-9a-f]+`).FindString(out)
+	if f, err := os.Stat(key); err != nil || f.Mode().Perm() != 0o600 {
+		t.Errorf("others may read the key: %v, %v", f, err)
+	}
+	p.does(words("run board"), "", "manual, version 1", "Put the device into its place", "1")
+	p.does(words("run list --awaits people"), "", id)
+	p.does([]string{"run", "get", id}, "", "asks", "owner", "Put the device into its place")
+	p.does([]string{"run", "confirm", id}, "", "next: Scan or type the serial")
+	p.fails([]string{"run", "confirm", id}, "serial is missing")
+	p.fails([]string{"run", "approve", id}, "waits for")
+	p.does([]string{"run", "confirm", id, "--serial", "P-7", "--reason", "read from its plate"}, "", "run "+id+" confirmed")
+	p.fails([]string{"run", "bundle", id, "--key", key + "2"}, "no such file")
+	if out := p.does([]string{"run", "get", id}, ""); !strings.Contains(out, "read from its plate") {
+		t.Errorf("the log does not say why:\n%s", out)
+	}
+}
