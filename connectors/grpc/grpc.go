@@ -21,7 +21,6 @@ import (
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 )
@@ -57,7 +56,6 @@ type Connector struct {
 	door   *gateway.Door
 	link   *link.Link
 	server *grpc.Server
-	health *health.Server
 	now    func() time.Time
 	log    *slog.Logger
 
@@ -99,13 +97,13 @@ func New(c Config) (*Connector, error) {
 	if err != nil {
 		return nil, errors.Join(err, m.door.Close())
 	}
-	m.server, m.health = grpc.NewServer(m.options(c.Keepalive)...), health.NewServer()
+	m.server = grpc.NewServer(m.options(c.Keepalive)...)
 	if c.Gateway.Phase == gateway.Provisioning {
 		pb.RegisterProvisioningServer(m.server, &provisioning{Connector: m})
 	} else {
 		pb.RegisterDeviceServer(m.server, &operational{Connector: m})
 	}
-	grpc_health_v1.RegisterHealthServer(m.server, m.health)
+	grpc_health_v1.RegisterHealthServer(m.server, &vital{Connector: m})
 	reflection.Register(m.server)
 	return m, nil
 }
@@ -127,13 +125,11 @@ func (m *Connector) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	linked := make(chan error, 1)
 	go func() { linked <- m.link.Run(work) }()
-	unwatch := context.AfterFunc(ctx, m.health.Shutdown) // balancers take no new devices here
 	err := m.door.Run(ctx, m.server.Serve, func() {
 		hard := time.AfterFunc(goodbye, m.server.Stop)
 		m.server.GracefulStop()
 		hard.Stop()
 	})
-	unwatch()
 	m.server.Stop()
 	m.working.Wait()
 	stop()
