@@ -49,6 +49,9 @@ type Config struct {
 	Bus      *bus.Bus
 	Protocol Protocol
 
+	// Alive says whether the gateway can be used, before it is reported alive; nil = it can while the link runs.
+	Alive func(ctx context.Context) error
+
 	Limits Limits           // zero fields have defaults
 	Now    func() time.Time // time.Now if nil
 	Log    *slog.Logger     // slog.Default() if nil

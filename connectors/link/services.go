@@ -90,7 +90,13 @@ func (l *Link) advertise(ctx context.Context) {
 		failing := false
 		repeat(ctx, l.limits.Heartbeat, func(ctx context.Context) error {
 			g.Sessions, g.Replica = l.open.Load(), l.holder
-			_, err := l.api.PutGateway(ctx, g)
+			var err error
+			if l.config.Alive != nil {
+				err = l.config.Alive(ctx)
+			}
+			if err == nil {
+				_, err = l.api.PutGateway(ctx, g)
+			}
 			if err != nil && !failing {
 				l.log.Warn("gateway manager does not hear that the gateway is alive", "error", err)
 			}

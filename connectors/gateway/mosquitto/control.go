@@ -24,6 +24,7 @@ const (
 // A Control is a connection to a mosquitto as its administrator. It comes back by itself when it was lost.
 type Control struct {
 	client mqtt.Client
+	user   string
 	hears  atomic.Bool // answers reach it
 
 	mu      sync.Mutex
@@ -66,7 +67,7 @@ func (l Login) Options(id string) (*mqtt.ClientOptions, error) {
 
 // NewControl begins to connect and returns; Do fails until it is connected.
 func NewControl(l Login) (*Control, error) {
-	c := &Control{waiting: make(map[string]chan answer)}
+	c := &Control{user: l.User, waiting: make(map[string]chan answer)}
 	o, err := l.Options("castor-control-" + rand.Text()[:8])
 	if err != nil {
 		return nil, err
@@ -149,4 +150,38 @@ func (c *Control) must(ctx context.Context, commands ...command) ([]answer, erro
 		}
 	}
 	return answers, err
+}
+
+// connectorRole is what the connector may do beside configuring: hear and speak to devices.
+const connectorRole = "castor:connector"
+
+// grant gives the administrator the right to speak to devices, which the plugin's own role lacks. Its connections end by that, once:
+// errAway is returned, and the next time there is nothing to do.
+func (c *Control) grant(ctx context.Context) error {
+	answers, err := c.must(ctx, command{"command": "getClient", "username": c.user})
+	if err != nil {
+		return err
+	}
+	var out struct {
+		Client known `json:"client"`
+	}
+	if err := json.Unmarshal(answers[0].Data, &out); err != nil {
+		return fmt.Errorf("mosquitto's answer to getClient cannot be read: %w", err)
+	}
+	for _, r := range out.Client.Roles {
+		if r.Name == connectorRole {
+			return nil
+		}
+	}
+	may := func(kind, topic string) command { return command{"acltype": kind, "topic": topic, "allow": true} }
+	_, err = c.do(ctx, command{"command": "createRole", "rolename": connectorRole, "acls": []any{
+		may("publishClientSend", "castor/#"), may("publishClientReceive", "castor/#"), may("subscribePattern", "castor/#"),
+		may("publishClientReceive", "$SYS/broker/log/#"), may("subscribePattern", "$SYS/broker/log/#")}})
+	if err != nil {
+		return err
+	}
+	soon, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_, _ = c.do(soon, command{"command": "addClientRole", "username": c.user, "rolename": connectorRole})
+	return errAway
 }

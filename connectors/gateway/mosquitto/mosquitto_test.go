@@ -1,155 +1,24 @@
 package mosquitto_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"os/user"
-	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/castor-iot/castor/connectors/gateway/configurator"
 	"github.com/castor-iot/castor/connectors/gateway/configurator/configuratortest"
 	"github.com/castor-iot/castor/connectors/gateway/mosquitto"
+	"github.com/castor-iot/castor/connectors/gateway/mosquitto/mosquittotest"
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/seal"
 	paho "github.com/eclipse/paho.mqtt.golang"
 )
-
-// A broker is a real mosquitto with dynamic security.
-type broker struct {
-	t        testing.TB
-	dir      string
-	password string
-	control  string // address of the administrator's listener
-	certs    string // address of the listener for certificates
-	words    string // address of the listener for passwords
-	process  *exec.Cmd
-}
-
-// newBroker writes the configuration of docs/gateways.md and starts the broker.
-func newBroker(t testing.TB, w *linktest.World) *broker {
-	t.Helper()
-	for _, name := range []string{"mosquitto", "mosquitto_ctrl"} {
-		if _, err := program(name); err != nil {
-			t.Fatalf("%v: install Debian's package mosquitto", err)
-		}
-	}
-	b := &broker{t: t, dir: t.TempDir(), password: rand.Text(), control: free(t), certs: free(t), words: free(t)}
-	w.CA.WriteFiles(t, b.dir)
-	revoked, err := w.Revoked(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.write("revoked.pem", revoked)
-	b.forget()
-	plugin := first("/usr/lib/x86_64-linux-gnu/mosquitto_dynamic_security.so", "/usr/lib/aarch64-linux-gnu/mosquitto_dynamic_security.so", "/usr/lib/mosquitto_dynamic_security.so")
-	var c bytes.Buffer
-	if me, err := user.Current(); err == nil {
-		fmt.Fprintf(&c, "user %s\n", me.Username) // else it becomes another, who may not read this test's files
-	}
-	fmt.Fprintf(&c, "per_listener_settings false\nallow_anonymous false\nplugin %s\nplugin_opt_config_file %s\n", plugin, b.file("dynamic-security.json"))
-	fmt.Fprintf(&c, "log_dest file %s\nlog_type all\nmessage_size_limit 262144\n", b.file("log"))
-	_, port, _ := net.SplitHostPort(b.control)
-	fmt.Fprintf(&c, "listener %s 127.0.0.1\n", port)
-	_, port, _ = net.SplitHostPort(b.certs)
-	fmt.Fprintf(&c, "listener %s 127.0.0.1\ncafile %s\ncertfile %s\nkeyfile %s\nrequire_certificate true\nuse_identity_as_username true\nuse_username_as_clientid true\ncrlfile %s\n",
-		port, b.file("ca.pem"), b.file("server.pem"), b.file("server.key"), b.file("revoked.pem"))
-	_, port, _ = net.SplitHostPort(b.words)
-	fmt.Fprintf(&c, "listener %s 127.0.0.1\ncafile %s\ncertfile %s\nkeyfile %s\n", port, b.file("ca.pem"), b.file("server.pem"), b.file("server.key"))
-	b.write("mosquitto.conf", c.Bytes())
-	b.start()
-	t.Cleanup(func() { b.stop() })
-	return b
-}
-
-func program(name string) (string, error) {
-	for _, dir := range []string{"/usr/sbin/", "/usr/bin/", "/usr/local/sbin/"} {
-		if _, err := os.Stat(dir + name); err == nil {
-			return dir + name, nil
-		}
-	}
-	return exec.LookPath(name)
-}
-
-func first(files ...string) string {
-	for _, f := range files {
-		if _, err := os.Stat(f); err == nil {
-			return f
-		}
-	}
-	return files[0]
-}
-
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func (b *broker) file(name string) string { return filepath.Join(b.dir, name) }
-
-func (b *broker) write(name string, content []byte) {
-	b.t.Helper()
-	if err := os.WriteFile(b.file(name), content, 0o644); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// forget makes the plugin's file anew: it knows its administrator alone.
-func (b *broker) forget() {
-	b.t.Helper()
-	_ = os.Remove(b.file("dynamic-security.json"))
-	ctrl, err := program("mosquitto_ctrl")
-	if err == nil {
-		err = exec.Command(ctrl, "dynsec", "init", b.file("dynamic-security.json"), "admin", b.password).Run()
-	}
-	if err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func (b *broker) start() {
-	b.t.Helper()
-	name, err := program("mosquitto")
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	log, _ := os.ReadFile(b.file("log"))
-	before := bytes.Count(log, []byte(" running\n"))
-	b.process = exec.Command(name, "-c", b.file("mosquitto.conf"))
-	if err := b.process.Start(); err != nil {
-		b.t.Fatal(err)
-	}
-	linktest.Eventually(b.t, "mosquitto runs: before, a signal ends it", func() bool {
-		log, _ := os.ReadFile(b.file("log"))
-		return bytes.Count(log, []byte(" running\n")) > before
-	})
-}
-
-func (b *broker) stop() {
-	if b.t.Failed() {
-		log, _ := os.ReadFile(b.file("log"))
-		b.t.Logf("%s", log[max(0, len(log)-6000):])
-	}
-	_ = b.process.Process.Signal(syscall.SIGTERM)
-	_ = b.process.Wait()
-}
 
 // key is the gateway's own, which passwords are sealed to.
 var key = sync.OnceValues(func() (string, []byte) {
@@ -162,7 +31,7 @@ var key = sync.OnceValues(func() (string, []byte) {
 
 func TestSuite(t *testing.T) {
 	var mu sync.Mutex
-	brokers := map[*linktest.World]*broker{}
+	brokers := map[*linktest.World]*mosquittotest.Broker{}
 	configuratortest.Run(t, configuratortest.Gateway{
 		Kinds: []device.Kind{device.Certificate, device.Password},
 		Seal: func(t testing.TB, w *linktest.World, a *api.Admission, secret string) {
@@ -179,7 +48,7 @@ func TestSuite(t *testing.T) {
 			b := brokers[w]
 			mu.Unlock()
 			if b == nil { // it outlives its configurator
-				b = newBroker(t, w)
+				b = mosquittotest.New(t, w)
 				mu.Lock()
 				brokers[w] = b
 				mu.Unlock()
@@ -187,7 +56,7 @@ func TestSuite(t *testing.T) {
 			return configuratortest.Running{
 				Dial:   func(id linktest.Identity) (configuratortest.Device, error) { return dial(w, b, id) },
 				Stop:   configure(t, w, b),
-				Forget: func() { b.stop(); b.forget(); b.start() },
+				Forget: func() { b.Stop(); b.Forget(); b.Start() },
 			}
 		},
 	})
@@ -195,16 +64,16 @@ func TestSuite(t *testing.T) {
 
 func first2(a string, _ []byte) string { return a }
 
-func configure(t testing.TB, w *linktest.World, b *broker) (stop func()) {
+func configure(t testing.TB, w *linktest.World, b *mosquittotest.Broker) (stop func()) {
 	t.Helper()
-	control, err := mosquitto.NewControl(mosquitto.Login{URL: "tcp://" + b.control, User: "admin", Password: b.password})
+	control, err := mosquitto.NewControl(mosquitto.Login{URL: "tcp://" + b.Control, User: "admin", Password: b.Password})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, private := key()
 	target := mosquitto.New(mosquitto.Config{Gateway: w.Gateway, Control: control, Key: private, Revocations: &mosquitto.Revocations{
-		File: b.file("revoked.pem"), Get: w.Revoked, Reload: func() error { return b.process.Process.Signal(syscall.SIGHUP) }}})
-	c, err := configurator.New(configurator.Config{Gateway: api.Gateway{ID: w.Gateway, Phase: "operational", Protocol: "mqtt", URL: "tls://" + b.certs},
+		File: b.File("revoked.pem"), Get: w.Revoked, Reload: b.Reload}})
+	c, err := configurator.New(configurator.Config{Gateway: api.Gateway{ID: w.Gateway, Phase: "operational", Protocol: "mqtt", URL: "tls://" + b.Certs},
 		API: w.API, Bus: w.Bus, Target: target, Dir: w.Dir, Log: linktest.Quiet, Heartbeat: 200 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -228,11 +97,11 @@ type client struct {
 	gone chan struct{}
 }
 
-func dial(w *linktest.World, b *broker, id linktest.Identity) (configuratortest.Device, error) {
+func dial(w *linktest.World, b *mosquittotest.Broker, id linktest.Identity) (configuratortest.Device, error) {
 	c := &client{ref: id.Client, gone: make(chan struct{})}
-	address := b.words
+	address := b.Words
 	if id.Certificate != nil {
-		address = b.certs
+		address = b.Certs
 	}
 	leave := sync.OnceFunc(func() { close(c.gone) })
 	o := paho.NewClientOptions().AddBroker("tls://" + address).SetClientID(id.Client).SetUsername(id.User).SetPassword(id.Password)
@@ -274,8 +143,8 @@ func (c *client) Close()                { c.Disconnect(0) }
 // A password that mosquitto has lost, and that nobody keeps, must be issued anew; a certificate comes back by itself.
 func TestAPasswordThatIsLostIsSaidToBe(t *testing.T) {
 	w := linktest.NewWorld(t)
-	b := newBroker(t, w)
-	control, err := mosquitto.NewControl(mosquitto.Login{URL: "tcp://" + b.control, User: "admin", Password: b.password})
+	b := mosquittotest.New(t, w)
+	control, err := mosquitto.NewControl(mosquitto.Login{URL: "tcp://" + b.Control, User: "admin", Password: b.Password})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,9 +178,9 @@ func TestAPasswordThatIsLostIsSaidToBe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.stop()
-	b.forget()
-	b.start()
+	b.Stop()
+	b.Forget()
+	b.Start()
 	linktest.Eventually(t, "the administrator is back", func() bool {
 		now, err := target.State(ctx)
 		return err == nil && now != before

@@ -344,6 +344,9 @@ func (t *Target) State(ctx context.Context) (string, error) {
 			return out.Role.Description, nil
 		}
 	}
+	if err := t.c.Control.grant(ctx); err != nil {
+		return "", err
+	}
 	epoch := rand.Text()
 	_, err = t.c.Control.must(ctx, command{"command": "createRole", "rolename": t.role(""), "textdescription": epoch, "acls": []any{}})
 	return epoch, err
