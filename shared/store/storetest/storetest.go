@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB, lacking ...Feature) {
 		{name: "twenty upserts make one document", run: testUpserts},
 		{name: "unique indexes refuse, and leave out documents without the field", run: testUnique},
 		{name: "unique indexes of several fields", run: testCompoundUnique, need: CompoundUnique},
+		{name: "unique indexes of arrays", run: testUniqueArray},
 		{name: "of many writers of one unique key one wins", run: testUniqueRace},
 		{name: "fields of newer code survive an update", run: testUnknownFields},
 		{name: "documents of a newer schema are read but not written", run: testNewerSchema},

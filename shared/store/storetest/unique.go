@@ -61,3 +61,21 @@ func testCompoundUnique(t *testing.T, db *store.DB) {
 		t.Errorf("the index has %v, want a, b", ids(got))
 	}
 }
+
+// In a unique index over an array each element is one document's alone; who lets go of it sets it free.
+func testUniqueArray(t *testing.T, db *store.DB) {
+	ctx := t.Context()
+	c := must(store.Open[device](ctx, db, store.Spec{Name: "devices", Indexes: []store.Index{{Name: "by-tags", Fields: []string{"tags"}, Unique: true}}}))(t)
+	for _, d := range []device{{ID: "a", Tags: []string{"1", "2"}}, {ID: "b", Tags: []string{"3"}}, {ID: "none-1"}, {ID: "none-2"}} {
+		check(t, c.Insert(ctx, d))
+	}
+	wantErr(t, "inserting an element that is taken", c.Insert(ctx, device{ID: "c", Tags: []string{"9", "2"}}), store.ErrExists)
+	_, err := c.Update(ctx, "b", func(d *device) error { d.Tags = append(d.Tags, "1"); return nil })
+	wantErr(t, "adding an element that is taken", err, store.ErrExists)
+	must(c.Update(ctx, "a", func(d *device) error { d.Tags = append(d.Tags, "4"); return nil }))(t)
+	if got := must(c.FindOne(ctx, store.Query{Index: "by-tags", Filter: store.Eq("tags", "4")}))(t); got.ID != "a" {
+		t.Errorf("element 4 is of %q", got.ID)
+	}
+	must(c.Update(ctx, "a", func(d *device) error { d.Tags = []string{"4"}; return nil }))(t)
+	check(t, c.Insert(ctx, device{ID: "c", Tags: []string{"9", "2"}}))
+}
