@@ -20,7 +20,7 @@ type operational struct {
 
 // visit does something for a device whose calls come one by one. Its session goes on for a while after the last of them.
 func (o *operational) visit(ctx context.Context, do func(p *present, seen gateway.Shown) error) error {
-	seen, _, err := shown(ctx)
+	seen, conn, err := shown(ctx)
 	if err != nil {
 		return err
 	}
@@ -36,6 +36,7 @@ func (o *operational) visit(ctx context.Context, do func(p *present, seen gatewa
 		return answer(err)
 	}
 	defer done()
+	conn.known.Store(true)
 	p, ok := s.Attached().(*present)
 	if !ok {
 		return answer(errNotStored)

@@ -85,6 +85,7 @@ func (o *operational) Connect(rpc pb.Device_ConnectServer) error {
 	if err != nil {
 		return answer(err)
 	}
+	conn.known.Store(true)
 	to := &stream{wake: make(chan struct{}, 1), fail: func() {
 		if why := session.Why(); why != nil {
 			cancel(why)
@@ -110,11 +111,11 @@ func (o *operational) Connect(rpc pb.Device_ConnectServer) error {
 
 // ending is what the door calls when it ends a session: the call ends with a word of why, then the connection, unless it may have other
 // calls of the same device.
-func ending(conn *gateway.Conn, cancel context.CancelCauseFunc) func(why error) {
+func ending(of *secured, cancel context.CancelCauseFunc) func(why error) {
 	return func(why error) {
 		cancel(why)
 		if !errors.Is(why, gateway.ErrReplaced) {
-			time.AfterFunc(goodbye, func() { _ = conn.Close() })
+			time.AfterFunc(goodbye, func() { _ = of.conn.Close() })
 		}
 	}
 }

@@ -101,6 +101,7 @@ func (v *provisioning) attend(rpc grpc.ServerStreamingServer[pb.ProvisionAnswer]
 		return answer(err)
 	}
 	defer session.Leave()
+	conn.known.Store(!session.Anonymous()) // who has shown nothing stays unknown
 	a := &asking{session: session, answers: make(chan *pb.ProvisionAnswer, 8)}
 	v.sessions.Store(session.ID, a)
 	defer v.sessions.Delete(session.ID)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/castor-iot/castor/connectors/gateway"
@@ -19,6 +20,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 )
 
 // What one connection can take of the gateway. They are in device.proto and docs/devices-grpc.md.
@@ -26,6 +28,7 @@ const (
 	maxMessage = telemetry.MaxPayload // bytes, the fields around the payload included
 	maxHeaders = 8 << 10              // bytes of metadata
 	maxCalls   = 16                   // at a time
+	maxUnknown = 4                    // at a time, until a first call has shown who it is: whole requests are read before they are looked at
 	window     = 64                   // reports of a stream that are not acknowledged
 	maxWaiting = 256                  // messages that wait to be sent to a device
 	buffers    = 4 << 10              // bytes, for reading and for writing, while there is something to write
@@ -40,7 +43,7 @@ func (m *Connector) options(alive time.Duration) []grpc.ServerOption {
 		alive = time.Minute
 	}
 	return []grpc.ServerOption{
-		grpc.Creds(handshake{}),
+		grpc.Creds(handshake{}), grpc.InTapHandle(few),
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxHeaderListSize(maxHeaders), grpc.MaxConcurrentStreams(maxCalls),
 		grpc.StaticStreamWindowSize(flow), grpc.StaticConnWindowSize(flows),
 		grpc.ReadBufferSize(buffers), grpc.WriteBufferSize(buffers), grpc.SharedWriteBuffer(true),
@@ -73,10 +76,12 @@ type handshake struct{}
 // secured is a connection as calls find it.
 type secured struct {
 	credentials.CommonAuthInfo
-	conn *gateway.Conn
+	conn  *gateway.Conn
+	known atomic.Bool  // a call of it was let in
+	calls atomic.Int32 // under way, as long as none was
 }
 
-func (secured) AuthType() string { return "tls" }
+func (*secured) AuthType() string { return "tls" }
 
 func (handshake) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	conn, ok := gateway.ConnOf(raw)
@@ -86,7 +91,7 @@ func (handshake) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, 
 	if p := conn.ConnectionState().NegotiatedProtocol; p != "h2" {
 		return nil, nil, fmt.Errorf("the client speaks %.20q, not h2", p)
 	}
-	return conn, secured{credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}, conn}, nil
+	return conn, &secured{CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}, conn: conn}, nil
 }
 
 func (handshake) ClientHandshake(context.Context, string, net.Conn) (net.Conn, credentials.AuthInfo, error) {
@@ -98,17 +103,39 @@ func (handshake) Info() credentials.ProtocolInfo {
 func (h handshake) Clone() credentials.TransportCredentials { return h }
 func (handshake) OverrideServerName(string) error           { return nil }
 
-// shown is what the caller shows: the connection's certificate, and what is in the metadata.
-func shown(ctx context.Context) (gateway.Shown, *gateway.Conn, error) {
+// few turns calls away before anything of them is read, when their connection has many and nobody knows whose it is.
+func few(ctx context.Context, _ *tap.Info) (context.Context, error) {
+	s, ok := connectionOf(ctx)
+	if !ok || s.known.Load() {
+		return ctx, nil
+	}
+	if s.calls.Add(1) > maxUnknown {
+		s.calls.Add(-1)
+		return ctx, retryIn(codes.ResourceExhausted, "too many calls of a connection of which none was let in yet", time.Second)
+	}
+	context.AfterFunc(ctx, func() { s.calls.Add(-1) })
+	return ctx, nil
+}
+
+func connectionOf(ctx context.Context) (*secured, bool) {
 	p, _ := peer.FromContext(ctx)
-	s, ok := p.AuthInfo.(secured)
+	if p == nil {
+		return nil, false
+	}
+	s, ok := p.AuthInfo.(*secured)
+	return s, ok
+}
+
+// shown is what the caller shows: the connection's certificate, and what is in the metadata.
+func shown(ctx context.Context) (gateway.Shown, *secured, error) {
+	s, ok := connectionOf(ctx)
 	if !ok {
 		return gateway.Shown{}, nil, status.Error(codes.Internal, "the call has no connection")
 	}
 	out := s.conn.Shown()
 	md, _ := metadata.FromIncomingContext(ctx)
 	err := credential(&out, md)
-	return out, s.conn, err
+	return out, s, err
 }
 
 // credential reads the metadata.

@@ -6,9 +6,8 @@
 // For ever: field numbers, names and meanings are not changed and not used again. What is added is optional, and 0, "" or nothing means
 // what it meant before the field was there. Fields that a side does not know it ignores.
 //
-// Bounds: 256 KiB per message on the wire, 8 KiB of metadata, 16 calls at a time per connection. A connection is one device's: the
-// credential shown with its first call is that of all its calls, and the device has one connection at a time (the newest counts). Every
-// call may have a deadline; one that is over leaves open what became of the call, which may be made again without harm.
+// Bounds: 256 KiB per message on the wire, 8 KiB of metadata, 16 calls at a time per connection (4 until one was let in). Every call may have
+// a deadline; one that is over leaves open what became of the call, which may be made again without harm.
 //
 // Who calls is told by the client certificate of the TLS connection, by the metadata "authorization: Bearer <reference>.<secret>", or by
 // "x-api-key: <reference>.<secret>".
