@@ -6,6 +6,7 @@
 //	castor-connector mqtt     an IoT gateway for MQTT with its transformer (packages gateway, mqtt and link)
 //	castor-connector grpc     the same for gRPC (package grpc)
 //	castor-connector http     the same for HTTP (package http)
+//	castor-connector mosquitto, foreign   gateways that are not the platform's own: they are told whom they let in (package configurator)
 //	castor-connector health   asks whether the one that runs is ready
 //
 // Settings are environment variables, `castor-connector mqtt --help` lists them; secrets are files. It writes below
@@ -39,7 +40,7 @@ type command struct {
 	run        func(ctx context.Context, p *process) error
 }
 
-var commands = []command{eventsCommand, mqttCommand, grpcCommand, httpCommand, streamCommand}
+var commands = []command{eventsCommand, mqttCommand, grpcCommand, httpCommand, mosquittoCommand, foreignCommand, streamCommand}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -39,6 +39,9 @@ type Config struct {
 	// Alive tells whether the broker can be reached and configured; nil = whether the bridge is connected to it.
 	Alive func(ctx context.Context) error
 
+	// Known tells whether a device is admitted: a broker may let others connect, who can say and hear nothing. nil = all are.
+	Known func(ref device.Ref) bool
+
 	// Shown is what a device shows at the broker, as far as can be known; nil = nothing is.
 	Shown func(ref device.Ref) api.Shown
 

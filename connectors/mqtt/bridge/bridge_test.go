@@ -16,6 +16,7 @@ import (
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/castor-iot/castor/connectors/mqtt/bridge"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/twin"
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -46,6 +47,7 @@ func start(t testing.TB, w *linktest.World, phase string) (address string, stop 
 		t.Fatal(err)
 	}
 	m, err := bridge.New(bridge.Config{Client: options, Gateway: gateway, API: w.API, Bus: w.Bus, Log: linktest.Quiet,
+		Known: func(ref device.Ref) bool { _, ok := c.Get(string(ref)); return ok },
 		Alive: func(ctx context.Context) error { _, err := target.State(ctx); return err }})
 	if err != nil {
 		t.Fatal(err)
@@ -185,8 +187,10 @@ func (c *client) Answer(command string, payload []byte) <-chan struct{} {
 	return c.publish("castor/"+c.ref+"/command/"+command+"/response", payload)
 }
 
-func (c *client) Confirm() <-chan struct{} { return c.publish("castor/"+c.ref+"/provision/confirm", []byte("{}")) }
-func (c *client) Request(string, []byte)   {}
+func (c *client) Confirm() <-chan struct{} {
+	return c.publish("castor/"+c.ref+"/provision/confirm", []byte("{}"))
+}
+func (c *client) Request(string, []byte) {}
 
 func (c *client) Foreign(other string, payload []byte) <-chan struct{} {
 	return c.publish(fmt.Sprintf("castor/%s/telemetry", other), payload)

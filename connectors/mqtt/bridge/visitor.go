@@ -94,7 +94,7 @@ func (m *Bridge) noticed(line string) {
 	if rest, ok := strings.CutPrefix(line, "New client connected from "); ok {
 		if _, rest, ok = strings.Cut(rest, " as "); ok {
 			name, _, _ := strings.Cut(rest, " (")
-			if ref := device.Ref(name); ref.Valid() == nil {
+			if ref := device.Ref(name); ref.Valid() == nil && (m.config.Known == nil || m.config.Known(ref)) {
 				m.gone(ref)
 				m.visitor(ref)
 			}
