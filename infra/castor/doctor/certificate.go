@@ -80,7 +80,7 @@ func (c *Config) port(ctx context.Context, f *findings, target string) {
 		f.bad(fmt.Sprintf("%s does not speak TLS: %v", target, err), "look at the process on this port: sudo ss -ltnp | grep "+port)
 		return
 	}
-	c.judge(f, target, host, shown, u.Scheme == "https")
+	c.judge(f, target, host, shown, target == c.URL) // people's browsers believe more than devices
 }
 
 // remedy is the one for what is examined: castor up, which makes its certificates itself, or a platform of many processes.

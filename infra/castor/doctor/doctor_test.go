@@ -194,8 +194,10 @@ func TestCertificates(t *testing.T) {
 					conn.Close()
 				}
 			}()
-			r := doctor.Examine(t.Context(), doctor.Config{CA: cert, Gateways: []string{"tls://" + l.Addr().String()}})
-			wants(t, r, "ports", c.level, c.says...)
+			for _, scheme := range []string{"tls", "grpcs", "https"} { // whatever its devices speak
+				r := doctor.Examine(t.Context(), doctor.Config{CA: cert, Gateways: []string{scheme + "://" + l.Addr().String()}})
+				wants(t, r, "ports", c.level, c.says...)
+			}
 		})
 	}
 	ends := func(left time.Duration) doctor.Report {
