@@ -144,20 +144,3 @@ func (a *app) renderCommand(complete cobra.CompletionFunc) *cobra.Command {
 	c.Flags().StringToStringVar(&parameters, "parameter", nil, "value for the template, NAME=VALUE; may be repeated")
 	return c
 }
-
-func (a *app) gatewayCommand() *cobra.Command {
-	var phase string
-	ls := list(a, "List gateways", "  castor gateway list --phase operational", []column[api.Gateway]{
-		{"id", func(g api.Gateway) string { return g.ID }},
-		{"phase", func(g api.Gateway) string { return g.Phase }},
-		{"protocol", func(g api.Gateway) string { return g.Protocol }},
-		{"url", func(g api.Gateway) string { return g.URL }},
-		{"region", func(g api.Gateway) string { return g.Region }},
-		{"devices", func(g api.Gateway) string { return fmt.Sprintf("%d of %d", g.Devices, g.Capacity) }},
-		{"seen", func(g api.Gateway) string { return a.ago(g.Seen) }},
-	}, func(ctx context.Context, c *api.Client, _ string) (api.Page[api.Gateway], error) {
-		return c.ListGateways(ctx, phase)
-	})
-	ls.Flags().StringVar(&phase, "phase", "", "only provisioning or operational ones")
-	return noun("gateway", "IoT gateways: where devices come in", ls)
-}
