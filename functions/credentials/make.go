@@ -23,7 +23,7 @@ import (
 // A wish is what a device gave for its credential to be made from.
 type wish struct {
 	csr    *x509.CertificateRequest // of a certificate
-	public []byte                   // of every other kind: X25519
+	public seal.PublicKey           // of every other kind
 	key    string                   // SHA-256 of either key, hexadecimal
 }
 
@@ -45,14 +45,14 @@ func readWish(kind device.Kind, csr, publicKey string) (w wish, err error) {
 	if w.public, err = seal.ReadPublicKey(publicKey); err != nil {
 		return w, err
 	}
-	sum := sha256.Sum256(w.public)
+	sum := sha256.Sum256(w.public.Bytes())
 	w.key = hex.EncodeToString(sum[:])
 	return w, nil
 }
 
 // make makes a proof for the credential. A secret leaves this function sealed only: to the device, and to gateways that can
 // compare plain secrets only.
-func (c *credentials) make(v *credential, w wish, now time.Time, life time.Duration, readers map[string][]byte) (p proof, sealedFor map[string]string, err error) {
+func (c *credentials) make(v *credential, w wish, now time.Time, life time.Duration, readers map[string]seal.PublicKey) (p proof, sealedFor map[string]string, err error) {
 	p = proof{Key: w.key, Issued: now, Expires: now.Add(life)}
 	if !v.Kind.Secret() {
 		pem, fingerprint, expires, err := c.ca.Device(now, string(v.Ref), w.csr, life)
@@ -114,7 +114,7 @@ func (c *credentials) lifetime(ctx context.Context, t twin.TypeID) (time.Duratio
 
 // readers are the public keys of gateways that can compare plain secrets only, by their ids; none are asked for where no
 // secret is made.
-func (c *credentials) readers(ctx context.Context, kind device.Kind) (map[string][]byte, error) {
+func (c *credentials) readers(ctx context.Context, kind device.Kind) (map[string]seal.PublicKey, error) {
 	if !kind.Secret() {
 		return nil, nil
 	}
@@ -122,7 +122,7 @@ func (c *credentials) readers(ctx context.Context, kind device.Kind) (map[string
 	if err != nil {
 		return nil, err
 	}
-	out := map[string][]byte{}
+	out := map[string]seal.PublicKey{}
 	for _, g := range page.Items {
 		if g.PublicKey == "" {
 			continue

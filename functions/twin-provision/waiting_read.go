@@ -113,11 +113,11 @@ func keyOf(csr, public string) (string, error) {
 		_, key, err := pki.ReadCSR(csr)
 		return key, err
 	case public != "":
-		b, err := seal.ReadPublicKey(public)
+		k, err := seal.ReadPublicKey(public)
 		if err != nil {
 			return "", err
 		}
-		sum := sha256.Sum256(b)
+		sum := sha256.Sum256(k.Bytes())
 		return hex.EncodeToString(sum[:]), nil
 	}
 	return "", api.Invalid("csr or publicKey is missing: the device is known again by its key")

@@ -85,6 +85,35 @@ func TestOnlyTheReaderOpens(t *testing.T) {
 	}
 }
 
+// A browser opens AES-128-GCM only, and says so with its key.
+func TestTheReaderChoosesTheCipher(t *testing.T) {
+	public, private, err := NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ReadPublicKey("aes-128-gcm:" + public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := base64.StdEncoding.EncodeToString(key.Bytes()); got != public {
+		t.Errorf("its bytes are %s, want %s", got, public)
+	}
+	sealed, err := Seal(key, "info", []byte("secret"))
+	text, ok := strings.CutPrefix(sealed, "aes-128-gcm:")
+	if err != nil || !ok {
+		t.Fatalf("sealed as %q, %v", sealed, err)
+	}
+	if plain, err := Open(private, "info", sealed); err != nil || string(plain) != "secret" {
+		t.Errorf("opens to %q, %v", plain, err)
+	}
+	if plain, err := Open(private, "info", text); !errors.Is(err, twin.ErrInvalid) {
+		t.Errorf("as the other cipher's it opens to %q, %v", plain, err)
+	}
+	if _, err := ReadPublicKey("rot-13:" + public); !errors.Is(err, twin.ErrInvalid) {
+		t.Errorf("another cipher: %v", err)
+	}
+}
+
 func unbase64(t *testing.T, s string) []byte {
 	t.Helper()
 	b, err := base64.StdEncoding.DecodeString(s)
