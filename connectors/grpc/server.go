@@ -46,7 +46,7 @@ func (m *Connector) options(alive time.Duration) []grpc.ServerOption {
 		grpc.Creds(handshake{}), grpc.InTapHandle(few),
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxHeaderListSize(maxHeaders), grpc.MaxConcurrentStreams(maxCalls),
 		grpc.StaticStreamWindowSize(flow), grpc.StaticConnWindowSize(flows),
-		grpc.ReadBufferSize(buffers), grpc.WriteBufferSize(buffers), grpc.SharedWriteBuffer(true),
+		grpc.ReadBufferSize(buffers), grpc.WriteBufferSize(buffers),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: alive, Timeout: max(alive/3, time.Second), MaxConnectionIdle: 5 * time.Minute}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: min(15*time.Second, alive), PermitWithoutStream: true}),
 		grpc.ConnectionTimeout(10 * time.Second), // for the HTTP/2 preface; TLS stands already
