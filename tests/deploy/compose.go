@@ -259,7 +259,7 @@ func composeNetworks(p *types.Project, s Stack) (f Faults) {
 		}
 	}
 	for _, name := range p.ServiceNames() {
-		if outside(name) && name != "balancer" && name != "alerts" {
+		if outside(name) && name != "balancer" && name != "alerts" && name != "twin-provision" {
 			f.Add("%s is on a network that leads outside", name)
 		}
 	}

@@ -82,12 +82,13 @@ func (c *Cluster) flows(s Stack) (all []Flow) {
 		never(stranger, function, 8080, "the first door is the user gateway")
 		never(pod["events"], function, 8080, "connectors call through the user gateway")
 		never(function, node, 443, "a function must not reach the cluster's own addresses")
-		if name != "alerts" {
-			never(function, device, 443, "only alerts talks to the outside")
+		if name != "alerts" && name != "twin-provision" {
+			never(function, device, 443, "only alerts and twin-provision talk to the outside")
 		}
 	}
 	may(s.Pod("alerts"), device, 443, "webhooks")
 	may(s.Pod("alerts"), device, 587, "mail")
+	may(s.Pod("twin-provision"), device, 443, "services of others")
 	for _, name := range append(slices.Sorted(maps.Keys(gateways)), "events", "stream") {
 		may(pod[name], gateway, 8080, "connectors call functions")
 		may(pod[name], pod["nats"], 4222, "connectors stand on the bus")
