@@ -9,6 +9,7 @@ export const keys = {
   twin: (id: string) => ['twin', id] as const,
   runs: (query: object) => ['runs', query] as const,
   run: (id: string) => ['run', id] as const,
+  model: (id: string) => ['model', id] as const,
   alarms: (query: object) => ['alarms', query] as const,
   rules: (query: object) => ['rules', query] as const,
   history: (twin: string, query: object) => ['history', twin, query] as const,

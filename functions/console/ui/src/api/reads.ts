@@ -3,6 +3,7 @@ import { queryOptions } from '@tanstack/react-query';
 import { api, ok } from './client';
 import { keys } from './queries';
 import type { operations } from './schema';
+import type { ProvisioningModel } from './types';
 
 type Query<K extends keyof operations> = NonNullable<operations[K]['parameters']['query']>;
 
@@ -33,6 +34,16 @@ export const oneRun = (id: string) =>
   queryOptions({
     queryKey: keys.run(id),
     queryFn: ({ signal }) => ok(api.GET('/function/twin-provision/runs/{id}', { params: { path: { id } }, signal })),
+  });
+
+/** A provisioning model as it is now. Its text in YAML is another answer of the same call, so the contract leaves open which this is. */
+export const oneModel = (id: string) =>
+  queryOptions({
+    queryKey: keys.model(id),
+    queryFn: async ({ signal }) =>
+      (await ok(
+        api.GET('/function/twin-provision/models/{id}', { params: { path: { id } }, signal }),
+      )) as ProvisioningModel,
   });
 
 /** The first page of provisioning runs, newest first, without their logs. */

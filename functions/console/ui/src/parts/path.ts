@@ -6,6 +6,11 @@ type State = NonNullable<ProvisioningModel['states']>[number];
 export function path(model: ProvisioningModel): State[] {
   const byName = new Map((model.states ?? []).map((s) => [s.name, s]));
   const states: State[] = [];
-  for (let s = byName.get(model.start); s && !states.includes(s); s = byName.get(s.then ?? '')) states.push(s);
+  for (let s = byName.get(model.start); s && !states.includes(s); s = byName.get(onward(s) ?? '')) states.push(s);
   return states;
+
+  /** Of several ways on, the first that does not lead to a rejection. */
+  function onward(s: State): string | undefined {
+    return s.then || s.on?.find((o) => byName.get(o.then)?.end !== 'rejected')?.then;
+  }
 }

@@ -4,15 +4,15 @@ import { Badge, type Tone } from '@/parts/Badge';
 import { Card } from '@/parts/Card';
 import { Select } from '@/parts/Field';
 import { dayTime } from '@/parts/format';
+import { lastRound, standings, taken } from '@/parts/run/progress';
+import { ResetRun } from '@/parts/run/ResetRun';
+import { StateMachine } from '@/parts/run/StateMachine';
+import { Steps, Took } from '@/parts/run/Steps';
+import { useRun } from '@/parts/run/useRun';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { useParam } from '@/parts/useParam';
 import { useRuns } from '../useRuns';
 import s from './Provisioning.module.css';
-import { lastRound, standings, taken } from './progress';
-import { ResetRun } from './ResetRun';
-import { StateMachine } from './StateMachine';
-import { Steps, Took } from './Steps';
-import { useRun } from './useRun';
 
 /** How a device came in: each run step by step, drawn on its model's state machine; one under way is followed live. */
 export default function Provisioning({ twin }: { twin: Twin }) {

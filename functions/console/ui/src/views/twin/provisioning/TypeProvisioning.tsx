@@ -3,17 +3,18 @@ import { KeyRound } from 'lucide-react';
 import { ApiError, api, ok } from '@/api/client';
 import { now } from '@/api/clock';
 import { keys } from '@/api/queries';
+import { oneModel } from '@/api/reads';
 import type { Claim, Twin } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { Listed } from '@/parts/Listed';
+import { StateMachine } from '@/parts/run/StateMachine';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { Time } from '@/parts/Time';
 import { has, useUser } from '@/parts/useUser';
 import { addressOf } from '@/views/enrol/address';
 import s from './Provisioning.module.css';
-import { StateMachine } from './StateMachine';
 
 /** How devices of a type come in: the model they go through, and the claims they may ask with. */
 export default function TypeProvisioning({ twin }: { twin: Twin }) {
@@ -27,11 +28,7 @@ export default function TypeProvisioning({ twin }: { twin: Twin }) {
 
 function Model({ id }: { id: string }) {
   const may = has(useUser(), 'maintainer', 'configurator');
-  const query = useQuery({
-    queryKey: ['model', id],
-    queryFn: ({ signal }) => ok(api.GET('/function/twin-provision/models/{id}', { params: { path: { id } }, signal })),
-    enabled: may,
-  });
+  const query = useQuery({ ...oneModel(id), enabled: may });
   const model = query.data;
   return (
     <Card title="Provisioning model" note={model ? `${model.id}, version ${model.version}` : id}>

@@ -85,7 +85,8 @@ function Drawn({
         {d.nodes.map((n) => {
           const state = states.get(n.name);
           const at = standings?.get(n.name);
-          const does = state?.do ?? (state?.await ? `awaits ${state.await}` : '');
+          const awaits = state?.await || state?.on?.map((o) => o.when).join(' or ');
+          const does = state?.do ?? (awaits ? `awaits ${awaits}` : '');
           return (
             <g
               key={n.name}
@@ -96,7 +97,7 @@ function Drawn({
               <rect width={nodeWidth} height={nodeHeight} rx="8" />
               {at && <Mark at={at} />}
               <text x={at ? 34 : 14} y={does ? 18 : 26} className={s.name}>
-                {short(n.name, at ? 19 : 22)}
+                {short(state?.title || n.name, at ? 19 : 22)}
               </text>
               {does && (
                 <text x={at ? 34 : 14} y={33} className={s.does}>
@@ -131,6 +132,7 @@ function explain(name: string, state: NonNullable<ProvisioningModel['states']>[n
   const parts = [name];
   if (at) parts.push(words[at]);
   if (state?.do) parts.push(`does ${state.do}`);
+  for (const o of state?.on ?? []) parts.push(`${o.when || 'done'}${o.if ? ` if ${o.if}` : ''} leads to ${o.then}`);
   if (state?.await) parts.push(`awaits ${state.await}${state.limit ? ` for at most ${state.limit}` : ''}`);
   if (state?.retries) parts.push(`${state.retries} retries`);
   if (state?.else) parts.push(`otherwise ${state.else}`);

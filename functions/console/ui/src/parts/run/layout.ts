@@ -41,10 +41,10 @@ export async function layOut(model: ProvisioningModel): Promise<Drawing> {
   const aside = endsAside(model);
   const inside = new Set(states.map((s) => s.name).filter((name) => !aside.has(name)));
   for (const name of inside) g.setNode(name, { width: nodeWidth, height: nodeHeight });
-  for (const { name, then, else: otherwise } of states) {
-    if (then && inside.has(name) && inside.has(then)) g.setEdge(name, then, { weight: 20 }, 'then');
-    if (otherwise && inside.has(name) && inside.has(otherwise)) g.setEdge(name, otherwise, { weight: 1 }, 'else');
-  }
+  for (const s of states)
+    for (const { to, otherwise } of waysFrom(model, s))
+      if (inside.has(s.name) && inside.has(to))
+        g.setEdge(s.name, to, { weight: otherwise ? 1 : 20 }, otherwise ? 'else' : 'then');
   layout(g);
   let { width = 0, height = 0 } = g.graph() as { width?: number; height?: number };
   const at = new Map([...inside].map((name) => [name, g.node(name) as unknown as Point]));
@@ -64,6 +64,18 @@ export async function layOut(model: ProvisioningModel): Promise<Drawing> {
   return { width, height, nodes: states.map(({ name }) => ({ name, ...pick(at.get(name)!) })), ways };
 }
 
+type State = NonNullable<ProvisioningModel['states']>[number];
+
+/** Where a state leads, each place once: on by itself or by what comes, and out where something fails or is declined. */
+function waysFrom(model: ProvisioningModel, s: State): { to: string; otherwise: boolean }[] {
+  const bad = (name: string) => (model.states ?? []).some((o) => o.name === name && o.end === 'rejected');
+  const found = new Map<string, boolean>();
+  if (s.then) found.set(s.then, false);
+  for (const { then: to } of s.on ?? []) if (!found.has(to)) found.set(to, bad(to));
+  if (s.else && !found.has(s.else)) found.set(s.else, true);
+  return [...found].map(([to, otherwise]) => ({ to, otherwise }));
+}
+
 const pick = ({ x, y }: Point): Point => ({ x, y });
 
 /** Ends that three or more states lead to when something fails, and nothing else does: their ways are drawn as one. */
@@ -71,8 +83,12 @@ function endsAside(model: ProvisioningModel): Map<string, string[]> {
   const states = model.states ?? [];
   const from = new Map<string, string[]>();
   for (const s of states) {
-    if (!s.end || s.name === model.start || states.some((o) => o.then === s.name)) continue;
-    const all = states.filter((o) => o.else === s.name).map((o) => o.name);
+    if (!s.end || s.name === model.start) continue;
+    const ways = states
+      .flatMap((o) => waysFrom(model, o).map((w) => ({ ...w, from: o.name })))
+      .filter((w) => w.to === s.name);
+    if (ways.some((w) => !w.otherwise)) continue;
+    const all = ways.map((w) => w.from);
     if (all.length > 2) from.set(s.name, all);
   }
   return from;

@@ -85,6 +85,29 @@ describe('the drawing', () => {
     expect(new Set(['claim', 'twin', 'gateway', 'done'].map((n) => at(n).x)).size).toBe(1);
     expect(d.height).toBeGreaterThan(5 * nodeHeight);
   });
+  it('draws the ways that people choose, each once', async () => {
+    const d = await layOut({
+      ...model,
+      start: 'ask',
+      states: [
+        {
+          name: 'ask',
+          do: 'ask',
+          on: [
+            { when: 'approved', then: 'done' },
+            { when: 'declined', then: 'rejected' },
+          ],
+          else: 'rejected',
+        },
+        { name: 'done', end: 'completed' },
+        { name: 'rejected', end: 'rejected' },
+      ],
+    });
+    expect(d.ways.map((w) => [w.from, w.to, w.otherwise])).toEqual([
+      ['ask', 'done', false],
+      ['ask', 'rejected', true],
+    ]);
+  });
   it('bears circles and ways to nowhere', async () => {
     const d = await layOut({
       ...model,

@@ -1,4 +1,4 @@
-import { Check, Clock, Minus, RotateCcw, X } from 'lucide-react';
+import { Check, Clock, Minus, RotateCcw, Undo2, X } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { RunStep } from '@/api/types';
 import { cx } from '@/parts/cx';
@@ -11,6 +11,7 @@ const marks: Record<RunStep['outcome'], ReactNode> = {
   waiting: <Clock />,
   refused: <X />,
   failed: <RotateCcw />,
+  undone: <Undo2 />,
   ended: <Check />,
   ignored: <Minus />,
 };
