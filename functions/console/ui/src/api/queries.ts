@@ -14,6 +14,11 @@ export const keys = {
   rules: (query: object) => ['rules', query] as const,
   history: (twin: string, query: object) => ['history', twin, query] as const,
   claims: (query: object) => ['claims', query] as const,
+  models: (query: object = {}) => ['models', query] as const,
+  modelVersion: (id: string, version: number) => ['models', id, version] as const,
+  gateways: (query: object = {}) => ['gateways', query] as const,
+  places: (query: object) => ['places', query] as const,
+  credentials: (twin: string) => ['credentials', twin] as const,
 };
 
 export function makeQueries(): QueryClient {
