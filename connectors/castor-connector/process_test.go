@@ -231,7 +231,7 @@ func (d *deployment) run(connector string, more ...string) *running {
 	}
 	r := &running{t: d.t, cmd: exec.Command(file, connector), done: make(chan struct{}), health: freePort(d.t), address: freePort(d.t)}
 	r.cmd.Env = append([]string{"CASTOR_NATS_URL=" + d.nats.URL(), "CASTOR_GATEWAY_URL=" + d.gateway, "CASTOR_SECRETS=" + d.secrets, "CASTOR_METRICS=" + r.health,
-		"CASTOR_GATEWAY_ID=op-1", "CASTOR_GATEWAY_PHASE=operational", "CASTOR_LISTEN=" + r.address, "CASTOR_PUBLIC_URL=tls://127.0.0.1:8883",
+		"CASTOR_GATEWAY_ID=op-1", "CASTOR_GATEWAY_PHASE=operational", "CASTOR_LISTEN=" + r.address, "CASTOR_PUBLIC_URL=" + schemes[connector] + "://127.0.0.1:8883",
 		"CASTOR_DIR=" + filepath.Join(d.t.TempDir(), "new")}, more...)
 	r.cmd.Stderr = &r.errs
 	if err := r.cmd.Start(); err != nil {

@@ -14,11 +14,16 @@ import (
 	"github.com/castor-iot/castor/connectors/linktest"
 )
 
+// schemes are how the URLs of gateways begin.
+var schemes = map[string]string{"mqtt": "tls", "grpc": "grpcs", "http": "https", "events": "tls", "stream": "tls"}
+
 // Without a secret that it needs a connector ends, and says which file and what to do; when the file is there, the next start works.
 func TestASecretIsMissingEmptyOrUnreadable(t *testing.T) {
 	d := deploy(t)
 	for connector, names := range map[string][]string{
 		"mqtt":   {"castor-part-connector-op-1", "castor-gateway-cert", "castor-gateway-key", "castor-ca", "castor-verifier", "castor-nats-token"},
+		"grpc":   {"castor-part-connector-op-1", "castor-gateway-cert", "castor-verifier"},
+		"http":   {"castor-part-connector-op-1", "castor-gateway-cert", "castor-verifier"},
 		"events": {"castor-part-events", "basic-auth-user", "basic-auth-password", "castor-nats-token"},
 		"stream": {"castor-part-stream", "castor-nats-token"},
 	} {
@@ -48,7 +53,7 @@ func TestASecretIsMissingEmptyOrUnreadable(t *testing.T) {
 						d.secret(name, string(good))
 					}()
 					env := map[string]string{"CASTOR_NATS_URL": d.nats.URL(), "CASTOR_GATEWAY_URL": d.gateway, "CASTOR_SECRETS": d.secrets, "CASTOR_METRICS": "off",
-						"CASTOR_GATEWAY_ID": "op-1", "CASTOR_GATEWAY_PHASE": "operational", "CASTOR_LISTEN": "127.0.0.1:0", "CASTOR_PUBLIC_URL": "tls://127.0.0.1:8883", "CASTOR_DIR": t.TempDir()}
+						"CASTOR_GATEWAY_ID": "op-1", "CASTOR_GATEWAY_PHASE": "operational", "CASTOR_LISTEN": "127.0.0.1:0", "CASTOR_PUBLIC_URL": schemes[connector] + "://127.0.0.1:8883", "CASTOR_DIR": t.TempDir()}
 					ctx, cancel := context.WithTimeout(t.Context(), linktest.Patience)
 					defer cancel()
 					var errs bytes.Buffer

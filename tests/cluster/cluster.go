@@ -1,5 +1,5 @@
 // Package cluster runs the platform as deployed functions for tests: every function is the program that its image has, in
-// replicas picked at random per call; two event connectors; a provisioning gateway and two replicas of the operational one;
+// replicas picked at random per call; two event connectors; a provisioning gateway and two replicas of the operational one, and gateways for gRPC and HTTP;
 // MongoDB, NATS and the object store behind links that can be cut. The user gateway repeats calls and kills replicas, as a
 // seed says. It is no part of the product: compose and Kubernetes run the same programs.
 package cluster
@@ -62,6 +62,7 @@ type Cluster struct {
 	Streams      []*Process
 	Provisioning *Process
 	Gateways     []*Process // replicas of the operational gateway
+	Others       []*Process // gateways for gRPC and HTTP
 
 	t       testing.TB
 	config  Config
@@ -298,7 +299,7 @@ func (c *Cluster) ready() {
 	for _, r := range c.byHost {
 		wait(r.Name, func() bool { return answers("http://" + r.Host + "/_/ready") })
 	}
-	for _, p := range append(append([]*Process{c.Provisioning}, c.Gateways...), slices.Concat(c.Events, c.Streams)...) {
+	for _, p := range append(append([]*Process{c.Provisioning}, c.Gateways...), slices.Concat(c.Others, c.Events, c.Streams)...) {
 		wait(p.Name, func() bool { return answers("http://" + p.metrics + "/readyz") })
 	}
 }
@@ -326,7 +327,7 @@ func (c *Cluster) processes() (all []*Process) {
 	if c.Provisioning != nil {
 		all = append(all, c.Provisioning)
 	}
-	return slices.Concat(all, c.Gateways, c.Events, c.Streams)
+	return slices.Concat(all, c.Gateways, c.Others, c.Events, c.Streams)
 }
 
 // PIDs are the processes that run, by name.

@@ -74,7 +74,8 @@ func (c *Cluster) makeSecrets(p programs) {
 	c.t.Helper()
 	c.Secrets = filepath.Join(c.config.Dir, "secrets")
 	out, err := exec.Command(p.castor, "init", c.Secrets, "--host", "127.0.0.1", "--host", "localhost",
-		"--gateway", operationalID, "--gateway", provisioningID).CombinedOutput()
+		"--gateway", operationalID, "--gateway", provisioningID, "--gateway", "provisioning-grpc-1", "--gateway", "operational-grpc-1",
+		"--gateway", "provisioning-http-1", "--gateway", "operational-http-1").CombinedOutput()
 	if err != nil {
 		c.t.Fatalf("castor init: %v\n%s", err, out)
 	}
@@ -120,6 +121,12 @@ func (c *Cluster) prepare(p programs, settings, objects []string) {
 	}
 	c.Operational = NewLink(c.t, operational...)
 	provisioning := freePort(c)
+	others := []*other{{protocol: "grpc", scheme: "grpcs"}, {protocol: "http", scheme: "https"}}
+	dialled := []string{"tls://" + provisioning}
+	for _, o := range others {
+		o.provisioning, o.operational = freePort(c), freePort(c)
+		dialled = append(dialled, o.scheme+"://"+o.provisioning)
+	}
 
 	names := slices.Sorted(maps.Keys(stack.Functions))
 	for _, name := range names {
@@ -130,7 +137,7 @@ func (c *Cluster) prepare(p programs, settings, objects []string) {
 		for i := range c.config.Replicas {
 			r := &Replica{Function: name, Host: freePort(c)}
 			r.Process = c.process(fmt.Sprintf("%s/%d", name, i+1), p.functions[name], nil, append(slices.Clone(settings), "CASTOR_LISTEN="+r.Host, "CASTOR_SECRETS="+secrets,
-				"CASTOR_PROVISIONING=tls://"+provisioning, "CASTOR_SMTP_URL="+c.config.SMTP, "CASTOR_SMTP_FROM="+c.config.From, "CASTOR_WEBHOOKS=private"))
+				"CASTOR_PROVISIONING="+strings.Join(dialled, ","), "CASTOR_SMTP_URL="+c.config.SMTP, "CASTOR_SMTP_FROM="+c.config.From, "CASTOR_WEBHOOKS=private"))
 			c.Functions[name] = append(c.Functions[name], r)
 			c.byHost[r.Host] = r
 		}
@@ -145,20 +152,29 @@ func (c *Cluster) prepare(p programs, settings, objects []string) {
 		c.Streams = append(c.Streams, c.process(fmt.Sprintf("stream/%d", i+1), p.connector, []string{"stream"}, append(slices.Clone(settings), "CASTOR_SECRETS="+secrets, "CASTOR_LISTEN="+listen)))
 		c.streams = append(c.streams, "http://"+listen)
 	}
-	mqtt := func(name, id, phase, listen, public string) *Process {
+	gateway := func(protocol, name, id, phase, listen, public string) *Process {
 		given := []string{"castor-part-connector-" + id, "castor-nats-token", "castor-gateway-cert", "castor-gateway-key"}
 		if phase == "operational" {
 			given = append(given, "castor-ca", "castor-verifier")
 		}
 		secrets := c.mount(name, given...)
-		return c.process(name, p.connector, []string{"mqtt"}, append(settings, "CASTOR_SECRETS="+secrets, "CASTOR_GATEWAY_ID="+id, "CASTOR_GATEWAY_PHASE="+phase,
-			"CASTOR_LISTEN="+listen, "CASTOR_PUBLIC_URL=tls://"+public, "CASTOR_DIR="+filepath.Join(c.config.Dir, "gateways", name)))
+		return c.process(name, p.connector, []string{protocol}, append(settings, "CASTOR_SECRETS="+secrets, "CASTOR_GATEWAY_ID="+id, "CASTOR_GATEWAY_PHASE="+phase,
+			"CASTOR_LISTEN="+listen, "CASTOR_PUBLIC_URL="+public, "CASTOR_DIR="+filepath.Join(c.config.Dir, "gateways", name)))
 	}
-	c.Provisioning = mqtt("provisioning", provisioningID, "provisioning", provisioning, provisioning)
+	c.Provisioning = gateway("mqtt", "provisioning", provisioningID, "provisioning", provisioning, "tls://"+provisioning)
 	for i, listen := range operational {
-		c.Gateways = append(c.Gateways, mqtt(fmt.Sprintf("operational-%d", i+1), operationalID, "operational", listen, c.Operational.Addr))
+		c.Gateways = append(c.Gateways, gateway("mqtt", fmt.Sprintf("operational-%d", i+1), operationalID, "operational", listen, "tls://"+c.Operational.Addr))
+	}
+	for _, o := range others {
+		for phase, listen := range map[string]string{"provisioning": o.provisioning, "operational": o.operational} {
+			id := phase + "-" + o.protocol + "-1"
+			c.Others = append(c.Others, gateway(o.protocol, id, id, phase, listen, o.scheme+"://"+listen))
+		}
 	}
 }
+
+// An other is a protocol beside MQTT, and where its gateways listen.
+type other struct{ protocol, scheme, provisioning, operational string }
 
 // process describes a program, which has its settings from the environment and nothing else of this one.
 func (c *Cluster) process(name, file string, args, env []string) *Process {

@@ -47,7 +47,7 @@ func TestGuidesAndSettings(t *testing.T) {
 		"a guide with a target there is none of":    {kubernetesGuide, "make images", "make image", "no target image"},
 		"a guide with a file there is none of":      {kubernetesGuide, "`infra/objects.yml`", "`infra/s3.yml`", "there is no infra/s3.yml"},
 		"a guide with an object there is none of":   {kubernetesGuide, "rollout status statefulset/nats", "rollout status statefulset/bus", "there is no statefulset bus"},
-		"a guide that scales what there is none of": {kubernetesGuide, "scale statefulset operational provisioning", "scale statefulset operation provisioning", "there is no statefulset operation"},
+		"a guide that scales what there is none of": {kubernetesGuide, "scale statefulset operational provisioning ", "scale statefulset operation provisioning ", "there is no statefulset operation"},
 		"a guide with a secret nobody makes":        {kubernetesGuide, `"$S/castor-admin"`, `"$S/castor-root"`, "castor init makes no castor-root"},
 		"a guide with a setting nobody reads":       {kubernetesGuide, "`CASTOR_S3_TLS`", "`CASTOR_S3_HTTPS`", "nothing reads CASTOR_S3_HTTPS"},
 		"a guide with a service there is none of":   {composeGuide, "--since 10m users", "--since 10m user", "compose.yaml has no service user"},

@@ -16,11 +16,14 @@ import (
 // A device that has curl and nothing else comes in, reports, is told what to do and gets a new certificate, by what
 // docs/devices-http.md says.
 func TestTheGuideForHTTPDevices(t *testing.T) {
+	both(t, func(t *testing.T, stage Option) { theGuideForHTTPDevices(t, NewWorld(t, stage)) })
+}
+
+func theGuideForHTTPDevices(t *testing.T, w *World) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "devices-http.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := NewWorld(t)
 	w.Type("pump")
 	w.Identity("P-7")
 	claim := w.Claim("pump", "press")
