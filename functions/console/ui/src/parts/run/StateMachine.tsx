@@ -1,4 +1,5 @@
-import { useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import type { KeyboardEvent } from 'react';
 import type { ProvisioningModel } from '@/api/types';
 import { cx } from '@/parts/cx';
 import { Skeleton } from '@/parts/States';
@@ -10,37 +11,36 @@ const words: Record<Standing, string> = { reached: 'done', present: 'now', faile
 
 /**
  * A provisioning model as a drawing: states from above to below, the way on as a line, the way out as a dashed one. With the
- * standings of a run it shows how far that has come; each is told by its mark too, not by colour alone.
+ * standings of a run it shows how far that has come; each is told by its mark too, not by colour alone. With `onSelect` its
+ * states can be chosen.
  */
-export function StateMachine({
-  model,
-  standings,
-  taken,
-}: {
-  model: ProvisioningModel;
-  standings?: Map<string, Standing>;
-  taken?: Set<string>;
-}) {
+export function StateMachine(props: Shown) {
+  const { model } = props;
   const { data } = useQuery({
-    queryKey: ['layout', model.id, model.version, (model.states ?? []).length],
+    queryKey: ['layout', shapeOf(model)],
     queryFn: () => layOut(model),
     staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 30_000,
+    // While a model is being written each letter may be another drawing.
+    placeholderData: keepPreviousData,
   });
   if (!data) return <Skeleton lines={6} height={nodeHeight} />;
-  return <Drawn drawing={data} model={model} standings={standings} taken={taken} />;
+  return <Drawn drawing={data} {...props} />;
 }
 
-function Drawn({
-  drawing: d,
-  model,
-  standings,
-  taken,
-}: {
-  drawing: Drawing;
+interface Shown {
   model: ProvisioningModel;
   standings?: Map<string, Standing>;
   taken?: Set<string>;
-}) {
+  selected?: string;
+  onSelect?: (state: string) => void;
+}
+
+/** What the drawing of a model depends on. */
+const shapeOf = (m: ProvisioningModel) =>
+  JSON.stringify([m.start, ...(m.states ?? []).map((x) => [x.name, x.then, x.else, x.end, x.on?.map((o) => o.then)])]);
+
+function Drawn({ drawing: d, model, standings, taken, selected, onSelect }: Shown & { drawing: Drawing }) {
   const states = new Map((model.states ?? []).map((x) => [x.name, x]));
   const label = standings
     ? `State machine ${model.id}: ${[...standings].map(([name, at]) => `${name} ${words[at]}`).join(', ')}`
@@ -50,7 +50,7 @@ function Drawn({
   return (
     <div className={s.box}>
       <svg
-        role="img"
+        role={onSelect ? 'group' : 'img'}
         aria-label={label}
         className={s.svg}
         viewBox={`0 0 ${d.width} ${d.height}`}
@@ -91,7 +91,14 @@ function Drawn({
             <g
               key={n.name}
               transform={`translate(${n.x - nodeWidth / 2} ${n.y - nodeHeight / 2})`}
-              className={cx(s.node, at && s[at], state?.end && s.end)}
+              className={cx(
+                s.node,
+                at && s[at],
+                state?.end && s.end,
+                onSelect && s.choice,
+                selected === n.name && s.selected,
+              )}
+              {...(onSelect && chosen(n.name, explain(n.name, state, at), selected === n.name, onSelect))}
             >
               <title>{explain(n.name, state, at)}</title>
               <rect width={nodeWidth} height={nodeHeight} rx="8" />
@@ -111,6 +118,20 @@ function Drawn({
     </div>
   );
 }
+
+/** What makes a state one that can be chosen, by mouse and keyboard. */
+const chosen = (name: string, label: string, on: boolean, select: (state: string) => void) => ({
+  role: 'button',
+  tabIndex: 0,
+  'aria-label': label,
+  'aria-pressed': on,
+  onClick: () => select(name),
+  onKeyDown: (e: KeyboardEvent) => {
+    if (e.key !== 'Enter' && e.key !== ' ') return;
+    e.preventDefault();
+    select(name);
+  },
+});
 
 /** Told apart by shape: a tick, a filled point, a cross, a ring. */
 function Mark({ at }: { at: Standing }) {
