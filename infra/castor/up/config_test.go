@@ -64,3 +64,19 @@ func TestHostsAreNamesOrAddresses(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestGatewaysThatAreNotWanted(t *testing.T) {
+	config := Config{Dir: t.TempDir(), ProvisioningGRPC: Off, OperationalHTTP: "127.0.0.1:0"}
+	if err := config.complete(); err != nil {
+		t.Fatal(err)
+	}
+	if config.ProvisioningGRPC != Off || config.OperationalGRPC != "127.0.0.1:8886" || config.ProvisioningHTTP != "127.0.0.1:8887" || config.OperationalHTTP != "127.0.0.1:0" {
+		t.Errorf("completed to %+v", config)
+	}
+	for says, c := range map[string]Config{"provisioning: ": {Provisioning: Off}, "operational-http: ": {OperationalHTTP: "8888"}} {
+		c.Dir = t.TempDir()
+		if err := c.complete(); err == nil || !strings.HasPrefix(err.Error(), says) {
+			t.Errorf("it says %v, want %q", err, says)
+		}
+	}
+}
