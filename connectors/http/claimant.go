@@ -22,6 +22,7 @@ type claimantState struct {
 	answer  api.ProvisionAnswer // the last
 	number  int                 // of answers that came
 	told    int                 // the number of the last that was told
+	asking  int                 // requests under way, whose answers are theirs
 	came    chan struct{}       // closed when one came, and made anew
 	polling chan struct{}       // closed when a newer poll begins
 }
@@ -35,6 +36,11 @@ func (c *claimantState) put(a api.ProvisionAnswer) {
 	defer c.mu.Unlock()
 	c.answer = a
 	c.number++
+	c.wake()
+}
+
+// wake has all who wait look again. The caller holds the lock.
+func (c *claimantState) wake() {
 	close(c.came)
 	c.came = make(chan struct{})
 }
@@ -87,7 +93,14 @@ func (v *visit) ask() *problem {
 	c := v.claimant
 	c.mu.Lock()
 	before := c.number
+	c.asking++
 	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.asking--
+		c.wake() // who polls may have an answer that was not told
+	}()
 	if p := v.settle(c.serial, func(ack func(bool)) { c.link.Request(twin.TypeID(v.word), payload, ack) }); p != nil {
 		return p
 	}
@@ -104,7 +117,7 @@ func (v *visit) status() *problem {
 		return bad("client", "it is missing", "give the name under which you have asked, or the address in the answer's Location")
 	}
 	c := v.claimant
-	a, ok, replaced := c.next(v.ctx, v.session.Done(), v.wait, true, func() bool { return c.number > c.told })
+	a, ok, replaced := c.next(v.ctx, v.session.Done(), v.wait, true, func() bool { return c.number > c.told && c.asking == 0 })
 	switch {
 	case replaced:
 		return refuse(http.StatusConflict, "", "a newer poll of this device has begun", "keep one poll open at a time")
