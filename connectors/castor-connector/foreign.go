@@ -152,7 +152,6 @@ func runMosquitto(ctx context.Context, p *process, b *bus.Bus, client *api.Clien
 	}
 	m, err := bridge.New(bridge.Config{Client: options, Gateway: g, API: client, Bus: b, Log: p.log,
 		Alive: func(ctx context.Context) error { _, err := target.State(ctx); return err },
-		Known: func(ref device.Ref) bool { _, ok := c.Get(string(ref)); return ok },
 		Shown: func(ref device.Ref) api.Shown {
 			a, _ := c.Get(string(ref))
 			return api.Shown{Fingerprint: newest(a.Fingerprints), Verifier: newest(a.Verifiers)}

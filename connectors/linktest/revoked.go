@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -22,8 +23,20 @@ import (
 
 // issued are the certificates that a CA has signed.
 type issued struct {
-	mu  sync.Mutex
-	all [][]byte
+	mu       sync.Mutex
+	all      [][]byte
+	admitted map[string]bool // fingerprints that were ever admitted
+}
+
+func (i *issued) admit(fingerprints []string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.admitted == nil {
+		i.admitted = make(map[string]bool)
+	}
+	for _, f := range fingerprints {
+		i.admitted[f] = true
+	}
 }
 
 func (i *issued) add(der []byte) {
@@ -32,11 +45,11 @@ func (i *issued) add(der []byte) {
 	i.all = append(i.all, der)
 }
 
-// Revoked is the CA's list, PEM, of the certificates that were issued and are not good any more: those of devices that no gateway's
-// bucket admits, as function credentials would say.
+// Revoked is the CA's list, PEM, of the certificates that were good and are not any more, or were replaced by others of their name,
+// as function credentials would say.
 func (w *World) Revoked(ctx context.Context) ([]byte, error) {
 	w.CA.issued.mu.Lock()
-	all := slices.Clone(w.CA.issued.all)
+	all, once := slices.Clone(w.CA.issued.all), maps.Clone(w.CA.issued.admitted)
 	w.CA.issued.mu.Unlock()
 	b, err := w.Bus.Bucket(ctx, api.BucketOf(w.Gateway))
 	if err != nil {
@@ -61,7 +74,8 @@ func (w *World) Revoked(ctx context.Context) ([]byte, error) {
 				return nil, err
 			}
 		}
-		if !slices.Contains(a.Fingerprints, pki.Fingerprint(der)) {
+		f := pki.Fingerprint(der)
+		if !slices.Contains(a.Fingerprints, f) && (once[f] || len(a.Fingerprints) > 0) {
 			list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: list.ThisUpdate})
 		}
 	}

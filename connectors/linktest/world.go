@@ -89,6 +89,7 @@ func StartServer(t testing.TB) (b *bus.Bus, stop func()) {
 // Admit puts an admission into the gateway's bucket and returns its revision.
 func (w *World) Admit(a api.Admission) uint64 {
 	w.t.Helper()
+	w.CA.issued.admit(a.Fingerprints)
 	value, err := json.Marshal(a)
 	if err != nil {
 		w.t.Fatal(err)

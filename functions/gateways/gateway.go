@@ -2,7 +2,6 @@ package gateways
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -14,6 +13,7 @@ import (
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/seal"
 	"github.com/castor-iot/castor/shared/store"
 )
 
@@ -102,8 +102,10 @@ func checkGateway(id string, in *api.Gateway) error {
 			return fmt.Errorf("kinds: %w", err)
 		}
 	}
-	if key, err := base64.StdEncoding.DecodeString(in.PublicKey); in.PublicKey != "" && (err != nil || len(key) != 32) {
-		return api.Invalid("publicKey must be the base64 of the 32 bytes of an X25519 key")
+	if in.PublicKey != "" {
+		if _, err := seal.ReadPublicKey(in.PublicKey); err != nil {
+			return err
+		}
 	}
 	if in.Location != nil {
 		return in.Location.Validate()

@@ -2,7 +2,6 @@ package foreign_test
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -30,7 +29,7 @@ func TestSuite(t *testing.T) {
 	configuratortest.Run(t, configuratortest.Gateway{
 		Kinds: []device.Kind{device.Certificate, device.Password},
 		Seal: func(t testing.TB, w *linktest.World, a *api.Admission, secret string) {
-			raw, err := base64.StdEncoding.DecodeString(public)
+			raw, err := seal.ReadPublicKey(public)
 			if err == nil {
 				a.Sealed, err = seal.Seal(raw, api.SealInfo(device.Ref(a.Client)), fmt.Appendf(nil, `{"secret":%q}`, secret))
 			}

@@ -2,7 +2,6 @@ package mosquitto_test
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"sync"
@@ -35,7 +34,7 @@ func TestSuite(t *testing.T) {
 	configuratortest.Run(t, configuratortest.Gateway{
 		Kinds: []device.Kind{device.Certificate, device.Password},
 		Seal: func(t testing.TB, w *linktest.World, a *api.Admission, secret string) {
-			public, err := base64.StdEncoding.DecodeString(first2(key()))
+			public, err := seal.ReadPublicKey(first2(key()))
 			if err == nil {
 				a.Sealed, err = seal.Seal(public, api.SealInfo(device.Ref(a.Client)), fmt.Appendf(nil, `{"secret":%q}`, secret))
 			}
@@ -154,7 +153,7 @@ func TestAPasswordThatIsLostIsSaidToBe(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), linktest.Patience)
 	defer cancel()
 	linktest.Eventually(t, "the administrator is connected", func() bool { _, err := target.State(ctx); return err == nil })
-	raw, err := base64.StdEncoding.DecodeString(public)
+	raw, err := seal.ReadPublicKey(public)
 	if err != nil {
 		t.Fatal(err)
 	}

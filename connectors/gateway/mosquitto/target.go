@@ -146,14 +146,22 @@ func (t *Target) Apply(ctx context.Context, a api.Admission) error {
 	if byPassword {
 		client["password"] = password
 	}
-	if err := t.putRole(ctx, a.Client, user(a)); err != nil {
+	// One message for all: the broker writes its file with each.
+	role := command{"command": "createRole", "rolename": t.role(a.Client), "textdescription": user(a), "acls": rights(a.Client)}
+	answers, err := t.c.Control.do(ctx, role, client, command{"command": "getDefaultACLAccess"})
+	if err != nil {
 		return err
 	}
-	if _, err = t.c.Control.must(ctx, client); err != nil {
-		return err
+	if answers[0].Error != "" { // there is such a role, of which it may not be known what it says
+		if _, err := t.c.Control.must(ctx, command{"command": "modifyRole", "rolename": t.role(a.Client), "textdescription": user(a), "acls": rights(a.Client)}); err != nil {
+			return err
+		}
+	}
+	if answers[1].Error != "" {
+		return fmt.Errorf("mosquitto: createClient: %s", answers[1].Error)
 	}
 	t.show(a.Client, a.Fingerprints)
-	return t.afterReload(ctx)
+	return nil
 }
 
 // onlyMore tells whether every certificate that the device may have a session by is good still. The broker does not say by which
@@ -195,16 +203,6 @@ func (t *Target) open(a api.Admission) (string, error) {
 
 func within(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
-}
-
-// putRole makes the device's role say what it may do.
-func (t *Target) putRole(ctx context.Context, client, user string) error {
-	answers, err := t.c.Control.do(ctx, command{"command": "createRole", "rolename": t.role(client), "textdescription": user, "acls": rights(client)})
-	if err != nil || answers[0].Error == "" {
-		return err
-	}
-	_, err = t.c.Control.must(ctx, command{"command": "modifyRole", "rolename": t.role(client), "textdescription": user, "acls": rights(client)})
-	return err
 }
 
 // rights are the topics of the wire contract for one device.

@@ -39,9 +39,6 @@ type Config struct {
 	// Alive tells whether the broker can be reached and configured; nil = whether the bridge is connected to it.
 	Alive func(ctx context.Context) error
 
-	// Known tells whether a device is admitted: a broker may let others connect, who can say and hear nothing. nil = all are.
-	Known func(ref device.Ref) bool
-
 	// Shown is what a device shows at the broker, as far as can be known; nil = nothing is.
 	Shown func(ref device.Ref) api.Shown
 
@@ -102,7 +99,7 @@ func New(c Config) (*Bridge, error) {
 // topics are what devices publish, and the broker's own log of connections.
 var topics = map[string]byte{
 	"castor/+/telemetry": 1, "castor/+/state/reported": 1, "castor/+/event": 1, "castor/+/log/+": 1, "castor/+/command/+/response": 1,
-	"castor/+/provision/confirm": 1, "castor/+/credential/renew": 1, "castor/+/credential/confirm": 1, connections: 0,
+	"castor/+/provision/confirm": 1, "castor/+/credential/renew": 1, "castor/+/credential/confirm": 1, connections: 0, subscriptions: 0,
 }
 
 func (m *Bridge) connected(c mqtt.Client) {

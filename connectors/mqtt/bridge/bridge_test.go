@@ -16,7 +16,6 @@ import (
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/castor-iot/castor/connectors/mqtt/bridge"
 	"github.com/castor-iot/castor/shared/api"
-	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/twin"
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -24,7 +23,7 @@ import (
 
 // TestSuite runs the suite of the connectors on a real mosquitto. What a device takes for the acknowledgement is castor/{ref}/ack.
 func TestSuite(t *testing.T) {
-	linktest.Run(t, linktest.Protocol{Start: start, Dial: dial, MaxPayload: telemetry.MaxPayload})
+	linktest.Run(t, linktest.Protocol{Start: start, Dial: dial, MaxPayload: telemetry.MaxPayload, Brokered: true})
 }
 
 func start(t testing.TB, w *linktest.World, phase string) (address string, stop func()) {
@@ -47,7 +46,6 @@ func start(t testing.TB, w *linktest.World, phase string) (address string, stop 
 		t.Fatal(err)
 	}
 	m, err := bridge.New(bridge.Config{Client: options, Gateway: gateway, API: w.API, Bus: w.Bus, Log: linktest.Quiet,
-		Known: func(ref device.Ref) bool { _, ok := c.Get(string(ref)); return ok },
 		Alive: func(ctx context.Context) error { _, err := target.State(ctx); return err }})
 	if err != nil {
 		t.Fatal(err)
@@ -109,6 +107,7 @@ func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 	}
 	if err != nil {
 		c.Cut()
+		time.Sleep(20 * time.Millisecond) // as no device would come back at once
 		return nil, err
 	}
 	return c, nil
@@ -200,3 +199,26 @@ func (c *client) Messages() <-chan linktest.Message { return c.messages }
 func (c *client) Gone() <-chan struct{}             { return c.gone }
 func (c *client) Close()                            { c.Disconnect(100); c.leave() }
 func (c *client) Cut()                              { c.Disconnect(0); c.leave() }
+
+// What the suite leaves out for a broker of somebody else's: nothing is lost of it, the device is only not told.
+func TestWhatIsNotCountedIsBroughtAllTheSame(t *testing.T) {
+	w := linktest.NewWorld(t)
+	address, _ := start(t, w, "operational")
+	id := w.AdmitDevice("p-1")
+	var d linktest.Device
+	linktest.Eventually(t, "the device is let in", func() bool {
+		var err error
+		d, err = dial(w, address, id)
+		return err == nil
+	})
+	d.Publish(telemetry.Telemetry, []byte(`not json`))
+	d.Confirm()
+	d.Publish(telemetry.Telemetry, []byte(`{"data":{"text":"`+strings.Repeat("x", telemetry.MaxPayload)+`"}}`))
+	d.Publish(telemetry.Telemetry, []byte(`{"data":{"rpm":2}}`))
+	linktest.Eventually(t, "what cannot be decoded is parked", func() bool {
+		parked := w.Platform.Parked()
+		return len(parked) == 1 && string(parked[0].Raw) == "not json"
+	})
+	linktest.Eventually(t, "the confirmation is taken", func() bool { return len(w.Platform.Confirmed()) == 1 })
+	linktest.Eventually(t, "what has no order is stored", func() bool { return len(w.Platform.Stored(linktest.TwinOf("p-1"))) == 1 })
+}

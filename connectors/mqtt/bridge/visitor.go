@@ -15,8 +15,11 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
 
-// connections is where mosquitto tells of clients that come and go (log_dest topic, connection_messages true).
-const connections = "$SYS/broker/log/N"
+// Where mosquitto tells of clients that come and go, and of what they hear (log_dest topic, log_type notice and subscribe).
+const (
+	connections   = "$SYS/broker/log/N"
+	subscriptions = "$SYS/broker/log/M/subscribe"
+)
 
 const (
 	queued    = 256             // messages of one device that wait for the link
@@ -27,15 +30,19 @@ const (
 // A visitor is a device at the broker, from its first sign to its last. What it says is dealt with one after the other.
 type visitor struct {
 	ref   device.Ref
-	queue chan mqtt.Message
-	done  chan struct{} // closed when it has gone
+	queue chan mqtt.Message // nil: commands reach the device from now on
+	done  chan struct{}     // closed when it has gone
 	leave sync.Once
 }
 
 // received takes one message, or one line of the broker's log.
 func (m *Bridge) received(_ mqtt.Client, msg mqtt.Message) {
-	if msg.Topic() == connections {
-		m.noticed(string(msg.Payload()))
+	switch msg.Topic() {
+	case connections:
+		m.noticed(untimed(string(msg.Payload())))
+		return
+	case subscriptions:
+		m.subscribed(untimed(string(msg.Payload())))
 		return
 	}
 	rest, ok := strings.CutPrefix(msg.Topic(), "castor/")
@@ -88,15 +95,11 @@ func (m *Bridge) gone(ref device.Ref) {
 // noticed reads a line of mosquitto's log. A text that it does not know changes nothing: then sessions begin with a device's first
 // message, and end with the next that is known.
 func (m *Bridge) noticed(line string) {
-	if when, after, ok := strings.Cut(line, ": "); ok && strings.Trim(when, "0123456789TZ:+-") == "" {
-		line = after
-	}
 	if rest, ok := strings.CutPrefix(line, "New client connected from "); ok {
 		if _, rest, ok = strings.Cut(rest, " as "); ok {
 			name, _, _ := strings.Cut(rest, " (")
-			if ref := device.Ref(name); ref.Valid() == nil && (m.config.Known == nil || m.config.Known(ref)) {
-				m.gone(ref)
-				m.visitor(ref)
+			if ref := device.Ref(name); ref.Valid() == nil {
+				m.gone(ref) // its session begins with the first that it may say or hear
 			}
 		}
 		return
@@ -115,12 +118,41 @@ func (m *Bridge) noticed(line string) {
 	}
 }
 
+// untimed is a line of the log without its time.
+func untimed(line string) string {
+	if when, after, ok := strings.Cut(line, ": "); ok && strings.Trim(when, "0123456789TZ:+-") == "" {
+		return after
+	}
+	return line
+}
+
+// subscribed reads what mosquitto tells of a filter that it has taken: "dev-4f2a 1 castor/dev-4f2a/command/+".
+func (m *Bridge) subscribed(line string) {
+	words := strings.Split(line, " ")
+	if len(words) != 3 || device.Ref(words[0]).Valid() != nil {
+		return
+	}
+	rest, own := strings.CutPrefix(words[2], "castor/"+words[0]+"/")
+	if !own {
+		return
+	}
+	if v := m.visitor(device.Ref(words[0])); v != nil && rest == "command/+" {
+		select {
+		case v.queue <- nil:
+		default: // so busy that its messages will tell
+		}
+	}
+}
+
 // attend brings what the device says to the link until it has gone.
 func (m *Bridge) attend(v *visitor) {
 	number := m.number()
 	s := m.link.Open(fmt.Sprintf("%012x-%s", number, rand.Text()[:16]), v.ref, number, v.done)
-	s.Listen() // the broker keeps nothing for who does not: a command that is not heard times out
 	for msg := range v.queue {
+		if msg == nil {
+			s.Listen()
+			continue
+		}
 		m.bring(s, v.ref, msg)
 	}
 	s.Close()
