@@ -24,7 +24,6 @@ import (
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/platform"
-	"github.com/castor-iot/castor/shared/seal"
 )
 
 // Secrets of gateways that are not the platform's own.
@@ -128,7 +127,7 @@ func runMosquitto(ctx context.Context, p *process, b *bus.Bus, client *api.Clien
 			config.Revocations = &mosquitto.Revocations{File: s.get("CASTOR_MOSQUITTO_CRL"), Get: client.Revoked, Reload: func() error { return hangUp(s.get("CASTOR_MOSQUITTO_PID")) }}
 		case device.Password:
 			if config.Key, err = p.secret(secretForeignSeal); err == nil {
-				g.PublicKey, err = seal.PublicOf(config.Key)
+				g.PublicKey, err = config.PublicKey()
 			}
 			if err != nil {
 				return err

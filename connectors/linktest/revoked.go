@@ -3,6 +3,7 @@ package linktest
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -18,7 +19,6 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
-	"github.com/castor-iot/castor/shared/pki"
 )
 
 // issued are the certificates that a CA has signed.
@@ -74,7 +74,7 @@ func (w *World) Revoked(ctx context.Context) ([]byte, error) {
 				return nil, err
 			}
 		}
-		f := pki.Fingerprint(der)
+		f := Fingerprint(tls.Certificate{Certificate: [][]byte{der}})
 		if !slices.Contains(a.Fingerprints, f) && (once[f] || len(a.Fingerprints) > 0) {
 			list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: list.ThisUpdate})
 		}

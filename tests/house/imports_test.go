@@ -35,6 +35,7 @@ var rooms = []room{
 	{"functions/functions.go", []string{"functions", "shared/faas", "shared/platform"}, "the list of all functions"},
 	{"functions", append([]string{"shared/api", "shared/faas", "shared/platform", "shared/store", "shared/artifact", "shared/pki", "shared/seal", "shared/rule", "shared/bus", "shared/metrics"}, domain...),
 		"functions never import each other; they call through api.Client"},
+	{"connectors/gateway/mosquitto", append([]string{"connectors", "shared/api", "shared/bus", "shared/seal"}, domain...), "mosquitto compares plain passwords: its configurator opens what is sealed to it"},
 	{"connectors", append([]string{"connectors", "shared/api", "shared/bus", "shared/metrics"}, domain...), "a connector reaches the platform by calls and the bus"},
 	{"agent", append([]string{"agent", "shared/api"}, domain...), "the agent runs on devices: it must stay small"},
 	{"infra", []string{""}, "it puts everything together; nothing imports it"},

@@ -58,6 +58,9 @@ func (c Config) Kinds() (kinds []device.Kind) {
 	return kinds
 }
 
+// PublicKey is what devices' passwords are sealed to.
+func (c Config) PublicKey() (string, error) { return seal.PublicOf(c.Key) }
+
 // role is the name of a device's role; without a device, of the role that stands for the gateway itself.
 func (t *Target) role(client string) string { return "castor:" + t.c.Gateway + ":" + client }
 

@@ -107,7 +107,7 @@ func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 	}
 	if err != nil {
 		c.Cut()
-		time.Sleep(20 * time.Millisecond) // as no device would come back at once
+		<-time.After(20 * time.Millisecond) // as no device would come back at once
 		return nil, err
 	}
 	return c, nil
