@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
-	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
@@ -37,8 +36,6 @@ func (f *function) act(ctx context.Context, r *provision.Run) (result, error) {
 		return f.registerIdentity(ctx, r)
 	case provision.CheckLocation:
 		return checkLocation(r, a.With["region"])
-	case provision.IssueCertificate:
-		return f.issueCredential(ctx, r, string(device.Certificate))
 	case provision.IssueCredential:
 		return f.issueCredential(ctx, r, a.With["kind"])
 	case provision.RegisterGateway:

@@ -57,7 +57,7 @@ func knownIdentity(i *device.Identity) provision.KnownIdentity {
 }
 
 func knownClaim(c *device.Claim) provision.KnownClaim {
-	return provision.KnownClaim{ID: c.ID, Owner: c.Owner, Type: string(c.Type)}
+	return provision.KnownClaim{ID: c.ID, Owner: c.Owner, Type: string(c.Type), Batch: c.Batch, Temporary: c.Temporary}
 }
 
 // chosen is the first step's account of how a run began.

@@ -25,7 +25,7 @@ states:
   - {name: may, do: check-claim, then: make}
   - {name: make, do: create-twin, then: fill}
   - {name: fill, do: render-configuration, then: sign}
-  - {name: sign, do: issue-certificate, then: closed}
+  - {name: sign, do: issue-credential, then: closed}
   - {name: closed, do: close-claim, then: place}
   - {name: place, do: register-gateway, await: gateway-ready, limit: 1m, then: hand}
   - {name: hand, do: deliver, then: live}
@@ -51,7 +51,7 @@ func TestAModelOfAnotherOrder(t *testing.T) {
 			did = append(did, string(s.Action))
 		}
 	}
-	want := "check-identity check-claim create-twin render-configuration issue-certificate close-claim register-gateway gateway-ready deliver activate device-confirm erase-credential"
+	want := "check-identity check-claim create-twin render-configuration issue-credential close-claim register-gateway gateway-ready deliver activate device-confirm erase-credential"
 	if got := strings.Join(did, " "); got != want {
 		t.Errorf("it did\n%s, want\n%s", got, want)
 	}
@@ -65,7 +65,7 @@ func TestAModelInAnImpossibleOrder(t *testing.T) {
 	w := start(t)
 	w.newType("boat", twin.Model{Provisioning: "wrong"})
 	claim := w.claim(api.NewClaim{Type: "boat", MaxUses: 100})
-	for i, first := range []provision.Action{provision.CreateTwin, provision.IssueCertificate, provision.RegisterGateway, provision.Deliver, provision.Activate} {
+	for i, first := range []provision.Action{provision.CreateTwin, provision.IssueCredential, provision.RegisterGateway, provision.Deliver, provision.Activate} {
 		_, err := w.admin.PutModel(w.ctx, provision.Model{ID: "wrong", Start: "a", States: []provision.State{
 			{Name: "a", Do: first, Then: "b"}, {Name: "b", End: provision.Completed}}})
 		w.must(err)

@@ -42,8 +42,8 @@ func TestATokenIsNowhereInPlain(t *testing.T) {
 	w.must(err)
 	m.ID, m.Version = "tokens", 0
 	for n := range m.States {
-		if s := &m.States[n]; s.Do == provision.IssueCertificate || s.Do == provision.IssueCredential {
-			s.Do, s.With = provision.IssueCredential, map[string]string{"kind": string(device.Token)}
+		if s := &m.States[n]; s.Do == provision.IssueCredential {
+			s.With = map[string]string{"kind": string(device.Token)}
 		}
 	}
 	_, err = w.admin.PutModel(w.ctx, m)

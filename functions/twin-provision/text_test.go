@@ -200,7 +200,7 @@ func TestModelsAreTriedWithEvents(t *testing.T) {
 		word    string
 	}{
 		"straight": {api.Simulate{Model: "automatic", Events: []provision.Event{{When: provision.GatewayReady}, {When: provision.DeviceConfirm}}},
-			"claim identity twin certificate gateway configuration delivery claim-closed credential-erased operational", provision.Completed, ""},
+			"claim identity twin credential gateway configuration delivery claim-closed credential-erased operational", provision.Completed, ""},
 		"an identity that is not known": {api.Simulate{Model: "automatic", Events: []provision.Event{{When: provision.Refuse, Do: provision.CheckIdentity, Reason: "not known"}}},
 			"claim identity rejected", provision.Rejected, "not known"},
 		"nobody decides": {api.Simulate{Model: "semi-automatic", Events: []provision.Event{{When: provision.Timer, After: 73 * hour}}},

@@ -13,7 +13,6 @@ const (
 	CheckLocation    Action = "check-location"       // the device is in a region
 	CreateTwin       Action = "create-twin"          // the instance (DTI) exists in phase provisioning, owned by the claim's group
 	IssueCredential  Action = "issue-credential"     // the device gets what it proves itself with, mapped to the twin
-	IssueCertificate Action = "issue-certificate"    // issue-credential of kind certificate
 	RegisterGateway  Action = "register-gateway"     // an operational gateway is chosen and told to let the device in
 	RenderConfig     Action = "render-configuration" // the type's template is rendered for the twin
 	Deliver          Action = "deliver"              // the bundle is sent to the device
@@ -57,13 +56,12 @@ var parameters = map[Action][]Parameter{
 	CreateTwin:       nil,
 	IssueCredential: {{Name: "kind", Values: []string{"certificate", "token", "password", "api-key", "asked"},
 		Note: "what the device will prove itself with; asked = what it asks for, which is the default"}},
-	IssueCertificate: nil,
-	RegisterGateway:  nil,
-	RenderConfig:     nil,
-	Deliver:          nil,
-	CloseClaim:       nil,
-	EraseCredential:  nil,
-	Activate:         nil,
+	RegisterGateway: nil,
+	RenderConfig:    nil,
+	Deliver:         nil,
+	CloseClaim:      nil,
+	EraseCredential: nil,
+	Activate:        nil,
 	Ask: {
 		{Name: "question", Required: true, Note: "what is to be decided"},
 		{Name: "by", Form: People, Note: "who decides: owner (the default) or group:<id>"},
@@ -83,7 +81,7 @@ var parameters = map[Action][]Parameter{
 }
 
 // Actions lists every action.
-var Actions = []Action{CheckClaim, CheckIdentity, RegisterIdentity, CheckLocation, CreateTwin, IssueCredential, IssueCertificate, RegisterGateway, RenderConfig,
+var Actions = []Action{CheckClaim, CheckIdentity, RegisterIdentity, CheckLocation, CreateTwin, IssueCredential, RegisterGateway, RenderConfig,
 	Deliver, CloseClaim, EraseCredential, Activate, Ask, Instruct, Notify, CallService, Withdraw}
 
 // Parameters lists what an action may be told.

@@ -27,7 +27,7 @@ test('this machine comes in by itself, each step can be read, and its metrics mo
   expect(await page.locator('canvas').count()).toBeGreaterThan(3);
 
   await page.getByRole('tab', { name: 'Provisioning' }).click();
-  for (const step of ['check-claim', 'check-identity', 'issue-certificate', 'register-gateway', 'gateway-ready', 'deliver', 'device-confirm', 'activate'])
+  for (const step of ['check-claim', 'check-identity', 'issue-credential', 'register-gateway', 'gateway-ready', 'deliver', 'device-confirm', 'activate'])
     await page.getByRole('listitem').filter({ hasText: step }).first().waitFor();
   await page.getByText('completed').first().waitFor();
   expect(page.url()).toContain('tab=provisioning');

@@ -17,7 +17,7 @@ const titles = new Map<string, [done: string, ahead: string]>([
   ['check-claim', ['Claim checked', 'Check the claim']],
   ['check-identity', ['Identity checked', 'Check the identity']],
   ['create-twin', ['Twin made', 'Make the twin']],
-  ['issue-certificate', ['Certificate issued', 'Issue the certificate']],
+  ['issue-credential', ['Credential issued', 'Issue the credential']],
   ['register-gateway', ['Let in at a gateway', 'Let it in at a gateway']],
   ['render-configuration', ['Configuration rendered', 'Render the configuration']],
   ['deliver', ['Handed to the device, and confirmed', 'Hand it to the device, which confirms']],

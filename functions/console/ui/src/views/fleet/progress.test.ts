@@ -53,7 +53,7 @@ describe('progress', () => {
   });
 
   it('reads names as words', () => {
-    expect(words('issue-certificate')).toBe('issue certificate');
+    expect(words('issue-credential')).toBe('issue credential');
   });
 });
 // biome-ignore-end lint/suspicious/noThenProperty: as above
