@@ -5,9 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"maps"
 	"math/big"
 	"os"
@@ -16,27 +14,26 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/castor-iot/castor/shared/api"
-	"github.com/castor-iot/castor/shared/bus"
 )
 
 // issued are the certificates that a CA has signed.
 type issued struct {
 	mu       sync.Mutex
 	all      [][]byte
-	admitted map[string]bool // fingerprints that were ever admitted
+	admitted map[string]bool     // fingerprints that were ever admitted
+	current  map[string][]string // those that are now, by client
 }
 
-func (i *issued) admit(fingerprints []string) {
+func (i *issued) admit(client string, fingerprints []string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.admitted == nil {
-		i.admitted = make(map[string]bool)
+		i.admitted, i.current = make(map[string]bool), make(map[string][]string)
 	}
 	for _, f := range fingerprints {
 		i.admitted[f] = true
 	}
+	i.current[client] = fingerprints
 }
 
 func (i *issued) add(der []byte) {
@@ -47,14 +44,10 @@ func (i *issued) add(der []byte) {
 
 // Revoked is the CA's list, PEM, of the certificates that were good and are not any more, or were replaced by others of their name,
 // as function credentials would say.
-func (w *World) Revoked(ctx context.Context) ([]byte, error) {
+func (w *World) Revoked(context.Context) ([]byte, error) {
 	w.CA.issued.mu.Lock()
-	all, once := slices.Clone(w.CA.issued.all), maps.Clone(w.CA.issued.admitted)
+	all, once, current := slices.Clone(w.CA.issued.all), maps.Clone(w.CA.issued.admitted), maps.Clone(w.CA.issued.current)
 	w.CA.issued.mu.Unlock()
-	b, err := w.Bus.Bucket(ctx, api.BucketOf(w.Gateway))
-	if err != nil {
-		return nil, err
-	}
 	list := &x509.RevocationList{Number: big.NewInt(int64(len(all)) + 1), ThisUpdate: time.Now().Add(-time.Minute), NextUpdate: time.Now().Add(24 * time.Hour)}
 	for _, der := range all {
 		c, err := x509.ParseCertificate(der)
@@ -64,18 +57,9 @@ func (w *World) Revoked(ctx context.Context) ([]byte, error) {
 		if c.Subject.CommonName == "gateway" {
 			continue
 		}
-		var a api.Admission
-		switch e, err := b.Get(ctx, api.AdmissionKey(c.Subject.CommonName)); {
-		case errors.Is(err, bus.ErrNotFound):
-		case err != nil:
-			return nil, err
-		default:
-			if err := json.Unmarshal(e.Value, &a); err != nil {
-				return nil, err
-			}
-		}
+		good := current[c.Subject.CommonName]
 		f := Fingerprint(tls.Certificate{Certificate: [][]byte{der}})
-		if !slices.Contains(a.Fingerprints, f) && (once[f] || len(a.Fingerprints) > 0) {
+		if !slices.Contains(good, f) && (once[f] || len(good) > 0) {
 			list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: list.ThisUpdate})
 		}
 	}

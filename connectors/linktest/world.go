@@ -89,7 +89,7 @@ func StartServer(t testing.TB) (b *bus.Bus, stop func()) {
 // Admit puts an admission into the gateway's bucket and returns its revision.
 func (w *World) Admit(a api.Admission) uint64 {
 	w.t.Helper()
-	w.CA.issued.admit(a.Fingerprints)
+	w.CA.issued.admit(a.Client, a.Fingerprints)
 	value, err := json.Marshal(a)
 	if err != nil {
 		w.t.Fatal(err)
@@ -151,6 +151,7 @@ func (w *World) Fill() {
 // Dismiss takes a client out of the bucket.
 func (w *World) Dismiss(client string) uint64 {
 	w.t.Helper()
+	w.CA.issued.admit(client, nil)
 	revision, err := w.bucket().Delete(context.Background(), api.AdmissionKey(client))
 	if err != nil {
 		w.t.Fatal(err)
