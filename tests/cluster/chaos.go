@@ -39,6 +39,9 @@ const (
 
 func (c *chaos) RoundTrip(r *http.Request) (*http.Response, error) {
 	replica := c.cluster.byHost[r.URL.Host]
+	if do := c.cluster.watch.Load(); replica != nil && do != nil {
+		return c.watched(r, replica, *do)
+	}
 	if replica == nil || c.cluster.config.Calm || c.cluster.calm.Load() {
 		return c.next.RoundTrip(r)
 	}
@@ -110,17 +113,26 @@ func whole(resp *http.Response, err error) (*http.Response, error) {
 
 // byPart tells whether a part of the platform calls: by its token, or without one where only parts call so.
 func byPart(r *http.Request) bool {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
+	if r.Header.Get("Authorization") == "" {
 		return strings.HasSuffix(r.URL.Path, "/token") || strings.HasSuffix(r.URL.Path, "/keys")
 	}
+	return partOf(r) != ""
+}
+
+// partOf is the part of the platform whose token a call shows; "" if it is nobody's or a person's.
+func partOf(r *http.Request) string {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	words := strings.Split(token, ".")
 	if len(words) != 3 {
-		return false
+		return ""
 	}
 	b, err := base64.RawURLEncoding.DecodeString(words[1])
 	var claims struct {
-		Kind string `json:"knd"`
+		Kind    string `json:"knd"`
+		Subject string `json:"sub"`
 	}
-	return err == nil && json.Unmarshal(b, &claims) == nil && access.CallerKind(claims.Kind) == access.Part
+	if err != nil || json.Unmarshal(b, &claims) != nil || access.CallerKind(claims.Kind) != access.Part {
+		return ""
+	}
+	return claims.Subject
 }

@@ -72,6 +72,7 @@ type Cluster struct {
 	streams []string // where Streams are
 	chaos   *chaos
 	calm    atomic.Bool
+	watch   atomic.Pointer[func(Call)]
 }
 
 // A Replica is one process of a function.
