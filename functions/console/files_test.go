@@ -143,7 +143,7 @@ func TestPageKeepsToItself(t *testing.T) {
 						t.Errorf("%s is not in %s", want, policy)
 					}
 				}
-				if strings.Contains(policy, "unsafe") || !strings.Contains(h.Get("Permissions-Policy"), "camera=()") || h.Get("Strict-Transport-Security") != "" {
+				if strings.Contains(policy, "unsafe") || !strings.Contains(h.Get("Permissions-Policy"), "camera=(self)") || h.Get("Strict-Transport-Security") != "" {
 					t.Errorf("%v", h)
 				}
 				// Past the gateway, as a gateway that ends TLS tells it.

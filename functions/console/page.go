@@ -79,8 +79,9 @@ func policy(nonce string) string {
 	}, "; ")
 }
 
-// unused denies what the interface has no use for; browsers complain of names they do not know, so only old ones are here.
-const unused = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()"
+// unused denies what the interface has no use for, all but the camera, which scans serials; browsers complain of names they do not
+// know, so only old ones are here.
+const unused = "accelerometer=(), camera=(self), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()"
 
 // secure tells whether the person's call came by HTTPS, as the user gateway says.
 func secure(h http.Header) bool { return h.Get("X-Forwarded-Proto") == "https" }

@@ -53,6 +53,13 @@ export const runs = (query: Query<'listRuns'>) =>
     queryFn: ({ signal }) => ok(api.GET('/function/twin-provision/runs', { params: { query }, signal })),
   });
 
+/** How many open runs there are in each state. */
+export const board = () =>
+  queryOptions({
+    queryKey: keys.board(),
+    queryFn: ({ signal }) => ok(api.GET('/function/twin-provision/runs/board', { signal })),
+  });
+
 /** The first page of alarms, newest first. */
 export const alarms = (query: Query<'listAlarms'>) =>
   queryOptions({

@@ -1,9 +1,19 @@
 import { Command } from 'cmdk';
-import { Contrast, Keyboard, LogOut, type LucideIcon, SlidersHorizontal } from 'lucide-react';
+import {
+  CircleCheck,
+  Contrast,
+  Keyboard,
+  LogOut,
+  type LucideIcon,
+  PlugZap,
+  Radar,
+  SlidersHorizontal,
+  Wrench,
+} from 'lucide-react';
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { session } from '@/api/session';
-import { twinHref } from '@/parts/links';
+import { provisioningHref, twinHref } from '@/parts/links';
 import { setTheme, useDark } from '@/parts/theme';
 import { toast } from '@/parts/toast';
 import { useTwinSearch } from '@/parts/useTwinSearch';
@@ -61,6 +71,20 @@ export function Palette({
   }));
   const deeds: Choice[] = [
     { id: 'do threshold', label: 'Set a threshold', icon: SlidersHorizontal, act: () => go('/rules/new') },
+    {
+      id: 'do decide',
+      label: 'Decide what waits for you',
+      icon: CircleCheck,
+      act: () => go(provisioningHref('approvals')),
+    },
+    { id: 'do begin', label: 'Bring in a device by hand', icon: Wrench, act: () => go(provisioningHref('manual')) },
+    {
+      id: 'do admit',
+      label: 'Admit or ban devices that knock',
+      icon: Radar,
+      act: () => go(provisioningHref('waiting')),
+    },
+    { id: 'do board', label: 'Provisioning runs by state', icon: PlugZap, act: () => go(provisioningHref('board')) },
     { id: 'do keys', label: 'Show the keys', key: '?', icon: Keyboard, act: onKeys },
     {
       id: 'do theme',

@@ -9,6 +9,7 @@ import { Menu, MenuItem, MenuLabel, MenuLine } from '@/parts/Menu';
 import { Tooltip } from '@/parts/Tooltip';
 import { setTheme, useTheme } from '@/parts/theme';
 import { toast } from '@/parts/toast';
+import { useAsked } from '@/parts/useAsked';
 import { useMedia } from '@/parts/useMedia';
 import castor from '../castor.svg';
 import { Keys } from './Keys';
@@ -25,12 +26,16 @@ export function Shell({ user, children }: { user: User; children: ReactNode }) {
   const [searching, setSearching] = useState(false);
   const [keys, setKeys] = useState(false);
   const open = useOpenAlarms().data;
+  const asked = useAsked().data;
   useKeys(
     () => setSearching(true),
     () => setKeys(true),
   );
   useExpected();
-  const alarms = open ? `${open.items.length}${open.next ? '+' : ''}` : '0';
+  const marks = new Map([
+    ['/alarms', { mark: countOf(open), what: 'open' }],
+    ['/provisioning', { mark: countOf(asked), what: 'waiting for people' }],
+  ]);
   return (
     <div className={s.shell}>
       <a className={s.skip} href="#main">
@@ -43,7 +48,7 @@ export function Shell({ user, children }: { user: User; children: ReactNode }) {
         </div>
         <div className={s.nav}>
           {places.map((p) => (
-            <NavLink key={p.href} place={p} mark={p.href === '/alarms' && alarms !== '0' ? alarms : ''} />
+            <NavLink key={p.href} place={p} {...marks.get(p.href)} />
           ))}
         </div>
       </nav>
@@ -66,10 +71,15 @@ export function Shell({ user, children }: { user: User; children: ReactNode }) {
   );
 }
 
-function NavLink({ place, mark }: { place: Place; mark: string }) {
+/** The number of a list's first page; '' = nothing is in it. */
+const countOf = (page: { items: unknown[]; next?: string } | undefined) =>
+  page?.items.length ? `${page.items.length}${page.next ? '+' : ''}` : '';
+
+function NavLink({ place, mark = '', what }: { place: Place; mark?: string; what?: string }) {
   const [here] = useRoute(place.href === '/' ? '/' : `${place.href}/*?`);
   const [twin] = useRoute('/twins/*');
-  const active = here || (place.href === '/' && twin);
+  const [run] = useRoute('/runs/*');
+  const active = here || (place.href === '/' && twin) || (place.href === '/provisioning' && run);
   const Icon = place.icon;
   const icons = useMedia('(min-width: 721px) and (max-width: 900px)'); // as the style sheet says
   const link = (
@@ -79,7 +89,7 @@ function NavLink({ place, mark }: { place: Place; mark: string }) {
       {mark && (
         <span className={s.mark}>
           {mark}
-          <span className="visually-hidden"> open</span>
+          <span className="visually-hidden"> {what}</span>
         </span>
       )}
     </Link>

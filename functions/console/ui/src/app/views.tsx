@@ -1,5 +1,15 @@
 // Every view with its address: the only list of them. A view is a folder in views/ and is loaded when it is first looked at.
-import { BellRing, Cpu, type LucideIcon, PlusCircle, SlidersHorizontal } from 'lucide-react';
+import {
+  BellRing,
+  Cpu,
+  KeyRound,
+  type LucideIcon,
+  PlugZap,
+  PlusCircle,
+  Router,
+  SlidersHorizontal,
+  Workflow,
+} from 'lucide-react';
 import { type Later, later } from '@/parts/later';
 
 /** Where the console lives. */
@@ -17,7 +27,16 @@ export const views: View[] = [
   view('/alarms', () => import('@/views/alarms/Alarms')),
   view('/rules', () => import('@/views/rules/Rules')),
   view('/rules/new', () => import('@/views/rules/NewRule')),
+  view('/provisioning', () => import('@/views/provisioning/Provisioning')),
+  view('/runs/:id', () => import('@/views/provisioning/RunPage')),
+  view('/runs/:id/install', () => import('@/views/provisioning/manual/Install')),
   view('/enrol', () => import('@/views/enrol/Enrol')),
+  view('/claims', () => import('@/views/claims/Claims')),
+  view('/models', () => import('@/views/models/Models')),
+  view('/models/:id', () => import('@/views/models/ModelView')),
+  view('/new-model', () => import('@/views/models/NewModel')),
+  view('/gateways', () => import('@/views/gateways/Gateways')),
+  view('/gateways/:id', () => import('@/views/gateways/GatewayView')),
 ];
 
 /** Loads the view at a path ahead of its being shown; who shows it tells what is wrong with it. */
@@ -32,6 +51,8 @@ export interface Place {
   icon: LucideIcon;
   /** Pressed after g. */
   key: string;
+  /** Too seldom wanted for the bar of a phone; there the search leads to it. */
+  seldom?: boolean;
 }
 
 /** Where the navigation and the command palette lead. */
@@ -39,5 +60,9 @@ export const places: Place[] = [
   { href: '/', label: 'Fleet', icon: Cpu, key: 'f' },
   { href: '/alarms', label: 'Alarms', icon: BellRing, key: 'a' },
   { href: '/rules', label: 'Rules', icon: SlidersHorizontal, key: 'r' },
+  { href: '/provisioning', label: 'Provisioning', icon: PlugZap, key: 'p' },
   { href: '/enrol', label: 'Enrol a device', icon: PlusCircle, key: 'e' },
+  { href: '/claims', label: 'Claims', icon: KeyRound, key: 'c', seldom: true },
+  { href: '/models', label: 'Models', icon: Workflow, key: 'm', seldom: true },
+  { href: '/gateways', label: 'Gateways', icon: Router, key: 'w', seldom: true },
 ];

@@ -16,5 +16,6 @@ export interface LiveEvents {
   run: RunEvent;
   alarm: AlarmEvent;
   readings: Schemas['StreamReadings'];
+  waiting: Schemas['StreamWaiting'];
   reload: Schemas['StreamReload'];
 }

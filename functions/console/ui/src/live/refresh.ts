@@ -28,9 +28,10 @@ export function keepFresh(queries: QueryClient): () => void {
   const ends = [
     live.on('twin', (e) => mark('twins', 'counts', `twin ${e.twin}`)),
     live.on('run', (e) =>
-      mark('runs', 'claims', `run ${e.run}`, ...(e.twin ? [`twin ${e.twin}`] : []), 'counts', 'twins'),
+      mark('runs', 'board', 'claims', `run ${e.run}`, ...(e.twin ? [`twin ${e.twin}`] : []), 'counts', 'twins'),
     ),
     live.on('alarm', (e) => mark('alarms', 'counts', `twin ${e.twin}`)),
+    live.on('waiting', () => mark('waiting')),
     // The first lists were read while the stream was being opened: what changed in between stands in neither.
     live.on('begun', () => mark(...shown().map((q) => word(q.queryKey)))),
     live.on('reload', () => void queries.invalidateQueries()),

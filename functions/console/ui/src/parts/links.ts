@@ -3,6 +3,16 @@
 /** A twin's page. */
 export const twinHref = (id: string) => `/twins/${encodeURIComponent(id)}`;
 
+/** A provisioning run's page; what the platform writes to people leads there too. */
+export const runHref = (id: string) => `/runs/${encodeURIComponent(id)}`;
+
+/** Where people are led through a run, a step at a time. */
+export const installHref = (id: string) => `${runHref(id)}/install`;
+
+/** A part of the provisioning view, and what is chosen there. */
+export const provisioningHref = (tab: string, chosen: Record<string, string> = {}) =>
+  `/provisioning?${new URLSearchParams({ tab, ...chosen })}`;
+
 /** Where a rule is shown and edited. */
 export const ruleHref = (id: string) => `/rules/new?rule=${encodeURIComponent(id)}`;
 

@@ -1,13 +1,11 @@
 import { PlugZap } from 'lucide-react';
 import type { Run, Twin } from '@/api/types';
 import { Badge, type Tone } from '@/parts/Badge';
-import { Card } from '@/parts/Card';
 import { Select } from '@/parts/Field';
 import { dayTime } from '@/parts/format';
-import { lastRound, standings, taken } from '@/parts/run/progress';
 import { ResetRun } from '@/parts/run/ResetRun';
-import { StateMachine } from '@/parts/run/StateMachine';
-import { Steps, Took } from '@/parts/run/Steps';
+import { RunBody, roundOf } from '@/parts/run/RunBody';
+import { Took } from '@/parts/run/Steps';
 import { useRun } from '@/parts/run/useRun';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { useParam } from '@/parts/useParam';
@@ -57,30 +55,11 @@ function OneRun({ id }: { id: string }) {
   const run = query.data;
   if (query.isPending) return <Skeleton lines={8} />;
   if (!run) return <Failure error={query.error} retry={() => void query.refetch()} />;
-  const round = lastRound(run.steps);
-  const earlier = run.steps.slice(0, run.steps.length - round.length);
-  const since = earlier.length ? (round[0]?.at ?? run.created) : run.created;
+  const { round, since } = roundOf(run);
   return (
     <>
       <RunFacts run={run} since={since} end={run.outcome ? round.at(-1)?.at : undefined} />
-      <div className={s.split}>
-        <Card title="State machine" note={`${run.model.id}, version ${run.model.version}`}>
-          <StateMachine model={run.model} standings={standings(run)} taken={taken(run)} />
-        </Card>
-        <Card title="Steps" note={run.round > 1 ? `round ${run.round}` : undefined}>
-          {round.length > 0 ? (
-            <Steps steps={round} since={since} />
-          ) : (
-            <p className={s.note}>Nothing has happened yet.</p>
-          )}
-          {earlier.length > 0 && (
-            <details className={s.earlier}>
-              <summary>Earlier rounds ({earlier.length} steps)</summary>
-              <Steps steps={earlier} since={run.created} />
-            </details>
-          )}
-        </Card>
-      </div>
+      <RunBody run={run} />
     </>
   );
 }

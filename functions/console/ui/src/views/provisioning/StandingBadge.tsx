@@ -1,0 +1,15 @@
+import type { Run } from '@/api/types';
+import { Badge, type Tone } from '@/parts/Badge';
+
+const tones: Record<string, Tone> = { completed: 'ok', rejected: 'critical' };
+
+/** Whether a run goes on, waits, or how it has ended. */
+export function StandingBadge({ run: r }: { run: Run }) {
+  const word =
+    r.outcome ?? (r.withdrawing ? 'withdrawing' : r.asks ? 'waits for people' : r.waiting ? 'waiting' : 'under way');
+  return (
+    <Badge tone={r.outcome ? tones[r.outcome] : r.asks ? 'warning' : 'accent'} dot>
+      {word}
+    </Badge>
+  );
+}

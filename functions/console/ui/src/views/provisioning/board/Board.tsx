@@ -1,0 +1,164 @@
+import { useQuery } from '@tanstack/react-query';
+import { PlugZap } from 'lucide-react';
+import { useSearchParams } from 'wouter';
+import { board } from '@/api/reads';
+import { ButtonLink } from '@/parts/Button';
+import { Card } from '@/parts/Card';
+import { Filter } from '@/parts/Filter';
+import { count, plural } from '@/parts/format';
+import { Listed } from '@/parts/Listed';
+import { Segments } from '@/parts/Segments';
+import { Empty } from '@/parts/States';
+import { useParam } from '@/parts/useParam';
+import s from './Board.module.css';
+import { type Lane, lanes, type Order, orders } from './board';
+import { RunTable } from './RunTable';
+
+const words: Record<Order, string> = {
+  newest: 'Newest',
+  people: 'Waiting for people',
+  still: 'Still for longest',
+  ended: 'Ended',
+};
+
+/** All runs under way: how many are in which state, and the runs themselves. */
+export function Board() {
+  const query = useQuery(board());
+  const [type, setType] = useParam('type');
+  const [model] = useParam('model');
+  const [state] = useParam('state');
+  const [show, setShow] = useParam('show', 'newest');
+  const [, setParams] = useSearchParams();
+  const order = orders.find((o) => o === show) ?? 'newest';
+  const items = query.data?.items ?? [];
+  const all = lanes(items, type);
+  const types = [...new Set(items.map((i) => i.type))].sort();
+  const narrow = (m: string, st: string) =>
+    setParams(
+      (old) => {
+        const next = new URLSearchParams(old);
+        for (const [k, v] of [
+          ['model', m],
+          ['state', st],
+        ] as const)
+          if (v) next.set(k, v);
+          else next.delete(k);
+        return next;
+      },
+      { replace: true },
+    );
+  return (
+    <div className={s.page}>
+      <Card
+        title="Under way"
+        note={
+          query.data
+            ? `${plural(
+                all.reduce((n, l) => n + l.count, 0),
+                'run',
+              )}${query.data.more ? ' at least' : ''}`
+            : ''
+        }
+        flush
+      >
+        <Listed
+          query={query}
+          count={all.length}
+          lines={3}
+          empty={
+            <Empty
+              icon={<PlugZap aria-hidden />}
+              title="Nothing is coming in"
+              action={<ButtonLink href="/enrol">Enrol a device</ButtonLink>}
+            >
+              A device that asks with a claim shows here while it comes in, state by state.
+            </Empty>
+          }
+        >
+          {all.map((l) => (
+            <OneLane key={l.model} lane={l} at={l.model === model ? state : undefined} onChoose={narrow} />
+          ))}
+        </Listed>
+      </Card>
+      <div className={s.filters}>
+        <Segments
+          label="Which runs"
+          value={order}
+          items={orders.map((id) => ({ id, label: words[id] }))}
+          onChange={(v) => setShow(v)}
+        />
+        <Filter
+          label="Type"
+          value={type}
+          choices={[...new Set([...types, ...(type ? [type] : [])])].map((id) => ({ id, label: id }))}
+          onChange={setType}
+        />
+        <Filter
+          label="Model"
+          value={model}
+          choices={[...new Set([...all.map((l) => l.model), ...(model ? [model] : [])])].map((id) => ({
+            id,
+            label: id,
+          }))}
+          onChange={(m) => narrow(m, '')}
+        />
+        {state && (
+          <button type="button" className={s.clear} onClick={() => narrow(model, '')}>
+            In state <b>{all.flatMap((l) => l.stages).find((x) => x.state === state)?.title ?? state}</b> ×
+          </button>
+        )}
+      </div>
+      <RunTable type={type} model={model} state={state} order={order} />
+    </div>
+  );
+}
+
+/** One model: its states in their order, each as wide as the others, its number as large as it is. */
+function OneLane({
+  lane: l,
+  at,
+  onChoose,
+}: {
+  lane: Lane;
+  at?: string;
+  onChoose: (model: string, state: string) => void;
+}) {
+  const most = Math.max(...l.stages.map((x) => x.count));
+  return (
+    <section className={s.lane} aria-label={`Model ${l.model}`}>
+      <div className={s.model}>
+        <b dir="auto">{l.model}</b>
+        <span>
+          {plural(l.count, 'run')}
+          {l.people > 0 && ` · ${count(l.people)} waiting for people`}
+        </span>
+      </div>
+      <ol className={s.stages}>
+        {l.stages.map((x) => (
+          <li key={x.state}>
+            <button
+              type="button"
+              className={s.stage}
+              aria-pressed={at === x.state}
+              data-people={x.people > 0 || undefined}
+              onClick={() => onChoose(l.model, at === x.state ? '' : x.state)}
+            >
+              <span className={s.number}>{count(x.count)}</span>
+              <span className={s.name} dir="auto">
+                {x.title}
+              </span>
+              {x.people > 0 && (
+                <span className={s.people}>
+                  {x.people === x.count ? 'for people' : `${count(x.people)} for people`}
+                </span>
+              )}
+              <span className={s.bar} aria-hidden>
+                <span style={{ width: `${(100 * x.count) / most}%` }} />
+              </span>
+            </button>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}

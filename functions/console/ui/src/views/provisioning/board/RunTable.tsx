@@ -1,0 +1,131 @@
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { ListChecks } from 'lucide-react';
+import { Link } from 'wouter';
+import { api, ok } from '@/api/client';
+import { keys } from '@/api/queries';
+import { board } from '@/api/reads';
+import type { Run } from '@/api/types';
+import { Card } from '@/parts/Card';
+import { Listed, More } from '@/parts/Listed';
+import { runHref } from '@/parts/links';
+import { RowTable } from '@/parts/RowTable';
+import { askedOf } from '@/parts/run/words';
+import { Empty } from '@/parts/States';
+import { Time } from '@/parts/Time';
+import { StandingBadge } from '../StandingBadge';
+import s from './Board.module.css';
+import { type Order, pick } from './board';
+
+const step = 50; // rows more at each click
+
+/** The runs behind the numbers. Those that stand still for longest are the last of the list, so for them all of it is read. */
+export function RunTable({ type, model, state, order }: { type: string; model: string; state: string; order: Order }) {
+  const titles = new Map(useQuery(board()).data?.items.map((i) => [`${i.model} ${i.state}`, i.title]));
+  const narrowed = order === 'still' || !!model || !!state;
+  const query = {
+    open: order === 'ended' ? ('false' as const) : ('true' as const),
+    ...(order === 'people' && { awaits: 'people' as const }),
+    ...(type && { type }),
+    limit: narrowed ? 1000 : step,
+  };
+  const list = useInfiniteQuery({
+    queryKey: keys.runs({ ...query, pages: true }),
+    queryFn: ({ signal, pageParam }) =>
+      ok(
+        api.GET('/function/twin-provision/runs', {
+          params: { query: { ...query, ...(pageParam && { cursor: pageParam }) } },
+          signal,
+        }),
+      ),
+    initialPageParam: '',
+    getNextPageParam: (last) => last.next || undefined,
+    placeholderData: (old) => old,
+  });
+  const rows = pick(list.data?.pages.flatMap((p) => p.items) ?? [], { model, state, order }).slice(0, 500);
+  return (
+    <Card flush label="Runs">
+      <Listed
+        query={list}
+        count={rows.length}
+        empty={
+          <Empty icon={<ListChecks aria-hidden />} title={order === 'people' ? 'Nothing waits for people' : 'No runs'}>
+            {order === 'ended' ? 'None has ended that you may see.' : 'None is under way that this shows.'}
+          </Empty>
+        }
+      >
+        <RowTable className={s.table}>
+          <thead>
+            <tr>
+              <th scope="col" className={s.who}>
+                Device
+              </th>
+              <th scope="col" className={s.at}>
+                State
+              </th>
+              <th scope="col">Standing</th>
+              <th scope="col">Model</th>
+              <th scope="col">Changed</th>
+              <th scope="col">Begun</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((r) => (
+              <Row key={r.id} run={r} title={titles.get(`${r.model.id} ${r.state}`) ?? r.state} />
+            ))}
+          </tbody>
+        </RowTable>
+        {list.hasNextPage && (
+          <More busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+            Show more
+          </More>
+        )}
+      </Listed>
+    </Card>
+  );
+}
+
+function Row({ run: r, title }: { run: Run; title: string }) {
+  const why = r.outcome ? r.reason : r.asks ? `${askedOf(r)}: ${r.asks.text}` : (r.reason ?? '');
+  return (
+    <tr>
+      <td className={s.who}>
+        <div className={s.device}>
+          <Link href={runHref(r.id)}>
+            <bdi>{r.request.serial || 'serial not known yet'}</bdi>
+          </Link>
+          <span>
+            <bdi>{r.type}</bdi>
+            {r.owner && (
+              <>
+                {' '}
+                for <bdi>{r.owner}</bdi>
+              </>
+            )}
+          </span>
+        </div>
+      </td>
+      <td className={s.at}>
+        <div className={s.state}>
+          <b dir="auto">{title}</b>
+          {why && (
+            <span dir="auto" title={why}>
+              {why}
+            </span>
+          )}
+        </div>
+      </td>
+      <td className={s.standing}>
+        <StandingBadge run={r} />
+      </td>
+      <td className={s.model}>
+        <bdi>{r.model.id}</bdi>
+      </td>
+      <td className={s.changed}>
+        <Time at={r.updated} />
+      </td>
+      <td className={s.begun}>
+        <Time at={r.created} />
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,126 @@
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { twins } from '@/api/reads';
+import type { Decided, Waiting } from '@/api/types';
+import { Button } from '@/parts/Button';
+import { ConfirmDialog } from '@/parts/ConfirmDialog';
+import { Dialog } from '@/parts/Dialog';
+import { Select, TextField } from '@/parts/Field';
+import { plural } from '@/parts/format';
+import { toast } from '@/parts/toast';
+import { useGroups } from '@/views/enrol/useGroups';
+import { admit } from './settle';
+import s from './Waiting.module.css';
+import { commonGuess } from './waiting';
+
+/** As what, for whom and where devices are let in. */
+export function AdmitDialog({ who, onClose, onDone }: { who: Waiting[]; onClose: () => void; onDone: () => void }) {
+  const types = useQuery(twins({ kind: 'type', limit: 500 })).data?.items ?? [];
+  const groups = useGroups().groups;
+  const guessed = who.every((w) => w.guess?.length);
+  const [type, setType] = useState(() => commonGuess(who));
+  const [owner, setOwner] = useState('');
+  const [site, setSite] = useState('');
+  const [region, setRegion] = useState('');
+  const [register, setRegister] = useState(true);
+  const [reason, setReason] = useState('');
+  const [out, setOut] = useState<Decided>();
+  const group = owner || (groups[0] ?? '');
+  const work = async () => {
+    const location = { ...(site && { site }), ...(region && { region }) };
+    const d = await admit(
+      who.map((w) => w.id),
+      {
+        owner: group,
+        ...(type && { type }),
+        ...((site || region) && { location }),
+        register,
+        ...(reason.trim() && { reason: reason.trim() }),
+      },
+    );
+    if (d.faults?.length) {
+      setOut(d);
+      throw new Error('some were not admitted');
+    }
+    toast.done(`${plural(d.done, 'device')} admitted: they come in when they knock again`);
+    onDone();
+  };
+  if (out) return <Faults out={out} who={who} onClose={onDone} />;
+  return (
+    <ConfirmDialog
+      onClose={onClose}
+      title={who.length === 1 ? `Admit ${who[0]!.serial.slice(0, 60)}` : `Admit ${who.length} devices`}
+      note="They come in as soon as they knock again."
+      verb="Admit"
+      disabled={!group || (!type && !guessed)}
+      work={work}
+    >
+      <Select
+        label="Type"
+        value={type}
+        onChange={(e) => setType(e.target.value)}
+        hint={!type && !guessed ? 'Not every one has a guess: choose a type.' : undefined}
+      >
+        <option value="">{who.length === 1 ? 'Choose…' : 'Each as what it likeliest is'}</option>
+        {types.map((t) => (
+          <option key={t.id} value={t.id}>
+            {t.definition.name || t.id}
+            {t.id === commonGuess(who) ? ' (guessed)' : ''}
+          </option>
+        ))}
+      </Select>
+      <Select
+        label="Owner"
+        value={group}
+        onChange={(e) => setOwner(e.target.value)}
+        hint="The group that sees and manages them."
+      >
+        {groups.map((g) => (
+          <option key={g} value={g}>
+            {g}
+          </option>
+        ))}
+      </Select>
+      <div className={s.pair}>
+        <TextField label="Site" value={site} onChange={(e) => setSite(e.target.value)} maxLength={64} />
+        <TextField label="Region" value={region} onChange={(e) => setRegion(e.target.value)} maxLength={64} />
+      </div>
+      <label className={s.tick}>
+        <input type="checkbox" checked={register} onChange={(e) => setRegister(e.target.checked)} />
+        <span>
+          Make their identities known
+          <small>Without that, their serials must be registered before they come in.</small>
+        </span>
+      </label>
+      <TextField label="Reason" value={reason} onChange={(e) => setReason(e.target.value)} maxLength={200} />
+    </ConfirmDialog>
+  );
+}
+
+/** Who could not be let in, and why. */
+function Faults({ out, who, onClose }: { out: Decided; who: Waiting[]; onClose: () => void }) {
+  const serials = new Map(who.map((w) => [w.id, w.serial]));
+  return (
+    <Dialog
+      open
+      onClose={onClose}
+      title={`${plural(out.done, 'device')} admitted, ${out.faults?.length} not`}
+      footer={
+        <Button kind="primary" onClick={onClose}>
+          Close
+        </Button>
+      }
+    >
+      <ul className={s.faults}>
+        {out.faults?.map((f) => (
+          <li key={f.id}>
+            <b>
+              <bdi>{serials.get(f.id) ?? f.id}</bdi>
+            </b>
+            <span dir="auto">{f.reason}</span>
+          </li>
+        ))}
+      </ul>
+    </Dialog>
+  );
+}

@@ -1,0 +1,192 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { useCallback, useRef, useState } from 'react';
+import type { Waiting } from '@/api/types';
+import { Button } from '@/parts/Button';
+import { Card } from '@/parts/Card';
+import { TextField } from '@/parts/Field';
+import { Filter } from '@/parts/Filter';
+import { count, plural } from '@/parts/format';
+import { Listed, More } from '@/parts/Listed';
+import { RowTable } from '@/parts/RowTable';
+import { Segments } from '@/parts/Segments';
+import { toast } from '@/parts/toast';
+import { useEntry } from '@/parts/useEntry';
+import { useParam } from '@/parts/useParam';
+import { AdmitDialog } from './AdmitDialog';
+import { BanDialog } from './BanDialog';
+import { NobodyKnocks } from './NobodyKnocks';
+import { again, unban } from './settle';
+import { useWaiting, useWaitingCounts } from './useWaiting';
+import s from './Waiting.module.css';
+import { WaitingRow } from './WaitingRow';
+import { chosenAfter, guesses, shown } from './waiting';
+
+const states = ['waiting', 'admitted', 'banned'] as const;
+const titles = { waiting: 'Waiting', admitted: 'Admitted', banned: 'Banned' };
+
+/** Unknown devices that knock at a provisioning gateway: what they say they are, and letting them in or not, one or many. */
+export function WaitingList() {
+  const [which, setWhich] = useParam('state', 'waiting');
+  const state = states.find((x) => x === which) ?? 'waiting';
+  const [text, setText] = useParam('q');
+  const [guess, setGuess] = useParam('guess');
+  const counts = useWaitingCounts(true);
+  const list = useWaiting(state);
+  const queries = useQueryClient();
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const [asking, setAsking] = useState<{ to: 'admit' | 'ban'; who: Waiting[] }>();
+  const last = useRef('');
+  const table = useRef<HTMLTableElement>(null);
+  const items = list.data?.pages.flatMap((p) => p.items) ?? [];
+  const rows = shown(items, { text, guess });
+  const order = rows.map((w) => w.id);
+  const picked = rows.filter((w) => chosen.has(w.id));
+  const latest = useRef(order);
+  latest.current = order;
+  const choose = useCallback((id: string, range: boolean) => {
+    const from = last.current; // by the time the state is set it is another
+    last.current = id;
+    setChosen((old) => chosenAfter(old, latest.current, id, from, range));
+  }, []);
+  useEntry(() => table.current?.querySelector<HTMLElement>('[data-index] input'));
+  const back = async (who: Waiting[]) => {
+    try {
+      const d = await unban(who.map((w) => w.id));
+      toast.done(`${plural(d.done, 'device')} may knock again`);
+    } catch (e) {
+      toast.failed('Not changed', e);
+    }
+    setChosen(new Set());
+    again(queries);
+  };
+  const pressed = (e: React.KeyboardEvent) => {
+    if (e.metaKey || e.ctrlKey || e.altKey) return;
+    const row = (e.target as HTMLElement).closest<HTMLElement>('[data-index]');
+    const at = row ? Number(row.dataset.index) : -1;
+    const by = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[e.key];
+    const to = by ? rows[at + by] : undefined;
+    if (by && to) {
+      e.preventDefault();
+      table.current?.querySelector<HTMLElement>(`[data-index="${at + by}"] input`)?.focus();
+      if (e.shiftKey) setChosen((old) => new Set([...old, to.id, ...(rows[at] ? [rows[at].id] : [])]));
+    } else if (e.key === 'x' && rows[at]) choose(rows[at].id, false);
+  };
+  const done = () => {
+    setChosen(new Set());
+    setAsking(undefined);
+    again(queries);
+  };
+  const all = rows.length > 0 && picked.length === rows.length;
+  return (
+    <div className={s.page}>
+      <div className={s.filters}>
+        <Segments
+          label="Which devices"
+          value={state}
+          items={states.map((id) => ({
+            id,
+            label: counts?.[id] ? `${titles[id]} ${count(counts[id])}` : titles[id],
+          }))}
+          onChange={(v) => {
+            setWhich(v);
+            setChosen(new Set());
+          }}
+        />
+        <div className={s.search}>
+          <TextField
+            label="Search"
+            bare
+            placeholder="Serial, model or maker"
+            value={text}
+            onChange={(e) => setText(e.target.value)}
+            maxLength={64}
+          />
+        </div>
+        <Filter
+          label="Guess"
+          value={guess}
+          choices={guesses(items).map(([id, n]) => ({ id, label: id === '?' ? 'No guess' : id, note: count(n) }))}
+          onChange={setGuess}
+        />
+      </div>
+      <Card flush label="Waiting list" className={s.card}>
+        <Listed query={list} count={rows.length} empty={<NobodyKnocks state={state} filtered={!!text || !!guess} />}>
+          <RowTable ref={table} className={s.table} onKeyDown={pressed}>
+            <thead>
+              <tr>
+                <th scope="col" className={s.check}>
+                  <input
+                    type="checkbox"
+                    aria-label="Select all that are shown"
+                    checked={all}
+                    ref={(el) => {
+                      if (el) el.indeterminate = picked.length > 0 && !all;
+                    }}
+                    onChange={() => setChosen(new Set(all ? [] : order))}
+                  />
+                </th>
+                <th scope="col">Device</th>
+                <th scope="col" className={s.guess}>
+                  {state === 'waiting' ? 'It may be' : 'Decided'}
+                </th>
+                <th scope="col">Knocks at</th>
+                <th scope="col">Last</th>
+                <th scope="col" className={s.do}>
+                  <span className="visually-hidden">What can be done</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((w, i) => (
+                <WaitingRow
+                  key={w.id}
+                  row={w}
+                  index={i}
+                  chosen={chosen.has(w.id)}
+                  onChoose={choose}
+                  onAdmit={() => setAsking({ to: 'admit', who: [w] })}
+                  onBan={() => setAsking({ to: 'ban', who: [w] })}
+                  onBack={() => void back([w])}
+                />
+              ))}
+            </tbody>
+          </RowTable>
+          {list.hasNextPage && (
+            <More busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+              Show more
+            </More>
+          )}
+          <p className={s.keys}>
+            <kbd>↑</kbd> <kbd>↓</kbd> move · <kbd>Shift</kbd> with them selects · <kbd>x</kbd> selects one
+          </p>
+        </Listed>
+        {picked.length > 0 && (
+          <section className={s.bar} aria-label="Selected devices">
+            <span role="status">{count(picked.length)} selected</span>
+            <Button size="s" kind="quiet" onClick={() => setChosen(new Set())}>
+              None
+            </Button>
+            {state === 'waiting' ? (
+              <>
+                <Button size="s" onClick={() => setAsking({ to: 'ban', who: picked })}>
+                  Ban…
+                </Button>
+                <Button size="s" kind="primary" onClick={() => setAsking({ to: 'admit', who: picked })}>
+                  Admit…
+                </Button>
+              </>
+            ) : (
+              <Button size="s" onClick={() => void back(picked)}>
+                Let wait again
+              </Button>
+            )}
+          </section>
+        )}
+      </Card>
+      {asking?.to === 'admit' && <AdmitDialog who={asking.who} onClose={() => setAsking(undefined)} onDone={done} />}
+      {asking?.to === 'ban' && (
+        <BanDialog who={asking.who} onClose={() => setAsking(undefined)} onDone={done} onUndo={(w) => void back(w)} />
+      )}
+    </div>
+  );
+}
