@@ -25,29 +25,6 @@ func percentile(all []time.Duration, p int) time.Duration {
 	return all[min(len(all)-1, len(all)*p/100)]
 }
 
-// measureProvisioning brings devices in, each from its first request to its confirmation on the operational gateway.
-func measureProvisioning(ctx context.Context, b *bench) error {
-	c, err := b.up(ctx, filepath.Join(b.dir, "provisioning", "data"), "")
-	if err != nil {
-		return err
-	}
-	defer c.stop()
-	const devices, parallel = 300, 32
-	configs, err := c.enrol(ctx, "D", devices, nil)
-	if err != nil {
-		return err
-	}
-	begin := time.Now()
-	all, err := device.StartAll(ctx, configs, parallel, nil)
-	if err != nil {
-		return err
-	}
-	took := time.Since(begin)
-	b.add(Figure{Name: "automatic provisionings, request to operational", Value: devices / took.Seconds(), Unit: "1/s",
-		Note: fmt.Sprintf("%d devices, %d at a time, their keys and TLS on the same CPUs", devices, parallel)})
-	return device.CloseAll(all)
-}
-
 const fleet = 100_000
 
 // measureFleet has a platform with 100,000 twins that say nothing: each like one that was provisioned and has reported.

@@ -4,6 +4,7 @@
 //
 //	load [-only ingest,latency,…] [-out bench]     measure, print a table, write bench/TIME.json
 //	load -only ingest -profile DIR                 and write there where the platform's time and memory went
+//	load -only storm -scale 0.1                    with a tenth of the devices
 //	load -compare [-out bench]                     the last two runs beside each other
 package main
 
@@ -56,7 +57,10 @@ var sections = []section{
 	{"latency", measureLatency, 2 * time.Minute},
 	{"store", measureStore, 3 * time.Minute},
 	{"mongo", measureMongo, 4 * time.Minute},
-	{"provisioning", measureProvisioning, 2 * time.Minute},
+	{"provisioning", measureProvisioning, 3 * time.Minute},
+	{"storm", measureStorm, 4 * time.Minute},
+	{"flood", measureFlood, 3 * time.Minute},
+	{"growth", measureGrowth, 3 * time.Minute},
 	{"fleet", measureFleet, 4 * time.Minute},
 	{"console", measureConsole, 8 * time.Minute},
 }
@@ -64,10 +68,11 @@ var sections = []section{
 // A bench is one run under way.
 type bench struct {
 	Run
-	dir      string // goes with the run
-	castor   string // the program; "" until it is built
-	program  string // this one
-	profiles string // folder for profiles of the platform; "" = none are made
+	dir      string  // goes with the run
+	castor   string  // the program; "" until it is built
+	program  string  // this one
+	profiles string  // folder for profiles of the platform; "" = none are made
+	scale    float64 // of how many devices and attackers there are
 }
 
 func (b *bench) add(f Figure) {
@@ -99,7 +104,10 @@ func main() {
 	profiles := flag.String("profile", "", "write CPU and allocation profiles of the platform under ingest into this folder")
 	castor := flag.String("castor", "", "measure this castor program; built from the source if empty")
 	comparing := flag.Bool("compare", false, "compare the last two results instead of measuring")
+	scale := flag.Float64("scale", 1, "how many devices and attackers there are in provisioning, storm, flood and growth, as a part of the full size")
 	broker := flag.String("broker", "", "be the bare broker with this TLS certificate and key: CERT,KEY (for this program itself)")
+	door := flag.String("door", "", "be the bare listener with what is in this folder (for this program itself)")
+	siege := flag.String("siege", "", "be the attackers: ADDRESS,CLIENTS,PER-SECOND,SECONDS (for this program itself)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -107,10 +115,14 @@ func main() {
 	switch {
 	case *broker != "":
 		err = serveBroker(ctx, *broker)
+	case *door != "":
+		err = serveDoor(ctx, *door)
+	case *siege != "":
+		err = besiege(ctx, *siege)
 	case *comparing:
 		err = compare(*out)
 	default:
-		b := &bench{Run: Run{At: time.Now().UTC().Truncate(time.Second), CPUs: runtime.NumCPU()}, castor: *castor, profiles: *profiles}
+		b := &bench{Run: Run{At: time.Now().UTC().Truncate(time.Second), CPUs: runtime.NumCPU()}, castor: *castor, profiles: *profiles, scale: *scale}
 		err = b.run(ctx, *only, *out)
 	}
 	if err != nil {

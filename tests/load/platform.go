@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,6 +21,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	identity "github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/twin"
+	"golang.org/x/sync/errgroup"
 )
 
 // A castor is `castor up` as a process of its own.
@@ -32,30 +32,33 @@ type castor struct {
 	admin    *api.Client
 	cmd      *exec.Cmd
 	took     time.Duration // to be ready
-	profiles string        // where it serves its profiles
+
+	operational  string // where devices that have come in connect, over MQTT
+	provisioning string // where new ones do
+	profiles     string // where it serves its profiles
 }
 
 var passwordShown = regexp.MustCompile(`password (\S+)`)
 
 // up starts the platform in dir, on ports of its own, and returns when it is ready.
-func (b *bench) up(ctx context.Context, dir, password string) (*castor, error) {
+// args are more of its flags.
+func (b *bench) up(ctx context.Context, dir, password string, args ...string) (*castor, error) {
 	if err := b.build(ctx); err != nil {
 		return nil, err
 	}
 	c := &castor{dir: dir, password: password}
 	var addresses []string
 	for range 4 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		address, err := free()
 		if err != nil {
 			return nil, err
 		}
-		addresses = append(addresses, l.Addr().String())
-		l.Close()
+		addresses = append(addresses, address)
 	}
-	c.url = "http://" + addresses[0]
-	c.cmd = exec.CommandContext(ctx, b.castor, "up", "--data", dir, "--no-agent", "--listen", addresses[0],
+	c.url, c.provisioning, c.operational = "http://"+addresses[0], addresses[1], addresses[2]
+	c.cmd = exec.CommandContext(ctx, b.castor, append([]string{"up", "--data", dir, "--no-agent", "--listen", addresses[0],
 		"--provisioning", addresses[1], "--operational", addresses[2], "--provisioning-grpc", "127.0.0.1:0", "--operational-grpc", "127.0.0.1:0",
-		"--provisioning-http", "127.0.0.1:0", "--operational-http", "127.0.0.1:0")
+		"--provisioning-http", "127.0.0.1:0", "--operational-http", "127.0.0.1:0"}, args...)...)
 	c.cmd.Stderr = os.Stderr
 	c.profiles = addresses[3]
 	c.cmd.Env = append(os.Environ(), "NO_COLOR=1", "CASTOR_PPROF="+c.profiles)
@@ -96,7 +99,11 @@ func (c *castor) login(ctx context.Context) error {
 	return nil
 }
 
+// stop ends the platform; a second time does nothing.
 func (c *castor) stop() error {
+	if c.cmd.ProcessState != nil {
+		return nil
+	}
 	if err := c.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		return err
 	}
@@ -138,25 +145,28 @@ func (c *castor) enrol(ctx context.Context, prefix string, n int, dirs func(i in
 		return nil, err
 	}
 	configs := make([]device.Config, n)
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
 	for i := range configs {
-		serial := fmt.Sprintf("%s-%04d", prefix, i)
-		if _, err := c.admin.CreateIdentity(ctx, identity.Identity{Serial: serial}); err != nil {
-			return nil, err
-		}
-		configs[i] = device.Config{Claim: claim, Serial: serial}
+		configs[i] = device.Config{Claim: claim, Serial: fmt.Sprintf("%s-%04d", prefix, i)}
 		if dirs != nil {
 			configs[i].Dir = dirs(i)
 		}
+		g.Go(func() error {
+			_, err := c.admin.CreateIdentity(gctx, identity.Identity{Serial: configs[i].Serial})
+			return err
+		})
 	}
-	return configs, nil
+	return configs, g.Wait()
 }
 
 // A peer is a provisioned device without its agent.
 type peer struct {
-	ref  string
-	twin twin.ID
-	tls  *tls.Config
-	addr string
+	ref    string
+	twin   twin.ID
+	tls    *tls.Config
+	addr   string
+	secret string // that it shows; "" = its certificate
 }
 
 // peers provisions n devices, switches their agents off, and returns what one needs to connect as them.

@@ -13,11 +13,15 @@ import (
 )
 
 // Hello connects as client and returns when the broker has let it in.
-func Hello(conn net.Conn, client string) error {
+func Hello(conn net.Conn, client string) error { return Login(conn, client, "", "") }
+
+// Login is Hello of a client that shows a user name and a password.
+func Login(conn net.Conn, client, user, password string) error {
 	var buf bytes.Buffer
 	pk := packets.Packet{
 		ProtocolVersion: 4, FixedHeader: packets.FixedHeader{Type: packets.Connect},
-		Connect: packets.ConnectParams{ProtocolName: []byte("MQTT"), Clean: true, Keepalive: 600, ClientIdentifier: client},
+		Connect: packets.ConnectParams{ProtocolName: []byte("MQTT"), Clean: true, Keepalive: 600, ClientIdentifier: client,
+			UsernameFlag: user != "", Username: []byte(user), PasswordFlag: password != "", Password: []byte(password)},
 	}
 	if err := pk.ConnectEncode(&buf); err != nil {
 		return err
@@ -35,14 +39,14 @@ func Hello(conn net.Conn, client string) error {
 	return nil
 }
 
-// Publish sends n messages with QoS 1, the i-th made by payload(i), and returns when all are acknowledged. At most window
-// wait for their acknowledgement at a time. acked, if not nil, hears of each, in order.
+// Publish sends n messages with QoS 1, the i-th made by payload(i), and returns when all are acknowledged. A payload of nil ends
+// it before. At most window wait for their acknowledgement at a time. acked, if not nil, hears of each, in order.
 func Publish(conn net.Conn, topic string, n, window int, payload func(i int) []byte, acked func(i int)) error {
-	slots, over := make(chan struct{}, window), make(chan error, 1)
+	due, over := make(chan int, window-1), make(chan error, 1) // one more is at the reader
 	go func() {
 		r := bufio.NewReader(conn)
 		var ack [4]byte
-		for i := range n {
+		for i := range due {
 			if _, err := io.ReadFull(r, ack[:]); err != nil || ack[0] != packets.Puback<<4 {
 				over <- fmt.Errorf("acknowledgement %d: read %v: %w", i, ack, err)
 				return
@@ -50,21 +54,24 @@ func Publish(conn net.Conn, topic string, n, window int, payload func(i int) []b
 			if acked != nil {
 				acked(i)
 			}
-			<-slots
 		}
 		over <- nil
 	}()
 	var buf bytes.Buffer
 	for i := range n {
+		body := payload(i)
+		if body == nil {
+			break
+		}
 		select {
-		case slots <- struct{}{}:
+		case due <- i:
 		case err := <-over:
 			return err
 		}
 		buf.Reset()
 		pk := packets.Packet{
 			ProtocolVersion: 4, FixedHeader: packets.FixedHeader{Type: packets.Publish, Qos: 1}, PacketID: uint16(i%60_000 + 1),
-			TopicName: topic, Payload: payload(i),
+			TopicName: topic, Payload: body,
 		}
 		if err := pk.PublishEncode(&buf); err != nil {
 			return err
@@ -73,5 +80,6 @@ func Publish(conn net.Conn, topic string, n, window int, payload func(i int) []b
 			return err
 		}
 	}
+	close(due)
 	return <-over
 }
