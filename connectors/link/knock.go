@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/metrics"
 	"github.com/castor-iot/castor/shared/trace"
 )
 
@@ -39,6 +40,11 @@ func (l *Link) OpenKnock(id, client, address string, done <-chan struct{}) *Knoc
 // that was possible. A knock is not repeated here when it fails: the device knocks again.
 func (k *Knocker) Knock(payload []byte, answer func(api.ProvisionAnswer), ack func(taken bool)) {
 	in, err := k.read(payload)
+	tell := answer
+	answer = func(a api.ProvisionAnswer) {
+		metrics.Answered(k.link.config.Gateway.ID, a.Status)
+		tell(a)
+	}
 	if err != nil {
 		answer(api.ProvisionAnswer{Status: "rejected", Reason: err.Error()})
 		ack(true)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/metrics"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 	"golang.org/x/time/rate"
@@ -39,7 +40,7 @@ func (l *Link) OpenClaim(id, claim, client string, done <-chan struct{}) *Claima
 func (c *Claimant) Request(kind twin.TypeID, payload []byte, ack func(stored bool)) {
 	in, err := c.read(kind, payload)
 	if err != nil {
-		c.link.config.Protocol.Answer(c, api.ProvisionAnswer{Status: "rejected", Reason: err.Error()})
+		c.answer(api.ProvisionAnswer{Status: "rejected", Reason: err.Error()})
 		ack(true)
 		return
 	}
@@ -62,9 +63,14 @@ func (c *Claimant) Request(kind twin.TypeID, payload []byte, ack func(stored boo
 			return false
 		}
 		c.link.log.InfoContext(traced, "provisioning request answered", "claim", c.Claim, "client", c.Client, "type", kind, "serial", in.Serial, "status", answer.Status)
-		c.link.config.Protocol.Answer(c, answer)
+		c.answer(answer)
 		return true
 	})
+}
+
+func (c *Claimant) answer(a api.ProvisionAnswer) {
+	metrics.Answered(c.link.config.Gateway.ID, a.Status)
+	c.link.config.Protocol.Answer(c, a)
 }
 
 func (c *Claimant) read(kind twin.TypeID, payload []byte) (in api.ProvisionRequest, err error) {

@@ -3,6 +3,8 @@ package metrics
 var (
 	knocks = newCounter("castor_provision_knocks_total",
 		"Knocks of unknown devices by what became of them: waiting (new in the list), again (in it already), admitted (it came in), banned, refused (it said what cannot be).", "outcome")
+	answered = newCounter("castor_provision_answers_total",
+		"What devices that asked or knocked were told at once: accepted, pending, rejected.", "gateway", "status")
 	gaveWay = newCounter("castor_provision_waiting_dropped_total",
 		"Waiting devices that gave way to others because the list was full.").WithLabelValues()
 	decisions = newCounter("castor_provision_decisions_total",
@@ -13,6 +15,9 @@ var (
 
 // Knocked counts the knock of an unknown device: "waiting", "again", "admitted", "banned" or "refused".
 func Knocked(outcome string) { knocks.WithLabelValues(outcome).Inc() }
+
+// Answered counts what a device that asked or knocked at a gateway was told: "accepted", "pending" or "rejected".
+func Answered(gateway, status string) { answered.WithLabelValues(gateway, status).Inc() }
 
 // GaveWay counts waiting devices that were dropped for want of room.
 func GaveWay(n int) { gaveWay.Add(float64(n)) }

@@ -125,6 +125,11 @@ func (w *World) startCluster() {
 	})
 }
 
+// In is the same platform for a part of the story that may run beside others.
+func (w *World) In(t *testing.T) *World {
+	return &World{T: t, Config: w.Config, Castor: w.Castor, Cluster: w.Cluster, URL: w.URL, HTTP: w.HTTP, Admin: w.Admin, password: w.password, owners: map[string]bool{}}
+}
+
 // Now is the platform's clock.
 func (w *World) Now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
 
