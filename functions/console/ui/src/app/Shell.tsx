@@ -83,11 +83,15 @@ function NavLink({ place, mark = '', what }: { place: Place; mark?: string; what
   const Icon = place.icon;
   const icons = useMedia('(min-width: 721px) and (max-width: 900px)'); // as the style sheet says
   const link = (
-    <Link href={place.href} className={cx(s.link, active && s.here)} aria-current={here ? 'page' : undefined}>
+    <Link
+      href={place.href}
+      className={cx(s.link, active && s.here, place.seldom && s.seldom)}
+      aria-current={here ? 'page' : undefined}
+    >
       <Icon aria-hidden />
       <span className={s.word}>{place.label}</span>
       {mark && (
-        <span className={s.mark}>
+        <span className={cx(s.mark, place.href !== '/alarms' && s.calm)}>
           {mark}
           <span className="visually-hidden"> {what}</span>
         </span>

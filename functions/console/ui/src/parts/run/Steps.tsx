@@ -17,7 +17,16 @@ const marks: Record<RunStep['outcome'], ReactNode> = {
 };
 
 /** The log of a run, oldest first: when, what, by whom, what came of it and why. Who waited, and went on, waits no more. */
-export function Steps({ steps, since }: { steps: RunStep[]; since: string }) {
+export function Steps({
+  steps,
+  since,
+  name = (state) => state,
+}: {
+  steps: RunStep[];
+  since: string;
+  /** What a state is called. */
+  name?: (state: string) => string;
+}) {
   return (
     <>
       <p className={s.heading} aria-hidden>
@@ -37,7 +46,9 @@ export function Steps({ steps, since }: { steps: RunStep[]; since: string }) {
               </span>
               <div className={s.what}>
                 <p className={s.line}>
-                  <b dir="auto">{step.state}</b>
+                  <b dir="auto" title={step.state}>
+                    {name(step.state)}
+                  </b>
                   {step.action && <span className={s.action}>{step.action}</span>}
                   <span className={s.outcome}>{over ? 'waited' : step.outcome}</span>
                   <span className={s.by} title={step.trace ? `trace ${step.trace}` : undefined}>

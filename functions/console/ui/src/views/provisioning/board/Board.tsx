@@ -126,7 +126,7 @@ function OneLane({
   const most = Math.max(...l.stages.map((x) => x.count));
   return (
     <section className={s.lane} aria-label={`Model ${l.model}`}>
-      <div className={s.model}>
+      <div className={s.about}>
         <b dir="auto">{l.model}</b>
         <span>
           {plural(l.count, 'run')}

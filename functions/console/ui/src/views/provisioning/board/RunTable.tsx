@@ -62,7 +62,9 @@ export function RunTable({ type, model, state, order }: { type: string; model: s
               <th scope="col" className={s.at}>
                 State
               </th>
-              <th scope="col">Standing</th>
+              <th scope="col" className={s.standing}>
+                Standing
+              </th>
               <th scope="col">Model</th>
               <th scope="col">Changed</th>
               <th scope="col">Begun</th>

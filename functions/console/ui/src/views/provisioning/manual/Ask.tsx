@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Check } from 'lucide-react';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, type ReactNode, useState } from 'react';
 import type { Run } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
@@ -14,8 +14,8 @@ import { Scan } from './Scan';
 
 const names = { serial: 'Serial', mac: 'MAC address' } as const;
 
-/** One step: what is to be done, what must be told with it, and that it is done. */
-export function Ask({ run }: { run: Run }) {
+/** One step: what is to be done, what is needed for it (`children`), what must be told with it, and that it is done. */
+export function Ask({ run, children }: { run: Run; children?: ReactNode }) {
   const asks = run.asks!;
   const input = asks.input || '';
   const queries = useQueryClient();
@@ -47,6 +47,7 @@ export function Ask({ run }: { run: Run }) {
       <h2 className={s.text} dir="auto">
         {asks.text}
       </h2>
+      {children}
       <form className={s.ask} onSubmit={submit}>
         {input && (
           <>

@@ -38,7 +38,6 @@ export default function Install() {
     >
       <div className={s.steps}>
         <Now run={run} />
-        {run.results.delivered && !run.outcome && <Secret run={run} />}
       </div>
     </Page>
   );
@@ -93,7 +92,13 @@ function Now({ run }: { run: Run }) {
         </ButtonLink>
       </Card>
     );
-  if (run.asks) return <Ask key={run.asks.state} run={run} />;
+  const secret = run.results.delivered && <Secret run={run} />;
+  if (run.asks)
+    return (
+      <Ask key={run.asks.state} run={run}>
+        {secret}
+      </Ask>
+    );
   return (
     <Card className={s.step}>
       <p className={s.mark} data-tone="wait">
@@ -105,6 +110,7 @@ function Now({ run }: { run: Run }) {
       <p className={s.aside} dir="auto">
         {present(run)}
       </p>
+      {secret}
     </Card>
   );
 }

@@ -4,7 +4,6 @@ import { useState } from 'react';
 import { api, ok } from '@/api/client';
 import type { Bundle, Run } from '@/api/types';
 import { Button } from '@/parts/Button';
-import { Card } from '@/parts/Card';
 import { CopyButton } from '@/parts/Copy';
 import { ResetRun } from '@/parts/run/ResetRun';
 import { Failure, Skeleton } from '@/parts/States';
@@ -38,7 +37,7 @@ export function Secret({ run }: { run: Run }) {
   });
   if (!pair)
     return (
-      <Card title="Its secret" className={s.secret}>
+      <section className={s.secret} aria-label="Its secret">
         <p className={s.warn}>
           <TriangleAlert aria-hidden />
           <span>
@@ -47,7 +46,7 @@ export function Secret({ run }: { run: Run }) {
           </span>
         </p>
         <ResetRun run={run} />
-      </Card>
+      </section>
     );
   if (query.isPending) return <Skeleton lines={4} />;
   if (!query.data)
@@ -58,7 +57,7 @@ export function Secret({ run }: { run: Run }) {
 function Shown({ bundle: b, plain }: { bundle: Bundle; plain?: Plain }) {
   const [seen, setSeen] = useState(false);
   return (
-    <Card title="What the device needs" className={s.secret}>
+    <section className={s.secret} aria-label="What the device needs">
       <p className={s.warn}>
         <TriangleAlert aria-hidden />
         <span>
@@ -95,7 +94,7 @@ function Shown({ bundle: b, plain }: { bundle: Bundle; plain?: Plain }) {
           </dd>
         </div>
       </dl>
-    </Card>
+    </section>
   );
 }
 
