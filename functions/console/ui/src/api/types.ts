@@ -24,6 +24,7 @@ export type Model = Schemas['Model'];
 export type ModelCheck = Schemas['ProvisioningCheck'];
 export type ModelFault = Schemas['ProvisioningFault'];
 export type NewClaim = Schemas['NewClaim'];
+export type NewDecommission = Schemas['NewDecommission'];
 export type NewRule = Schemas['NewRule'];
 export type NewRun = Schemas['NewRun'];
 export type NewTemplate = Schemas['NewTemplate'];

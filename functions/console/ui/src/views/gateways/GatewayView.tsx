@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Ban, Play, Trash2 } from 'lucide-react';
 import { useState } from 'react';
+import { useParams } from 'wouter';
 import type { Gateway } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
@@ -17,8 +18,8 @@ import { oneGateway, protocolName } from './gateways';
 import { Load } from './Load';
 
 /** A gateway: what it is, how full, and the devices that have their place there. */
-export default function GatewayView({ params }: { params?: { id?: string } }) {
-  const id = params?.id ?? '';
+export default function GatewayView() {
+  const { id = '' } = useParams();
   const query = useQuery(oneGateway(id));
   const g = query.data;
   const up = { href: '/gateways', label: 'Gateways' };

@@ -1,12 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
+import { useParams } from 'wouter';
 import { Page } from '@/parts/Page';
 import { Failure, Skeleton } from '@/parts/States';
 import { Editor } from './Editor';
 import { modelText } from './models';
 
 /** A model: its text and drawing, tried and saved. */
-export default function ModelView({ params }: { params?: { id?: string } }) {
-  const id = params?.id ?? '';
+export default function ModelView() {
+  const { id = '' } = useParams();
   const { data, error, refetch } = useQuery(modelText(id));
   if (data) return <Editor key={id} id={id} begin={data} />;
   return (

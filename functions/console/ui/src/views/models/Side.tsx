@@ -42,7 +42,6 @@ export function Side({
         />
       }
     >
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: who has only a keyboard must be able to scroll it */}
       <div className={cx(s.drawing, drawn && stale && s.stale)} tabIndex={drawn ? undefined : 0}>
         {!drawn ? (
           <Help />

@@ -10,6 +10,7 @@ import { Page } from '@/parts/Page';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { type Tab, Tabs } from '@/parts/Tabs';
 import { useParam } from '@/parts/useParam';
+import { Proof } from './access/Proof';
 import { Actions } from './head/Actions';
 import { AlarmStrip } from './head/AlarmStrip';
 import { Badges, Head } from './head/Head';
@@ -31,10 +32,13 @@ export default function TwinView() {
   return (
     <Page title={gone(query.error) ? 'Not found' : id} up={up}>
       {gone(query.error) ? (
-        <Empty title="No such twin, or not yours" action={<ButtonLink href="/">To the fleet</ButtonLink>}>
-          There is no twin “<bdi>{id.length > 80 ? `${id.slice(0, 80)}…` : id}</bdi>” that you may see. It may have been
-          deleted, or belong to another group.
-        </Empty>
+        <>
+          <Proof twin={id} />
+          <Empty title="No such twin, or not yours" action={<ButtonLink href="/">To the fleet</ButtonLink>}>
+            There is no twin “<bdi>{id.length > 80 ? `${id.slice(0, 80)}…` : id}</bdi>” that you may see. It may have
+            been deleted, or belong to another group.
+          </Empty>
+        </>
       ) : (
         <Failure error={query.error} what="This twin could not be read" retry={() => void query.refetch()} />
       )}
@@ -58,6 +62,7 @@ function Seen({ twin: read }: { twin: Twin }) {
       actions={<Actions twin={read} />}
     >
       {twin.kind === 'instance' && <AlarmStrip twin={twin} more={() => setTab('alarms')} />}
+      {twin.definition.phase === 'retired' && <Proof twin={twin.id} />}
       <Head twin={twin} />
       <Tabs
         label="About this twin"

@@ -8,6 +8,7 @@ const { Part: TypeOverview } = later(() => import('./about/TypeOverview'));
 const { Part: GroupOverview } = later(() => import('./about/GroupOverview'));
 const { Part: Provisioning } = later(() => import('./provisioning/Provisioning'));
 const { Part: TypeProvisioning } = later(() => import('./provisioning/TypeProvisioning'));
+const { Part: Access } = later(() => import('./access/Access'));
 const { Part: Alarms } = later(() => import('./alarms/Alarms'));
 const { Part: Configuration } = later(() => import('./about/Configuration'));
 const { Part: Log } = later(() => import('./log/Log'));
@@ -43,6 +44,7 @@ export function tabsOf(t: Twin): Tab[] {
       return [
         tab('overview', 'Overview', <Overview twin={t} />),
         tab('provisioning', 'Provisioning', <Provisioning twin={t} />),
+        tab('access', 'Access', <Access twin={t} />),
         alarms,
         tab('configuration', 'Configuration', <Configuration twin={t} />),
         tab('log', 'Log', <Log twin={t.id} />),
