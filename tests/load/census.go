@@ -40,32 +40,22 @@ type (
 	}
 	heldUse struct {
 		ID     string `bson:"_id"`
-		Claim  string `bson:"claim"`
 		Serial string `bson:"serial"`
-		State  string `bson:"state"`
 	}
 )
 
-// census counts in the store of a platform that does not run what was made for n devices that came in with a claim, and fails
-// unless it is one of each: a twin that is operational, a certificate, a place, a run and a use of the claim.
-func census(ctx context.Context, dir string, n int, claim string) error {
+// census counts in the store of a platform that does not run what was made for n devices that came in, and fails unless it is one of
+// each: a twin that is operational, a certificate, a place, a run and a use of a claim.
+func census(ctx context.Context, dir string, n int) error {
 	db, err := embedded.Open(filepath.Join(dir, "store"))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
 	uses := counted[string]{}
-	used, err := store.Open[heldUse](ctx, db, store.Spec{Name: "claim-uses", Schema: 1})
-	if err == nil {
-		err = used.Scan(ctx, store.Query{}, func(u heldUse) error {
-			if u.Claim == claim {
-				uses[u.Serial]++
-			}
-			return nil
-		})
-	}
 	twins, certificates, places, runs := counted[twin.ID]{}, counted[twin.ID]{}, counted[twin.ID]{}, counted[twin.ID]{}
-	return errors.Join(err,
+	return errors.Join(
+		scan(ctx, db, named[heldUse]("claim-uses"), func(u heldUse) { uses[u.Serial]++ }),
 		scan(ctx, db, platform.OpenTwins, func(t twin.Twin) {
 			if t.Kind == twin.Instance && t.Definition.Phase == twin.Operational {
 				twins[t.ID]++
@@ -73,16 +63,19 @@ func census(ctx context.Context, dir string, n int, claim string) error {
 		}),
 		scan(ctx, db, platform.OpenCredentials[heldCredential], func(c heldCredential) { certificates[c.Twin] += len(c.Proofs) + len(c.Past) }),
 		scan(ctx, db, platform.OpenAssignments[heldPlace], func(p heldPlace) { places[p.Twin]++ }),
-		scan(ctx, db, openRuns, func(r provision.Run) {
+		scan(ctx, db, named[provision.Run]("runs"), func(r provision.Run) {
 			if r.Outcome == provision.Completed {
 				runs[r.Twin]++
 			}
 		}),
-		uses.one("uses of the claim", n), twins.one("operational twins", n), certificates.one("certificates", n), places.one("places", n), runs.one("runs", n))
+		uses.one("uses of a claim", n), twins.one("operational twins", n), certificates.one("certificates", n), places.one("places", n), runs.one("runs", n))
 }
 
-func openRuns(ctx context.Context, db *store.DB) (*store.Collection[provision.Run], error) {
-	return store.Open[provision.Run](ctx, db, store.Spec{Name: "runs", Schema: 1})
+// named opens a collection that is its function's own.
+func named[T any](name string) func(context.Context, *store.DB) (*store.Collection[T], error) {
+	return func(ctx context.Context, db *store.DB) (*store.Collection[T], error) {
+		return store.Open[T](ctx, db, store.Spec{Name: name, Schema: 1})
+	}
 }
 
 func scan[T any](ctx context.Context, db *store.DB, open func(context.Context, *store.DB) (*store.Collection[T], error), see func(T)) error {
