@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,5 +98,6 @@ func (k *Knocker) read(payload []byte) (in api.Knock, err error) {
 		return in, fmt.Errorf("the knock must be an object with serial, model, facts, capabilities and csr or publicKey: %w", err)
 	}
 	return api.Knock{Gateway: k.link.config.Gateway.ID, Client: k.Client, Address: k.Address, Serial: r.Serial, MAC: r.MAC, Model: r.Model, Maker: r.Maker,
-		Facts: r.Facts, Capabilities: r.Capabilities, CSR: r.CSR, PublicKey: r.PublicKey, Protocol: r.Protocol, Kind: r.Kind}, nil
+		Facts: r.Facts, Capabilities: r.Capabilities, CSR: r.CSR, PublicKey: r.PublicKey, Kind: r.Kind,
+		Protocol: cmp.Or(r.Protocol, k.link.config.Gateway.Protocol)}, nil
 }

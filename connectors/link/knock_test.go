@@ -9,7 +9,7 @@ import (
 )
 
 func TestAKnockIsReadInBothForms(t *testing.T) {
-	k := &Knocker{Client: "c", Address: "192.0.2.7", link: &Link{config: Config{Gateway: api.Gateway{ID: "prov"}}}}
+	k := &Knocker{Client: "c", Address: "192.0.2.7", link: &Link{config: Config{Gateway: api.Gateway{ID: "prov", Protocol: "grpc"}}}}
 	form := map[string]any{"serial": "P-7", "model": "X1", "facts": map[string]string{"fw": "2"}, "capabilities": []string{"cpu.percent"}, "publicKey": "k"}
 	b, err := cbor.Marshal(form)
 	if err != nil {
@@ -17,7 +17,7 @@ func TestAKnockIsReadInBothForms(t *testing.T) {
 	}
 	for _, payload := range []string{string(b), ` {"serial":"P-7","model":"X1","facts":{"fw":"2"},"capabilities":["cpu.percent"],"publicKey":"k"}`} {
 		in, err := k.read([]byte(payload))
-		if err != nil || in.Gateway != "prov" || in.Client != "c" || in.Address != "192.0.2.7" || in.Serial != "P-7" || in.Facts["fw"] != "2" || len(in.Capabilities) != 1 {
+		if err != nil || in.Gateway != "prov" || in.Client != "c" || in.Address != "192.0.2.7" || in.Serial != "P-7" || in.Facts["fw"] != "2" || in.Protocol != "grpc" || len(in.Capabilities) != 1 {
 			t.Errorf("%+v, %v", in, err)
 		}
 	}
