@@ -35,4 +35,6 @@ func aDeviceComesInByAQRCode(t *testing.T, p *gatewaytest.Platform) {
 	}
 }
 
-func isInvalid(err error) bool { return err != nil && strings.Contains(err.Error(), twin.ErrInvalid.Error()) }
+func isInvalid(err error) bool {
+	return err != nil && strings.Contains(err.Error(), twin.ErrInvalid.Error())
+}

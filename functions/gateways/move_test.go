@@ -120,7 +120,9 @@ func TestTheNearestGatewayThatCanTakeTheDevice(t *testing.T) {
 		{"what it shows", ask(3, func(in *api.Assign) { in.Kind, in.Location = device.Token, madrid }), "madrid", "0 km away"},
 		{"what it shows, also far away", ask(4, func(in *api.Assign) { in.Location = madrid }), "hamburg", "1785 km away"},
 		{"its protocol", ask(5, func(in *api.Assign) { in.Protocol = "grpc" }), "calls", "191 km away"},
-		{"one of its region is near, where nobody knows how near", ask(6, func(in *api.Assign) { in.Location = &twin.Location{Region: "south", Latitude: stuttgart.Latitude, Longitude: stuttgart.Longitude} }),
+		{"one of its region is near, where nobody knows how near", ask(6, func(in *api.Assign) {
+			in.Location = &twin.Location{Region: "south", Latitude: stuttgart.Latitude, Longitude: stuttgart.Longitude}
+		}),
 			"nowhere", "region south is the device's"},
 		{"any, when nobody knows", ask(7, func(in *api.Assign) { in.Location = nil }), "nowhere", "nobody knows where the device is"},
 	} {

@@ -27,7 +27,7 @@ const (
 	caLife     = 20 * 365 * 24 * time.Hour
 	serverLife = 365 * 24 * time.Hour
 	DeviceLife = 365 * 24 * time.Hour // where nobody says otherwise
-	backdate   = 5 * time.Minute // devices whose clocks run a little behind accept it at once
+	backdate   = 5 * time.Minute      // devices whose clocks run a little behind accept it at once
 )
 
 // A CA signs certificates.
