@@ -4,6 +4,9 @@ import type { Claim } from '@/api/types';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card, Facts } from '@/parts/Card';
 import { CodeBlock } from '@/parts/Copy';
+import { ClaimQr } from '@/parts/claim/ClaimQr';
+import { serialsOf } from '@/parts/claim/claim';
+import type { Given } from '@/parts/claim/given';
 import { download } from '@/parts/download';
 import { count } from '@/parts/format';
 import { Tabs } from '@/parts/Tabs';
@@ -11,8 +14,6 @@ import { Time } from '@/parts/Time';
 import { useParam } from '@/parts/useParam';
 import { addressOf } from './address';
 import { agent, agentWithFile, byHand, exampleOf, fileName, fileText, onlyHere } from './commands';
-import type { Given } from './given';
-import { Qr } from './Qr';
 import s from './Watch.module.css';
 
 /** Everything that a device or who installs it needs: the file, its QR code, and commands to paste. */
@@ -51,8 +52,9 @@ export function HandOver({ given: { file, serial } }: { given: Given }) {
           </div>
         </div>
         <div className={s.qr}>
-          <Qr text={JSON.stringify(file)} label="QR code of the claim file" />
-          The claim file, for devices with a camera. It is as secret as the file.
+          <ClaimQr file={file} />
+          The claim for devices with a camera, and for <code>castor-agent run --claim</code>. It is as secret as the
+          file.
         </div>
       </div>
       <div className={s.ways}>
@@ -187,14 +189,8 @@ function ClaimFacts({ claim, gateway }: { claim: Claim; gateway?: string }) {
 export function ForWhich({ claim: c }: { claim: Claim }) {
   return (
     <>
-      {c.maxUses === 1 ? 'one' : count(c.maxUses)} <bdi>{c.type}</bdi>
-      {c.serials ? (
-        <>
-          , serial <bdi>{c.serials.replaceAll('\\', '')}</bdi>
-        </>
-      ) : (
-        ', any serial'
-      )}
+      {c.maxUses === 1 ? 'one' : count(c.maxUses)} <bdi>{c.type}</bdi>, {c.serials && !c.listed && 'serial '}
+      <bdi>{serialsOf(c)}</bdi>
     </>
   );
 }

@@ -1,25 +1,22 @@
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'wouter';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
 import type { Claim } from '@/api/types';
-import { Button } from '@/parts/Button';
+import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
-import { ConfirmDialog } from '@/parts/ConfirmDialog';
+import { open, serialsOf } from '@/parts/claim/claim';
+import { RevokeClaim } from '@/parts/claim/RevokeClaim';
 import { count } from '@/parts/format';
 import { More } from '@/parts/Listed';
 import { Failure } from '@/parts/States';
 import { Time, useNow } from '@/parts/Time';
-import { toast } from '@/parts/toast';
 import { addressOf } from './address';
 import s from './OpenClaims.module.css';
 
 const pages = 5;
 const most = 50;
-
-/** Whether a claim still lets somebody in. */
-export const open = (c: Claim, now: number) => !c.revoked && c.used < c.maxUses && Date.parse(c.expires) > now;
 
 /** The claims that still let somebody in, the newest first, and their end. */
 export function OpenClaims() {
@@ -33,12 +30,21 @@ export function OpenClaims() {
   if (found.length === 0) return null;
   const shown = all ? found : found.slice(0, most);
   return (
-    <Card title="Open claims" note={`${count(found.length)} that still let devices in`} flush>
+    <Card
+      title="Open claims"
+      note={`${count(found.length)} that still let devices in`}
+      flush
+      actions={
+        <ButtonLink size="s" href="/claims">
+          All claims
+        </ButtonLink>
+      }
+    >
       <ul>
         {shown.map((c) => (
           <li key={c.id} className={s.claim}>
             <Link href={addressOf({ step: 'watch', claim: c.id })} className={s.which}>
-              <bdi>{c.serials ? c.serials.replaceAll('\\', '') : 'any serial'}</bdi>
+              <bdi>{serialsOf(c)}</bdi>
             </Link>
             <span className={s.what}>
               <bdi>{c.type}</bdi> for <bdi>{c.owner}</bdi>
@@ -56,7 +62,7 @@ export function OpenClaims() {
         ))}
       </ul>
       {shown.length < found.length && <More onClick={() => setAll(true)}>Show all</More>}
-      {revoking && <Revoke claim={revoking} onClose={() => setRevoking(undefined)} />}
+      {revoking && <RevokeClaim claim={revoking} onClose={() => setRevoking(undefined)} />}
     </Card>
   );
 }
@@ -65,32 +71,11 @@ async function readAll(signal: AbortSignal): Promise<Claim[]> {
   const out: Claim[] = [];
   let cursor = '';
   for (let n = 0; n < pages; n++) {
-    const query = { limit: 1000, ...(cursor && { cursor }) };
+    const query = { state: 'open' as const, limit: 1000, ...(cursor && { cursor }) };
     const page = await ok(api.GET('/function/credentials/claims', { params: { query }, signal }));
     out.push(...page.items);
     cursor = page.next ?? '';
     if (!cursor) break;
   }
   return out;
-}
-
-function Revoke({ claim, onClose }: { claim: Claim; onClose: () => void }) {
-  const queries = useQueryClient();
-  const revoke = async () => {
-    await ok(api.DELETE('/function/credentials/claims/{id}', { params: { path: { id: claim.id } } }));
-    toast.done('The claim is revoked');
-    void queries.invalidateQueries({ queryKey: ['claims'] });
-  };
-  return (
-    <ConfirmDialog
-      onClose={onClose}
-      title="Revoke this claim?"
-      note="Nothing comes in with it any more, and devices that are connected with it are cut off. Devices that came in already stay. It cannot be undone; a new claim can be made."
-      verb="Revoke"
-      danger
-      work={revoke}
-    >
-      <code>{claim.id}</code>
-    </ConfirmDialog>
-  );
 }

@@ -2,10 +2,10 @@ import { useQuery } from '@tanstack/react-query';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
 import { ButtonLink } from '@/parts/Button';
+import { given } from '@/parts/claim/given';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { addressOf } from './address';
 import { ComingIn } from './ComingIn';
-import { given } from './given';
 import { HandedOver, HandOver, UsedUp } from './HandOver';
 import s from './Watch.module.css';
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { ClaimFile, Run } from '@/api/types';
+import { drawn } from '@/parts/claim/Qr';
 import { quoted } from '@/parts/shell';
 import { addressOf as hrefOf, placeOf } from './address';
 import { addressOf, agent, byHand, exampleOf, onlyHere } from './commands';
 import { literally, serialFault } from './make';
 import { draftFault, idOf, newTwin } from './newType';
 import { stagesOf, way } from './progress';
-import { drawn } from './Qr';
 import { remedyOf } from './remedy';
 import { faultsOf, first, newGroup, wishOf } from './wanted';
 

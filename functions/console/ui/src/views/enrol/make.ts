@@ -1,7 +1,7 @@
 // What has to be there before a device may come in: a type, its owners' group, its identity, a claim.
 import { ApiError, api, ok } from '@/api/client';
 import type { NewClaim, NewTwin } from '@/api/types';
-import { type Given, given } from './given';
+import { type Given, given } from '@/parts/claim/given';
 
 /** One more of what may be there already. */
 export async function once(made: Promise<unknown>): Promise<void> {

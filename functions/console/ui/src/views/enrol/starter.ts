@@ -1,9 +1,9 @@
 // What a platform without a device gets in one click, so that any computer can come in.
 import { ApiError, api, ok } from '@/api/client';
 import type { NewRule, NewTemplate, NewTwin, User } from '@/api/types';
+import type { Given } from '@/parts/claim/given';
 import { has } from '@/parts/useUser';
 import kit from '../../../../../../infra/castor/up/host.json';
-import type { Given } from './given';
 import { makeClaim, makeType, once } from './make';
 
 /** The type for computers that run castor-agent, as `castor up` makes it for the machine it runs on: both read this file. */

@@ -1,37 +1,82 @@
 import { useQuery } from '@tanstack/react-query';
 import { KeyRound } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
 import { ApiError, api, ok } from '@/api/client';
 import { now } from '@/api/clock';
 import { keys } from '@/api/queries';
 import { oneModel } from '@/api/reads';
 import type { Claim, Twin } from '@/api/types';
 import { Badge } from '@/parts/Badge';
-import { ButtonLink } from '@/parts/Button';
+import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
+import { claimState, serialsOf } from '@/parts/claim/claim';
 import { Listed } from '@/parts/Listed';
+import { useMayWrite } from '@/parts/may';
 import { StateMachine } from '@/parts/run/StateMachine';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { Time } from '@/parts/Time';
 import { has, useUser } from '@/parts/useUser';
 import { addressOf } from '@/views/enrol/address';
+import { modelHref } from '@/views/models/models';
+import { Choices } from './Choices';
+import c from './Choices.module.css';
 import s from './Provisioning.module.css';
 
 /** How devices of a type come in: the model they go through, and the claims they may ask with. */
 export default function TypeProvisioning({ twin }: { twin: Twin }) {
   return (
     <div className={s.split}>
-      <Model id={twin.definition.model?.provisioning || 'automatic'} />
+      <Model type={twin} />
       <Claims type={twin.id} />
     </div>
   );
 }
 
-function Model({ id }: { id: string }) {
+function Model({ type }: { type: Twin }) {
   const may = has(useUser(), 'maintainer', 'configurator');
+  const mayWrite = useMayWrite(type.id, type.definition.owner) && may;
+  const otherwise = type.definition.model?.provisioning || 'automatic';
+  const choices = type.definition.model?.choices ?? [];
+  const [seen, see] = useState('');
+  const [editing, setEditing] = useState(false);
+  const id = choices.some((c) => c.model === seen) ? seen : otherwise;
   const query = useQuery({ ...oneModel(id), enabled: may });
   const model = query.data;
+  const way = (key: string, label: ReactNode, to: string) => (
+    <li key={key}>
+      <button type="button" aria-pressed={to === id} onClick={() => see(to)}>
+        {label}
+        <b>
+          <bdi>{to}</bdi>
+        </b>
+      </button>
+    </li>
+  );
   return (
-    <Card title="Provisioning model" note={model ? `${model.id}, version ${model.version}` : id}>
+    <Card
+      title="Provisioning model"
+      note={model ? `${model.id}, version ${model.version}` : id}
+      actions={
+        may && (
+          <>
+            <ButtonLink size="s" href={modelHref(id)}>
+              Open
+            </ButtonLink>
+            {mayWrite && (
+              <Button size="s" onClick={() => setEditing(true)}>
+                Choose…
+              </Button>
+            )}
+          </>
+        )
+      }
+    >
+      {choices.length > 0 && (
+        <ol className={c.chosen} aria-label="Models by condition">
+          {choices.map((x) => way(x.if, <code title={x.if}>if {x.if}</code>, x.model))}
+          {way('', <span>otherwise</span>, otherwise)}
+        </ol>
+      )}
       {!may ? (
         <p className={s.note}>
           Configurators see how it is drawn; a device’s own page shows it with how far that has come.
@@ -50,21 +95,27 @@ function Model({ id }: { id: string }) {
       ) : (
         <Failure error={query.error} retry={() => void query.refetch()} />
       )}
+      {editing && <Choices type={type} onClose={() => setEditing(false)} />}
     </Card>
   );
 }
 
 function Claims({ type }: { type: string }) {
   const query = useQuery({
-    queryKey: keys.claims({ limit: 1000 }),
+    queryKey: keys.claims({ type, limit: 50 }),
     queryFn: ({ signal }) =>
-      ok(api.GET('/function/credentials/claims', { params: { query: { limit: 1000 } }, signal })),
+      ok(api.GET('/function/credentials/claims', { params: { query: { type, limit: 50 } }, signal })),
   });
-  const claims = (query.data?.items ?? []).filter((c) => c.type === type);
+  const claims = query.data?.items ?? [];
   const enrol = (
-    <ButtonLink size="s" href={addressOf({ step: 'device', type })}>
-      Enrol a device
-    </ButtonLink>
+    <>
+      <ButtonLink size="s" kind="quiet" href={`/claims?type=${encodeURIComponent(type)}`}>
+        All
+      </ButtonLink>
+      <ButtonLink size="s" href={addressOf({ step: 'device', type })}>
+        Enrol a device
+      </ButtonLink>
+    </>
   );
   return (
     <Card title="Claims" note="what devices of this type may ask with" flush actions={enrol}>
@@ -93,23 +144,22 @@ function Claims({ type }: { type: string }) {
 }
 
 function ClaimRow({ claim: c }: { claim: Claim }) {
-  const over = Date.parse(c.expires) < now();
-  const state = c.revoked ? 'revoked' : over ? 'expired' : c.used >= c.maxUses ? 'used up' : 'open';
+  const { id, word, tone } = claimState(c, now());
   return (
     <li className={s.claim}>
       <code>{c.id}</code>
-      <Badge tone={state === 'open' ? 'ok' : 'neutral'}>{state}</Badge>
+      <Badge tone={tone}>{word}</Badge>
       <span>
         {c.used} of {c.maxUses} used
       </span>
       <span>
-        serial <bdi>{c.serials || 'any'}</bdi>
+        <bdi>{serialsOf(c)}</bdi>
       </span>
       <span>
         for <bdi>{c.owner}</bdi>
       </span>
       <span>
-        {over ? 'ended' : 'ends'} <Time at={c.expires} />
+        {id === 'expired' ? 'ended' : 'ends'} <Time at={c.expires} />
       </span>
     </li>
   );
