@@ -142,7 +142,7 @@ func readNewRun(in *api.NewRun) (req provision.Request, err error) {
 		req.Kind = string(device.Token)
 	}
 	if in.PublicKey != "" {
-		req.Key, err = keyOf("", in.PublicKey)
+		req.Key, err = keyOf("", "", in.PublicKey)
 	}
 	return req, err
 }

@@ -98,7 +98,7 @@ func checkDecide(in *api.Decide) error {
 		}
 	}
 	if in.PublicKey != "" {
-		if _, err := keyOf("", in.PublicKey); err != nil {
+		if _, err := keyOf("", "", in.PublicKey); err != nil {
 			return err
 		}
 	}
@@ -131,7 +131,7 @@ func takeDecision(r *provision.Run, in *api.Decide) error {
 		if !manual(r) || r.Results.DeviceRef != "" {
 			return api.Invalid("publicKey: a credential was made for another key already; reset the run to begin anew")
 		}
-		key, err := keyOf("", in.PublicKey)
+		key, err := keyOf("", "", in.PublicKey)
 		if err != nil {
 			return err
 		}

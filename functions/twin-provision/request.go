@@ -125,9 +125,9 @@ func read(in *api.ProvisionRequest) (req provision.Request, err error) {
 	if k := device.Kind(in.Kind); in.Kind != "" && k.Valid() != nil {
 		return req, k.Valid()
 	}
-	key, err := keyOf(in.CSR, in.PublicKey)
+	key, err := keyOf(i.Serial, in.CSR, in.PublicKey)
 	if err == nil && in.CSR != "" && in.PublicKey != "" {
-		_, err = keyOf("", in.PublicKey)
+		_, err = keyOf("", "", in.PublicKey)
 	}
 	return provision.Request{Claim: in.Claim, Serial: i.Serial, MAC: in.MAC, Model: in.Model, Facts: maps.Clone(in.Facts), CSR: in.CSR, Key: key,
 		Gateway: in.Gateway, Client: in.Client, PublicKey: in.PublicKey, Protocol: in.Protocol, Kind: in.Kind}, err

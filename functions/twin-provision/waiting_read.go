@@ -57,7 +57,7 @@ func readKnock(in *api.Knock) (w waiting, err error) {
 		}
 		address = a.String()
 	}
-	key, err := keyOf(in.CSR, in.PublicKey)
+	key, err := keyOf(i.Serial, in.CSR, in.PublicKey)
 	if err != nil {
 		return w, err
 	}
@@ -106,12 +106,19 @@ func legible(s string, most int) bool {
 	return len(s) <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// keyOf is the SHA-256 of a device's key, by which it is known again.
-func keyOf(csr, public string) (string, error) {
+// keyOf is the SHA-256 of a device's key, by which it is known again. A certificate request that names another than the one that
+// asks is of somebody else.
+func keyOf(serial, csr, public string) (string, error) {
 	switch {
 	case csr != "":
-		_, key, err := pki.ReadCSR(csr)
-		return key, err
+		c, key, err := pki.ReadCSR(csr)
+		if err != nil {
+			return "", err
+		}
+		if name := c.Subject.CommonName; name != "" && name != serial {
+			return "", api.Invalid("csr: its subject names %.80q, not %q, the serial that asks", name, serial)
+		}
+		return key, nil
 	case public != "":
 		k, err := seal.ReadPublicKey(public)
 		if err != nil {
