@@ -3,11 +3,14 @@ import {
   CircleCheck,
   Contrast,
   Keyboard,
+  KeyRound,
   LogOut,
   type LucideIcon,
   PlugZap,
   Radar,
+  Router,
   SlidersHorizontal,
+  Workflow,
   Wrench,
 } from 'lucide-react';
 import { useEffect, useState } from 'react';
@@ -85,6 +88,14 @@ export function Palette({
       act: () => go(provisioningHref('waiting')),
     },
     { id: 'do board', label: 'Provisioning runs by state', icon: PlugZap, act: () => go(provisioningHref('board')) },
+    { id: 'do claim', label: 'Make a claim', icon: KeyRound, act: () => go('/claims/new') },
+    { id: 'do model', label: 'Write a provisioning model', icon: Workflow, act: () => go('/new-model') },
+    {
+      id: 'do drain',
+      label: 'Drain a gateway, or move a device',
+      icon: Router,
+      act: () => go('/gateways?phase=operational'),
+    },
     { id: 'do keys', label: 'Show the keys', key: '?', icon: Keyboard, act: onKeys },
     {
       id: 'do theme',

@@ -14,6 +14,7 @@ const kept = new Map<string, Given>();
 export const given = {
   keep: (g: Given) => void kept.set(g.file.claim.id, g),
   get: (claim: string) => kept.get(claim),
+  all: () => [...kept.values()],
 };
 
 session.subscribe((s) => !s && kept.clear());

@@ -40,7 +40,7 @@ export function Choices({ type, onClose }: { type: Twin; onClose: () => void }) 
     const now = await ok(
       api.PATCH('/function/twins/twins/{id}/definition', {
         params: { path: { id: type.id }, header: { 'If-Match': `"${type.definition.version}"` } },
-        body: { model: change as DefinitionChange['model'] },
+        body: { model: change as object as DefinitionChange['model'] },
       }),
     );
     queries.setQueryData(keys.twin(type.id), now);

@@ -1,0 +1,102 @@
+import { FileUp } from 'lucide-react';
+import { useId, useRef } from 'react';
+import { Button } from '@/parts/Button';
+import { TextArea, TextField } from '@/parts/Field';
+import { plural } from '@/parts/format';
+import { toast } from '@/parts/toast';
+import s from './NewClaim.module.css';
+import { serialsIn, type Whom, type Wish } from './wish';
+
+const ways: [id: Whom, title: string, about: string][] = [
+  ['pattern', 'A pattern of serials', 'All whose serials match, like P-*.'],
+  ['named', 'Named serials', 'One claim for a list that is pasted, or read from a file.'],
+  ['labels', 'A claim for each serial', 'Labels to print, each good for one device.'],
+  ['any', 'Any serial', 'Every device of the type whose serial is known.'],
+];
+
+const most = 1024 * 1024; // bytes of a file
+
+/** Which devices a claim lets in, and how many. */
+export function WhomFields({
+  w,
+  set,
+  fault,
+}: {
+  w: Wish;
+  set: (change: Partial<Wish>) => void;
+  fault: (field: keyof Wish) => string | undefined;
+}) {
+  const id = useId();
+  const input = useRef<HTMLInputElement>(null);
+  const listed = w.whom === 'named' || w.whom === 'labels';
+  const read = async (f: File) => {
+    if (f.size > most) toast.failed('Not read', new Error(`${f.name.slice(0, 80)} has more than 1 MiB`));
+    else set({ serials: serialsIn(await f.text()).join('\n') });
+  };
+  return (
+    <fieldset className={s.set}>
+      <legend>Which devices</legend>
+      <div className={s.choice}>
+        {ways.map(([way, title, about]) => (
+          <label key={way} className={s.option}>
+            <input type="radio" name={id} checked={w.whom === way} onChange={() => set({ whom: way })} />
+            {title}
+            <small>{about}</small>
+          </label>
+        ))}
+      </div>
+      {w.whom === 'pattern' && (
+        <TextField
+          label="Pattern"
+          placeholder="P-*"
+          hint="* stands for any characters, ? for one."
+          maxLength={64}
+          dir="auto"
+          value={w.pattern}
+          error={fault('pattern')}
+          onChange={(e) => set({ pattern: e.target.value })}
+        />
+      )}
+      {listed && (
+        <div className={s.serials}>
+          <TextArea
+            label="Serials"
+            rows={5}
+            placeholder={'P-1\nP-2'}
+            hint={`One a line; ${plural(serialsIn(w.serials).length, 'serial')}.`}
+            dir="auto"
+            value={w.serials}
+            error={fault('serials')}
+            onChange={(e) => set({ serials: e.target.value })}
+          />
+          <Button size="s" icon={<FileUp aria-hidden />} onClick={() => input.current?.click()}>
+            From a file
+          </Button>
+          <input
+            ref={input}
+            type="file"
+            hidden
+            accept=".txt,.csv,text/plain,text/csv"
+            onChange={(e) => {
+              const f = e.target.files?.[0];
+              e.target.value = '';
+              if (f) void read(f);
+            }}
+          />
+        </div>
+      )}
+      {w.whom !== 'labels' && (
+        <TextField
+          label="Uses"
+          inputMode="numeric"
+          placeholder={w.whom === 'named' ? 'as many as serials' : '1'}
+          hint="How many devices may come in with it."
+          maxLength={6}
+          value={w.uses}
+          error={fault('uses')}
+          onChange={(e) => set({ uses: e.target.value })}
+        />
+      )}
+    </fieldset>
+  );
+}

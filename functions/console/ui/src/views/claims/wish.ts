@@ -1,0 +1,100 @@
+// A new claim as a form, and as the platform wants it.
+import type { NewClaim } from '@/api/types';
+import { serialFault } from '@/views/enrol/make';
+
+/** Which serials a claim lets in. */
+export type Whom = 'any' | 'pattern' | 'named' | 'labels';
+
+export interface Wish {
+  type: string;
+  owner: string;
+  whom: Whom;
+  pattern: string;
+  /** One serial a line. */
+  serials: string;
+  uses: string;
+  expires: string;
+  batch: string;
+  temporary: boolean;
+  note: string;
+  protocol: string;
+  region: string;
+  site: string;
+}
+
+export const first: Wish = {
+  type: '',
+  owner: '',
+  whom: 'pattern',
+  pattern: '',
+  serials: '',
+  uses: '',
+  expires: '24h',
+  batch: '',
+  temporary: false,
+  note: '',
+  protocol: 'mqtt',
+  region: '',
+  site: '',
+};
+
+const mostNamed = 10_000;
+const mostLabels = 200;
+const mostUses = 100_000;
+
+/** The serials of a pasted text or file: by lines, commas or semicolons; each once. */
+export const serialsIn = (text: string) => [
+  ...new Set(
+    text
+      .split(/[\n\r,;\t]/)
+      .map((x) => x.trim().replace(/^"(.*)"$/, '$1'))
+      .filter(Boolean),
+  ),
+];
+
+/** What is wrong with a form, by field. */
+export function faultsOf(w: Wish): Partial<Record<keyof Wish, string>> {
+  const faults: Partial<Record<keyof Wish, string>> = {};
+  if (!w.type) faults.type = 'Say which type of devices.';
+  if (!w.owner) faults.owner = 'Say whose they will be.';
+  if (w.whom === 'pattern' && !w.pattern.trim()) faults.pattern = 'Say which serials, like P-*.';
+  if (w.whom === 'named' || w.whom === 'labels') {
+    const all = serialsIn(w.serials);
+    const most = w.whom === 'named' ? mostNamed : mostLabels;
+    const bad = all.find(serialFault);
+    if (all.length === 0) faults.serials = 'Say the serials, one a line.';
+    else if (all.length > most) faults.serials = `${all.length} serials; at most ${most.toLocaleString()}.`;
+    else if (bad) faults.serials = `“${bad.slice(0, 64)}” cannot be a serial: ${serialFault(bad)}`;
+  }
+  if (w.whom === 'labels' && !w.batch.trim()) faults.batch = 'Give the batch a name: its labels are printed by it.';
+  const uses = Number(w.uses);
+  if (w.uses && (!Number.isInteger(uses) || uses < 1 || uses > mostUses))
+    faults.uses = 'A whole number from 1 to 100,000.';
+  return faults;
+}
+
+/** The claims that a form without faults asks for: one, or one for each serial. */
+export function claimsOf(w: Wish): NewClaim[] {
+  const text = (name: 'batch' | 'note' | 'region' | 'site') => w[name].trim();
+  const location = { ...(text('region') && { region: text('region') }), ...(text('site') && { site: text('site') }) };
+  const common: NewClaim = {
+    type: w.type,
+    owner: w.owner,
+    expires: w.expires,
+    ...(text('batch') && { batch: text('batch') }),
+    ...(text('note') && { note: text('note') }),
+    ...(w.temporary && { temporary: true }),
+    ...(Object.keys(location).length > 0 && { location }),
+  };
+  const uses = w.uses ? { maxUses: Number(w.uses) } : {};
+  switch (w.whom) {
+    case 'any':
+      return [{ ...common, ...uses }];
+    case 'pattern':
+      return [{ ...common, ...uses, serials: w.pattern.trim() }];
+    case 'named':
+      return [{ ...common, ...uses, identities: serialsIn(w.serials) }];
+    default:
+      return serialsIn(w.serials).map((one) => ({ ...common, maxUses: 1, identities: [one] }));
+  }
+}
