@@ -68,6 +68,6 @@ export async function makeType(p: Platform, id: string, name: string, properties
 export function reading(p: Platform, twin: string, property: string, value: unknown): Promise<unknown> {
   return eventually(`${twin} reports ${property} = ${value}`, async () => {
     const t = await p.api.get(`twins/twins/${encodeURIComponent(twin)}`);
-    return t.live?.reported?.[property]?.value === value;
+    return t.live?.reported?.some((r: { property: string; value: unknown }) => r.property === property && r.value === value);
   });
 }

@@ -104,12 +104,14 @@ function Now({ run }: { run: Run }) {
       <p className={s.mark} data-tone="wait">
         <Loader aria-hidden />
       </p>
-      <h2 className={s.text} role="status" dir="auto">
-        {titleOf(run.model, run.state)}
-      </h2>
-      <p className={s.aside} dir="auto">
-        {present(run)}
-      </p>
+      <div role="status">
+        <h2 className={s.text} dir="auto">
+          {titleOf(run.model, run.state)}
+        </h2>
+        <p className={s.aside} dir="auto">
+          {present(run)}
+        </p>
+      </div>
       {secret}
     </Card>
   );

@@ -62,6 +62,7 @@ export function AdmitDialog({ who, onClose, onDone }: { who: Waiting[]; onClose:
         hint={!type && !guessed ? 'Not every one has a guess: choose a type.' : undefined}
       >
         <option value="">{who.length === 1 ? 'Choose…' : 'Each as what it likeliest is'}</option>
+        {type && !types.some((t) => t.id === type) && <option value={type}>{type}</option>}
         {types.map((t) => (
           <option key={t.id} value={t.id}>
             {t.definition.name || t.id}
