@@ -82,7 +82,10 @@ func mqttSay(ctx context.Context, to way, p proof, topic string, body any) error
 	token := c.Publish(topic, 1, false, raw(body))
 	select {
 	case <-token.Done():
-		return token.Error()
+		if err := token.Error(); err != nil {
+			return turnedAway("%v", err)
+		}
+		return nil
 	case err := <-lost:
 		return turnedAway("the connection was ended: %v", err)
 	case <-ctx.Done():
