@@ -28,6 +28,10 @@ export const shown: Shown[] = [
   { name: 'rules', path: () => '/rules' },
   { name: 'rule-new', path: (s) => `/rules/new?twin=${s.twins.get('CP-006')}&property=bearing.temperature` },
   { name: 'enrol', path: () => '/enrol' },
+  { name: 'provisioning', path: () => '/provisioning?show=ended' },
+  { name: 'provisioning-approvals', path: () => '/provisioning?tab=approvals' },
+  { name: 'provisioning-manual', path: () => '/provisioning?tab=manual' },
+  { name: 'provisioning-waiting', path: () => '/provisioning?tab=waiting' },
   {
     name: 'palette',
     path: () => '/',

@@ -25,7 +25,7 @@ async function paste(command: string): Promise<{ run: Program; dir: string }> {
   return { run: new Program('/bin/sh', ['-c', script], { PATH: `${bin}:${process.env.PATH}` }, dir), dir };
 }
 
-const steps = ['Claim checked', 'Identity checked', 'Twin made', 'Certificate issued', 'Let in at a gateway', 'Handed to the device', 'Operational'];
+const steps = ['Claim checked', 'Identity checked', 'Twin made', 'Credential issued', 'Let in at a gateway', 'Handed to the device', 'Operational'];
 
 test('with no device yet, one click leads to the first one', async ({ visit }) => {
   const { page, guard } = await visit(p, { as: p.admin });
@@ -78,6 +78,18 @@ test('a device of a new type is enrolled, and every step is seen as it happens',
   await page.getByRole('link', { name: 'To the twin' }).click();
   await page.getByRole('heading', { name: 'SC-1', level: 1 }).waitFor();
   expect(await page.evaluate(() => 'stillTheSamePage' in window)).toBe(true);
+
+  // Among the runs it stands as ended, with its model, its log and the time in each state.
+  await page.getByRole('link', { name: 'Provisioning' }).click();
+  await page.getByRole('radio', { name: 'Ended' }).click();
+  await page.getByRole('link', { name: 'SC-1' }).click();
+  await page.getByRole('heading', { name: 'SC-1', level: 1 }).waitFor();
+  await page.getByText('It has come through.').waitFor();
+  await page.getByRole('img', { name: /State machine automatic: claim done/ }).waitFor();
+  await page.getByText('Time in each state').waitFor();
+  await page.goBack();
+  await page.goBack();
+  await page.getByRole('tab', { name: 'Overview' }).waitFor();
 
   // Back to the waiting step: the secret is gone, what came in is told.
   await page.goBack();

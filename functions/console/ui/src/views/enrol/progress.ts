@@ -16,6 +16,8 @@ export interface Stage {
 const titles = new Map<string, [done: string, ahead: string]>([
   ['check-claim', ['Claim checked', 'Check the claim']],
   ['check-identity', ['Identity checked', 'Check the identity']],
+  ['register-identity', ['Identity registered', 'Register the identity']],
+  ['ask', ['Decided by people', 'People decide']],
   ['create-twin', ['Twin made', 'Make the twin']],
   ['issue-credential', ['Credential issued', 'Issue the credential']],
   ['register-gateway', ['Let in at a gateway', 'Let it in at a gateway']],
@@ -28,7 +30,7 @@ const titles = new Map<string, [done: string, ahead: string]>([
 
 /** The states that a device goes through when nothing fails, with what happens in each. */
 export const way = (m: ProvisioningModel): { state: string; titles: [done: string, ahead: string] }[] =>
-  path(m).map((s) => ({ state: s.name, titles: titles.get(s.do ?? '') ?? [s.name, s.name] }));
+  path(m).map((s) => ({ state: s.name, titles: titles.get(s.do ?? '') ?? [s.title || s.name, s.title || s.name] }));
 
 /** The log of the round that counts: it begins where the device asked last. */
 export function roundOf(r: Run): RunStep[] {
