@@ -29,6 +29,7 @@ func (r refusal) Error() string { return string(r) }
 // idempotent, and what comes of an attempt counts once.
 func (f *function) advance(ctx context.Context, id string) (provision.Run, error) {
 	r, err := f.runs.Get(ctx, id)
+	told := "" // the event of the hop before
 	for range maxHops {
 		if err != nil || !r.Ready(f.p.Time()) {
 			break
@@ -39,7 +40,7 @@ func (f *function) advance(ctx context.Context, id string) (provision.Run, error
 		if ctx.Err() != nil {
 			return r, ctx.Err() // what came of it is not known; the attempt is repeated
 		}
-		r, err = f.change(ctx, id, func(r *provision.Run, now time.Time) error {
+		r, told, err = f.changeOn(ctx, id, told, func(r *provision.Run, now time.Time) error {
 			switch {
 			case r.Attempt != before || !r.Ready(now):
 				return store.Unchanged
@@ -79,30 +80,60 @@ func (f *function) goOn(ctx context.Context, id string) (provision.Run, error) {
 
 // change alters a run by compare-and-swap; what it logs is put into the outbox with it.
 func (f *function) change(ctx context.Context, id string, do func(r *provision.Run, now time.Time) error) (provision.Run, error) {
-	return f.runs.Update(ctx, id, func(r *provision.Run) error {
+	r, _, err := f.changeOn(ctx, id, "", do)
+	return r, err
+}
+
+// changeOn is change by a call that has put event told into the outbox before, and has not published it yet: what is logged
+// goes into one event with that. Each event is synced, one after the other, and that is what limits how many devices can be
+// provisioned at a time. It returns the event that it has put there; "" if none.
+func (f *function) changeOn(ctx context.Context, id, told string, do func(r *provision.Run, now time.Time) error) (provision.Run, string, error) {
+	var tells string
+	r, err := f.runs.Update(ctx, id, func(r *provision.Run) error {
+		tells = ""
 		now := f.p.Time()
 		if err := do(r.Under(f.guard), now); err != nil {
 			return err
 		}
-		return f.tellOf(ctx, r, now)
+		if err := f.tellOn(ctx, r, told, now); err != nil {
+			return err
+		}
+		if len(r.Fresh()) > 0 {
+			tells = r.Outbox.Newest()
+		}
+		return nil
 	})
+	return r, tells, err
 }
 
 // tellOf puts what was logged into the run's outbox.
 func (f *function) tellOf(ctx context.Context, r *provision.Run, now time.Time) error {
+	return f.tellOn(ctx, r, "", now)
+}
+
+// tellOn is tellOf in place of event told, if that is the newest that is held back: its steps are told with the new ones. Should
+// another instance have published it meanwhile, they are told twice.
+func (f *function) tellOn(ctx context.Context, r *provision.Run, told string, now time.Time) error {
 	if len(r.Fresh()) == 0 {
 		return nil
-	}
-	if r.Outbox.Full() {
-		return fmt.Errorf("%w: too many steps of run %s are still to be published", api.ErrUnavailable, r.ID)
 	}
 	scope, err := f.scopeOf(ctx, r)
 	if err != nil {
 		return err
 	}
 	r.Mark(trace.Of(ctx))
-	r.Outbox.Add(r.ID, event.ProvisionStep, r.ID, now, api.ProvisionStep{Run: r.ID, Type: r.Type, Twin: r.Twin, Owner: r.Owner,
-		Serial: r.Request.Serial, Outcome: r.Outcome, Steps: r.Fresh(), Scope: scope})
+	all := api.ProvisionStep{Run: r.ID, Type: r.Type, Twin: r.Twin, Owner: r.Owner, Serial: r.Request.Serial, Outcome: r.Outcome, Steps: r.Fresh(), Scope: scope}
+	if told != "" && r.Outbox.Newest() == told {
+		var d api.ProvisionStep
+		if err := r.Outbox.Take().Decode(&d); err != nil {
+			return err
+		}
+		all.Steps = append(d.Steps, all.Steps...)
+	}
+	if r.Outbox.Full() {
+		return fmt.Errorf("%w: too many steps of run %s are still to be published", api.ErrUnavailable, r.ID)
+	}
+	r.Outbox.Add(r.ID, event.ProvisionStep, r.ID, now, all)
 	r.Outbox.Mark(trace.Of(ctx))
 	return nil
 }

@@ -134,6 +134,25 @@ func (o *Outbox) Coalesce(doc string, topic Topic, subject string, at time.Time,
 	}
 }
 
+// Newest is the id of the event that was added last; "" if none is pending.
+func (o *Outbox) Newest() string {
+	if len(o.Pending) == 0 {
+		return ""
+	}
+	return o.Pending[len(o.Pending)-1].ID
+}
+
+// Take removes the pending event that was added last and returns it, for whoever puts another in its place that says it too. There
+// must be one.
+func (o *Outbox) Take() Event {
+	last := len(o.Pending) - 1
+	e := o.Pending[last]
+	if o.Pending = o.Pending[:last:last]; last == 0 {
+		o.Since = time.Time{}
+	}
+	return e
+}
+
 // Full tells whether the outbox has no room left.
 func (o *Outbox) Full() bool { return len(o.Pending) >= MaxPending }
 

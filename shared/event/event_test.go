@@ -84,3 +84,25 @@ func TestAnEventCarriesItsData(t *testing.T) {
 	}()
 	New("d#2", Audit, "d", noon, make(chan int))
 }
+
+// Who puts another event in place of the newest one gives it a number of its own: the one that was taken may be under way.
+func TestAnEventInPlaceOfTheNewest(t *testing.T) {
+	var o Outbox
+	if o.Newest() != "" {
+		t.Errorf("an empty outbox has %s", o.Newest())
+	}
+	o.Add("run-1", ProvisionStep, "run-1", noon, 1)
+	o.Add("run-1", ProvisionStep, "run-1", noon, 2)
+	first, second := o.Pending[0].ID, o.Newest()
+	if e := o.Take(); e.ID != second || string(e.Data) != "2" || o.Newest() != first || o.Since != noon {
+		t.Errorf("%+v was taken, %+v is left", e, o)
+	}
+	o.Add("run-1", ProvisionStep, "run-1", noon.Add(time.Second), 23)
+	if o.Newest() == second || len(o.Pending) != 2 || o.Since != noon {
+		t.Errorf("%+v", o)
+	}
+	o.Take()
+	if o.Take(); !o.Since.IsZero() || len(o.Pending) != 0 {
+		t.Errorf("an empty outbox is %+v", o)
+	}
+}
