@@ -20,9 +20,10 @@ import { provisioningHref, twinHref } from '@/parts/links';
 import { setTheme, useDark } from '@/parts/theme';
 import { toast } from '@/parts/toast';
 import { useTwinSearch } from '@/parts/useTwinSearch';
+import { has, useUser } from '@/parts/useUser';
 import { kindWord } from '@/parts/words';
 import s from './Palette.module.css';
-import { places } from './views';
+import { placesOf } from './views';
 
 /** What can be chosen. Ids are told apart by their first word. */
 interface Choice {
@@ -33,6 +34,17 @@ interface Choice {
   icon?: LucideIcon;
   act: () => void;
 }
+
+/** What configurators do. */
+const configuring = (go: (to: string) => void): Choice[] => [
+  { id: 'do model', label: 'Write a provisioning model', icon: Workflow, act: () => go('/new-model') },
+  {
+    id: 'do drain',
+    label: 'Drain a gateway, or move a device',
+    icon: Router,
+    act: () => go('/gateways?phase=operational'),
+  },
+];
 
 /** Finds a twin or does something, by typing. What is found comes from the platform, so the choosing is done here and not by cmdk. */
 export function Palette({
@@ -49,6 +61,7 @@ export function Palette({
   const [chosen, choose] = useState('');
   const [, go] = useLocation();
   const dark = useDark();
+  const user = useUser();
   useEffect(() => {
     if (!open) setTyped('');
   }, [open]);
@@ -65,7 +78,7 @@ export function Palette({
       aside: t.kind === 'instance' ? t.definition.type : kindWord(t.kind),
       act: () => go(twinHref(t.id)),
     }));
-  const ways: Choice[] = places.map((p) => ({
+  const ways: Choice[] = placesOf(user).map((p) => ({
     id: `go ${p.href}`,
     label: p.label,
     key: `g ${p.key}`,
@@ -89,13 +102,7 @@ export function Palette({
     },
     { id: 'do board', label: 'Provisioning runs by state', icon: PlugZap, act: () => go(provisioningHref('board')) },
     { id: 'do claim', label: 'Make a claim', icon: KeyRound, act: () => go('/claims/new') },
-    { id: 'do model', label: 'Write a provisioning model', icon: Workflow, act: () => go('/new-model') },
-    {
-      id: 'do drain',
-      label: 'Drain a gateway, or move a device',
-      icon: Router,
-      act: () => go('/gateways?phase=operational'),
-    },
+    ...(has(user, 'maintainer', 'configurator') ? configuring(go) : []),
     { id: 'do keys', label: 'Show the keys', key: '?', icon: Keyboard, act: onKeys },
     {
       id: 'do theme',

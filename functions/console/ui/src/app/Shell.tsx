@@ -19,7 +19,7 @@ import s from './Shell.module.css';
 import { useExpected } from './useExpected';
 import { useKeys } from './useKeys';
 import { useOpenAlarms } from './useOpenAlarms';
-import { type Place, places } from './views';
+import { type Place, placesOf } from './views';
 
 /** The frame around every view: navigation (below, on a phone), search, who is signed in. */
 export function Shell({ user, children }: { user: User; children: ReactNode }) {
@@ -47,7 +47,7 @@ export function Shell({ user, children }: { user: User; children: ReactNode }) {
           <span>Castor</span>
         </div>
         <div className={s.nav}>
-          {places.map((p) => (
+          {placesOf(user).map((p) => (
             <NavLink key={p.href} place={p} {...marks.get(p.href)} />
           ))}
         </div>

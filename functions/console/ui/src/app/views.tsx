@@ -10,7 +10,9 @@ import {
   SlidersHorizontal,
   Workflow,
 } from 'lucide-react';
+import type { Role, User } from '@/api/types';
 import { type Later, later } from '@/parts/later';
+import { has } from '@/parts/useUser';
 
 /** Where the console lives. */
 export const base = '/function/console';
@@ -55,6 +57,8 @@ export interface Place {
   key: string;
   /** Too seldom wanted for the bar of a phone; there the search leads to it. */
   seldom?: boolean;
+  /** Whose it is; left out, everybody's. */
+  roles?: readonly Role[];
 }
 
 /** Where the navigation and the command palette lead. */
@@ -65,6 +69,9 @@ export const places: Place[] = [
   { href: '/provisioning', label: 'Provisioning', icon: PlugZap, key: 'p' },
   { href: '/enrol', label: 'Enrol a device', icon: PlusCircle, key: 'e' },
   { href: '/claims', label: 'Claims', icon: KeyRound, key: 'c', seldom: true },
-  { href: '/models', label: 'Models', icon: Workflow, key: 'm', seldom: true },
-  { href: '/gateways', label: 'Gateways', icon: Router, key: 'w', seldom: true },
+  { href: '/models', label: 'Models', icon: Workflow, key: 'm', seldom: true, roles: ['maintainer', 'configurator'] },
+  { href: '/gateways', label: 'Gateways', icon: Router, key: 'w', seldom: true, roles: ['maintainer', 'configurator'] },
 ];
+
+/** The places that are a person's. */
+export const placesOf = (user: User | undefined) => places.filter((p) => !p.roles || has(user, ...p.roles));

@@ -12,9 +12,9 @@ import { Failure, Skeleton } from '@/parts/States';
 import { toast } from '@/parts/toast';
 import { Drain, Forget, useResume } from './Deeds';
 import { Devices } from './Devices';
-import { Health } from './Gateways';
 import s from './GatewayView.module.css';
 import { oneGateway, protocolName } from './gateways';
+import { Health } from './Health';
 import { Load } from './Load';
 
 /** A gateway: what it is, how full, and the devices that have their place there. */

@@ -2,7 +2,6 @@ import { useQuery } from '@tanstack/react-query';
 import { Router } from 'lucide-react';
 import { Link } from 'wouter';
 import type { Gateway } from '@/api/types';
-import { Badge } from '@/parts/Badge';
 import { Card } from '@/parts/Card';
 import { Filter } from '@/parts/Filter';
 import { count } from '@/parts/format';
@@ -10,10 +9,10 @@ import { Listed } from '@/parts/Listed';
 import { Page } from '@/parts/Page';
 import { RowTable } from '@/parts/RowTable';
 import { Empty } from '@/parts/States';
-import { Time } from '@/parts/Time';
 import { useParam } from '@/parts/useParam';
 import s from './Gateways.module.css';
 import { allGateways, gatewayHref, healthOf, protocolName } from './gateways';
+import { Health } from './Health';
 import { Load } from './Load';
 
 const phases = [
@@ -107,25 +106,5 @@ function Row({ gateway: g }: { gateway: Gateway }) {
         <Health gateway={g} />
       </td>
     </tr>
-  );
-}
-
-/** How a gateway is, why, and when it was heard of last. */
-export function Health({ gateway: g }: { gateway: Gateway }) {
-  const { word, tone } = healthOf(g);
-  return (
-    <span className={s.how}>
-      <Badge tone={tone} dot>
-        {word}
-      </Badge>
-      <span className={s.seen}>
-        heard <Time at={g.seen} />
-      </span>
-      {g.reason && (g.draining || g.dead) && (
-        <span className={s.reason} dir="auto">
-          {g.reason}
-        </span>
-      )}
-    </span>
   );
 }

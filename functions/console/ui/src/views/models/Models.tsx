@@ -6,7 +6,6 @@ import { Badge } from '@/parts/Badge';
 import { ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { Listed } from '@/parts/Listed';
-import { twinHref } from '@/parts/links';
 import { Page } from '@/parts/Page';
 import { RowTable } from '@/parts/RowTable';
 import { Empty } from '@/parts/States';
@@ -14,6 +13,7 @@ import { Time } from '@/parts/Time';
 import { useKinds } from '@/parts/useKinds';
 import s from './Models.module.css';
 import { allModels, modelHref, shipped, type Use, usesOf } from './models';
+import { Uses } from './Uses';
 
 /** The provisioning models: by which steps devices come in, and which types use which. */
 export default function Models() {
@@ -99,27 +99,5 @@ function Row({ model: m, uses }: { model: ProvisioningModel; uses: Use[] }) {
         <Time at={m.updated} never="–" />
       </td>
     </tr>
-  );
-}
-
-/** The types that use a model, and by which condition. */
-export function Uses({ uses, most = uses.length }: { uses: Use[]; most?: number }) {
-  return (
-    <ul className={s.types}>
-      {uses.slice(0, most).map((u) => (
-        <li key={`${u.type.id} ${u.condition}`}>
-          <Link href={`${twinHref(u.type.id)}?tab=provisioning`} className={s.type}>
-            <bdi>{u.type.definition.name || u.type.id}</bdi>
-          </Link>
-          {u.condition && (
-            <>
-              {' '}
-              if <code title={u.condition}>{u.condition}</code>
-            </>
-          )}
-        </li>
-      ))}
-      {uses.length > most && <li className={s.none}>and {uses.length - most} more</li>}
-    </ul>
   );
 }
