@@ -8,6 +8,7 @@ import { TextField } from '@/parts/Field';
 import { titleOf } from '@/parts/run/words';
 import { useAction } from '@/parts/useAction';
 import { decide } from '../approvals/decide';
+import { ofPage } from './hpke';
 import s from './Manual.module.css';
 import { pairFor } from './pairs';
 import { Scan } from './Scan';
@@ -24,8 +25,8 @@ export function Ask({ run, children }: { run: Run; children?: ReactNode }) {
   const { busy, refused, run: act } = useAction();
   const send = (given: string) =>
     void act(async () => {
-      // Until a credential is made, a page that was loaded anew may give its new key.
-      const early = !run.results.deviceRef;
+      // Until a credential is made, a page that was loaded anew may give its new key; that of a key file stays.
+      const early = !run.results.deviceRef && (!run.request.publicKey || ofPage(run.request.publicKey));
       const pair = early ? await pairFor(run.id).catch(() => undefined) : undefined;
       await decide(queries, run, {
         trigger: 'confirmed',

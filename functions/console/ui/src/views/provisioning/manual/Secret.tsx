@@ -4,9 +4,11 @@ import { useState } from 'react';
 import { api, ok } from '@/api/client';
 import type { Bundle, Run } from '@/api/types';
 import { Button } from '@/parts/Button';
-import { CopyButton } from '@/parts/Copy';
+import { CodeBlock, CopyButton } from '@/parts/Copy';
 import { ResetRun } from '@/parts/run/ResetRun';
 import { Failure, Skeleton } from '@/parts/States';
+import { quoted } from '@/parts/shell';
+import { ofPage } from './hpke';
 import s from './Manual.module.css';
 import { pairOf } from './pairs';
 
@@ -35,6 +37,13 @@ export function Secret({ run }: { run: Run }) {
       return { bundle: b, plain };
     },
   });
+  if (!pair && run.request.publicKey && !ofPage(run.request.publicKey))
+    return (
+      <section className={s.secret} aria-label="Its secret">
+        <p>The secret is sealed to the key file with which the run was begun. On the machine that has it:</p>
+        <CodeBlock label="command" code={`castor run bundle ${quoted(run.id)} --key device.key`} />
+      </section>
+    );
   if (!pair)
     return (
       <section className={s.secret} aria-label="Its secret">

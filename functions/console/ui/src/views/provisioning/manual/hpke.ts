@@ -11,7 +11,10 @@ export interface Pair {
   open: (info: string, sealed: string) => Promise<string>;
 }
 
-/** Whether the browser can: on plain HTTP it hides its cryptography, and old ones know no X25519. */
+/** Whether a public key is one that such a page has made. */
+export const ofPage = (publicKey: string | undefined) => !!publicKey?.startsWith(named);
+
+/** Makes a key pair, if the browser can: on plain HTTP it hides its cryptography, and old ones know no X25519. */
 export async function newPair(): Promise<Pair> {
   if (!globalThis.crypto?.subtle)
     throw new Error('this page is not served by HTTPS, so the browser keeps its cryptography back');
@@ -27,7 +30,10 @@ export async function newPair(): Promise<Pair> {
     open: async (info, sealed) => {
       if (!sealed.startsWith(named)) throw new Error('the secret is sealed with another cipher');
       const bytes = Uint8Array.from(atob(sealed.slice(named.length)), (c) => c.charCodeAt(0));
-      return new TextDecoder().decode(await open(pair.privateKey, raw, text(info), bytes));
+      const plain = await open(pair.privateKey, raw, text(info), bytes).catch(() => {
+        throw new Error('it is sealed to the key of another page');
+      });
+      return new TextDecoder().decode(plain);
     },
   };
 }

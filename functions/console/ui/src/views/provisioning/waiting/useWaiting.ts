@@ -15,7 +15,7 @@ export function useWaitingCounts(may: boolean) {
 
 /** The devices in one state, those seen last first, a page at a time. */
 export function useWaiting(state: Waiting['state']) {
-  const query = { state, limit: 200 };
+  const query = { state, limit: 500 };
   return useInfiniteQuery({
     queryKey: keys.waiting(query),
     queryFn: ({ signal, pageParam }) =>
