@@ -39,9 +39,7 @@ func TestACrashAtEveryWrite(t *testing.T) {
 					c.Run(w.World, name, build)
 				}
 				err := d.drive()
-				for name, build := range all {
-					w.Add(name, build)
-				}
+				c.Over()
 				through := c.Writes.Load() <= int64(n)
 				if through && err != nil {
 					t.Fatalf("nothing crashed, yet: %v", err)
@@ -203,9 +201,7 @@ func TestACrashAtEveryWriteOfAWithdrawal(t *testing.T) {
 					c.Run(w.World, name, build)
 				}
 				_ = d.drive()
-				for name, build := range all {
-					w.Add(name, build)
-				}
+				c.Over()
 				through = c.Writes.Load() <= int64(n)
 				if d.withdrawn(n); t.Failed() {
 					t.FailNow()

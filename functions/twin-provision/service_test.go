@@ -339,9 +339,7 @@ func TestACrashAtEveryWriteWithAService(t *testing.T) {
 					c.Run(w.World, name, build)
 				}
 				_ = d.drive()
-				for name, build := range all {
-					w.Add(name, build)
-				}
+				c.Over()
 				through = c.Writes.Load() <= int64(n)
 				d.finish(n)
 				if t.Failed() {

@@ -29,9 +29,7 @@ func TestACrashAtEveryWriteOfAnAdmission(t *testing.T) {
 					c.Run(w.World, name, build)
 				}
 				_ = w.comeIn(k)
-				for name, build := range all {
-					w.Add(name, build)
-				}
+				c.Over()
 				through = c.Writes.Load() <= int64(n)
 				for i := 0; w.comeIn(k) != nil; i++ {
 					if i > 20 {

@@ -42,7 +42,7 @@ func New(p *platform.Platform) faas.Func {
 }
 
 func open(ctx context.Context, p *platform.Platform) (*users, error) {
-	u := &users{p: p, hasher: newHasher(), failures: newFailures()}
+	u := &users{p: p, hasher: newHasher(p.PasswordMemory), failures: newFailures()}
 	var err error
 	if u.users, err = store.Open[user](ctx, p.DB, store.Spec{Name: "users", Schema: 1, Indexes: []store.Index{
 		{Name: "by-role", Fields: []string{"roles"}},

@@ -1,6 +1,7 @@
 package users
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -15,6 +16,7 @@ import (
 )
 
 // Cost of a password's hash: RFC 9106's three passes with 32 MiB, about 50 ms. A hash keeps its own numbers, so these can grow.
+// platform.Base.PasswordMemory may be another memory.
 const (
 	hashTime   = 3
 	hashMemory = 32 << 10 // KiB
@@ -35,13 +37,15 @@ const maxWaiting = 32
 type hasher struct {
 	slots   chan struct{}
 	waiting chan struct{}
+	memory  uint32 // KiB
 	nobody  string // a hash that no password has: unknown users cost as much as known ones
 }
 
-func newHasher() *hasher {
+// newHasher makes a hasher whose hashes take that much memory; 0 = hashMemory.
+func newHasher(memory uint32) *hasher {
 	n := max(1, runtime.GOMAXPROCS(0)/2)
-	h := &hasher{slots: make(chan struct{}, n), waiting: make(chan struct{}, n+maxWaiting)}
-	h.nobody = encodeHash(random(hashSalt), random(hashKey), hashTime, hashMemory)
+	h := &hasher{slots: make(chan struct{}, n), waiting: make(chan struct{}, n+maxWaiting), memory: cmp.Or(memory, hashMemory)}
+	h.nobody = encodeHash(random(hashSalt), random(hashKey), hashTime, h.memory)
 	return h
 }
 
@@ -69,7 +73,7 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 	}
 	defer done()
 	salt := random(hashSalt)
-	return encodeHash(salt, argon2.IDKey([]byte(password), salt, hashTime, hashMemory, 1, hashKey), hashTime, hashMemory), nil
+	return encodeHash(salt, argon2.IDKey([]byte(password), salt, hashTime, h.memory, 1, hashKey), hashTime, h.memory), nil
 }
 
 // verify tells whether the password has the hash. The caller holds a turn. A hash that cannot be read matches nothing.

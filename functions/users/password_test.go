@@ -10,7 +10,7 @@ import (
 )
 
 func TestPasswordHash(t *testing.T) {
-	h := newHasher()
+	h := newHasher(0)
 	began := time.Now()
 	a, err := h.hash(context.Background(), "correct horse")
 	if err != nil {
@@ -40,7 +40,7 @@ func TestPasswordHash(t *testing.T) {
 }
 
 func TestHasherHasFewTurns(t *testing.T) {
-	h := newHasher()
+	h := newHasher(0)
 	for range cap(h.slots) {
 		if _, err := h.turn(context.Background()); err != nil {
 			t.Fatal(err)

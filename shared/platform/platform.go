@@ -44,6 +44,10 @@ type Base struct {
 	// AllowPrivateWebhooks lets webhooks go to loopback and private addresses. Off unless the operator says so, because a
 	// webhook is an owner's way to make the platform call an address.
 	AllowPrivateWebhooks bool
+
+	// PasswordMemory is how much memory hashing a password takes, in KiB; 0 = what users says is safe. Tests of other things take
+	// less: most of their time went there.
+	PasswordMemory uint32
 }
 
 // Mail is how e-mail goes out.

@@ -22,6 +22,8 @@ type Crash struct {
 
 	after int64
 	how   How
+	w     *World
+	alive map[string]faas.Func // the instances that served before
 }
 
 // How tells what is the last thing that succeeds.
@@ -40,7 +42,7 @@ var Ways = []How{Before, Published, Unsaid}
 // Crash returns a Base that crashes at the write after n others; n < 0 = never.
 func (w *World) Crash(n int, how How) *Crash {
 	w.t.Helper()
-	c := &Crash{Base: w.Base, after: int64(n), how: how}
+	c := &Crash{Base: w.Base, after: int64(n), how: how, w: w, alive: w.running()}
 	c.Base.DB = store.New(crashDriver{w.Base.DB.Driver(), c})
 	var err error
 	if c.Base.Bus, err = bus.Connect(context.Background(), "", bus.InProcess(w.nats)); err != nil {
@@ -54,6 +56,9 @@ func (w *World) Crash(n int, how How) *Crash {
 func (c *Crash) Run(w *World, name string, build func(*platform.Platform) faas.Func) {
 	w.run(c.Base, name, build)
 }
+
+// Over has the instances serve again that did before: replicas that ran beside the one that crashed. World.Add starts a new one.
+func (c *Crash) Over() { c.w.serveBy(c.alive) }
 
 var errCrash = fmt.Errorf("%w: crashed", store.ErrUnavailable)
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -91,7 +92,7 @@ func New(t testing.TB, fs Functions) *World {
 
 	w.nats = ns
 	w.Base = platform.Base{DB: db, Bus: b, Gateway: w.URL, Provisioning: "tls://127.0.0.1:8884", Secrets: testSecrets(t), Now: w.Now,
-		Log: slog.New(slog.NewTextHandler(logTo(t), nil)), AllowPrivateWebhooks: true}
+		Log: slog.New(slog.NewTextHandler(logTo(t), nil)), AllowPrivateWebhooks: true, PasswordMemory: 64}
 	w.Add("users", users.New)
 	for name, build := range fs {
 		w.Add(name, build)
@@ -111,6 +112,19 @@ func (w *World) run(b platform.Base, name string, build func(*platform.Platform)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.fns[name] = f
+}
+
+// running are the instances that serve.
+func (w *World) running() map[string]faas.Func {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return maps.Clone(w.fns)
+}
+
+func (w *World) serveBy(fns map[string]faas.Func) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fns = fns
 }
 
 func (w *World) serve(rw http.ResponseWriter, r *http.Request) {
