@@ -32,13 +32,15 @@ export default function TwinView() {
   return (
     <Page title={gone(query.error) ? 'Not found' : id} up={up}>
       {gone(query.error) ? (
-        <>
-          <Proof twin={id} />
-          <Empty title="No such twin, or not yours" action={<ButtonLink href="/">To the fleet</ButtonLink>}>
-            There is no twin “<bdi>{id.length > 80 ? `${id.slice(0, 80)}…` : id}</bdi>” that you may see. It may have
-            been deleted, or belong to another group.
-          </Empty>
-        </>
+        <Proof
+          twin={id}
+          otherwise={
+            <Empty title="No such twin, or not yours" action={<ButtonLink href="/">To the fleet</ButtonLink>}>
+              There is no twin “<bdi>{id.length > 80 ? `${id.slice(0, 80)}…` : id}</bdi>” that you may see. It may have
+              been deleted, or belong to another group.
+            </Empty>
+          }
+        />
       ) : (
         <Failure error={query.error} what="This twin could not be read" retry={() => void query.refetch()} />
       )}

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Download } from 'lucide-react';
+import type { ReactNode } from 'react';
 import { api, ok } from '@/api/client';
 import type { Decommission } from '@/api/types';
 import { Badge } from '@/parts/Badge';
@@ -11,16 +12,17 @@ import { Time } from '@/parts/Time';
 import { actor } from '@/parts/words';
 import s from './Access.module.css';
 
-/** How a twin's device was decommissioned, where it was: what ended when. It is there when nothing else is. */
-export function Proof({ twin }: { twin: string }) {
-  const { data } = useQuery({
+/** How a twin's device was decommissioned, where it was: what ended when. It is there when nothing else is; `otherwise` where it was not. */
+export function Proof({ twin, otherwise }: { twin: string; otherwise?: ReactNode }) {
+  const { data, isPending } = useQuery({
     queryKey: ['decommission', twin],
     queryFn: ({ signal }) =>
       ok(api.GET('/function/twins/decommissions/{twin}', { params: { path: { twin } }, signal })),
     retry: false,
     refetchInterval: (q) => (q.state.data && q.state.data.state !== 'done' ? 1_500 : false),
   });
-  return data ? <Shown proof={data} /> : null;
+  if (data) return <Shown proof={data} />;
+  return isPending ? null : otherwise;
 }
 
 function Shown({ proof: p }: { proof: Decommission }) {
