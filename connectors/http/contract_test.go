@@ -82,7 +82,6 @@ type probe struct {
 	http           *http.Client
 	url            string
 	user, password string
-	header         http.Header
 }
 
 func (p *probe) do(method, path, media, body string, header http.Header) *http.Response {

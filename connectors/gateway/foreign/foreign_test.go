@@ -89,7 +89,7 @@ func TestWhatAStrangerMayNotAnswer(t *testing.T) {
 			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusFound)
 		}, "302"},
 		"a fault":        {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"detail":"on fire"}`, 500) }, "on fire"},
-		"that it cannot": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"detail":"no secret"}`, 410) }, "must be issued anew"},
+		"that it cannot": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, `{"detail":"no secret"}`, http.StatusGone) }, "must be issued anew"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := httptest.NewServer(tt.answer)

@@ -60,7 +60,6 @@ type Bridge struct {
 	client mqtt.Client
 	log    *slog.Logger
 	last   atomic.Int64 // session number
-	stop   context.CancelFunc
 
 	mu      sync.Mutex
 	closed  bool

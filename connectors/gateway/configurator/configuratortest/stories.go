@@ -141,7 +141,7 @@ func away(s *stage) {
 }
 
 func forgets(s *stage) {
-	id, a := s.admit("p-1")
+	id, _ := s.admit("p-1")
 	gone, _ := s.admit("p-2")
 	s.remove("p-2")
 	if s.Forget == nil {
@@ -158,8 +158,9 @@ func forgets(s *stage) {
 			}
 			return false
 		})
-		id, a = s.admission("p-1")
+		again, a := s.admission("p-1")
 		s.put(a)
+		id = again
 	}
 	linktest.Eventually(s.t, "the device comes in again", func() bool {
 		d, err := s.Dial(id)
