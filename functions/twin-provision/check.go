@@ -58,7 +58,7 @@ func (f *function) simulateModel(ctx context.Context, c *faas.Call, in api.Simul
 			return provision.Simulation{}, api.Invalid("events: after %s must be a year at most", e.After)
 		}
 	}
-	return provision.Simulate(m, f.guard, in.Sample, in.Events, f.p.Time()), nil
+	return provision.Simulate(ctx, m, f.guard, in.Sample, in.Events, f.p.Time())
 }
 
 // simulated is the model that is to be tried: one that is kept here, or a text.

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -56,12 +57,17 @@ type Simulation struct {
 // simulated is who acts in a simulation.
 const simulated = "simulation"
 
+// simulateFor is how long the conditions may take that one simulation judges.
+const simulateFor = 2 * time.Second
+
 // Simulate tells what would become of a sample in a model that has no faults, if events happened and every action succeeded. It
-// changes nothing anywhere, and reads no clock: the run begins at begun.
-func Simulate(m Model, guard Guard, sample Sample, events []Event, begun time.Time) Simulation {
-	s := &simulation{now: begun, out: Simulation{Begun: begun, Steps: []Step{}}}
+// changes nothing anywhere, and what becomes of the run reads no clock: it begins at begun. An error says that ctx has ended, or
+// that trying it takes too long.
+func Simulate(ctx context.Context, m Model, guard Guard, sample Sample, events []Event, begun time.Time) (Simulation, error) {
+	meter := Metered(ctx, guard, simulateFor)
+	s := &simulation{now: begun, out: Simulation{Begun: begun, Steps: []Step{}}, over: func() bool { return meter.Err() != nil }}
 	s.run = Run{ID: "run-simulated", Model: m, Type: sample.Type, Known: sample.Known, Request: sample.Request, Location: sample.Location,
-		Owner: sample.Known.Claim.Owner, By: "device", guard: guard}
+		Owner: sample.Known.Claim.Owner, By: "device", guard: meter}
 	if s.run.Request.Serial == "" {
 		s.run.Request.Serial = sample.Known.Identity.Serial
 	}
@@ -75,9 +81,15 @@ func Simulate(m Model, guard Guard, sample Sample, events []Event, begun time.Ti
 	s.run.Begin(begun)
 	s.work()
 	for _, e := range s.events {
+		if s.over() {
+			break
+		}
 		s.happen(e)
 	}
-	return s.result()
+	if err := meter.Err(); err != nil {
+		return Simulation{}, err
+	}
+	return s.result(), nil
 }
 
 type simulation struct {
@@ -86,11 +98,12 @@ type simulation struct {
 	events   []Event
 	failures []Event
 	out      Simulation
+	over     func() bool // it may take no longer
 }
 
 // work does what is to be done until the run waits, rests or ends.
 func (s *simulation) work() {
-	for n := 0; n < maxAttempts*2 && s.run.Ready(s.now); n++ {
+	for n := 0; n < maxAttempts*2 && s.run.Ready(s.now) && !s.over(); n++ {
 		s.enter()
 		i := slices.IndexFunc(s.failures, func(e Event) bool { return e.Do == "" || e.Do == s.run.Next() })
 		if i < 0 || s.run.Next() == "" {
@@ -109,6 +122,7 @@ func (s *simulation) work() {
 		}
 	}
 	s.enter()
+	s.run.Told(s.now)
 }
 
 // enter notes the state that the run is in.
@@ -120,7 +134,7 @@ func (s *simulation) enter() {
 
 // pass lets time go by up to t, with what becomes due until then.
 func (s *simulation) pass(t time.Time) {
-	for n := 0; n < maxAttempts && s.run.Outcome == "" && !s.run.Due.IsZero() && !s.run.Due.After(t); n++ {
+	for n := 0; n < maxAttempts && !s.over() && s.run.Outcome == "" && !s.run.Due.IsZero() && !s.run.Due.After(t); n++ {
 		if s.run.Due.After(s.now) {
 			s.now = s.run.Due
 		}
@@ -174,7 +188,7 @@ func (s *simulation) result() Simulation {
 	out.Steps, out.State, out.Outcome, out.Reason, out.Asks, out.Due = r.Steps, r.State, r.Outcome, r.Reason, r.Asks, r.Due
 	out.Unused = append(out.Unused, s.failures...)
 	if st, ok := r.Model.State(r.State); ok && r.Waiting {
-		out.Awaits = st.Awaits()
+		out.Awaits, out.Due = st.Awaits(), r.Deadline // reminders end nothing
 	}
 	return out
 }
