@@ -30,8 +30,9 @@ func (r refusal) Error() string { return string(r) }
 func (f *function) advance(ctx context.Context, id string) (provision.Run, error) {
 	r, err := f.runs.Get(ctx, id)
 	told := "" // the event of the hop before
+	ctx, judge := f.metered(ctx)
 	for range maxHops {
-		if err != nil || !r.Ready(f.p.Time()) {
+		if err != nil || !r.Ready(f.p.Time()) || judge.spent > judgeFor {
 			break
 		}
 		before := r.Attempt
@@ -92,7 +93,7 @@ func (f *function) changeOn(ctx context.Context, id, told string, do func(r *pro
 	r, err := f.runs.Update(ctx, id, func(r *provision.Run) error {
 		tells = ""
 		now := f.p.Time()
-		if err := do(r.Under(f.guard), now); err != nil {
+		if err := do(r.Under(f.guardOf(ctx)), now); err != nil {
 			return err
 		}
 		if err := f.tellOn(ctx, r, told, now); err != nil {
