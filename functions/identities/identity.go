@@ -39,9 +39,10 @@ func (i *identities) create(ctx context.Context, c *faas.Call, in device.Identit
 		}
 		return faas.Created("/identities/"+string(in.ID), in), err
 	}
-	if c.Caller.Kind != access.Part || c.Caller.For != nil { // provisioning says whose claim a device came with
-		in.Owner = ""
+	if c.Caller.Kind == access.Part && c.Caller.For == nil && in.Owner != "" {
+		return i.register(ctx, in)
 	}
+	in.Owner = ""
 	err := i.known.Insert(ctx, in)
 	if errors.Is(err, store.ErrExists) {
 		clashes, err := i.clashes(ctx, []device.Identity{in})

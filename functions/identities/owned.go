@@ -9,6 +9,7 @@ import (
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -48,6 +49,23 @@ func (i *identities) own(ctx context.Context, c access.Caller, in *device.Identi
 		err = fmt.Errorf("%w: %d identities of group %s are without a twin, which is the most; delete what does not come, or ask a configurator", api.ErrConflict, n, in.Owner)
 	}
 	return err
+}
+
+// register makes the identity of a device that comes in for a group by a step of its run. Nothing gives way to it, as nothing
+// does to an owner's: who begins a run is no configurator, and what a device says of itself is not proven.
+func (i *identities) register(ctx context.Context, in device.Identity) (faas.Reply, error) {
+	t, err := i.twins.Get(ctx, string(in.ID))
+	switch {
+	case err == nil && t.Deleted.IsZero() && t.Definition.Owner != "" && t.Definition.Owner != in.Owner:
+		return faas.Reply{}, errKnown
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return faas.Reply{}, err
+	}
+	err = i.known.Insert(ctx, in)
+	if errors.Is(err, store.ErrExists) {
+		err = errKnown
+	}
+	return faas.Created("/identities/"+string(in.ID), in), err
 }
 
 // errKnown is what an owner is told of a clash: whose it is, and what else is known of it, is not theirs to learn.
