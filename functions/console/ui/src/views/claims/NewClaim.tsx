@@ -14,11 +14,12 @@ import { useKinds } from '@/parts/useKinds';
 import { useParam } from '@/parts/useParam';
 import { addressOf } from '@/views/enrol/address';
 import { FormEnd } from '@/views/enrol/FormEnd';
+import { makeIdentity } from '@/views/enrol/make';
 import { useGroups } from '@/views/enrol/useGroups';
 import { labelsHref } from './claims';
 import s from './NewClaim.module.css';
 import { WhomFields } from './WhomFields';
-import { claimsOf, faultsOf, first, serialsIn, type Wish } from './wish';
+import { claimsOf, faultsOf, first, serialsIn, toBeKnown, type Wish } from './wish';
 
 /** A claim with all that it may say; then its file and QR code are handed over. */
 export default function NewClaim() {
@@ -37,6 +38,7 @@ export default function NewClaim() {
   const fault = (field: keyof Wish) => (tried ? faults[field] : undefined);
 
   const make = async () => {
+    for (const serial of toBeKnown(wish)) await makeIdentity(serial, wish.type, wish.owner);
     const wanted = claimsOf(wish);
     let last = '';
     for (const [i, body] of wanted.entries()) {

@@ -72,6 +72,10 @@ export function WhomFields({
           <Button size="s" icon={<FileUp aria-hidden />} onClick={() => input.current?.click()}>
             From a file
           </Button>
+          <label className={s.check}>
+            <input type="checkbox" checked={w.known} onChange={(e) => set({ known: e.target.checked })} />
+            Make these serials known to the platform (up to 200)
+          </label>
           <input
             ref={input}
             type="file"

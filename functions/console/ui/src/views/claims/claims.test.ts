@@ -12,7 +12,8 @@ describe('a new claim', () => {
     expect(faultsOf(wish({ whom: 'named', serials: '../x' })).serials).toContain('cannot be a serial');
     expect(faultsOf(wish({ whom: 'labels', serials: 'P-1' })).batch).toBeTruthy();
     expect(faultsOf(wish({ whom: 'any', uses: '1.5' })).uses).toBeTruthy();
-    expect(faultsOf(wish({ pattern: 'P-*' }))).toEqual({});
+    expect(faultsOf(wish({ pattern: 'P-*', batch: 'lot 42' })).batch).toBeTruthy();
+    expect(faultsOf(wish({ pattern: 'P-*', batch: 'lot-42' }))).toEqual({});
   });
   it('is one for all named serials, or one for each label', () => {
     expect(claimsOf(wish({ whom: 'named', serials: 'P-1\nP-2', note: ' n ' }))).toEqual([

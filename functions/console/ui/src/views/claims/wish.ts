@@ -12,6 +12,8 @@ export interface Wish {
   pattern: string;
   /** One serial a line. */
   serials: string;
+  /** The named serials are made known, where they are few. */
+  known: boolean;
   uses: string;
   expires: string;
   batch: string;
@@ -28,6 +30,7 @@ export const first: Wish = {
   whom: 'pattern',
   pattern: '',
   serials: '',
+  known: true,
   uses: '',
   expires: '24h',
   batch: '',
@@ -52,6 +55,13 @@ export const serialsIn = (text: string) => [
   ),
 ];
 
+/** The serials that are to be made known before the claim is. */
+export function toBeKnown(w: Wish): string[] {
+  if (!w.known || (w.whom !== 'named' && w.whom !== 'labels')) return [];
+  const all = serialsIn(w.serials);
+  return all.length > mostLabels ? [] : all;
+}
+
 /** What is wrong with a form, by field. */
 export function faultsOf(w: Wish): Partial<Record<keyof Wish, string>> {
   const faults: Partial<Record<keyof Wish, string>> = {};
@@ -67,6 +77,8 @@ export function faultsOf(w: Wish): Partial<Record<keyof Wish, string>> {
     else if (bad) faults.serials = `“${bad.slice(0, 64)}” cannot be a serial: ${serialFault(bad)}`;
   }
   if (w.whom === 'labels' && !w.batch.trim()) faults.batch = 'Give the batch a name: its labels are printed by it.';
+  else if (w.batch.trim() && !/^[A-Za-z0-9._-]{1,64}$/.test(w.batch.trim()))
+    faults.batch = '1 to 64 letters, digits or any of . _ -';
   const uses = Number(w.uses);
   if (w.uses && (!Number.isInteger(uses) || uses < 1 || uses > mostUses))
     faults.uses = 'A whole number from 1 to 100,000.';
