@@ -70,8 +70,8 @@ function Shown({ bundle: b, plain }: { bundle: Bundle; plain?: Plain }) {
       <p className={s.warn}>
         <TriangleAlert aria-hidden />
         <span>
-          The secret is shown on this page only, and is gone when you leave it. The platform keeps no copy that can be
-          read. Copy it to the device, not into a message or a note.
+          The secret can be seen in this window only, until it is loaded anew or the device is in. The platform keeps no
+          copy that can be read. Copy it to the device, not into a message or a note.
         </span>
       </p>
       <dl className={s.needs}>
