@@ -64,6 +64,11 @@ func (f *function) advance(ctx context.Context, id string) (provision.Run, error
 	if err := f.outbox.Flush(ctx, r); err != nil {
 		f.p.Log.WarnContext(ctx, "steps not published yet", "run", id, "error", err)
 	}
+	if r.Asks != nil && r.Asks.Told.IsZero() {
+		if err := f.tellAsked(ctx, &r); err != nil {
+			f.p.Log.WarnContext(ctx, "people not told yet that they are asked", "run", id, "error", err)
+		}
+	}
 	return r, nil
 }
 

@@ -199,22 +199,25 @@ func (f *function) findAsked(ctx context.Context, c access.Caller, right access.
 	return asked, nil
 }
 
-// remind tells people that a run waits for them. The message's key is the same until it is noted that they were reminded, so a
-// crash in between reminds nobody twice.
-func (f *function) remind(ctx context.Context, r *provision.Run) error {
-	owner := r.Owner
-	if g := groupAsked(r); g != "" {
-		owner = g
+// tellAsked has people told that a run asks them, once. Should it fail they are told when the schedule takes the run up.
+func (f *function) tellAsked(ctx context.Context, r *provision.Run) error {
+	if err := f.notice(ctx, r, 0, "A device asks you: "); err != nil {
+		return err
 	}
-	if owner != "" {
-		n := api.Notification{Key: fmt.Sprintf("%s/%d/%d", roundOf(r), r.Attempt, r.Asks.Reminders+1), Owner: owner, Link: "/runs/" + r.ID,
-			Title: short("A device waits for you: "+r.Asks.Text, 200),
-			Text: fmt.Sprintf("Serial    %s\nType      %s\nState     %s\nWaiting   since %s\nAsked     %s", r.Request.Serial, r.Type, r.State,
-				r.Asks.Since.UTC().Format(time.RFC1123), r.Asks.Text)}
-		n.Text = short(n.Text, 4000)
-		if _, err := f.p.API.Notify(ctx, n); err != nil && !refused(err) {
-			return err
+	attempt := r.Attempt
+	_, err := f.change(ctx, r.ID, func(r *provision.Run, now time.Time) error {
+		if r.Attempt != attempt || !r.Told(now) {
+			return store.Unchanged
 		}
+		return nil
+	})
+	return err
+}
+
+// remind tells people that a run waits for them.
+func (f *function) remind(ctx context.Context, r *provision.Run) error {
+	if err := f.notice(ctx, r, r.Asks.Reminders+1, "A device waits for you: "); err != nil {
+		return err
 	}
 	attempt, nth, told := r.Attempt, r.Asks.Reminders, false
 	_, err := f.change(ctx, r.ID, func(r *provision.Run, now time.Time) error {
@@ -228,6 +231,26 @@ func (f *function) remind(ctx context.Context, r *provision.Run) error {
 		metrics.Reminded()
 	}
 	return err
+}
+
+// notice sends the nth message about what a run asks; 0 is the one that it asks at all. Its key is the same until it is noted that
+// it was sent, so a crash in between tells nobody twice.
+func (f *function) notice(ctx context.Context, r *provision.Run, nth int, title string) error {
+	owner := r.Owner
+	if g := groupAsked(r); g != "" {
+		owner = g
+	}
+	if owner == "" {
+		return nil
+	}
+	n := api.Notification{Key: fmt.Sprintf("%s/%d/%d", roundOf(r), r.Attempt, nth), Owner: owner, Link: "/runs/" + r.ID, Title: short(title+r.Asks.Text, 200),
+		Text: fmt.Sprintf("Serial    %s\nType      %s\nState     %s\nWaiting   since %s\nAsked     %s", r.Request.Serial, r.Type, r.State,
+			r.Asks.Since.UTC().Format(time.RFC1123), r.Asks.Text)}
+	n.Text = short(n.Text, 4000)
+	if _, err := f.p.API.Notify(ctx, n); err != nil && !refused(err) {
+		return err
+	}
+	return nil
 }
 
 // short is s in at most n bytes.

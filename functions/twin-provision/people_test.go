@@ -183,9 +183,10 @@ func TestAGroupThatIsAskedDecides(t *testing.T) {
 	}
 }
 
-// People are reminded as often as the model says, once each time, and what nobody decides about expires.
-func TestPeopleAreRemindedAndTheRunExpires(t *testing.T) {
-	w, r, id := asking(t)
+// People are told when they are asked and reminded as often as the model says, once each time; what nobody decides about expires.
+func TestPeopleAreToldAndRemindedAndTheRunExpires(t *testing.T) {
+	w := start(t)
+	w.newType("boat", twin.Model{Provisioning: "semi-automatic"})
 	w.Add("alerts", alerts.New)
 	var mu sync.Mutex
 	var told []api.Notice
@@ -201,8 +202,11 @@ func TestPeopleAreRemindedAndTheRunExpires(t *testing.T) {
 	t.Cleanup(hook.Close)
 	_, err := w.admin.CreateRoute(w.ctx, api.Route{Owner: "press", Webhook: hook.URL})
 	w.must(err)
+	r := w.request(w.claim(api.NewClaim{Type: "boat"}), "B-1", func(r *api.ProvisionRequest) { r.Type = "boat" })
+	id := w.asks(r)
+	w.ask(r) // the device asks again
 	count := func() int { mu.Lock(); defer mu.Unlock(); return len(told) }
-	for i, want := range []int{0, 1, 1, 2} { // at 12 h, 24 h, 36 h, 48 h
+	for i, want := range []int{1, 2, 2, 3} { // at 12 h, 24 h, 36 h, 48 h
 		w.must(w.later(12*time.Hour + time.Second))
 		w.admin = w.Admin()
 		for range 2 { // a tick that fires twice
@@ -213,7 +217,7 @@ func TestPeopleAreRemindedAndTheRunExpires(t *testing.T) {
 			t.Fatalf("tick %d: people were told %d times, want %d\n%s", i, n, want, log(w.run(id)))
 		}
 	}
-	if n := told[0].Notification; n == nil || n.Owner != "press" || !strings.Contains(n.Text, "B-1") || n.Link != "/runs/"+id {
+	if n := told[0].Notification; n == nil || n.Owner != "press" || !strings.Contains(n.Text, "B-1") || n.Link != "/runs/"+id || !strings.HasPrefix(n.Title, "A device asks you") {
 		t.Errorf("they were told %+v", n)
 	}
 	w.must(w.later(25 * time.Hour))

@@ -42,7 +42,7 @@ func (f *function) callService(ctx context.Context, r *provision.Run, with map[s
 		return result{}, fmt.Errorf("%w: service %s has gone: %w", api.ErrUnavailable, s.ID, err)
 	}
 	call := f.callOf(r, with)
-	if !r.Withdrawing {
+	if !r.Undoing() {
 		call.Token = tokenOf([]byte(secret.Secret), call.Key)
 		if err := f.intendCall(ctx, r, s.ID, call.Token); err != nil {
 			return result{}, err
@@ -58,12 +58,12 @@ func (f *function) callService(ctx context.Context, r *provision.Run, with map[s
 		return result{}, err
 	case later:
 		return done("service " + s.ID + " will answer"), nil
-	case answer.Outcome == "refused" && (r.Withdrawing || !refusalAwaited(stateOfRun(r))):
+	case answer.Outcome == "refused" && (r.Undoing() || !refusalAwaited(stateOfRun(r))):
 		return result{}, refusal(joinReason("service "+s.ID+" refused", answer.Reason))
 	}
 	attempt := r.Attempt
 	return result{joinReason("service "+s.ID, answer.Reason), func(r *provision.Run) {
-		if r.Attempt == attempt && !r.Withdrawing {
+		if r.Attempt == attempt && !r.Undoing() {
 			f.answered(r, answer)
 		}
 	}}, nil
@@ -122,12 +122,12 @@ func (f *function) service(ctx context.Context, r *provision.Run, capability str
 func (f *function) callOf(r *provision.Run, with map[string]string) api.ServiceCall {
 	q := &r.Request
 	c := api.ServiceCall{Key: fmt.Sprintf("%s.%d", roundOf(r), r.Attempt), Run: r.ID, Step: cmp.Or(with["step"], r.State), Capability: with["capability"],
-		State: r.State, Undo: r.Withdrawing, Type: string(r.Type), Serial: q.Serial, Twin: string(r.Twin), Owner: r.Owner,
+		State: r.State, Undo: r.Undoing(), Type: string(r.Type), Serial: q.Serial, Twin: string(r.Twin), Owner: r.Owner,
 		Identity: r.Known.Identity, Claim: r.Known.Claim, Facts: q.Facts}
 	if c.Facts == nil {
 		c.Facts = map[string]string{}
 	}
-	if !r.Withdrawing {
+	if !r.Undoing() {
 		c.AnswerTo = "/function/twin-provision/runs/" + r.ID + "/answers"
 		if !r.Deadline.IsZero() {
 			c.Deadline = r.Deadline.UTC().Format(time.RFC3339)

@@ -245,6 +245,9 @@ func TestAServiceRefusesOrFails(t *testing.T) {
 	if a := w.ask(w.request(claim, "B-2", boat)); a.Status != "rejected" {
 		t.Errorf("of a bad grade: it is told %+v", a)
 	}
+	if c, _ := l.last(); !c.Undo || c.Step != "throw-away" || c.Token != "" || c.AnswerTo != "" {
+		t.Errorf("where the model itself goes to its end, what is undone is %+v", c)
+	}
 	keys := map[string]bool{}
 	fails := 2
 	l.answers(func(c api.ServiceCall) (int, any) {

@@ -148,7 +148,7 @@ func TestNoRunIsEverStuck(t *testing.T) {
 				now = run.Due
 			}
 			switch {
-			case run.Late(now), run.Reminded(now):
+			case run.Late(now), run.Reminded(now), run.Told(now):
 			case run.Ready(now):
 				run.Done("p", "", now)
 			default:

@@ -97,6 +97,9 @@ type Asked struct {
 	Since time.Time     `json:"since" bson:"since"`
 	Every twin.Duration `json:"every,omitempty" bson:"every,omitempty"` // how often they are reminded; 0 = never
 
+	// Told is when they were told that the question is open; an installer who is led through steps is not.
+	Told time.Time `json:"told,omitzero" bson:"told,omitempty"`
+
 	// Remind is when they are reminded next; zero if they are not. Reminders counts how often they were.
 	Remind    time.Time `json:"remind,omitzero" bson:"remind,omitempty"`
 	Reminders int       `json:"reminders,omitempty" bson:"reminders,omitempty"`

@@ -91,6 +91,12 @@ func (r *Run) Task() Deed {
 // ends tells whether only undoing and withdrawing are left to do.
 func (r *Run) ends(s *State) bool { return r.Withdrawing || s.End == Rejected && s.Do == Withdraw }
 
+// Undoing tells whether only undoing and withdrawing are left to do: what was asked of others is taken back.
+func (r *Run) Undoing() bool {
+	s, ok := r.Model.State(r.State)
+	return ok && r.ends(&s)
+}
+
 // undo is what is to be undone next; nil if nothing is.
 func (r *Run) undo(s *State) *Deed {
 	if n := len(r.Entered); n > 0 && r.ends(s) {
@@ -155,6 +161,9 @@ func (r *Run) wait(s *State, awaits []Trigger, now time.Time) {
 	if by := s.With["by"]; by != "" {
 		r.Asks.By = by
 	}
+	if s.Do == Instruct { // an installer is at it
+		r.Asks.Told = now
+	}
 	r.remindNext(now)
 }
 
@@ -169,12 +178,36 @@ func (s *State) question() string {
 }
 
 func (r *Run) remindNext(now time.Time) {
-	r.Due = r.Deadline
 	if a := r.Asks; a != nil && a.Every > 0 {
-		if a.Remind = now.Add(a.Every.D()); r.Due.IsZero() || a.Remind.Before(r.Due) {
-			r.Due = a.Remind
+		a.Remind = now.Add(a.Every.D())
+	}
+	r.dueAsked()
+}
+
+// dueAsked is when somebody must look at a run that asks people: they are to be told, or reminded, or its limit is over.
+func (r *Run) dueAsked() {
+	r.Due = r.Deadline
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (r.Due.IsZero() || t.Before(r.Due)) {
+			r.Due = t
 		}
 	}
+	if a := r.Asks; a != nil {
+		sooner(a.Remind)
+		if a.Told.IsZero() {
+			sooner(a.Since.Add(Pickup))
+		}
+	}
+}
+
+// Told records that people were told what they are asked, and tells whether they were not before.
+func (r *Run) Told(now time.Time) bool {
+	if !r.Waiting || r.Asks == nil || !r.Asks.Told.IsZero() {
+		return false
+	}
+	r.Asks.Told = now
+	r.dueAsked()
+	return true
 }
 
 // way returns the first way out of a state that a trigger of came opens and whose condition holds, and which conditions before

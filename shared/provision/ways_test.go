@@ -62,8 +62,11 @@ func TestPeopleAreAskedWhileARunWaits(t *testing.T) {
 	}
 	r.Done("p", "", begin)
 	a := r.Asks
-	if a == nil || a.Text != "P-1 of pump?" || a.By != "group:q" || a.Input != "serial" || r.Due != begin.Add(24*time.Hour) {
-		t.Fatalf("it asks %+v, and is due %s", a, r.Due)
+	if a == nil || a.Text != "P-1 of pump?" || a.By != "group:q" || a.Input != "serial" || r.Due != begin.Add(Pickup) {
+		t.Fatalf("it asks %+v, and is due %s, until when people should have been told", a, r.Due)
+	}
+	if !r.Told(begin) || r.Told(begin) || r.Due != begin.Add(24*time.Hour) {
+		t.Errorf("they were told; it is due %s", r.Due)
 	}
 	for i, at := range []time.Duration{24 * time.Hour, 48 * time.Hour} {
 		now := begin.Add(at)
