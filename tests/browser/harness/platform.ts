@@ -13,6 +13,8 @@ export interface Person {
 export interface Options {
   /** This machine is the first device, and measures every second. */
   agent?: boolean;
+  /** Other processes may reach its NATS. */
+  nats?: boolean;
 }
 
 /** A whole platform (`castor up`) in a directory of its own, on ports that stay the same when it is started again. */
@@ -33,9 +35,14 @@ export class Platform {
 
   static async start(options: Options = {}): Promise<Platform> {
     const dir = await mkdtemp(join(tmpdir(), 'castor-story-'));
-    const p = new Platform(dir, [await freePort(), await freePort(), await freePort()], options);
+    const p = new Platform(dir, [await freePort(), await freePort(), await freePort(), await freePort()], options);
     await p.start();
     return p;
+  }
+
+  /** Where its NATS listens, if other processes may reach it. */
+  get nats(): string {
+    return `nats://127.0.0.1:${this.ports[3]}`;
   }
 
   /** The console's address of a view. */
@@ -49,6 +56,7 @@ export class Platform {
     this.program = new Program(join(bin, 'castor'), [
       ...['up', '--data', join(this.dir, 'data'), '--listen', listen, '--provisioning', provisioning, '--operational', operational],
       ...['provisioning', 'operational'].flatMap((phase) => ['grpc', 'http'].flatMap((protocol) => [`--${phase}-${protocol}`, '127.0.0.1:0'])),
+      ...(this.options.nats ? ['--nats', `127.0.0.1:${this.ports[3]}`] : []),
       ...(this.options.agent ? ['--interval', '1s'] : ['--no-agent']),
     ]);
     await this.program.says(/Ctrl-C stops/);

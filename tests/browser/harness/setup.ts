@@ -10,6 +10,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** The program that plays a device: see ../device. */
     device: string;
+    /** castor-connector, for gateways beside the platform's own. */
+    connector: string;
   }
 }
 
@@ -23,6 +25,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const device = join(dir, 'device');
   await promisify(execFile)('go', ['build', '-o', device, './tests/browser/device'], { cwd: root });
   project.provide('device', device);
+  const connector = join(dir, 'castor-connector');
+  await promisify(execFile)('go', ['build', '-o', connector, './connectors/castor-connector'], { cwd: root });
+  project.provide('connector', connector);
   return () => rm(dir, { recursive: true, force: true });
 }
 

@@ -40,10 +40,11 @@ export default function NewClaim() {
   const make = async () => {
     for (const serial of toBeKnown(wish)) await makeIdentity(serial, wish.type, wish.owner);
     const wanted = claimsOf(wish);
+    const serials = serialsIn(wish.serials);
     let last = '';
     for (const [i, body] of wanted.entries()) {
       const file = await ok(api.POST('/function/credentials/claims', { body }));
-      const serial = body.identities?.length === 1 ? (body.identities[0] ?? '') : '';
+      const serial = (wish.whom === 'labels' && serials[i]) || '';
       given.keep({ file: forProtocol(file, wish.protocol), serial });
       queries.setQueryData(keys.claims({ id: file.claim.id }), file.claim);
       last = file.claim.id;

@@ -20,9 +20,9 @@ describe('a new claim', () => {
       { type: 'pump', owner: 'press', expires: '24h', note: 'n', identities: ['P-1', 'P-2'] },
     ]);
     const labels = claimsOf(wish({ whom: 'labels', serials: 'P-1\nP-2', batch: 'lot', uses: '9' }));
-    expect(labels.map((c) => [c.identities, c.maxUses, c.batch])).toEqual([
-      [['P-1'], 1, 'lot'],
-      [['P-2'], 1, 'lot'],
+    expect(labels.map((c) => [c.serials, c.maxUses, c.batch])).toEqual([
+      ['P-1', 1, 'lot'],
+      ['P-2', 1, 'lot'],
     ]);
   });
 });

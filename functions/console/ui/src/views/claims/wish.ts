@@ -1,6 +1,6 @@
 // A new claim as a form, and as the platform wants it.
 import type { NewClaim } from '@/api/types';
-import { serialFault } from '@/views/enrol/make';
+import { literally, serialFault } from '@/views/enrol/make';
 
 /** Which serials a claim lets in. */
 export type Whom = 'any' | 'pattern' | 'named' | 'labels';
@@ -107,6 +107,7 @@ export function claimsOf(w: Wish): NewClaim[] {
     case 'named':
       return [{ ...common, ...uses, identities: serialsIn(w.serials) }];
     default:
-      return serialsIn(w.serials).map((one) => ({ ...common, maxUses: 1, identities: [one] }));
+      // By a pattern that only it matches, so that lists show which it is.
+      return serialsIn(w.serials).map((one) => ({ ...common, maxUses: 1, serials: literally(one) }));
   }
 }

@@ -53,8 +53,10 @@ export function HandOver({ given: { file, serial } }: { given: Given }) {
         </div>
         <div className={s.qr}>
           <ClaimQr file={file} />
-          The claim for devices with a camera, and for <code>castor-agent run --claim</code>. It is as secret as the
-          file.
+          <p>
+            The claim for devices with a camera, and for <code>castor-agent run --claim</code>. It is as secret as the
+            file.
+          </p>
         </div>
       </div>
       <div className={s.ways}>
