@@ -83,7 +83,11 @@ func (c *credentials) listSerials(ctx context.Context, call *faas.Call, _ faas.N
 	if err != nil {
 		return out, err
 	}
-	page, err := c.listed.Find(ctx, store.Query{Filter: store.Prefix("_id", v.ID+"/"), Limit: limit, Cursor: call.Query.Get("cursor")})
+	only := store.Prefix("_id", v.ID+"/")
+	if serial := call.Query.Get("serial"); serial != "" {
+		only = store.Eq("_id", v.ID+"/"+strings.TrimSpace(serial))
+	}
+	page, err := c.listed.Find(ctx, store.Query{Filter: only, Limit: limit, Cursor: call.Query.Get("cursor")})
 	for _, s := range page.Items {
 		out.Items = append(out.Items, strings.TrimPrefix(s.ID, v.ID+"/"))
 	}

@@ -108,16 +108,14 @@ func read(in *api.ProvisionRequest) (req provision.Request, err error) {
 	if err := in.Type.Valid(); err != nil {
 		return req, fmt.Errorf("type: %w", err)
 	}
-	if bad(in.MAC, 64) || bad(in.Model, maxDeviceText) {
-		return req, api.Invalid("mac and model must be texts of at most 64 and %d bytes", maxDeviceText)
+	if !legible(in.MAC, 64) {
+		return req, api.Invalid("mac %.80q must be plain text of at most 64 bytes", in.MAC)
 	}
-	if len(in.Facts) > maxFacts {
-		return req, api.Invalid("facts: at most %d, not %d", maxFacts, len(in.Facts))
+	if !legible(in.Model, maxDeviceText) {
+		return req, api.Invalid("model %.80q must be plain text of at most %d bytes", in.Model, maxDeviceText)
 	}
-	for k, v := range in.Facts {
-		if k == "" || bad(k, 64) || bad(v, maxFact) {
-			return req, api.Invalid("facts: a name must have 1 to 64 bytes and a value at most %d", maxFact)
-		}
+	if err := legibleFacts(in.Facts); err != nil {
+		return req, err
 	}
 	if !protocols[in.Protocol] {
 		return req, api.Invalid("protocol %.40q must be mqtt, grpc or http", in.Protocol)
@@ -146,6 +144,9 @@ func (f *function) begin(ctx context.Context, id twin.TypeID, run string, req pr
 	if err := claim.Covers(id, req.Serial, f.p.Time()); err != nil {
 		return provision.Run{}, refusal(err.Error())
 	}
+	if err := f.hasUse(ctx, &claim, req.Serial); err != nil {
+		return provision.Run{}, err
+	}
 	t, err := f.twins.Get(ctx, string(id))
 	if errors.Is(err, store.ErrNotFound) || err == nil && (t.Kind != twin.Type || !t.Deleted.IsZero()) {
 		return provision.Run{}, refusal(fmt.Sprintf("there is no type %s", id))
@@ -157,9 +158,16 @@ func (f *function) begin(ctx context.Context, id twin.TypeID, run string, req pr
 	if err != nil {
 		return provision.Run{}, err
 	}
-	return f.runs.Upsert(ctx, run, func(r *provision.Run, exists bool) error {
+	var no error
+	out, err := f.runs.Upsert(ctx, run, func(r *provision.Run, exists bool) error {
+		no = nil
 		if exists && r.Outcome != provision.Rejected {
 			return errSuperseded // another request of the device has begun it
+		}
+		if exists {
+			if no = f.anew(ctx, r, claim.Owner); no != nil {
+				return no
+			}
 		}
 		now := f.p.Time()
 		r.By, r.Type, r.Model, r.Request, r.Owner, r.Location, r.Known = byDevice, id, model, req, claim.Owner, claim.Location, first.Known
@@ -169,11 +177,20 @@ func (f *function) begin(ctx context.Context, id twin.TypeID, run string, req pr
 			fmt.Sprintf("asked with claim %s from client %s at gateway %s", req.Claim, req.Client, req.Gateway), &model, why)})
 		return f.tellOf(ctx, r, now)
 	})
+	if err != nil && no != nil {
+		err = no // in its own words
+	}
+	return out, err
 }
 
 // again finds a run that is under way or completed for a request that must be its own device's: by the same key, with the
 // same claim. Another one changes nothing but the log.
 func (f *function) again(ctx context.Context, r provision.Run, req provision.Request) (provision.Run, error) {
+	if gone, err := f.cameItself(ctx, &r, req); err != nil {
+		return r, err
+	} else if gone {
+		return r, errSuperseded // it begins now
+	}
 	why := ""
 	switch {
 	case r.Request.Key != req.Key && r.Outcome == provision.Completed:

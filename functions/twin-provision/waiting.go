@@ -19,6 +19,7 @@ import (
 
 const (
 	maxWaiting = 10_000 // devices that wait; as many may be banned
+	maxOfClaim = 20     // that wait with one claim
 	waitingFor = 30 * 24 * time.Hour
 	countedFor = 5 * time.Second
 )
@@ -46,6 +47,7 @@ type waiting struct {
 var waitingIndexes = []store.Index{
 	{Name: "by-state", Fields: []string{"state", "last"}},
 	{Name: "by-last", Fields: []string{"last"}},
+	{Name: "by-claim", Fields: []string{"claim", "state"}},
 	{Name: "by-outbox", Fields: []string{"outbox.since"}},
 }
 

@@ -29,6 +29,9 @@ func (f *function) admit(ctx context.Context, c *faas.Call, in api.Admit) (api.D
 	}
 	return f.many(ctx, in.IDs, in.All, "admitted", func(id string) error {
 		w, err := f.changeWaiting(ctx, id, func(w *waiting, now time.Time) error {
+			if serial, ok := in.Serials[id]; ok && serial != w.Serial {
+				return fmt.Errorf("%w: its serial is %q now, not %q; look again", api.ErrConflict, w.Serial, serial)
+			}
 			kind := in.Type
 			if w.Asked { // its claim says what it comes in as
 				kind = w.Type
@@ -66,6 +69,8 @@ func (f *function) checkAdmit(ctx context.Context, c *faas.Call, in *api.Admit) 
 		return api.Invalid("owner must be the id of the group that the devices will belong to")
 	case bad(in.Reason, maxDeviceText):
 		return api.Invalid("reason must be a text of at most %d bytes", maxDeviceText)
+	case len(in.Serials) > atMost:
+		return api.Invalid("serials: at most %d at a time, not %d", atMost, len(in.Serials))
 	case in.Location != nil && in.Location.Validate() != nil:
 		return in.Location.Validate()
 	}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/metrics"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/store"
 )
@@ -42,6 +44,8 @@ func (f *function) unknown(ctx context.Context, r *provision.Run, with map[strin
 	}
 	banned, err := f.listAsked(ctx, r)
 	switch {
+	case errors.As(err, new(refusal)) && with["unknown"] != "wait":
+		return refusal(why) // it would not have waited
 	case err != nil:
 		return err
 	case banned:
@@ -52,11 +56,47 @@ func (f *function) unknown(ctx context.Context, r *provision.Run, with map[strin
 	return refusal(why)
 }
 
+// roomForAsked refuses a device that would be one of too many: who has a claim tells us serials as they like, and must neither hide
+// the devices that wait behind those, nor have them give way.
+func (f *function) roomForAsked(ctx context.Context, claim string) error {
+	c, err := f.p.API.GetClaim(ctx, claim)
+	if err != nil {
+		return err
+	}
+	most := int(min(c.MaxUses, maxOfClaim))
+	n, err := f.list.Count(ctx, store.And(store.Eq("claim", claim), store.Eq("state", api.WaitingNow)), "by-claim")
+	if err == nil && n >= most {
+		return refusal(fmt.Sprintf("%d devices that nobody knows wait with claim %s already, which is the most; have them let in or forgotten", n, claim))
+	}
+	counts, countErr := f.counts(ctx)
+	if err = errors.Join(err, countErr); err == nil && counts.Waiting >= maxWaiting {
+		err = refusal("as many devices wait to be let in as there is room for; register the device's identity first")
+	}
+	return err
+}
+
+// another is why a device that is in the list is not the one that now knocks or asks with its key; "" if it is. People admit what they
+// have seen, so that does not change while it waits.
+func (w *waiting) another(o *waiting) string {
+	if w.Serial == o.Serial && w.MAC == o.MAC {
+		return ""
+	}
+	return fmt.Sprintf("this key waits as serial %q with mac %q, not as %q with %q; have it forgotten, or use another key", w.Serial, w.MAC, o.Serial, o.MAC)
+}
+
+// macOf is a MAC in the form in which knocks keep it, where it is one.
+func macOf(s string) string {
+	if mac, err := net.ParseMAC(s); err == nil {
+		return mac.String()
+	}
+	return seen(s)
+}
+
 // listAsked notes in the list that the device of a run waits, which has asked with a claim.
 func (f *function) listAsked(ctx context.Context, r *provision.Run) (banned bool, err error) {
 	q, now := &r.Request, f.p.Time()
 	w := waiting{Key: q.Key, CSR: q.CSR, PublicKey: q.PublicKey, Kind: q.Kind, Asked: true, Waiting: api.Waiting{ID: q.Key[:24], State: api.WaitingNow,
-		Gateway: q.Gateway, Client: q.Client, Serial: q.Serial, MAC: seen(q.MAC), Model: seen(q.Model), Facts: map[string]string{}, Protocol: q.Protocol,
+		Gateway: q.Gateway, Client: q.Client, Serial: q.Serial, MAC: macOf(q.MAC), Model: seen(q.Model), Facts: map[string]string{}, Protocol: q.Protocol,
 		Guess: []api.Guess{{Type: r.Type, Why: "it asks with a claim for it", Score: 1}}, Count: 1, First: now, Last: now,
 		Type: r.Type, Owner: r.Owner, Location: r.Location, Claim: q.Claim, Run: r.ID}}
 	for k, v := range q.Facts {
@@ -66,7 +106,7 @@ func (f *function) listAsked(ctx context.Context, r *provision.Run) (banned bool
 		old, err := f.list.Get(ctx, w.ID)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			if err = f.makeRoom(ctx); err == nil {
+			if err = f.roomForAsked(ctx, q.Claim); err == nil {
 				f.tally.move("", api.WaitingNow)
 				f.tell(ctx, &w, now)
 				err = f.list.Insert(ctx, w)
@@ -76,13 +116,21 @@ func (f *function) listAsked(ctx context.Context, r *provision.Run) (banned bool
 			}
 		case err != nil || old.State == api.WaitingBanned:
 			return true, err
+		case old.another(&w) != "":
+			metrics.Knocked("refused")
+			return false, refusal(old.another(&w))
+		case old.State == api.WaitingNow && old.Claim != q.Claim:
+			if err = f.roomForAsked(ctx, q.Claim); err != nil {
+				return false, err
+			}
+			fallthrough
 		case old.State == api.WaitingNow:
 			_, err = f.list.Update(ctx, w.ID, func(v *waiting) error {
-				if v.State != api.WaitingNow {
+				if v.State != api.WaitingNow || v.another(&w) != "" {
 					return store.Unchanged
 				}
 				v.Asked, v.Type, v.Owner, v.Location, v.Claim, v.Run, v.Guess = true, w.Type, w.Owner, w.Location, w.Claim, w.Run, w.Guess
-				v.Serial, v.Gateway, v.Client, v.Last = w.Serial, w.Gateway, w.Client, now
+				v.Gateway, v.Client, v.Last = w.Gateway, w.Client, now
 				return nil
 			})
 		}

@@ -66,6 +66,9 @@ func (f *function) answerKnock(ctx context.Context, w waiting) (api.ProvisionAns
 		return api.ProvisionAnswer{Status: rejected, Reason: "this device is banned"}, nil
 	case old.State == api.WaitingAdmitted:
 		return f.comeIn(ctx, old, w)
+	case old.another(&w) != "":
+		metrics.Knocked("refused")
+		return api.ProvisionAnswer{Status: rejected, Reason: old.another(&w)}, nil
 	default:
 		err = f.waitOn(ctx, &old, &w)
 	}
@@ -105,7 +108,7 @@ func (f *function) waitOn(ctx context.Context, old, w *waiting) error {
 		f.guess(ctx, w)
 	}
 	_, err := f.list.Update(ctx, w.ID, func(v *waiting) error {
-		if v.State != api.WaitingNow {
+		if v.State != api.WaitingNow || v.another(w) != "" {
 			return errSuperseded
 		}
 		v.Count, v.Last = v.Count+1, now

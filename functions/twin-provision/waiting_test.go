@@ -233,7 +233,7 @@ func TestTheListIsBounded(t *testing.T) {
 		Outbox      event.Outbox `bson:"outbox"`
 	}
 	list, err := store.Open[entry](w.ctx, w.Base.DB, store.Spec{Name: "waiting", Schema: 1, Indexes: []store.Index{
-		{Name: "by-state", Fields: []string{"state", "last"}}, {Name: "by-last", Fields: []string{"last"}}, {Name: "by-outbox", Fields: []string{"outbox.since"}}}})
+		{Name: "by-state", Fields: []string{"state", "last"}}, {Name: "by-last", Fields: []string{"last"}}, {Name: "by-claim", Fields: []string{"claim", "state"}}, {Name: "by-outbox", Fields: []string{"outbox.since"}}}})
 	w.must(err)
 	var some []entry
 	for i := range 10_001 {

@@ -73,6 +73,13 @@ func (c *Client) ListClaimSerials(ctx context.Context, id, cursor string) (out P
 	return out, c.Call(ctx, "GET", "credentials", "/claims/"+id+"/serials"+query("cursor", cursor), nil, &out)
 }
 
+// ClaimNames tells whether a claim was given a serial by name.
+func (c *Client) ClaimNames(ctx context.Context, id, serial string) (bool, error) {
+	var out Page[string]
+	err := c.Call(ctx, "GET", "credentials", "/claims/"+id+"/serials"+query("serial", serial), nil, &out)
+	return len(out.Items) > 0, err
+}
+
 // GetClaim returns a claim without its token.
 func (c *Client) GetClaim(ctx context.Context, id string) (out device.Claim, err error) {
 	return out, c.Call(ctx, "GET", "credentials", "/claims/"+id, nil, &out)

@@ -125,6 +125,9 @@ type Admit struct {
 	IDs []string       `json:"ids,omitempty"` // at most 500
 	All *WaitingFilter `json:"all,omitempty"` // in place of ids: 500 at a time, see Admitted.More
 
+	// Serials is what the caller was shown, by id: a device that has another serial by now is not admitted. It may be left out.
+	Serials map[string]string `json:"serials,omitempty"`
+
 	Type     twin.TypeID    `json:"type,omitempty"` // "" = each device's likeliest
 	Owner    string         `json:"owner"`
 	Location *twin.Location `json:"location,omitempty"`

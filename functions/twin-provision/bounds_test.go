@@ -1,0 +1,99 @@
+package twinprovision_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/provision"
+)
+
+// One claim neither fills the list with devices that nobody knows, nor makes runs beyond what it is good for.
+func TestAClaimHasItsShare(t *testing.T) {
+	w := start(t)
+	one := w.claim(api.NewClaim{Serials: "X-*"})
+	for i := range 5 {
+		w.ask(w.request(one, fmt.Sprint("X-", i)))
+	}
+	many := w.claim(api.NewClaim{Serials: "Y-*", MaxUses: 1000})
+	for i := range 25 {
+		w.ask(w.request(many, fmt.Sprint("Y-", i)))
+	}
+	n := map[string]int{}
+	for _, e := range w.waits(api.WaitingNow) {
+		n[e.Claim]++
+	}
+	if n[one] != 1 || n[many] != 20 {
+		t.Errorf("in the list: %v", n)
+	}
+	runs := func() int {
+		page, err := w.admin.ListRuns(w.ctx, api.RunQuery{Limit: 1000})
+		w.must(err)
+		return len(page.Items)
+	}
+	before := runs()
+	named := w.claim(api.NewClaim{Identities: []string{"N-1"}, MaxUses: 5})
+	if a := w.ask(w.request(named, "N-2")); a.Status != "rejected" || a.Run != "" || !strings.Contains(a.Reason, "not among them") || runs() != before {
+		t.Errorf("one that the claim does not name: %+v, %d runs, want %d", a, runs(), before)
+	}
+	for _, s := range []string{"N-1", "N-3"} {
+		w.identity(s)
+	}
+	if run, _ := w.provision(w.request(named, "N-1")); run.Outcome != provision.Completed {
+		t.Errorf("one that it names: %s", log(run))
+	}
+	used := w.claim(api.NewClaim{})
+	w.identity("U-1")
+	w.provision(w.request(used, "U-1"))
+	before = runs()
+	if a := w.ask(w.request(used, "N-3")); a.Status != "rejected" || a.Run != "" || !strings.Contains(a.Reason, "used up") || runs() != before {
+		t.Errorf("with a claim that is used up: %+v, %d runs, want %d", a, runs(), before)
+	}
+}
+
+// What people have seen in the list is what they admit: a key does not change whose serial and MAC it shows while it waits.
+func TestADeviceInTheListStaysWhoItIs(t *testing.T) {
+	w := start(t)
+	k := w.knock("W-1", func(k *api.Knock) { k.MAC = "02:42:ac:11:00:02" })
+	w.knocks(k)
+	for _, change := range []func(*api.Knock){func(k *api.Knock) { k.Serial = "W-2" }, func(k *api.Knock) { k.MAC = "02:42:ac:11:00:03" }, func(k *api.Knock) { k.MAC = "" }} {
+		other := k
+		change(&other)
+		if a := w.knocks(other); a.Status != "rejected" || !strings.Contains(a.Reason, `waits as serial "W-1"`) {
+			t.Errorf("%s %s is told %+v", other.Serial, other.MAC, a)
+		}
+	}
+	r := w.request(w.claim(api.NewClaim{}), "W-2", func(r *api.ProvisionRequest) { r.CSR = k.CSR })
+	w.ask(r)
+	list := w.waits(api.WaitingNow)
+	if len(list) != 1 || list[0].Serial != "W-1" || list[0].MAC != "02:42:ac:11:00:02" || list[0].Claim != "" {
+		t.Fatalf("the list: %+v", list)
+	}
+	id := list[0].ID
+	in := api.Admit{IDs: []string{id}, Type: "pump", Owner: "press", Serials: map[string]string{id: "W-9"}}
+	if d, err := w.admin.AdmitWaiting(w.ctx, in); err != nil || d.Done != 0 || len(d.Faults) != 1 || !strings.Contains(d.Faults[0].Reason, "look again") {
+		t.Errorf("another serial than was shown: %+v, %v", d, err)
+	}
+	in.Serials[id] = "W-1"
+	if d, err := w.admin.AdmitWaiting(w.ctx, in); err != nil || d.Done != 1 {
+		t.Errorf("the one that was shown: %+v, %v", d, err)
+	}
+}
+
+// People read what a device with a claim says of itself as well.
+func TestTextsOfADeviceWithAClaimAreLegible(t *testing.T) {
+	w := start(t)
+	w.identity("P-1")
+	claim := w.claim(api.NewClaim{})
+	for field, change := range map[string]func(*api.ProvisionRequest){
+		"model": func(r *api.ProvisionRequest) { r.Model = "Pump\n\nAPPROVED BY: admin" },
+		"mac":   func(r *api.ProvisionRequest) { r.MAC = "02\x00" },
+		"facts": func(r *api.ProvisionRequest) { r.Facts = map[string]string{"a\u202eb": "x"} },
+		"fact":  func(r *api.ProvisionRequest) { r.Facts = map[string]string{"a": "\x1b[31mred"} },
+	} {
+		if a := w.ask(w.request(claim, "P-1", change)); a.Status != "rejected" || a.Run != "" || !strings.Contains(a.Reason, field) {
+			t.Errorf("%s: it is told %+v", field, a)
+		}
+	}
+}
