@@ -32,6 +32,13 @@ export const shown: Shown[] = [
   { name: 'provisioning-approvals', path: () => '/provisioning?tab=approvals' },
   { name: 'provisioning-manual', path: () => '/provisioning?tab=manual' },
   { name: 'provisioning-waiting', path: () => '/provisioning?tab=waiting' },
+  { name: 'twin-access', path: (s) => `${hot(s)}?tab=access` },
+  { name: 'claims', path: () => '/claims' },
+  { name: 'claim-new', path: () => '/claims/new' },
+  { name: 'models', path: () => '/models' },
+  { name: 'model', path: () => '/models/semi-automatic' },
+  { name: 'gateways', path: () => '/gateways' },
+  { name: 'gateway', path: () => '/gateways/operational-1' },
   {
     name: 'palette',
     path: () => '/',
