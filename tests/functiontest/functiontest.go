@@ -55,6 +55,11 @@ type World struct {
 		*api.Client
 		since time.Time
 	}
+	parts struct {
+		sync.Mutex
+		of    map[[2]string]*api.Client // by part and gateway
+		since time.Time
+	}
 }
 
 // Admin is the first administrator, a maintainer.
@@ -170,9 +175,19 @@ func (w *World) Now() time.Time {
 // SetTime stops the world's clock at t.
 func (w *World) SetTime(t time.Time) { w.now.Store(&t) }
 
-// Part is a client that calls as a part of the platform: a function's name, "events", "connector" with its gateway.
+// Part is a client that calls as a part of the platform: a function's name, "events", "connector" with its gateway. For a minute
+// it is the same one, with its tokens: each that is made anew gets others.
 func (w *World) Part(part, gateway string) *api.Client {
-	return platform.New(w.Base, part, gateway).API
+	w.parts.Lock()
+	defer w.parts.Unlock()
+	if d := w.Now().Sub(w.parts.since); w.parts.of == nil || d < 0 || d > time.Minute {
+		w.parts.of, w.parts.since = map[[2]string]*api.Client{}, w.Now()
+	}
+	key := [2]string{part, gateway}
+	if w.parts.of[key] == nil {
+		w.parts.of[key] = platform.New(w.Base, part, gateway).API
+	}
+	return w.parts.of[key]
 }
 
 // Platform is the platform as a part sees it, to look into stores and bus.
