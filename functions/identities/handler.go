@@ -52,6 +52,7 @@ func New(p *platform.Platform) faas.Func {
 			"GET /identities/{id}":          faas.Op(p, readers, i.get),
 			"DELETE /identities/{id}":       faas.Op(p, makers, i.remove),
 			"POST /identities/{id}/replace": faas.Op(p, makers.And("twin-provision"), i.replace),
+			"POST /identities/{id}/retire":  faas.Op(p, access.Parts("twins"), i.retire),
 			"POST /import":                  faas.Op(p, access.Only(access.Configurator), i.imports),
 		}, nil
 	})

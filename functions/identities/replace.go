@@ -37,8 +37,17 @@ func (i *identities) replace(ctx context.Context, c *faas.Call, in api.IdentityR
 	if err != nil {
 		return device.Identity{}, err
 	}
-	if err := i.absorb(ctx, &t, &next); err != nil {
+	own, err := i.absorb(ctx, c.Caller, &t, &next)
+	if err != nil {
 		return device.Identity{}, err
+	}
+	if err := i.room(ctx, id, &next, own); err != nil {
+		return device.Identity{}, err
+	}
+	if own != nil { // its serial is one identity's only; last, so that what is refused loses nothing
+		if err := i.known.Delete(ctx, string(own.ID)); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return device.Identity{}, err
+		}
 	}
 	out, err := i.known.Update(ctx, string(id), func(v *device.Identity) error {
 		switch {
@@ -52,6 +61,11 @@ func (i *identities) replace(ctx context.Context, c *faas.Call, in api.IdentityR
 		v.Replace(next, in.Reason, c.Caller.String(), i.p.Time())
 		return nil
 	})
+	if err != nil && own != nil { // somebody was faster: what is known of the new device stays known
+		if again := i.known.Insert(context.WithoutCancel(ctx), *own); again != nil && !errors.Is(again, store.ErrExists) {
+			err = errors.Join(err, again)
+		}
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return out, platform.NotFound("identity", string(id))
 	}
@@ -61,25 +75,53 @@ func (i *identities) replace(ctx context.Context, c *faas.Call, in api.IdentityR
 	return out, err
 }
 
-// absorb removes the identity that the new device is known by, if it has no twin and may come in as this one: what is known of
-// the device goes over. Who repeats a replacement that was cut short here says again what is to be known.
-func (i *identities) absorb(ctx context.Context, t *twin.Twin, next *device.Identity) error {
-	own, err := i.known.FindOne(ctx, store.Query{Index: "by-serial", Filter: store.Eq("serial", next.Serial)})
-	if errors.Is(err, store.ErrNotFound) || err == nil && own.ID == t.ID {
-		return nil
+// room refuses what the write would: a twin that is known by no identity or has had too many devices, and a serial or mac of another.
+func (i *identities) room(ctx context.Context, id twin.ID, next, own *device.Identity) error {
+	v, err := i.known.Get(ctx, string(id))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return platform.NotFound("identity", string(id))
+	case err != nil || own == nil:
+		return err
+	case len(v.Former) >= maxFormer:
+		return fmt.Errorf("%w: %q has had %d devices, which is the most", api.ErrConflict, id, maxFormer)
 	}
+	clashes, err := i.clashes(ctx, []device.Identity{{ID: id, Serial: next.Serial, MAC: next.MAC}})
 	if err != nil {
 		return err
 	}
+	for _, old := range clashes.of(device.Identity{ID: id, Serial: next.Serial, MAC: next.MAC}) {
+		if old.ID != id && old.ID != own.ID {
+			return fmt.Errorf("%w: serial %q or its mac is another device's, or was", api.ErrExists, next.Serial)
+		}
+	}
+	return nil
+}
+
+// absorb returns the identity that the new device is known by, nil if it is not; what is known of the device goes over. It must have
+// no twin and may come in as this one: an owner shows by its mac and model that they have it, and takes their own group's only. Who
+// repeats a replacement that was cut short says again what is to be known.
+func (i *identities) absorb(ctx context.Context, c access.Caller, t *twin.Twin, next *device.Identity) (*device.Identity, error) {
+	own, err := i.known.FindOne(ctx, store.Query{Index: "by-serial", Filter: store.Eq("serial", next.Serial)})
+	if errors.Is(err, store.ErrNotFound) || err == nil && own.ID == t.ID {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
 	switch used, err := i.twins.Get(ctx, string(own.ID)); {
 	case err != nil && !errors.Is(err, store.ErrNotFound):
-		return err
+		return nil, err
 	case err == nil && used.Deleted.IsZero(), own.Owner != "" && own.Owner != t.Definition.Owner, len(own.Former) > 0:
-		return fmt.Errorf("%w: serial %q is another twin's device", api.ErrConflict, next.Serial)
+		return nil, fmt.Errorf("%w: serial %q is another twin's device", api.ErrConflict, next.Serial)
+	case !seesAll(c) && own.Owner != t.Definition.Owner:
+		return nil, fmt.Errorf("%w: serial %q is registered, and not for the twin's group; ask a configurator", api.ErrConflict, next.Serial)
 	case own.Type != "" && own.Type != string(t.Definition.Type):
-		return fmt.Errorf("%w: serial %q is of type %s, not %s", api.ErrConflict, next.Serial, own.Type, t.Definition.Type)
-	case next.MAC != "" && own.MAC != "" && next.MAC != own.MAC:
-		return fmt.Errorf("%w: mac %q is not the one that serial %q is registered with", api.ErrConflict, next.MAC, next.Serial)
+		return nil, fmt.Errorf("%w: serial %q is of type %s, not %s", api.ErrConflict, next.Serial, own.Type, t.Definition.Type)
+	case own.MAC != "" && next.MAC != own.MAC && (next.MAC != "" || !seesAll(c)):
+		return nil, fmt.Errorf("%w: mac %q is not the one that serial %q is registered with", api.ErrConflict, next.MAC, next.Serial)
+	case own.Model != "" && next.Model != own.Model && (next.Model != "" || !seesAll(c)):
+		return nil, fmt.Errorf("%w: model %q is not the one that serial %q is registered with", api.ErrConflict, next.Model, next.Serial)
 	}
 	if next.MAC == "" {
 		next.MAC = own.MAC
@@ -91,10 +133,7 @@ func (i *identities) absorb(ctx context.Context, t *twin.Twin, next *device.Iden
 		next.Maker = own.Maker
 	}
 	next.Made = own.Made
-	if err := i.known.Delete(ctx, string(own.ID)); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	return nil
+	return &own, nil
 }
 
 // replaced tells the platform's parts that a serial is of a device that was replaced; nil if it is not known at all.

@@ -32,9 +32,9 @@ func TestADeviceIsReplaced(t *testing.T) {
 	ada := w.User("ada", []access.Role{access.Owner}, "press")
 	in := api.IdentityReplacement{Serial: "P-9", Reason: "bearing worn out"}
 	for range 2 { // asked again, nothing changes
-		got, err := ada.ReplaceIdentity(ctx, "p-1", in)
+		got, err := admin.ReplaceIdentity(ctx, "p-1", in)
 		if err != nil || got.ID != "p-1" || got.Serial != "P-9" || got.MAC != "02:42:ac:11:00:09" || got.Model != "B" || len(got.Former) != 1 ||
-			got.Former[0].Serial != "P-1" || got.Former[0].Reason != "bearing worn out" || got.Former[0].By != "user:ada" {
+			got.Former[0].Serial != "P-1" || got.Former[0].Reason != "bearing worn out" || got.Former[0].By != "user:admin" {
 			t.Fatalf("%+v, %v", got, err)
 		}
 	}
@@ -137,5 +137,49 @@ func TestACrashAtEveryWriteOfAReplacement(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// What is refused loses nothing, and an owner takes only a device of the own group, whose mac and model they know.
+func TestAReplacementTakesNobodysIdentity(t *testing.T) {
+	ctx := context.Background()
+	w, carl := start(t)
+	admin := w.Admin()
+	makeTwin(t, w, twin.Twin{ID: "pump", Kind: twin.Type, Definition: twin.Definition{Model: &twin.Model{}}})
+	makeTwin(t, w, twin.Twin{ID: "fake", Kind: twin.Instance, Definition: twin.Definition{Type: "pump", Owner: "press"}})
+	makeTwin(t, w, twin.Twin{ID: "p-1", Kind: twin.Instance, Definition: twin.Definition{Type: "pump", Owner: "press"}})
+	ada := w.User("ada", []access.Role{access.Owner}, "press")
+	for _, in := range []device.Identity{{Serial: "P-1"}, {Serial: "C-1", MAC: "02:00:00:00:00:c1", Model: "A"}, {Serial: "C-2", MAC: "02:00:00:00:00:c2"}, {Serial: "C-3"}} {
+		if _, err := carl.CreateIdentity(ctx, in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := ada.CreateIdentity(ctx, device.Identity{Serial: "H-1", Type: "pump", MAC: "02:00:00:00:00:d1", Model: "A"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		as interface {
+			ReplaceIdentity(context.Context, twin.ID, api.IdentityReplacement) (device.Identity, error)
+		}
+		id   twin.ID
+		in   api.IdentityReplacement
+		want error
+	}{
+		"a twin without an identity": {admin, "fake", api.IdentityReplacement{Serial: "C-1"}, api.ErrNotFound},
+		"another's mac":              {admin, "p-1", api.IdentityReplacement{Serial: "C-3", MAC: "02:00:00:00:00:c2"}, api.ErrExists},
+		"a configurator's":           {ada, "p-1", api.IdentityReplacement{Serial: "C-1", MAC: "02:00:00:00:00:c1", Model: "A"}, api.ErrConflict},
+		"her own without its mac":    {ada, "p-1", api.IdentityReplacement{Serial: "H-1", Model: "A"}, api.ErrConflict},
+		"her own without its model":  {ada, "p-1", api.IdentityReplacement{Serial: "H-1", MAC: "02:00:00:00:00:d1"}, api.ErrConflict},
+	} {
+		tt.in.Reason = "x"
+		if _, err := tt.as.ReplaceIdentity(ctx, tt.id, tt.in); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, err := carl.FindIdentity(ctx, tt.in.Serial); err != nil || got.ID == "p-1" {
+			t.Errorf("%s: then the identity is %+v, %v", name, got, err)
+		}
+	}
+	if _, err := ada.ReplaceIdentity(ctx, "p-1", api.IdentityReplacement{Serial: "H-1", MAC: "02:00:00:00:00:d1", Model: "A", Reason: "x"}); err != nil {
+		t.Errorf("her own: %v", err)
 	}
 }
