@@ -62,6 +62,24 @@ func checkService(a *api.Advertisement) error {
 // sealOf binds a secret to its service.
 func sealOf(id string) string { return "secret of " + id }
 
+// stillServes takes a service out that may not do any more what it says it can: its account is gone, or what it was granted. Who is
+// about to call it asks for its secret first, so it is not called from that moment.
+func (d *directory) stillServes(ctx context.Context, v *said) error {
+	id := strings.TrimPrefix(v.By, "service:")
+	a, err := d.p.API.GetAccount(ctx, id)
+	if err == nil {
+		err = d.mayServe(ctx, access.Caller{Kind: access.Service, ID: id, Roles: a.Roles, Groups: a.Groups}, &v.Advertisement)
+	}
+	if !errors.Is(err, access.ErrDenied) && !errors.Is(err, api.ErrNotFound) {
+		return err
+	}
+	d.p.Log.InfoContext(ctx, "a service may not serve any more", "service", v.ID, "reason", err)
+	if err := d.says.Delete(ctx, v.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return platform.NotFound("service", v.ID)
+}
+
 // secret is what calls of a service are signed with.
 func (d *directory) secret(ctx context.Context, c *faas.Call, _ faas.None) (api.ServiceSecret, error) {
 	id := c.Var("id")
@@ -70,6 +88,9 @@ func (d *directory) secret(ctx context.Context, c *faas.Call, _ faas.None) (api.
 		return api.ServiceSecret{}, platform.NotFound("service", id)
 	}
 	if err != nil {
+		return api.ServiceSecret{}, err
+	}
+	if err := d.stillServes(ctx, &v); err != nil {
 		return api.ServiceSecret{}, err
 	}
 	plain, err := d.p.Unseal(sealOf(id), v.Sealed)

@@ -1,12 +1,15 @@
 package twinprovision_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/tests/functiontest"
 )
 
 // One claim neither fills the list with devices that nobody knows, nor makes runs beyond what it is good for.
@@ -96,4 +99,40 @@ func TestTextsOfADeviceWithAClaimAreLegible(t *testing.T) {
 			t.Errorf("%s: it is told %+v", field, a)
 		}
 	}
+}
+
+// What a service may do is looked at when it is about to be called, not only when it joins.
+func TestAServiceThatMayNoMoreIsNotCalled(t *testing.T) {
+	w, l := lab(t)
+	asks := func(want string) {
+		t.Helper()
+		_, err := w.Part("twin-provision", "").GetServiceSecret(w.ctx, "service:lab")
+		if got := fmt.Sprint(errors.Is(err, api.ErrNotFound)); got != want {
+			t.Errorf("it is gone: %s, want %s: %v", got, want, err)
+		}
+	}
+	asks("false")
+	grants, err := w.admin.ListGrants(w.ctx, "service:lab", "", "")
+	w.must(err)
+	for _, g := range grants.Items {
+		w.must(w.admin.DeleteGrant(w.ctx, g.ID))
+	}
+	functiontest.Eventually(t, "the grant is gone", func() bool {
+		_, err := l.client.Register(w.ctx, l.says())
+		return errors.Is(err, access.ErrDenied)
+	})
+	asks("true")
+	page, err := w.admin.ListServices(w.ctx, api.ServiceQuery{Capability: "lab.check"})
+	if err != nil || len(page.Items) != 0 {
+		t.Errorf("in the directory are %+v, %v", page.Items, err)
+	}
+	_, err = w.admin.CreateGrant(w.ctx, access.Grant{Subject: "service:lab", Object: api.CapabilityObject("lab.check"), Right: access.Write})
+	w.must(err)
+	functiontest.Eventually(t, "it is granted again", func() bool {
+		_, err := l.client.Register(w.ctx, l.says())
+		return err == nil
+	})
+	asks("false")
+	w.must(w.admin.DeleteAccount(w.ctx, "lab"))
+	asks("true")
 }
