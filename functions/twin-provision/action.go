@@ -109,14 +109,22 @@ func (f *function) createTwin(ctx context.Context, r *provision.Run) (result, er
 	if r.Twin == "" {
 		return result{}, refusal("the model creates a twin before it has checked the identity")
 	}
-	if err := f.free(ctx, runID(r.Type, r.Request.Serial), r.ID, r.Request.Serial); errors.Is(err, api.ErrConflict) {
+	err := f.free(ctx, runID(r.Type, r.Request.Serial), r.ID, r.Request.Serial)
+	if other := (*takenError)(nil); errors.As(err, &other) && r.By == byDevice && r.Request.Claim != "" {
+		if gone, no := f.givesWay(ctx, &other.run, r.Owner, r.Known.Identity); no != nil {
+			return result{}, no
+		} else if gone {
+			err = nil
+		}
+	}
+	if errors.Is(err, api.ErrConflict) {
 		return result{}, refusal(reason(err)) // an installer has typed the serial in a run of theirs
 	} else if err != nil {
 		return result{}, err
 	}
 	t, err := f.p.API.GetTwin(ctx, r.Twin)
 	if errors.Is(err, api.ErrNotFound) {
-		if err := f.intendTwin(ctx, r); err != nil {
+		if err := f.intendTwin(ctx, r, true); err != nil {
 			return result{}, err
 		}
 		t, err = f.p.API.CreateTwin(ctx, api.NewTwin{ID: r.Twin, Kind: twin.Instance, Definition: twin.Definition{
@@ -127,6 +135,11 @@ func (f *function) createTwin(ctx context.Context, r *provision.Run) (result, er
 	}
 	if err != nil {
 		return result{}, err
+	}
+	if t.Definition.Phase != twin.Provisioning { // this run makes none that begins otherwise: people were faster
+		if err := f.intendTwin(ctx, r, false); err != nil {
+			return result{}, err
+		}
 	}
 	if t.Kind != twin.Instance || t.Definition.Type != r.Type {
 		return result{}, refusal(fmt.Sprintf("twin %s exists and is not of type %s", t.ID, r.Type))
@@ -147,17 +160,21 @@ func (f *function) createTwin(ctx context.Context, r *provision.Run) (result, er
 	return result{note, func(r *provision.Run) { r.Results.TwinReady = true }}, nil
 }
 
-func (f *function) intendTwin(ctx context.Context, r *provision.Run) error {
-	if r.Results.TwinMade {
+// intendTwin notes whether the run's twin is one that it makes itself.
+func (f *function) intendTwin(ctx context.Context, r *provision.Run, made bool) error {
+	if r.Results.TwinMade == made {
 		return nil
 	}
 	_, err := f.change(ctx, r.ID, func(now *provision.Run, _ time.Time) error {
 		if now.Attempt != r.Attempt {
 			return errSuperseded
 		}
-		now.Results.TwinMade = true
+		now.Results.TwinMade = made
 		return nil
 	})
+	if err == nil {
+		r.Results.TwinMade = made
+	}
 	return err
 }
 

@@ -144,9 +144,10 @@ func (f *function) tellOn(ctx context.Context, r *provision.Run, told string, no
 	return nil
 }
 
-// scopeOf is who may see the run's twin as it is now, which may have been given to others since; nil where there is none.
+// scopeOf is who may see the run's twin as it is now, which may have been given to others since; nil where there is none,
+// or it is not the run's yet.
 func (f *function) scopeOf(ctx context.Context, r *provision.Run) (*api.TwinScope, error) {
-	if r.Twin == "" {
+	if r.Twin == "" || !settled(r) {
 		return nil, nil
 	}
 	t, err := f.twins.Get(ctx, string(r.Twin))

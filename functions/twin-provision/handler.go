@@ -46,6 +46,8 @@ type function struct {
 	mu sync.Mutex
 	ca string // PEM, once asked for
 
+	swept string // where the next sweep of serials goes on
+
 	types   []kind // as guesses need them, read at typesAt
 	typesAt time.Time
 

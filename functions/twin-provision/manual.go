@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -46,11 +45,11 @@ func (f *function) startRun(ctx context.Context, c *faas.Call, in api.NewRun) (f
 	if in.Serial != "" {
 		id = runID(in.Type, req.Serial)
 		if err := f.free(ctx, id, id, req.Serial); err != nil {
-			return faas.Reply{}, err
+			return faas.Reply{}, f.named(ctx, c.Caller, err)
 		}
 	}
 	first := provision.Run{Type: in.Type, Request: req, Owner: in.Owner, Location: in.Location}
-	model, why, err := f.chooseManual(ctx, &t, &first)
+	model, why, err := f.chooseManual(ctx, c.Caller, &t, &first, in.Provisioning)
 	if err != nil {
 		return faas.Reply{}, told(err)
 	}
@@ -64,6 +63,11 @@ func (f *function) startRun(ctx context.Context, c *faas.Call, in api.NewRun) (f
 			no = taking(r)
 			return no
 		}
+		if exists {
+			if no = told(f.anew(ctx, r, in.Owner)); no != nil {
+				return no
+			}
+		}
 		now := f.p.Time()
 		r.By, r.Type, r.Model, r.Request, r.Owner, r.Location = c.Caller.String(), in.Type, model, req, in.Owner, in.Location
 		r.Known, r.Trace = first.Known, trace.Of(ctx)
@@ -76,7 +80,7 @@ func (f *function) startRun(ctx context.Context, c *faas.Call, in api.NewRun) (f
 		err = no // in its own words
 	}
 	if err != nil {
-		return faas.Reply{}, err
+		return faas.Reply{}, f.named(ctx, c.Caller, err)
 	}
 	if went, err := f.goOn(ctx, r.ID); err == nil {
 		r = went
@@ -86,21 +90,63 @@ func (f *function) startRun(ctx context.Context, c *faas.Call, in api.NewRun) (f
 	return faas.Created("/runs/"+r.ID, r), nil
 }
 
-// manualModel is the model of runs that people begin.
-const manualModel = "manual"
-
-// chooseManual returns the model by which people bring a device in: the type's, if it has steps for an installer, else the one
-// that every platform has for this.
-func (f *function) chooseManual(ctx context.Context, t *twin.Twin, r *provision.Run) (m provision.Model, why string, err error) {
+// chooseManual returns the model by which people bring a device in: the one that is named, which only those may who change the type;
+// else the type's, if it has steps for an installer; else one with such steps among those that the type names. A type that names none
+// is for devices that ask themselves, and what its model demands of them is not to be passed by.
+func (f *function) chooseManual(ctx context.Context, c access.Caller, t *twin.Twin, r *provision.Run, named string) (m provision.Model, why string, err error) {
+	if named != "" {
+		return f.namedModel(ctx, c, t, r, named)
+	}
 	m, why, err = f.choose(ctx, t, r)
-	if err != nil || slices.ContainsFunc(m.States, func(s provision.State) bool { return s.Do == provision.Instruct }) {
+	if err != nil || forInstallers(&m) {
 		return m, why, err
 	}
-	m, err = f.models.Get(ctx, manualModel)
-	if errors.Is(err, store.ErrNotFound) {
-		err = refusal("there is no provisioning model " + manualModel)
+	own := m.ID
+	var others []string
+	if d := t.Definition.Model; d != nil {
+		for _, c := range d.Choices {
+			others = append(others, c.Model)
+		}
+		others = append(others, d.Provisioning)
 	}
-	return m, "the type's own, " + why + ", has no steps for an installer", err
+	for _, id := range others {
+		m, err := f.models.Get(ctx, id)
+		if err == nil && forInstallers(&m) && (m.Type == "" || m.Type == t.ID) {
+			return m, "the type names it; " + own + " has no steps for an installer", nil
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrInvalid) {
+			return m, "", err
+		}
+	}
+	return m, why, fmt.Errorf("%w: type %s brings devices in by model %s, which has no steps for an installer; set the type's provisioning, or one of its choices, to a model that has, like manual",
+		api.ErrConflict, t.ID, own)
+}
+
+// namedModel is the model that whoever may change the type names for one run.
+func (f *function) namedModel(ctx context.Context, c access.Caller, t *twin.Twin, r *provision.Run, id string) (m provision.Model, why string, err error) {
+	if !c.Is(access.Configurator, access.Maintainer) {
+		return m, "", fmt.Errorf("%w: provisioning: a configurator of the type names the model; leave it out", access.ErrDenied)
+	}
+	if err := f.p.May(ctx, c, access.Write, access.Twin(t), "type"); err != nil {
+		return m, "", err
+	}
+	m, err = f.models.Get(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalid):
+		return m, "", api.Invalid("provisioning: there is no model %.40q", id)
+	case err != nil:
+		return m, "", err
+	case m.Type != "" && m.Type != t.ID:
+		return m, "", api.Invalid("provisioning: model %s is another type's", id)
+	case !forInstallers(&m):
+		return m, "", api.Invalid("provisioning: model %s has no steps for an installer", id)
+	}
+	return m, c.String() + " names it", f.know(ctx, r)
+}
+
+// forInstallers tells whether a model leads an installer.
+func forInstallers(m *provision.Model) bool {
+	return slices.ContainsFunc(m.States, func(s provision.State) bool { return s.Do == provision.Instruct })
 }
 
 // told makes a reason that a device would be told a caller's fault.
@@ -168,83 +214,4 @@ func stateOf(r *provision.Run) string {
 		return string(r.Outcome)
 	}
 	return "in state " + r.State
-}
-
-// A taken is a serial that a run has which did not know it when it began: its own id is not made of it.
-type taken struct {
-	ID  string    `bson:"_id"` // runID of type and serial
-	Run string    `bson:"run"`
-	At  time.Time `bson:"at"`
-}
-
-// takenFor is how long a serial is a run's that has not noted it: whoever took it for that died.
-const takenFor = time.Minute
-
-// take makes a serial a run's, unless it is another's. Both look after they have written: of two that begin at once at most one goes
-// on.
-func (f *function) take(ctx context.Context, r *provision.Run, serial string) error {
-	id := runID(r.Type, serial)
-	if id == r.ID {
-		return nil
-	}
-	var no error
-	_, err := f.serials.Upsert(ctx, id, func(t *taken, exists bool) error {
-		no = nil
-		if exists && t.Run != r.ID {
-			if no = f.holds(ctx, t, serial); no != nil {
-				return no
-			}
-		}
-		t.Run, t.At = r.ID, f.p.Time()
-		return nil
-	})
-	if err != nil && no != nil {
-		err = no // in its own words
-	}
-	if err != nil {
-		return err
-	}
-	own, err := f.runs.Get(ctx, id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && own.Outcome == provision.Rejected {
-		return nil
-	}
-	if err == nil {
-		err = taking(&own)
-		_ = f.serials.DeleteIf(ctx, id, store.Eq("run", r.ID)) // it ends by itself otherwise
-	}
-	return err
-}
-
-// free returns nil if no other run than r has the serial that id is made of.
-func (f *function) free(ctx context.Context, id, run, serial string) error {
-	t, err := f.serials.Get(ctx, id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && t.Run == run {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	return f.holds(ctx, &t, serial)
-}
-
-// holds returns why a serial that a run took is still that run's; nil if it is not.
-func (f *function) holds(ctx context.Context, t *taken, serial string) error {
-	r, err := f.runs.Get(ctx, t.Run)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return nil
-	case err != nil:
-		return err
-	case r.Outcome == provision.Rejected, r.Request.Serial != serial && f.p.Time().Sub(t.At) > takenFor:
-		return nil
-	}
-	r.Request.Serial = serial
-	return taking(&r)
-}
-
-// taking says that a run has the serial.
-func taking(r *provision.Run) error {
-	if r.Outcome == provision.Completed {
-		return fmt.Errorf("%w: serial %s is provisioned already, by run %s; reset that to enrol the device anew", api.ErrConflict, r.Request.Serial, r.ID)
-	}
-	return fmt.Errorf("%w: serial %s is being provisioned already, by run %s", api.ErrConflict, r.Request.Serial, r.ID)
 }

@@ -25,14 +25,21 @@ func (w *world) confirms(c *api.Client, id, state string, in api.Decide) provisi
 	return r
 }
 
+// byHand is a world with type hand, which installers bring in where its device does not ask itself.
+func byHand(t *testing.T) *world {
+	w := start(t)
+	w.newType("hand", twin.Model{Choices: []twin.Choice{{If: `claim.batch == "by hand"`, Model: "manual"}}})
+	return w
+}
+
 // An installer is led through it: places the device, types its serial, carries the credential to it, and its first session ends
 // the run.
 func TestAnInstallerBringsADeviceIn(t *testing.T) {
-	w := start(t)
+	w := byHand(t)
 	ada := w.User("ada", []access.Role{access.Owner}, "press")
 	public, private, err := seal.NewKey()
 	w.must(err)
-	r, err := ada.StartRun(w.ctx, api.NewRun{Type: "pump", Owner: "press", PublicKey: public, Reason: "hall 3"})
+	r, err := ada.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", PublicKey: public, Reason: "hall 3"})
 	if err != nil || r.By != "user:ada" || r.Asks == nil || r.State != "place" {
 		t.Fatalf("%+v, %v", r.Asks, err)
 	}
@@ -85,31 +92,31 @@ func TestAnInstallerBringsADeviceIn(t *testing.T) {
 		t.Errorf("the bundle of a device that is there: %v", err)
 	}
 	// The serial is taken: neither an installer nor the device itself begins anew.
-	if _, err := ada.StartRun(w.ctx, api.NewRun{Type: "pump", Owner: "press", Serial: "P-7"}); !errors.Is(err, api.ErrConflict) {
+	if _, err := ada.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", Serial: "P-7"}); !errors.Is(err, api.ErrConflict) {
 		t.Errorf("begun again: %v", err)
 	}
-	if a := w.ask(w.request(w.claim(api.NewClaim{}), "P-7")); a.Status != "rejected" {
+	if a := w.ask(w.request(w.claim(api.NewClaim{Type: "hand"}), "P-7", func(r *api.ProvisionRequest) { r.Type = "hand" })); a.Status != "rejected" {
 		t.Errorf("the device asks, and is told %+v", a)
 	}
 }
 
 func TestWhoMayBeginARun(t *testing.T) {
-	w := start(t)
+	w := byHand(t)
 	eve := w.User("eve", []access.Role{access.Owner}, "foundry")
 	con := w.User("con", []access.Role{access.Configurator}, "foundry")
-	if _, err := eve.StartRun(w.ctx, api.NewRun{Type: "pump", Owner: "press"}); !errors.Is(err, access.ErrDenied) {
+	if _, err := eve.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press"}); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("for another group: %v", err)
 	}
-	if _, err := w.User("vic", []access.Role{access.Viewer}, "press").StartRun(w.ctx, api.NewRun{Type: "pump", Owner: "press"}); !errors.Is(err, access.ErrDenied) {
+	if _, err := w.User("vic", []access.Role{access.Viewer}, "press").StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press"}); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("a viewer: %v", err)
 	}
-	if _, err := con.StartRun(w.ctx, api.NewRun{Type: "pump", Owner: "press", Serial: "P-1"}); err != nil {
+	if _, err := con.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", Serial: "P-1"}); err != nil {
 		t.Errorf("who brings devices in for any group: %v", err)
 	}
 	for field, in := range map[string]api.NewRun{
-		"type": {Type: "nothing", Owner: "press"}, "owner": {Type: "pump", Owner: "../x"}, "serial": {Type: "pump", Owner: "press", Serial: strings.Repeat("P", 10<<10)},
-		"model": {Type: "pump", Owner: "press", Model: "a\u202eb"}, "publicKey": {Type: "pump", Owner: "press", PublicKey: "x"},
-		"kind": {Type: "pump", Owner: "press", Kind: "certificate"}, "protocol": {Type: "pump", Owner: "press", Protocol: "telnet"}, "mac": {Type: "pump", Owner: "press", MAC: "x"},
+		"type": {Type: "nothing", Owner: "press"}, "owner": {Type: "hand", Owner: "../x"}, "serial": {Type: "hand", Owner: "press", Serial: strings.Repeat("P", 10<<10)},
+		"model": {Type: "hand", Owner: "press", Model: "a\u202eb"}, "publicKey": {Type: "hand", Owner: "press", PublicKey: "x"},
+		"kind": {Type: "hand", Owner: "press", Kind: "certificate"}, "protocol": {Type: "hand", Owner: "press", Protocol: "telnet"}, "mac": {Type: "hand", Owner: "press", MAC: "x"},
 	} {
 		if _, err := w.admin.StartRun(w.ctx, in); !errors.Is(err, twin.ErrInvalid) || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s: %v", field, err)
@@ -123,12 +130,12 @@ func TestWhoMayBeginARun(t *testing.T) {
 
 // Two installers with one serial: the second hears who has it, in whatever order they come to know it.
 func TestASerialIsOneRuns(t *testing.T) {
-	w := start(t)
+	w := byHand(t)
 	begin := func(serial string) provision.Run {
 		w.t.Helper()
 		public, _, err := seal.NewKey()
 		w.must(err)
-		r, err := w.admin.StartRun(w.ctx, api.NewRun{Type: "pump", Owner: "press", Serial: serial, PublicKey: public})
+		r, err := w.admin.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", Serial: serial, PublicKey: public})
 		w.must(err)
 		return r
 	}
@@ -139,7 +146,7 @@ func TestASerialIsOneRuns(t *testing.T) {
 	if _, err := w.admin.DecideRun(w.ctx, b.ID, api.Decide{Trigger: provision.Confirmed, Serial: "P-7"}); !errors.Is(err, api.ErrConflict) || !strings.Contains(err.Error(), a.ID) {
 		t.Errorf("typed twice: %v", err)
 	}
-	if _, err := w.admin.StartRun(w.ctx, api.NewRun{Type: "pump", Owner: "press", Serial: "P-7"}); !errors.Is(err, api.ErrConflict) {
+	if _, err := w.admin.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", Serial: "P-7"}); !errors.Is(err, api.ErrConflict) {
 		t.Errorf("begun with it: %v", err)
 	}
 	begin("P-8")

@@ -32,18 +32,24 @@ func (f *function) decideRun(ctx context.Context, c *faas.Call, in api.Decide) (
 	if err := f.mayDecide(ctx, c.Caller, &r); err != nil {
 		return r, err
 	}
-	if in.Serial != "" && r.Request.Serial == "" {
-		if err := f.take(ctx, &r, in.Serial); err != nil {
-			return r, err
-		}
-	}
 	who, again, no := c.Caller.String(), false, error(nil)
+	keys := in.PublicKey == "" || r.By == who
+	if !keys {
+		_, err := f.find(ctx, c.Caller, access.Write, r.ID)
+		keys = err == nil
+	}
+	if err := f.takeFor(ctx, c.Caller, &r, &in, keys); err != nil {
+		if errors.Is(err, twin.ErrInvalid) {
+			metrics.DecidedBy("refused", 1)
+		}
+		return r, err
+	}
 	r, err = f.change(ctx, r.ID, func(r *provision.Run, now time.Time) error {
 		again, no = decided(r, &in, who), nil
 		if again {
 			return store.Unchanged
 		}
-		if no = takeDecision(r, &in); no != nil {
+		if no = takeDecision(r, &in, keys); no != nil {
 			return store.Unchanged
 		}
 		before := r.Attempt
@@ -58,6 +64,7 @@ func (f *function) decideRun(ctx context.Context, c *faas.Call, in api.Decide) (
 		err = no
 	}
 	if err != nil {
+		f.release(ctx, c.Var("id"), in.Serial)
 		if errors.Is(err, twin.ErrInvalid) {
 			metrics.DecidedBy("refused", 1)
 		}
@@ -105,8 +112,21 @@ func checkDecide(in *api.Decide) error {
 	return nil
 }
 
-// takeDecision checks a decision against what the run asks, and notes what came with it.
-func takeDecision(r *provision.Run, in *api.Decide) error {
+// takeFor makes the serial that comes with a decision the run's, once all else of the decision is known to be good.
+func (f *function) takeFor(ctx context.Context, c access.Caller, r *provision.Run, in *api.Decide, keys bool) error {
+	try := *r
+	if in.Serial == "" || decided(r, in, c.String()) {
+		return nil
+	}
+	if err := takeDecision(&try, in, keys); err != nil || in.Trigger == provision.Declined || r.Request.Serial != "" {
+		return err
+	}
+	return f.named(ctx, c, f.take(ctx, r, in.Serial))
+}
+
+// takeDecision checks a decision against what the run asks, and notes what came with it. keys tells whether who decides may say to
+// which key the device's secret is sealed: who is only asked may not.
+func takeDecision(r *provision.Run, in *api.Decide, keys bool) error {
 	s, _ := r.Model.State(r.State)
 	a := r.Asks
 	switch {
@@ -122,6 +142,12 @@ func takeDecision(r *provision.Run, in *api.Decide) error {
 		return api.Invalid("serial is missing: this step asks for it")
 	case a.Input == "mac" && in.MAC == "":
 		return api.Invalid("mac is missing: this step asks for it")
+	case in.Serial != "" && a.Input != "serial" && in.Serial != r.Request.Serial:
+		return api.Invalid("serial: this step does not ask for it; leave it out")
+	case in.MAC != "" && a.Input != "mac" && in.MAC != r.Request.MAC:
+		return api.Invalid("mac: this step does not ask for it; leave it out")
+	case !keys && in.PublicKey != r.Request.PublicKey:
+		return api.Invalid("publicKey is for whoever began the run, or may change it; leave it out")
 	case in.Serial != "" && r.Request.Serial != "" && in.Serial != r.Request.Serial:
 		return api.Invalid("serial %q is not %q, the one that this run is for", in.Serial, r.Request.Serial)
 	case in.MAC != "" && r.Request.MAC != "" && in.MAC != r.Request.MAC:

@@ -2,6 +2,7 @@ package twinprovision
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -32,6 +33,9 @@ func (f *function) replace(ctx context.Context, c *faas.Call, in api.Replacement
 	if t.Kind != twin.Instance {
 		return out, api.Invalid("twin: %s is no device's", in.Twin)
 	}
+	if err := f.notOnItsWay(ctx, c.Caller, &t, i.Serial); err != nil {
+		return out, err
+	}
 	as := ctx
 	if c.Token != "" {
 		as = api.OnBehalf(ctx, c.Token)
@@ -50,8 +54,12 @@ func (f *function) replace(ctx context.Context, c *faas.Call, in api.Replacement
 			continue // it is the new device's already
 		}
 		r, err := f.change(ctx, old.ID, func(r *provision.Run, now time.Time) error {
-			if r.Round != old.Round || r.Withdrawing || r.Outcome == provision.Rejected {
+			if r.Round != old.Round || r.Outcome == provision.Rejected {
 				return store.Unchanged
+			}
+			r.Results.TwinMade = false // it is the new device's
+			if r.Withdrawing {
+				return nil
 			}
 			r.Reset(c.Caller.String(), why, now)
 			return nil
@@ -67,4 +75,24 @@ func (f *function) replace(ctx context.Context, c *faas.Call, in api.Replacement
 		}
 	}
 	return out, nil
+}
+
+// notOnItsWay refuses a new device that a run brings in as another one, unless it has taken the twin over already.
+func (f *function) notOnItsWay(ctx context.Context, c access.Caller, t *twin.Twin, serial string) error {
+	i, err := f.p.API.GetIdentity(ctx, t.ID)
+	if err != nil || i.Serial == serial {
+		if errors.Is(err, api.ErrNotFound) {
+			err = nil // the replacement says so
+		}
+		return err
+	}
+	id := runID(t.Definition.Type, serial)
+	r, err := f.runs.Get(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		err = f.free(ctx, id, id, serial)
+	case err == nil && r.Outcome == "" && r.Twin != t.ID:
+		err = taking(&r)
+	}
+	return f.named(ctx, c, err)
 }

@@ -22,7 +22,7 @@ import (
 var summary = []string{"type", "twin", "model._id", "model.version", "request.claim", "request.serial", "request.mac", "request.model", "owner",
 	"location", "round", "state", "waiting", "tries", "attempt", "first", "withdrawing", "outcome", "reason", "results", "by", "asks", "decision", "request.listed", "deadline", "rest", "due", "created", "updated"}
 
-// find returns a run that the caller may use right on: as on its twin, or, before there is one, as on a twin of its type and group.
+// find returns a run that the caller may use right on: as on its twin, or, before that is the run's, as on a twin of its type and group.
 func (f *function) find(ctx context.Context, caller access.Caller, right access.Right, id string) (provision.Run, error) {
 	gone := platform.NotFound("run", id)
 	r, err := f.runs.Get(ctx, id)
@@ -32,7 +32,7 @@ func (f *function) find(ctx context.Context, caller access.Caller, right access.
 		return r, err
 	}
 	o := access.Object{Name: access.TwinName(r.Twin), Parents: []string{access.TwinName(r.Type)}, Owner: r.Owner}
-	if r.Twin != "" {
+	if r.Twin != "" && settled(&r) {
 		t, err := f.twins.Get(ctx, string(r.Twin))
 		if err == nil && t.Deleted.IsZero() && t.Definition.Type == r.Type {
 			o = access.Twin(&t)
@@ -146,7 +146,7 @@ func (f *function) allowed(ctx context.Context, c *faas.Call, runs []provision.R
 	}
 	var ids []string
 	for _, r := range runs {
-		if r.Twin != "" {
+		if r.Twin != "" && settled(&r) {
 			ids = append(ids, string(r.Twin))
 		}
 	}
@@ -156,7 +156,7 @@ func (f *function) allowed(ctx context.Context, c *faas.Call, runs []provision.R
 		others[twins[i].ID] = twins[i].Deleted.IsZero() && !scope.Allows(access.Twin(&twins[i]))
 	}
 	return slices.DeleteFunc(runs, func(r provision.Run) bool {
-		return others[r.Twin] && !slices.Contains(scope.Groups, groupAsked(&r))
+		return settled(&r) && others[r.Twin] && !slices.Contains(scope.Groups, groupAsked(&r))
 	}), err
 }
 

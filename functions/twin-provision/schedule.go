@@ -86,5 +86,5 @@ func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out ap
 		Filter: store.And(store.Eq("outcome", provision.Rejected), store.Lt("updated", now.Add(-rejectedFor)))})
 	waits, waitErr := f.sweepWaiting(ctx)
 	out.Repaired = n + waits
-	return out, errors.Join(dueErr, outErr, oldErr, waitErr, f.trim(ctx))
+	return out, errors.Join(dueErr, outErr, oldErr, waitErr, f.sweepSerials(ctx), f.trim(ctx))
 }

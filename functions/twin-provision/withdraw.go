@@ -48,6 +48,8 @@ func (f *function) withdrawTwin(ctx context.Context, r *provision.Run) error {
 		return err
 	case t.Definition.Type != r.Type:
 		return nil // never ours
+	case !r.Results.TwinReady && (t.Definition.Phase != twin.Provisioning || t.Definition.Owner != r.Owner):
+		return nil // it was going to be made, and somebody else was faster
 	case r.Results.TwinMade && !r.Results.Kept:
 		if err := f.p.API.DeleteTwin(ctx, r.Twin); err != nil && !errors.Is(err, api.ErrNotFound) {
 			return err

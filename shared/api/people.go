@@ -19,6 +19,9 @@ type NewRun struct {
 	Protocol  string         `json:"protocol,omitempty"`
 	Kind      string         `json:"kind,omitempty"` // of credential
 	Reason    string         `json:"reason,omitempty"`
+
+	// Provisioning names the provisioning model, for those who may change the type; "" = the type's.
+	Provisioning string `json:"provisioning,omitempty"`
 }
 
 // Decide is what people decide about what a run asks.

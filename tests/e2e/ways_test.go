@@ -24,6 +24,7 @@ func TestWaysOntoThePlatform(t *testing.T) {
 		m.Choices = []twin.Choice{{If: `claim.batch == "returns"`, Model: "semi-automatic"}}
 	})
 	w.Type("gauge", func(m *twin.Model) { m.Provisioning = "semi-automatic" })
+	w.Type("lamp", func(m *twin.Model) { m.Provisioning = "manual" })
 	plant, rival := w.Owner("plant"), w.Owner("rival")
 	for name, story := range map[string]func(w *World, plant, rival *api.Client){"automatic": automatic, "semi-automatic": semiAutomatic, "manual": manual,
 		"a stranger's service": strangersService, "discovery": discovery} {
@@ -123,10 +124,10 @@ func nobodyDecides(t *testing.T) {
 // and the device's first report ends the run.
 func manual(w *World, plant, rival *api.Client) {
 	page := w.made() // the installer's
-	if _, err := rival.StartRun(w.Context(), api.NewRun{Type: "pump", Owner: "plant"}); !errors.Is(err, access.ErrDenied) {
+	if _, err := rival.StartRun(w.Context(), api.NewRun{Type: "lamp", Owner: "plant"}); !errors.Is(err, access.ErrDenied) {
 		w.Errorf("another group begins a run for plant: %v", err)
 	}
-	run, err := plant.StartRun(w.Context(), api.NewRun{Type: "pump", Owner: "plant", PublicKey: page.public, Protocol: "http", Kind: "token", Reason: "hall 3"})
+	run, err := plant.StartRun(w.Context(), api.NewRun{Type: "lamp", Owner: "plant", PublicKey: page.public, Protocol: "http", Kind: "token", Reason: "hall 3"})
 	w.must(err, "begin")
 	confirm := func(state, serial string) {
 		w.Helper()
