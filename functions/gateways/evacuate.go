@@ -192,7 +192,11 @@ func (g *gateways) deleteGateway(ctx context.Context, call *faas.Call, _ faas.No
 	case v.healthy(now):
 		return faas.None{}, fmt.Errorf("%w: gateway %s was heard of %s ago and would come back; stop it, and delete it 45 s later", api.ErrConflict, id, now.Sub(v.Seen).Round(time.Second))
 	}
-	err = g.gateways.DeleteIf(ctx, id, store.And(store.Eq("devices", int64(0)), store.Eq("seen", v.Seen)))
+	seen := store.Eq("seen", v.Seen)
+	if v.Seen.IsZero() {
+		seen = store.Eq("seen", nil) // it was never heard of, and nothing is stored
+	}
+	err = g.gateways.DeleteIf(ctx, id, store.And(store.Eq("devices", int64(0)), seen))
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrNotFound) {
 		return faas.None{}, fmt.Errorf("%w: gateway %s has changed meanwhile; look again", api.ErrConflict, id)
 	}

@@ -72,8 +72,10 @@ func (g *gateways) routes() faas.Routes {
 	provision := access.Parts("twin-provision")
 	claims := access.Parts("credentials")
 	configurators := access.Only(access.Configurator)
+	reporters := access.Users().And("connector")
+	reporters.Services = true // a stranger's gateway is kept by an account that needs no role: it speaks for that gateway only
 	return platform.Watched(g.p, faas.Routes{
-		"PUT /gateways/{id}":         faas.Op(g.p, access.Users().And("connector"), g.putGateway).Quiet(), // a heartbeat
+		"PUT /gateways/{id}":         faas.Op(g.p, reporters, g.putGateway).Quiet(), // a heartbeat
 		"GET /gateways":              faas.Op(g.p, configurators.And("twin-provision", "twin-watchdog", "credentials"), g.listGateways),
 		"GET /gateways/{id}":         faas.Op(g.p, configurators, g.getGateway),
 		"DELETE /gateways/{id}":      faas.Op(g.p, configurators, g.deleteGateway),

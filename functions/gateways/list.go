@@ -29,7 +29,16 @@ func (g *gateways) getAssignment(ctx context.Context, call *faas.Call, _ faas.No
 	if err != nil {
 		return api.Assignment{}, err
 	}
-	return g.told(ctx, v, nil)
+	a, err := g.told(ctx, v, nil)
+	return forCaller(call, a), err
+}
+
+// forCaller leaves out what people have no use for: a verifier is of a secret.
+func forCaller(call *faas.Call, a api.Assignment) api.Assignment {
+	if call.Caller.Kind != access.Part || call.Caller.For != nil {
+		a.Verifiers = nil
+	}
+	return a
 }
 
 // listAssignments pages through the places at one gateway, or of one twin, as far as the caller may read the twins.
@@ -77,7 +86,7 @@ func (g *gateways) listAssignments(ctx context.Context, call *faas.Call, _ faas.
 	}
 	for _, v := range page.Items {
 		if !v.Removed && (scope.All || seen[v.Twin]) {
-			out.Items = append(out.Items, v.Assignment)
+			out.Items = append(out.Items, forCaller(call, v.Assignment))
 		}
 	}
 	out.Next = page.Next

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/functions/gateways"
-	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/device"
@@ -398,7 +397,7 @@ func TestAStrangersGatewayIsKeptByItsServiceAccount(t *testing.T) {
 	admin := w.Admin()
 	g := api.Gateway{ID: "acme", Phase: "operational", URL: "tls://acme.example:8883", Contract: "http"}
 	account := func(name string) (string, *api.Client) {
-		a, err := admin.CreateAccount(ctx, api.Account{ID: name, Roles: []access.Role{access.Viewer}})
+		a, err := admin.CreateAccount(ctx, api.Account{ID: name})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -407,6 +406,12 @@ func TestAStrangersGatewayIsKeptByItsServiceAccount(t *testing.T) {
 			t.Fatal(err)
 		}
 		return a.ID, functiontest.Bearer(w.URL, token.Access)
+	}
+	if _, err := admin.PutGateway(ctx, api.Gateway{ID: "acme-2", Phase: "operational", URL: "tls://acme.example:8884", Keeper: "acme-gateway"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.DeleteGateway(ctx, "acme-2"); err != nil {
+		t.Errorf("one that was never heard of is deleted: %v", err)
 	}
 	keeper, own := account("acme-gateway")
 	_, foreign := account("other")
