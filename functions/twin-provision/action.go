@@ -93,6 +93,9 @@ func (f *function) checkIdentity(ctx context.Context, r *provision.Run, with map
 	}
 	mac, err := net.ParseMAC(r.Request.MAC)
 	switch {
+	case i.Retired != nil:
+		return result{}, refusal(fmt.Sprintf("the device with serial %q was decommissioned on %s: %s; to let it in again remove identity %s and make it known anew",
+			i.Serial, i.Retired.At.UTC().Format(time.DateOnly), i.Retired.Reason, i.ID))
 	case i.Type != "" && i.Type != string(r.Type):
 		return result{}, refusal(fmt.Sprintf("serial %q is of type %s, not %s", i.Serial, i.Type, r.Type))
 	case i.MAC != "" && (err != nil || mac.String() != i.MAC):

@@ -148,8 +148,11 @@ func (f *function) goOnEnding(ctx context.Context, id string) (api.Decommission,
 	}
 }
 
-// endAccess revokes what the device has and waits for its gateway to say that it is out.
+// endAccess has the device refused where it asks to come in, revokes what the device has and waits for its gateway to say that it is out.
 func (f *function) endAccess(ctx context.Context, v *decommission) error {
+	if _, err := f.p.API.RetireIdentity(ctx, v.Twin, v.Reason); err != nil && !errors.Is(err, api.ErrNotFound) { // people make twins without one
+		return err
+	}
 	facts, err := f.p.API.ListCredentials(ctx, v.Twin)
 	for _, c := range facts.Items {
 		if err == nil && c.State != api.CredentialEnded {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/castor-iot/castor/functions/credentials"
 	"github.com/castor-iot/castor/functions/gateways"
+	"github.com/castor-iot/castor/functions/identities"
 	"github.com/castor-iot/castor/functions/twins"
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -42,6 +43,7 @@ func withDevices(t *testing.T) *world {
 	w := newWorld(t)
 	w.Add("credentials", credentials.New)
 	w.Add("gateways", gateways.New)
+	w.Add("identities", identities.New)
 	w.Base.Objects = objecttest.Start(t)
 	w.Add("twins", twins.New)
 	w.make("pump")

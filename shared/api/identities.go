@@ -63,6 +63,11 @@ func (c *Client) ReplaceIdentity(ctx context.Context, id twin.ID, in IdentityRep
 	return out, c.Call(ctx, "POST", "identities", "/identities/"+string(id)+"/replace", in, &out)
 }
 
+// RetireIdentity marks the identity of a device that was decommissioned, for function twins; the first mark stays.
+func (c *Client) RetireIdentity(ctx context.Context, id twin.ID, reason string) (out device.Identity, err error) {
+	return out, c.Call(ctx, "POST", "identities", "/identities/"+string(id)+"/retire", Reset{Reason: reason}, &out)
+}
+
 // ListIdentities pages through the identities; prefix limits the ids.
 func (c *Client) ListIdentities(ctx context.Context, prefix, cursor string) (out Page[device.Identity], err error) {
 	return out, c.Call(ctx, "GET", "identities", "/identities"+query("prefix", prefix, "cursor", cursor), nil, &out)

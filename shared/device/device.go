@@ -59,6 +59,15 @@ type Identity struct {
 	// device that was replaced is nobody any more.
 	Former  []Former `json:"former,omitempty" bson:"former,omitempty"`
 	Serials []string `json:"-" bson:"serials,omitempty"`
+
+	// Retired says that the device was decommissioned: it is refused until people remove this identity, and make it known anew.
+	Retired *Retirement `json:"retired,omitempty" bson:"retired,omitempty"`
+}
+
+// A Retirement is when and why a device was decommissioned.
+type Retirement struct {
+	At     time.Time `json:"at" bson:"at"`
+	Reason string    `json:"reason" bson:"reason"`
 }
 
 // Former is a device that another one has replaced.
@@ -82,6 +91,7 @@ func (i *Identity) Same(o *Identity) bool {
 func (i *Identity) Replace(next Identity, reason, by string, at time.Time) {
 	i.Former = append(i.Former, Former{i.Serial, i.MAC, i.Model, i.Maker, at, by, reason})
 	i.Former = slices.DeleteFunc(i.Former, func(f Former) bool { return f.Serial == next.Serial })
+	i.Retired = nil
 	i.Serial, i.MAC, i.Model, i.Maker, i.Made = next.Serial, next.MAC, next.Model, next.Maker, next.Made
 	if !slices.Contains(i.Serials, i.Serial) {
 		i.Serials = append(i.Serials, i.Serial)
@@ -107,7 +117,7 @@ func (i *Identity) Normalise() error {
 	if i.ID == "" {
 		i.ID = idOf(i.Serial)
 	}
-	i.Former, i.Serials = nil, []string{i.Serial}
+	i.Former, i.Serials, i.Retired = nil, []string{i.Serial}, nil
 	for _, f := range []struct{ name, value string }{{"model", i.Model}, {"maker", i.Maker}, {"notes", i.Notes}} {
 		if !utf8.ValidString(f.value) || strings.ContainsFunc(f.value, unicode.IsControl) {
 			return fmt.Errorf("%w: %s must be text without control characters", twin.ErrInvalid, f.name)

@@ -1,0 +1,53 @@
+package twinprovision_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// A device that was decommissioned does not come back by itself, though its claim is good: people make it known anew first.
+func TestADecommissionedDeviceDoesNotComeBackByItself(t *testing.T) {
+	w := start(t)
+	w.identity("P-1")
+	r := w.request(w.claim(api.NewClaim{MaxUses: 5}), "P-1")
+	w.provision(r)
+	v, err := w.admin.Decommission(w.ctx, "p-1", api.NewDecommission{Reason: "scrapped", Data: twin.Erase})
+	w.must(err)
+	refused := func(when string) {
+		t.Helper()
+		if a := w.ask(r); a.Status != "rejected" || !strings.Contains(a.Reason, "decommissioned") || !strings.Contains(a.Reason, "scrapped") {
+			t.Errorf("%s it is told %+v", when, a)
+		}
+	}
+	for n := 0; v.State != api.DecommissionDone; n++ {
+		if n > 20 {
+			t.Fatalf("it is never done: %+v", v)
+		}
+		w.must(w.later(20 * time.Second))
+		w.admin = w.Admin()
+		w.must(w.Tick("twins", w.Now()))
+		if v, err = w.admin.GetDecommission(w.ctx, "p-1"); err != nil {
+			t.Fatal(err)
+		}
+		if tw, err := w.admin.GetTwin(w.ctx, "p-1"); err != nil || !tw.Deleted.IsZero() {
+			break // what is left is function twin-delete's to do
+		}
+	}
+	// Its run goes with the twin, as that of any twin that was deleted: then nothing of the run keeps the device out.
+	w.must(w.Event("twin-provision", event.New("gone-p-1", event.TwinDeleted, "p-1", w.Now(), api.TwinChanged{Twin: "p-1", Kind: twin.Instance, Phase: twin.Retired, Part: "definition", Before: &api.TwinScope{Owner: "press"}})))
+	refused("afterwards")
+	i, err := w.admin.GetIdentity(w.ctx, "p-1")
+	if err != nil || i.Retired == nil || i.Retired.Reason != "scrapped" {
+		t.Errorf("its identity is %+v, %v", i, err)
+	}
+	w.must(w.admin.DeleteIdentity(w.ctx, "p-1"))
+	if got, err := w.admin.CreateIdentity(w.ctx, device.Identity{Serial: "P-1", Retired: i.Retired}); err != nil || got.Retired != nil {
+		t.Errorf("made known anew: %+v, %v", got, err)
+	}
+}
