@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/castor-iot/castor/connectors/gateway"
@@ -24,11 +25,11 @@ func (h *Connector) knocked(ctx context.Context, w http.ResponseWriter, r *http.
 	defer cancel()
 	s, err := h.door.Enter(ctx, connOf(r).Shown(), func(error) { cancel() })
 	if err != nil {
-		return problemOf(err)
+		return unheard(err)
 	}
 	defer s.Leave()
 	if err := s.Knock(); err != nil {
-		return problemOf(err)
+		return unheard(err)
 	}
 	payload, p := h.body(w, r)
 	if p != nil {
@@ -53,4 +54,12 @@ func (h *Connector) knocked(ctx context.Context, w http.ResponseWriter, r *http.
 	case <-ctx.Done():
 	}
 	return later(http.StatusServiceUnavailable, 60, "nobody has taken the knock")
+}
+
+// unheard is why a knock was not listened to. An address may knock once a minute, so it is told to come back no sooner.
+func unheard(err error) *problem {
+	if errors.Is(err, gateway.ErrThrottled) {
+		return later(http.StatusTooManyRequests, 60, "too many knocks")
+	}
+	return problemOf(err)
 }
