@@ -119,7 +119,7 @@ func (d *Door) accept(ctx context.Context) {
 
 // welcome makes the handshake, which is what an unknown peer costs most, and hands the connection to the protocol.
 func (d *Door) welcome(ctx context.Context, raw net.Conn, address netip.Addr, free func()) {
-	leave, ok := d.guard.hall.enter(func() { _ = raw.Close() })
+	leave, ok := d.guard.hall.enter(address, func() { _ = raw.Close() })
 	if !ok {
 		d.count.throttled.Add(1)
 		_ = raw.Close()

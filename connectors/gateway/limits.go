@@ -19,7 +19,8 @@ type Limits struct {
 	Retained    int // messages kept for sessions to come: 10,000
 
 	// Handshakes is how many connections may be on their way to a session at a time: 512; 64. When all places are taken, a
-	// newcomer gets the place of the one that has been on its way longest, if that is longer than Hurry: 2 s.
+	// newcomer gets the place of the one that has been on its way longest, if that is longer than Hurry: 2 s;
+	// of one from the network (/24, /64) that most come from, at once.
 	Handshakes int
 	Hurry      time.Duration
 

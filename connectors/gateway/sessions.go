@@ -37,7 +37,7 @@ func (d *Door) enter(ctx context.Context, s *Session, end func(why error)) error
 	release := func() {}
 	if s.Anonymous() {
 		var ok bool
-		if release, ok = d.knocks.hall.enter(func() { s.cut(ErrGaveWay) }); !ok {
+		if release, ok = d.knocks.hall.enter(s.Address, func() { s.cut(ErrGaveWay) }); !ok {
 			return fmt.Errorf("%w: too many clients wait to knock", ErrThrottled)
 		}
 		go func() {
