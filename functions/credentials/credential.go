@@ -31,6 +31,7 @@ type credential struct {
 	Ref      device.Ref  `bson:"ref,omitempty"`
 	Kind     device.Kind `bson:"kind,omitempty"`
 	Username string      `bson:"username,omitempty"`
+	Protocol string      `bson:"protocol,omitempty"` // that the device speaks
 
 	// Proofs are what may be shown now, the newest last: one, and a second one from when the device asks for another until it
 	// has shown that.

@@ -48,7 +48,7 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 	if err != nil {
 		return api.Credential{}, err
 	}
-	readers, err := c.readers(ctx, in.Kind)
+	readers, err := c.readers(ctx, in.Kind, in.Protocol)
 	if err != nil {
 		return api.Credential{}, err
 	}
@@ -66,6 +66,7 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 		now := c.p.Time()
 		v.Run, v.Ended = in.Run, ""
 		v.Type, v.Kind, v.Username, v.Ref = t.Definition.Type, in.Kind, in.Username, newRef(t.ID)
+		v.Protocol = in.Protocol
 		v.Generation++
 		v.Version++
 		// Should another instance make one at the same time, one is stored and the other never leaves this function.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -164,5 +165,40 @@ func TestASecretForAGatewayThatNeedsIt(t *testing.T) {
 	}
 	if len(c.SealedFor) != 1 || theirs.open(t, c.Ref, c.SealedFor["mosquitto-1"]) != ours.open(t, c.Ref, c.Sealed) {
 		t.Errorf("sealed for %d gateways, or not the same", len(c.SealedFor))
+	}
+}
+
+// A secret is sealed only to gateways that its device may come to: whoever enters many others does not keep devices out.
+func TestASecretIsSealedToFewGateways(t *testing.T) {
+	w := start(t)
+	w.twin("p-1", twin.Instance, "pump")
+	ctx := context.Background()
+	g := api.Gateway{Phase: "operational", URL: "tls://127.0.0.1:8883", PublicKey: newReader(t).public}
+	for n := range 80 {
+		g.ID, g.Protocol, g.Kinds, g.Keeper = fmt.Sprintf("a-%d", n), "mqtt", nil, ""
+		switch n % 4 {
+		case 0:
+			g.Protocol = "http"
+		case 1:
+			g.Kinds = []device.Kind{device.Certificate}
+		case 2: // it was entered, and never heard of
+			g.Keeper = "acme"
+			if _, err := w.Admin().PutGateway(ctx, g); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if _, err := w.Part("connector", g.ID).PutGateway(ctx, g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := w.Part("twin-provision", "").IssueCredential(ctx, api.NewCredential{Twin: "p-1", Run: "a.1", Kind: device.Password, PublicKey: newReader(t).public})
+	if err != nil || len(c.SealedFor) != 16 {
+		t.Fatalf("sealed for %d gateways, %v", len(c.SealedFor), err)
+	}
+	for id := range c.SealedFor {
+		if n, err := strconv.Atoi(strings.TrimPrefix(id, "a-")); err != nil || n%4 != 3 {
+			t.Errorf("sealed for %s", id)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -10,6 +11,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -112,9 +114,12 @@ func (c *credentials) lifetime(ctx context.Context, t twin.TypeID) (time.Duratio
 	return pki.DeviceLife, nil
 }
 
-// readers are the public keys of gateways that can compare plain secrets only, by their ids; none are asked for where no
-// secret is made.
-func (c *credentials) readers(ctx context.Context, kind device.Kind) (map[string]seal.PublicKey, error) {
+// maxReaders is how many gateways a secret is sealed to: one of them is its device's, the others are where it may go.
+const maxReaders = 16
+
+// readers are the public keys of gateways that can compare plain secrets only, by their ids: of those that are alive and that a
+// device with this kind of credential and this protocol may be sent to. None are asked for where no secret is made.
+func (c *credentials) readers(ctx context.Context, kind device.Kind, protocol string) (map[string]seal.PublicKey, error) {
 	if !kind.Secret() {
 		return nil, nil
 	}
@@ -124,7 +129,8 @@ func (c *credentials) readers(ctx context.Context, kind device.Kind) (map[string
 	}
 	out := map[string]seal.PublicKey{}
 	for _, g := range page.Items {
-		if g.PublicKey == "" {
+		takes := g.Protocol == cmp.Or(protocol, "mqtt") && (len(g.Kinds) == 0 || slices.Contains(g.Kinds, kind))
+		if g.PublicKey == "" || g.Dead || g.Draining || g.Seen.IsZero() || !takes || len(out) >= maxReaders {
 			continue
 		}
 		if key, err := seal.ReadPublicKey(g.PublicKey); err == nil {

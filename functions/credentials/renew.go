@@ -35,7 +35,7 @@ func (c *credentials) renew(ctx context.Context, call *faas.Call, in api.Renewal
 	if err != nil {
 		return api.RenewAnswer{}, err
 	}
-	readers, err := c.readers(ctx, v.Kind)
+	readers, err := c.readers(ctx, v.Kind, v.Protocol)
 	if err != nil {
 		return api.RenewAnswer{}, err
 	}

@@ -26,7 +26,7 @@ func (f *function) issueCredential(ctx context.Context, r *provision.Run, kind s
 	if err != nil {
 		return result{}, err
 	}
-	in := api.NewCredential{Twin: r.Twin, Run: roundOf(r), Kind: k, PublicKey: r.Request.PublicKey}
+	in := api.NewCredential{Twin: r.Twin, Run: roundOf(r), Kind: k, PublicKey: r.Request.PublicKey, Protocol: r.Request.Protocol}
 	if !k.Secret() {
 		in.CSR, in.PublicKey = r.Request.CSR, ""
 	}

@@ -24,6 +24,7 @@ type NewCredential struct {
 	CSR       string `json:"csr,omitempty"`       // PEM; for a certificate
 	PublicKey string `json:"publicKey,omitempty"` // base64 of 32 bytes of X25519; what the platform makes is sealed to it
 	Username  string `json:"username,omitempty"`  // of kind password; "" = the reference
+	Protocol  string `json:"protocol,omitempty"`  // that it will speak; "" = mqtt. Gateways of others get no secret of it
 }
 
 // Credential is what a device proves itself by, and the reference under which gateways know it.
