@@ -205,3 +205,34 @@ func TestATwinThatPeopleMadeInBetweenStays(t *testing.T) {
 		t.Errorf("the twin that people made: %v", err)
 	}
 }
+
+// A serial that no run has any more is forgotten.
+func TestTakenSerialsAreSwept(t *testing.T) {
+	w, ada, _, _ := twoGroups(t)
+	type held struct {
+		ID  string `bson:"_id"`
+		Run string `bson:"run"`
+	}
+	serials, err := store.Open[held](w.ctx, w.Base.DB, store.Spec{Name: "run-serials", Schema: 1})
+	w.must(err)
+	count := func() int {
+		page, err := serials.Find(w.ctx, store.Query{Limit: 10})
+		w.must(err)
+		return len(page.Items)
+	}
+	for _, serial := range []string{"P-1", "P-2"} {
+		r, err := ada.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", PublicKey: mustKey(w)})
+		w.must(err)
+		w.confirms(ada, r.ID, "place", api.Decide{})
+		w.confirms(ada, r.ID, "serial", api.Decide{Serial: serial})
+		if serial == "P-2" {
+			_, err = ada.ResetRun(w.ctx, r.ID, "")
+			w.must(err)
+		}
+	}
+	before := count()
+	w.sweep()
+	if n := count(); before != 2 || n != 1 {
+		t.Errorf("%d serials were taken, %d are after the sweep", before, n)
+	}
+}
