@@ -162,6 +162,11 @@ func runMosquitto(ctx context.Context, p *process, b *bus.Bus, client *api.Clien
 	var configuring sync.WaitGroup
 	defer configuring.Wait()
 	configuring.Go(func() { c.Run(ctx) })
+	if r := config.Revocations; r != nil {
+		configuring.Go(func() {
+			r.Begin(ctx, func(err error) { p.log.WarnContext(ctx, "list of revoked certificates is not in force yet", "error", err) })
+		})
+	}
 	return m.Run(ctx)
 }
 

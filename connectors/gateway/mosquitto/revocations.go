@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Revocations keeps the file of revoked certificates that mosquitto reads (its option crlfile).
@@ -48,6 +49,28 @@ func (r *Revocations) Refresh(ctx context.Context) error {
 	r.read = true
 	return nil
 }
+
+// Begin writes the list as soon as the platform gives it: mosquitto does not start without one. What goes wrong is told.
+func (r *Revocations) Begin(ctx context.Context, told func(error)) {
+	for {
+		err := r.Refresh(ctx)
+		if err == nil {
+			return
+		}
+		told(err)
+		if _, err := os.Stat(r.File); err == nil {
+			return // mosquitto reads it when it starts
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(beginAgain):
+		}
+	}
+}
+
+// beginAgain is how long Begin waits for a platform that is away.
+const beginAgain = time.Second
 
 // same tells whether two lists name the same certificates, and the older one counts for a while still.
 func same(old, list []byte) bool {
