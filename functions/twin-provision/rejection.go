@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ func (f *function) keep(ctx context.Context, in api.ProvisionRequest, why string
 	}
 }
 
-// listRejections pages through the rejections, those of the newest hour first.
+// listRejections pages through the rejections: those of the newest hour first, and on each page the newest first.
 func (f *function) listRejections(ctx context.Context, c *faas.Call, _ faas.None) (api.Page[api.Rejection], error) {
 	limit, err := c.Limit()
 	if err != nil {
@@ -39,6 +40,7 @@ func (f *function) listRejections(ctx context.Context, c *faas.Call, _ faas.None
 	if page.Items == nil {
 		page.Items = []api.Rejection{}
 	}
+	slices.SortStableFunc(page.Items, func(a, b api.Rejection) int { return b.At.Compare(a.At) })
 	return api.Page[api.Rejection](page), err
 }
 
