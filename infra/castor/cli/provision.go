@@ -42,7 +42,7 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 func (a *app) rejectionsCommand() *cobra.Command {
-	c := list(a, "List requests that were refused before they became a run, newest first", "  castor run rejections", []column[api.Rejection]{
+	c := list(a, "List requests that were refused before they became a run: the newest hour first, newest first on a page", "  castor run rejections", []column[api.Rejection]{
 		{"at", func(r api.Rejection) string { return a.ago(r.At) }},
 		{"claim", func(r api.Rejection) string { return r.Request.Claim }},
 		{"type", func(r api.Rejection) string { return string(r.Request.Type) }},
