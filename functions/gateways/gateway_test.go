@@ -393,7 +393,9 @@ func TestOnlyWhoSeesTheTwinSeesItsPlace(t *testing.T) {
 	w := start(t)
 	ctx := context.Background()
 	w.gateway(api.Gateway{ID: "op", Phase: "operational"})
-	if _, err := w.provision.AssignGateway(ctx, assign(1, "")); err != nil {
+	in := assign(1, "")
+	in.Verifiers = []string{fingerprint(2)}
+	if _, err := w.provision.AssignGateway(ctx, in); err != nil {
 		t.Fatal(err)
 	}
 	twins, err := platform.OpenTwins(ctx, w.Base.DB)
@@ -404,8 +406,14 @@ func TestOnlyWhoSeesTheTwinSeesItsPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	mine, other := w.User("olga", []access.Role{access.Owner}, "press"), w.User("otto", []access.Role{access.Owner}, "paint")
-	if a, err := mine.GetAssignment(ctx, "dev-1"); err != nil || a.Gateway != "op" {
+	if a, err := mine.GetAssignment(ctx, "dev-1"); err != nil || a.Gateway != "op" || len(a.Verifiers) > 0 {
 		t.Errorf("the owner: %+v, %v", a, err)
+	}
+	if page, err := mine.ListAssignments(ctx, api.AssignmentQuery{Gateway: "op"}); err != nil || len(page.Items) != 1 || len(page.Items[0].Verifiers) > 0 {
+		t.Errorf("the owner's list: %+v, %v", page.Items, err)
+	}
+	if a, err := w.provision.GetAssignment(ctx, "dev-1"); err != nil || len(a.Verifiers) != 1 {
+		t.Errorf("a part: %+v, %v", a, err)
 	}
 	_, err = other.GetAssignment(ctx, "dev-1")
 	_, none := other.GetAssignment(ctx, "dev-2")
