@@ -38,6 +38,13 @@ func (v *visit) renew() *problem {
 	if p != nil {
 		return p
 	}
-	reply(v.w, <-answer)
-	return nil
+	switch a := <-answer; {
+	case a.Reason == "":
+		reply(v.w, a)
+		return nil
+	case a.RetryAfter > 0:
+		return later(a.Status, a.RetryAfter, a.Reason)
+	default:
+		return refuse(a.Status, "", a.Reason, "")
+	}
 }

@@ -279,6 +279,14 @@ func (c *client) Renew(payload []byte) {
 		r, err := c.do("POST", "/v1/credential/renew", payload)
 		if err == nil && r.status == http.StatusOK {
 			c.messages <- linktest.Message{Name: "renewed", Payload: r.body}
+			return
+		}
+		var p struct {
+			Detail string `json:"detail"`
+		}
+		if err == nil && r.status >= 400 && json.Unmarshal(r.body, &p) == nil { // the reason is a problem here
+			said, _ := json.Marshal(map[string]string{"reason": p.Detail})
+			c.messages <- linktest.Message{Name: "renewed", Payload: said}
 		}
 	}()
 }

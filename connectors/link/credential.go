@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/trace"
@@ -21,7 +22,7 @@ func (s *Session) Renew(payload []byte, answer func(api.RenewAnswer), ack func(s
 	t := s.begin(1, nil, ack)
 	in, err := readRenewal(payload)
 	if err != nil {
-		answer(api.RenewAnswer{Reason: err.Error()})
+		answer(api.RenewAnswer{Reason: err.Error(), Status: http.StatusBadRequest})
 		t.finish(true)
 		return
 	}
@@ -33,21 +34,34 @@ func (s *Session) Renew(payload []byte, answer func(api.RenewAnswer), ack func(s
 		var out api.RenewAnswer
 		err := s.link.attempt(traced, s.done, s.link.limits.Confirm, func(ctx context.Context) (err error) {
 			out, err = s.link.api.RenewCredential(ctx, s.Ref, in)
+			if early := tooSoon(err); early != nil { // to ask again at once would be refused again
+				out, err = api.RenewAnswer{Reason: early.Error(), Status: early.Status, RetryAfter: early.RetryAfter}, nil
+			}
 			return err
 		})
 		var p *api.Problem
 		switch {
+		case err == nil && out.Reason != "":
 		case errors.As(err, &p) && final(p.Status):
-			out = api.RenewAnswer{Reason: p.Error()}
+			out = api.RenewAnswer{Reason: p.Error(), Status: p.Status}
 		case err != nil:
 			s.link.log.WarnContext(traced, "credential was not renewed", "ref", s.Ref, "error", err)
-			out = api.RenewAnswer{Reason: "the platform cannot renew now: ask again later"}
+			out = api.RenewAnswer{Reason: "the platform cannot renew now: ask again later", Status: http.StatusServiceUnavailable, RetryAfter: 10}
 		default:
 			s.link.log.InfoContext(traced, "credential renewed", "ref", s.Ref, "kind", out.Kind, "expires", out.Expires)
 		}
 		answer(out)
 		return true
 	})
+}
+
+// tooSoon is the answer that a device has renewed just before, which says when it may again; nil if err is none.
+func tooSoon(err error) *api.Problem {
+	var p *api.Problem
+	if errors.As(err, &p) && p.Status == http.StatusTooManyRequests && p.RetryAfter > 1 && p.CallID != "" {
+		return p
+	}
+	return nil
 }
 
 func readRenewal(payload []byte) (in api.Renewal, err error) {

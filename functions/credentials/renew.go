@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -48,7 +49,9 @@ func (c *credentials) renew(ctx context.Context, call *faas.Call, in api.Renewal
 			return store.Unchanged
 		}
 		if again := min(renewAgain, life/10); len(v.Proofs) > 1 && now.Sub(last.Issued) < again {
-			return fmt.Errorf("%w: a credential was made less than %s ago; use that one, or ask again later", api.ErrUnavailable, again)
+			wait := int((last.Issued.Add(again).Sub(now) + time.Second - 1) / time.Second)
+			return &api.Problem{Title: "Too many calls", Status: http.StatusTooManyRequests, RetryAfter: wait,
+				Detail: fmt.Sprintf("a credential was made less than %s ago; use that one, or ask again in %d s", again, wait)}
 		}
 		p, sealedFor, err := c.make(v, w, now, life, readers)
 		if err != nil {

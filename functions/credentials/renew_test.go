@@ -87,8 +87,9 @@ func TestACertificateIsRenewed(t *testing.T) {
 	if again, err := op.RenewCredential(ctx, old.Ref, ask); err != nil || !reflect.DeepEqual(again, answer) {
 		t.Errorf("asked again it is another one: %v", err)
 	}
-	if _, err := op.RenewCredential(ctx, old.Ref, api.Renewal{CSR: csr(t)}); !errors.Is(err, api.ErrUnavailable) {
-		t.Errorf("one more at once: %v", err)
+	early := new(api.Problem)
+	if _, err := op.RenewCredential(ctx, old.Ref, api.Renewal{CSR: csr(t)}); !errors.Is(err, api.ErrTooMany) || !errors.As(err, &early) || early.RetryAfter != 60 {
+		t.Errorf("one more at once: %v, retry after %d s", err, early.RetryAfter)
 	}
 	if got := w.states("p-1"); !slices.Equal(got, []string{"pending ", "active "}) {
 		t.Errorf("people are told %q", got)

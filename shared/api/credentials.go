@@ -117,6 +117,10 @@ type RenewAnswer struct {
 	Sealed      string      `json:"sealed,omitempty"`
 	Expires     time.Time   `json:"expires,omitzero"`
 	Reason      string      `json:"reason,omitempty"` // set alone
+
+	// Status and RetryAfter, in seconds, are what a Problem would say beside the reason, for protocols that have words for them.
+	Status     int `json:"-"`
+	RetryAfter int `json:"-"`
 }
 
 // Shown is what a device has shown at its gateway when it confirms: one of the two.
