@@ -113,7 +113,7 @@ func (c *credentials) routes() faas.Routes {
 
 		"POST /resolve": faas.Op(c.p, access.Parts("connector", "twin-ingest"), c.resolve).Quiet(),
 		"GET /ca":       faas.Op(c.p, access.Allow{Public: true}, c.caPEM),
-		"GET /revoked":  faas.Op(c.p, access.Parts("connector"), c.revoked).Quiet(),
+		"GET /revoked":  faas.Op(c.p, access.Only(access.Maintainer).And("connector"), c.revoked).Quiet(),
 
 		"POST /events": faas.Events(c.p, c.events),
 		"POST /sweep":  faas.Op(c.p, access.Parts("twin-watchdog"), c.sweep).Quiet(),
