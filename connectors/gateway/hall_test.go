@@ -47,7 +47,11 @@ func TestACrowdGivesWayToWhoComesAlone(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	time.Sleep(time.Second)
+	linktest.Eventually(t, "the crowd has all places", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(conns) > 150
+	})
 	for n := range 10 {
 		c, err := tls.DialWithDialer(from("127.1.1.1"), "tcp", d.Addr().String(), w.CA.Client(linktest.Identity{}))
 		if err != nil {
@@ -55,6 +59,6 @@ func TestACrowdGivesWayToWhoComesAlone(t *testing.T) {
 			continue
 		}
 		_ = c.Close()
-		time.Sleep(50 * time.Millisecond) // until the gateway has noticed
+		<-time.After(50 * time.Millisecond) // until the gateway has noticed
 	}
 }
