@@ -164,7 +164,9 @@ func runMosquitto(ctx context.Context, p *process, b *bus.Bus, client *api.Clien
 	configuring.Go(func() { c.Run(ctx) })
 	if r := config.Revocations; r != nil {
 		configuring.Go(func() {
-			r.Begin(ctx, func(err error) { p.log.WarnContext(ctx, "list of revoked certificates is not in force yet", "error", err) })
+			r.Begin(ctx, func(err error) {
+				p.log.WarnContext(ctx, "list of revoked certificates is not in force yet", "error", err)
+			})
 		})
 	}
 	return m.Run(ctx)

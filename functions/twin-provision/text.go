@@ -16,8 +16,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFaults is how many faults of a model are told.
-const maxFaults = 100
+// What is told of a model's faults: as many as fit, none of them whole that quotes much of a hostile text.
+const (
+	maxFaults    = 5 << 10 // bytes of all
+	maxFaultPath = 80      // bytes of one
+	maxFaultText = 240
+)
 
 // A text is a model as somebody wrote it: YAML or JSON, with where everything stands.
 type text struct {
@@ -93,7 +97,7 @@ func (t *text) fault(n *yaml.Node, path, format string, a ...any) {
 // check adds the model's own faults, each at its line, and puts all in the order of the text.
 func (t *text) check(guard provision.Guard) []provision.Fault {
 	if len(t.faults) > 0 && len(t.model.States) == 0 { // it could not be read so far that more can be said
-		return t.faults
+		return few(t.faults)
 	}
 	for _, f := range t.model.Faults(guard) {
 		t.faults = append(t.faults, t.placed(f))
@@ -101,7 +105,28 @@ func (t *text) check(guard provision.Guard) []provision.Fault {
 	slices.SortStableFunc(t.faults, func(a, b provision.Fault) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return t.faults[:min(len(t.faults), maxFaults)]
+	return few(t.faults)
+}
+
+// few are the first faults, cut short.
+func few(faults []provision.Fault) []provision.Fault {
+	size := 0
+	for i := range faults {
+		f := &faults[i]
+		f.Path, f.Text = cut(f.Path, maxFaultPath), cut(f.Text, maxFaultText)
+		if size += len(f.Path) + len(f.Text) + 50; size > maxFaults && i > 0 { // 50: the names and numbers around them
+			return faults[:i]
+		}
+	}
+	return faults
+}
+
+// cut is s, or its beginning.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // placed gives a fault the place of what it is about, or of what that would be in.

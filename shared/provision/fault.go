@@ -29,7 +29,7 @@ type FaultyError struct {
 func (e *FaultyError) Error() string {
 	s := fmt.Sprintf("%s: model %.80s", twin.ErrInvalid, e.Model)
 	for i, f := range e.Faults {
-		if i == 10 {
+		if i == 5 {
 			s += fmt.Sprintf("; and %d more", len(e.Faults)-i)
 			break
 		}

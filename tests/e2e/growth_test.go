@@ -28,8 +28,8 @@ states:
   - {name: operational, do: activate, end: completed, retries: 100}
 `
 
-// While many pumps report, a type, a provisioning model and a gateway are added, their devices come in, the gateway is drained and used
-// again: nothing is deployed anew, and not one message of the pumps is lost. The newcomers appear elsewhere each time, and
+// While many pumps report, a type, a provisioning model and a gateway are added, their devices come in, the gateway is drained, used
+// again, and dies: nothing is deployed anew, and not one message of the pumps is lost. The newcomers appear elsewhere each time, and
 // keep everything.
 func TestGrowthWithoutRipples(t *testing.T) {
 	t.Parallel()
@@ -45,7 +45,7 @@ func TestGrowthWithoutRipples(t *testing.T) {
 	_, err := w.Admin.PutModelText(w.Context(), "newcomers", api.TypeYAML, []byte(newcomers))
 	w.must(err, "model")
 	w.Type("valve", func(m *twin.Model) { m.Provisioning = "newcomers" })
-	w.Joins("operational-2", "north")
+	kill := w.Joins("operational-2", "north")
 	north := w.Claim("valve", "plant", func(c *api.NewClaim) { c.Location = &twin.Location{Region: "north"} })
 	var valves []*roamer
 	for i := range 3 {
@@ -90,6 +90,17 @@ func TestGrowthWithoutRipples(t *testing.T) {
 	arrived("operational-2")
 	pumps.check(took)
 
+	kill()
+	w.sweeps("gateways")
+	for range 4 { // 45 s without a word, seen by a manager that was there all the time
+		w.Later(12 * time.Second)
+		w.sweeps("gateways")
+	}
+	w.Eventually("the newcomers of the dead gateway have places elsewhere", func() bool { // as soon as the other one has said that it lives
+		w.sweeps("gateways")
+		return w.placeOf(valves[0]).Gateway == "operational-1"
+	})
+	arrived("operational-1")
 	for _, d := range valves {
 		_, id := d.agent.Identity()
 		if n := len(w.History(id, "rpm")); n != measured {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/castor-iot/castor/agent"
@@ -22,8 +23,8 @@ import (
 )
 
 // Joins starts an operational MQTT gateway in a region as a process of its own beside a platform that runs; Config.NATS must say where
-// the bus listens. It returns when the gateway is known.
-func (w *World) Joins(id, region string) {
+// the bus listens. It returns when the gateway is known; kill ends it as a power cut would.
+func (w *World) Joins(id, region string) (kill func()) {
 	w.Helper()
 	castor, err := cluster.Castor()
 	w.must(err, "the program")
@@ -60,9 +61,14 @@ func (w *World) Joins(id, region string) {
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	w.must(cmd.Start(), id)
+	kill = func() {
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Signal(syscall.SIGKILL)
+			_ = cmd.Wait()
+		}
+	}
 	w.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		kill()
 		if w.Failed() {
 			fmt.Fprintf(os.Stderr, "gateway %s said:\n%s\n", id, said.Bytes())
 		}
@@ -71,6 +77,19 @@ func (w *World) Joins(id, region string) {
 		g, err := w.Admin.GetGateway(w.Context(), id)
 		return err == nil && !g.Seen.IsZero()
 	})
+	return kill
+}
+
+// sweeps has a function sweep now, as the watchdog does every few seconds.
+func (w *World) sweeps(function string) {
+	w.Helper()
+	parts, err := os.ReadFile(filepath.Join(w.keys(), platform.SecretParts))
+	w.must(err, "the platform's secret")
+	tok, err := w.Client("").Exchange(w.Context(), api.Exchange{Part: "twin-watchdog", Audience: function,
+		Secret: platform.DerivePart(bytes.TrimSpace(parts), "twin-watchdog", "")})
+	w.must(err, "the watchdog's token")
+	_, err = w.Client(tok.Access).Sweep(w.Context(), function)
+	w.must(err, "sweep")
 }
 
 // A roamer is a device that knows which gateway it is connected to.

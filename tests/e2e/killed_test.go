@@ -40,7 +40,7 @@ func TestARunIsKilledAtEachStep(t *testing.T) {
 	k := &killer{w: w, dice: rand.New(rand.NewPCG(seed, 0))}
 	w.Cluster.Watch(k.hear)
 	begin := time.Now()
-	for n := range 16 {
+	for n := range 18 {
 		k.begin("auto", n+1)
 		k.begin("semi", n+1)
 	}
