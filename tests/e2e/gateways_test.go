@@ -36,7 +36,6 @@ type roaming struct {
 	*functiontest.World
 	t    *testing.T
 	ca   *pki.CA
-	mu   sync.Mutex
 	stop map[string]func()
 }
 
