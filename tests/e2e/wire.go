@@ -160,6 +160,9 @@ func (w *World) comesIn(protocol, serial string, kind device.Kind, claim api.Cla
 	defer cancel()
 	m := w.made()
 	a, err := wires[protocol].ask(ctx, w.door(protocol, claim.CA), claim, claim.Claim.Type, m.request(serial, kind))
+	for err == nil && a.Status == "pending" { // a busy machine: it asks again, as the guides say
+		a, err = wires[protocol].ask(ctx, w.door(protocol, claim.CA), claim, claim.Claim.Type, m.request(serial, kind))
+	}
 	w.must(err, serial+" asks")
 	if a.Bundle == nil {
 		w.Fatalf("%s is told %+v", serial, a)

@@ -98,7 +98,7 @@ function Drawn({ drawing: d, model, standings, taken, selected, onSelect }: Show
                 onSelect && s.choice,
                 selected === n.name && s.selected,
               )}
-              {...(onSelect && chosen(n.name, explain(n.name, state, at), selected === n.name, onSelect))}
+              {...(onSelect && chosen(n.name, selected === n.name, onSelect))}
             >
               <title>{explain(n.name, state, at)}</title>
               <rect width={nodeWidth} height={nodeHeight} rx="8" />
@@ -119,11 +119,10 @@ function Drawn({ drawing: d, model, standings, taken, selected, onSelect }: Show
   );
 }
 
-/** What makes a state one that can be chosen, by mouse and keyboard. */
-const chosen = (name: string, label: string, on: boolean, select: (state: string) => void) => ({
+/** What makes a state one that can be chosen, by mouse and keyboard. Its name is its title's and its texts'. */
+const chosen = (name: string, on: boolean, select: (state: string) => void) => ({
   role: 'button',
   tabIndex: 0,
-  'aria-label': label,
   'aria-pressed': on,
   onClick: () => select(name),
   onKeyDown: (e: KeyboardEvent) => {
