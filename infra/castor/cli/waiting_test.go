@@ -60,7 +60,7 @@ func TestAnInstallersRun(t *testing.T) {
 	p := newPerson(t)
 	p.login("admin")
 	p.does(words("group create press"), "", "created")
-	p.does(words("type create pump"), "", "created")
+	p.does(words("type create pump --provisioning manual"), "", "created")
 	key := filepath.Join(t.TempDir(), "p-7.key")
 	out := p.does([]string{"run", "start", "pump", "--owner", "press", "--serial", "P-7", "--key", key}, "", "begun; next: Put the device")
 	id := regexp.MustCompile(`run-[0-9a-f]+`).FindString(out)
