@@ -108,7 +108,7 @@ func aCrashAtEachPointOfARenewal(t *testing.T, p *gatewaytest.Platform) {
 func TestANewCertificateThatIsRefused(t *testing.T) { each(t, aNewCertificateThatIsRefused) }
 
 func aNewCertificateThatIsRefused(t *testing.T, p *gatewaytest.Platform) {
-	p.CA.Life = 3 * time.Second
+	p.CA.Life = 6 * time.Second
 	var first string // with the platform's lock, as the next
 	allowed := false
 	p.Refuse = func(serial string) bool {
