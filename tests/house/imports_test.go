@@ -28,6 +28,7 @@ var rooms = []room{
 	{"shared/pki", domain, "the CA signs; who gets a certificate is decided elsewhere"},
 	{"shared/seal", domain, "it seals and opens; for whom is decided elsewhere"},
 	{"shared/rule", domain, "it judges conditions of the domain, and knows no function"},
+	{"shared/driver", append([]string{"shared/driver", "shared/metrics"}, domain...), "drivers turn bytes into values; which device has which is decided elsewhere"},
 	{"shared/faas", append([]string{"shared/api", "shared/metrics"}, domain...), "faas declares what it needs of a platform; platform imports faas, not the reverse"},
 	{"shared/api/devicepb", nil, "generated of what device makers read; it knows no Go of ours"},
 	{"shared/api", domain, "the public contract must not drag an implementation along"},

@@ -1,0 +1,148 @@
+package driver
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Test is an input of a driver and what must come of it.
+type Test struct {
+	Name string `json:"name,omitempty"`
+	Call
+	Want Want `json:"want"`
+}
+
+// Want is what a Test expects. What is nil or empty is not looked at, but for errors: they are expected or must not be there.
+type Want struct {
+	Data     any       `json:"data,omitempty"`
+	Bytes    []byte    `json:"bytes,omitempty"`
+	Port     int       `json:"port,omitempty"`
+	Topic    string    `json:"topic,omitempty"`
+	Time     time.Time `json:"time,omitzero"`
+	Warnings []string  `json:"warnings,omitempty"`
+	Errors   []string  `json:"errors,omitempty"` // [""] = any
+}
+
+// A Difference is one place where a result is not what was wanted.
+type Difference struct {
+	Path      string // "data.temperature", "errors"
+	Want, Got string // as JSON, or "nothing"
+}
+
+// String is the difference for people.
+func (d Difference) String() string { return fmt.Sprintf("%s: want %s, got %s", d.Path, d.Want, d.Got) }
+
+// maxDifferences is how many a test tells; more help nobody.
+const maxDifferences = 50
+
+// Check compares a result with what the test wants; none = it passed.
+func (t *Test) Check(r Result) []Difference {
+	var c comparison
+	switch {
+	case r.Failure != "":
+		if len(t.Want.Errors) == 0 || r.Failure != Exception {
+			c.add("result", "an answer", string(r.Failure)+": "+r.Reason)
+			return c.found
+		}
+		return nil // it threw, and an error is expected
+	case len(t.Want.Errors) > 0 || len(r.Errors) > 0:
+		if len(t.Want.Errors) != 1 || t.Want.Errors[0] != "" || len(r.Errors) == 0 {
+			c.texts("errors", t.Want.Errors, r.Errors)
+		}
+		return c.found
+	}
+	if t.Want.Data != nil {
+		c.values("data", t.Want.Data, r.Data)
+	}
+	if t.Want.Bytes != nil && !slices.Equal(t.Want.Bytes, r.Bytes) {
+		c.add("bytes", fmt.Sprintf("%x", t.Want.Bytes), fmt.Sprintf("%x", r.Bytes))
+	}
+	if t.Want.Port != 0 && t.Want.Port != r.Port {
+		c.add("port", fmt.Sprint(t.Want.Port), fmt.Sprint(r.Port))
+	}
+	if t.Want.Topic != "" && t.Want.Topic != r.Topic {
+		c.add("topic", t.Want.Topic, r.Topic)
+	}
+	if !t.Want.Time.IsZero() && !t.Want.Time.Equal(r.Time) {
+		c.add("time", t.Want.Time.Format(time.RFC3339Nano), r.Time.Format(time.RFC3339Nano))
+	}
+	if t.Want.Warnings != nil {
+		c.texts("warnings", t.Want.Warnings, r.Warnings)
+	}
+	return c.found
+}
+
+type comparison struct{ found []Difference }
+
+func (c *comparison) add(path, want, got string) {
+	if len(c.found) < maxDifferences {
+		c.found = append(c.found, Difference{path, want, got})
+	}
+}
+
+func (c *comparison) texts(path string, want, got []string) {
+	if !slices.Equal(want, got) {
+		c.add(path, text(want), text(got))
+	}
+}
+
+// values compares as JSON has it: numbers by value, objects by their names, and a null is the same as nothing, because
+// JavaScript's undefined is lost on the way.
+func (c *comparison) values(path string, want, got any) {
+	switch want := want.(type) {
+	case map[string]any:
+		got, ok := got.(map[string]any)
+		if !ok {
+			break
+		}
+		for _, k := range union(want, got) {
+			w, g := want[k], got[k]
+			_, isThere := got[k]
+			if w != nil && g == nil && !isThere {
+				c.add(path+"."+k, text(w), "nothing")
+			} else if _, wanted := want[k]; g != nil && !wanted {
+				c.add(path+"."+k, "nothing", text(g))
+			} else {
+				c.values(path+"."+k, w, g)
+			}
+		}
+		return
+	case []any:
+		got, ok := got.([]any)
+		if !ok || len(got) != len(want) {
+			break
+		}
+		for i := range want {
+			c.values(fmt.Sprintf("%s[%d]", path, i), want[i], got[i])
+		}
+		return
+	}
+	w, isNumber := number(want)
+	if g, ok := number(got); ok && isNumber {
+		if w != g && !(math.IsNaN(w) && math.IsNaN(g)) {
+			c.add(path, text(want), text(got))
+		}
+		return
+	}
+	if !reflect.DeepEqual(want, got) {
+		c.add(path, text(want), text(got))
+	}
+}
+
+func union(a, b map[string]any) []string {
+	var keys []string
+	for k := range a {
+		keys = append(keys, k)
+	}
+	for k := range b {
+		if _, ok := a[k]; !ok {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, strings.Compare)
+	return keys
+}
