@@ -27,6 +27,10 @@ type NATSConfig struct {
 	// this process can connect.
 	Listen string
 
+	// Guests tells what a process may do that shows a user's name and a password; nil or ok = false: it is not let in. Who shows
+	// the token may do everything.
+	Guests func(user, password string) (scope bus.Scope, ok bool)
+
 	// Log receives the server's warnings and errors; slog.Default if nil.
 	Log *slog.Logger
 }
@@ -54,15 +58,19 @@ func startNATS(config NATSConfig) (*NATS, error) {
 	if err != nil {
 		return nil, err
 	}
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
 	options := &server.Options{
-		ServerName:    "castor",
-		DontListen:    true,
-		JetStream:     true,
-		StoreDir:      config.Dir,
-		SyncAlways:    true, // an acknowledged event is on disk, not only with the kernel
-		MaxPayload:    maxMessage,
-		Authorization: token,
-		NoSigs:        true,
+		ServerName: "castor",
+		DontListen: true,
+		JetStream:  true,
+		StoreDir:   config.Dir,
+		SyncAlways: true, // an acknowledged event is on disk, not only with the kernel
+		MaxPayload: maxMessage,
+		NoSigs:     true,
+
+		CustomClientAuthentication: &doorkeeper{token: token, guests: config.Guests, log: config.Log},
 	}
 	if config.Listen != "" {
 		l, err := net.Listen("tcp", config.Listen) // the server itself only logs that a port is taken
@@ -77,11 +85,7 @@ func startNATS(config NATSConfig) (*NATS, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := config.Log
-	if log == nil {
-		log = slog.Default()
-	}
-	s.SetLoggerV2(natsLog{log}, false, false, false)
+	s.SetLoggerV2(natsLog{config.Log}, false, false, false)
 	s.Start()
 	n := &NATS{server: s, token: token}
 	if !s.ReadyForConnections(startTimeout) || !s.JetStreamEnabled() {

@@ -33,7 +33,7 @@ type Entry struct {
 	Anew bool
 }
 
-// Bucket opens the bucket of that name and makes it if it is missing. Names have letters, digits, '-' and '_'.
+// Bucket opens the bucket of that name and makes it if it is missing; a guest gets an error then. Names have letters, digits, '-' and '_'.
 func (b *Bus) Bucket(ctx context.Context, name string) (*Bucket, error) {
 	return b.bucket(ctx, jetstream.KeyValueConfig{Bucket: name})
 }
@@ -44,13 +44,13 @@ func (b *Bus) bucket(ctx context.Context, config jetstream.KeyValueConfig) (*Buc
 	}
 	config.Storage, config.Replicas, config.History = jetstream.FileStorage, b.replicas, 1
 	kv, err := b.js.KeyValue(ctx, config.Bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
+	if errors.Is(err, jetstream.ErrBucketNotFound) && !b.guest {
 		kv, err = b.js.CreateKeyValue(ctx, config)
 		if errors.Is(err, jetstream.ErrBucketExists) { // somebody with other settings was first
 			kv, err = b.js.KeyValue(ctx, config.Bucket)
 		}
 	}
-	if err == nil {
+	if err == nil && !b.guest {
 		err = b.spread(ctx, "KV_"+config.Bucket)
 	}
 	if err != nil {

@@ -37,7 +37,8 @@ type Bus struct {
 	js       jetstream.JetStream
 	log      *slog.Logger
 	replicas int
-	queue    int // of one subscription of Watch
+	guest    bool // it makes nothing on the server
+	queue    int  // of one subscription of Watch
 	window   *semaphore.Weighted
 	closed   chan struct{}
 	count    counters
@@ -53,6 +54,7 @@ type options struct {
 	nats     []nats.Option
 	log      *slog.Logger
 	replicas int
+	guest    bool
 	queue    int
 }
 
@@ -105,6 +107,7 @@ func Connect(ctx context.Context, url string, opts ...Option) (*Bus, error) {
 	b := &Bus{
 		log:         trace.Logger(o.log),
 		replicas:    o.replicas,
+		guest:       o.guest,
 		queue:       o.queue,
 		window:      semaphore.NewWeighted(publishWindow),
 		closed:      make(chan struct{}),
@@ -132,9 +135,11 @@ func Connect(ctx context.Context, url string, opts ...Option) (*Bus, error) {
 		conn.Close()
 		return nil, fmt.Errorf("connect to bus: %w", err)
 	}
-	if err := b.createStreams(ctx); err != nil {
-		conn.Close()
-		return nil, err
+	if !b.guest {
+		if err := b.createStreams(ctx); err != nil {
+			conn.Close()
+			return nil, err
+		}
 	}
 	b.unwatch = metrics.Watch(b.measure)
 	return b, nil

@@ -101,8 +101,9 @@ func mongoURL(env func(string) string, secrets Secrets) (string, error) {
 	return "", err
 }
 
-// BusOptions are how the bus is entered: by the credentials file that CASTOR_NATS_CREDS names, else by secret castor-nats-token,
-// else by nothing. A token that is there and cannot be used is an error. CASTOR_NATS_REPLICAS is in them too.
+// BusOptions are how the bus is entered: by the credentials file that CASTOR_NATS_CREDS names, else by secret castor-nats-token
+// (the password of the user that CASTOR_NATS_USER names, where there is one), else by nothing. A token that is there and cannot be
+// used is an error. CASTOR_NATS_REPLICAS is in them too.
 func BusOptions(env func(string) string, secrets Secrets) ([]bus.Option, error) {
 	var opts []bus.Option
 	switch n := env("CASTOR_NATS_REPLICAS"); n {
@@ -119,7 +120,11 @@ func BusOptions(env func(string) string, secrets Secrets) ([]bus.Option, error) 
 		return append(opts, bus.Credentials(f)), nil
 	}
 	token, err := secrets(SecretNATSToken)
-	switch {
+	switch user := env("CASTOR_NATS_USER"); {
+	case user != "" && err != nil:
+		return nil, fmt.Errorf("CASTOR_NATS_USER is %.64q, whose password is missing: %w", user, err)
+	case user != "":
+		return append(opts, bus.User(user, string(token))), nil
 	case err == nil:
 		return append(opts, bus.Token(string(token))), nil
 	case errors.Is(err, os.ErrNotExist):

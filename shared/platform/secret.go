@@ -67,6 +67,13 @@ func DerivePart(parts []byte, part, gateway string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
+// DeriveBus is the password by which a gateway enters the bus, where each has its own, made from the secret SecretParts.
+func DeriveBus(parts []byte, gateway string) string {
+	m := hmac.New(sha256.New, parts)
+	fmt.Fprintf(m, "bus\x00%s", gateway)
+	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+}
+
 // maxSecret bounds a secret's file, in bytes.
 const maxSecret = 1 << 20
 
