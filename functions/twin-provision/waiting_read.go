@@ -73,9 +73,6 @@ func readIdentity(serial, mac, model, maker string) (device.Identity, error) {
 	if err := i.Normalise(); err != nil {
 		return i, err
 	}
-	if strings.Contains(i.Serial, "..") || strings.Contains(i.Serial, "//") {
-		return i, api.Invalid("serial %.80q must not look like a path: no \"..\" and no \"//\"", i.Serial)
-	}
 	for name, v := range map[string]string{"model": i.Model, "maker": i.Maker} {
 		if !legible(v, maxDeviceText) {
 			return i, api.Invalid("%s %.80q must be plain text of at most %d bytes", name, v, maxDeviceText)

@@ -107,6 +107,9 @@ func (i *Identity) Normalise() error {
 	if !serialPattern.MatchString(i.Serial) {
 		return fmt.Errorf("%w: serial %.80q must be 1 to 64 letters, digits or any of \" ._:/#-\", beginning with a letter or digit", twin.ErrInvalid, i.Serial)
 	}
+	if strings.Contains(i.Serial, "..") || strings.Contains(i.Serial, "//") {
+		return fmt.Errorf("%w: serial %.80q must not look like a path: no \"..\" and no \"//\"", twin.ErrInvalid, i.Serial)
+	}
 	if i.MAC != "" {
 		mac, err := net.ParseMAC(strings.TrimSpace(i.MAC))
 		if err != nil {

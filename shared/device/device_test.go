@@ -20,6 +20,8 @@ func TestIdentitiesAreNormalised(t *testing.T) {
 		"no serial":                        {Identity{}, Identity{}, "serial"},
 		"a serial that begins with a dash": {Identity{Serial: "-x"}, Identity{}, "serial"},
 		"a serial with a path":             {Identity{Serial: "..\x00"}, Identity{}, "serial"},
+		"a serial that is a path":          {Identity{Serial: "P/../../P-8"}, Identity{}, "path"},
+		"a serial with two slashes":        {Identity{Serial: "P//8"}, Identity{}, "path"},
 		"a MAC that is none":               {Identity{Serial: "1", MAC: "hello"}, Identity{}, "mac"},
 		"an id that is none":               {Identity{Serial: "1", ID: "a b"}, Identity{}, "id"},
 		"a long model":                     {Identity{Serial: "1", Model: strings.Repeat("m", 257)}, Identity{}, "model"},

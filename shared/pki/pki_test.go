@@ -17,7 +17,7 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-func request(t *testing.T, key crypto.Signer) string {
+func request(t testing.TB, key crypto.Signer) string {
 	t.Helper()
 	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
 	if err != nil {
@@ -26,7 +26,7 @@ func request(t *testing.T, key crypto.Signer) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
 }
 
-func ec(t *testing.T, c elliptic.Curve) *ecdsa.PrivateKey {
+func ec(t testing.TB, c elliptic.Curve) *ecdsa.PrivateKey {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(c, rand.Reader)
 	if err != nil {

@@ -82,6 +82,7 @@ func (w *World) hostileRequests(protocol string, claim api.ClaimFile) {
 		"a public key that is none":        {with(map[string]any{"publicKey": "AAAA"}), "publicKey"},
 		"a serial like a path":             {with(map[string]any{"serial": "../../GOOD-1"}), "serial"},
 		"a serial like a path of Windows":  {with(map[string]any{"serial": `..\GOOD-1`}), "serial"},
+		"a serial that becomes a path":     {with(map[string]any{"serial": "P/../../GOOD-1"}), "path"},
 		"a serial of 10 KB":                {with(map[string]any{"serial": strings.Repeat("P", 10<<10)}), "serial"},
 		"a serial that looks like another": {with(map[string]any{"serial": "G\u041e\u041eD-1"}), "serial"},
 		"a serial in fullwidth letters":    {with(map[string]any{"serial": "\uff27OOD-1"}), "serial"},
