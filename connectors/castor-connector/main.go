@@ -9,7 +9,8 @@
 //	castor-connector mosquitto, foreign   gateways that are not the platform's own: they are told whom they let in (package configurator)
 //	castor-connector health   asks whether the one that runs is ready
 //
-// Settings are environment variables, `castor-connector mqtt --help` lists them; secrets are files. It writes below
+// Settings are environment variables, `castor-connector mqtt --help` lists them; secrets are files. Both may be in a folder that
+// `castor gateway join` has made (--settings). It writes below
 // CASTOR_DIR only. It starts no server that it needs, and waits for those that are not there yet. `castor up` does the same
 // in one process.
 package main
@@ -66,11 +67,18 @@ func start(ctx context.Context, args []string, env func(string) string, out, err
 		case c.name != first:
 		case len(args) == 1:
 			return serve(ctx, c, env, errs)
+		case args[1] == "--settings" && len(args) == 3:
+			env, err := folder(args[2], env)
+			if err != nil {
+				fmt.Fprintln(errs, "castor-connector:", err)
+				return 2
+			}
+			return serve(ctx, c, env, errs)
 		case args[1] == "--help" || args[1] == "-h":
 			c.help(out)
 			return 0
 		default:
-			fmt.Fprintf(errs, "castor-connector %s takes no arguments, its settings are environment variables: castor-connector %[1]s --help\n", first)
+			fmt.Fprintf(errs, "castor-connector %s takes no arguments but --settings DIR, its settings are environment variables: castor-connector %[1]s --help\n", first)
 			return 2
 		}
 	}
@@ -111,7 +119,7 @@ func usage(w io.Writer) {
 }
 
 func (c command) help(w io.Writer) {
-	fmt.Fprintf(w, "castor-connector %s: %s\n\nEnvironment:\n", c.name, c.does)
+	fmt.Fprintf(w, "castor-connector %s [--settings DIR]: %s\n\nDIR is a folder made by castor gateway join: what it says is set where the environment says nothing.\n\nEnvironment:\n", c.name, c.does)
 	for _, s := range c.settings {
 		fmt.Fprintf(w, "  %-20s %s\n", s.name, s.what)
 		value := "default " + s.otherwise

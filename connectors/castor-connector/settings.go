@@ -52,6 +52,9 @@ func readSettings(of []setting, env func(string) string) (settings, error) {
 var common = []setting{
 	{name: "CASTOR_NATS_URL", what: "NATS, with JetStream; several servers with commas", required: true, example: "nats://nats:4222",
 		check: checkEach(checkURL("nats", "tls", "ws", "wss"))},
+	{name: "CASTOR_NATS_USER", what: "the user as whom NATS knows this process; secret castor-nats-token is the password then", example: "operational-2",
+		check: checkGatewayID},
+	{name: "CASTOR_NATS_CREDS", what: "file with NATS credentials, in place of a token", example: "/run/secrets/connector.creds"},
 	{name: "CASTOR_NATS_REPLICAS", what: "on how many servers of a NATS cluster everything is kept", otherwise: "1", example: "3", check: checkWord("1", "3", "5")},
 	{name: "CASTOR_GATEWAY_URL", what: "the user gateway, behind which the functions are", required: true, example: "http://gateway:8080", check: checkURL("http", "https")},
 	{name: "CASTOR_SECRETS", what: "the folder with the secrets", otherwise: "/var/openfaas/secrets", example: "/run/secrets"},

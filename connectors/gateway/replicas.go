@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 )
 
@@ -42,7 +43,7 @@ const answerFor = time.Second
 func newReplica() string { return strings.ToLower(rand.Text()[:10]) }
 
 // peers is the name by which replicas find each other.
-func (d *Door) peers() string { return "gateway-" + d.config.ID }
+func (d *Door) peers() string { return api.PeersOf(d.config.ID) }
 
 // meet learns from another replica how far the sessions' numbers are, and listens, before the first device is let in. What it
 // returns goes on listening until ctx ends.

@@ -84,6 +84,9 @@ const FilledKey = "filled"
 // BucketOf names the key-value bucket of a gateway.
 func BucketOf(gateway string) string { return "gateway_" + gateway }
 
+// PeersOf is the name by which a gateway's replicas find each other on the bus.
+func PeersOf(gateway string) string { return "gateway-" + gateway }
+
 // GatewayApplied is the data of event gateway.applied: the gateway has taken over this change of a client.
 type GatewayApplied struct {
 	Gateway  string `json:"gateway"`

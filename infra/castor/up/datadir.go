@@ -55,6 +55,7 @@ func openDir(path string) (*dataDir, error) {
 }
 
 func (d *dataDir) close() error {
+	_ = os.Remove(d.sub(addressesFile)) // it is not there if the start was broken off
 	return errors.Join(os.Remove(filepath.Join(d.path, "castor.pid")), d.lock.Unlock())
 }
 

@@ -45,6 +45,7 @@ type Castor struct {
 	// Password is the first administrator's, until it has been shown (see Shown); "" on later starts.
 	Password string
 
+	nats     string // where other processes reach the bus; "" = nowhere
 	gateways []*runningGateway
 	machine  *machine
 
@@ -85,6 +86,9 @@ func Start(ctx context.Context, config Config) (*Castor, error) {
 			return nil, errors.Join(err, c.Stop())
 		}
 		config.Tell(Phase{Name: phase.name, Detail: detail, Took: time.Since(begin)})
+	}
+	if err := c.dir.writeAddresses(Addresses{URL: c.URL, NATS: c.nats}); err != nil {
+		return nil, errors.Join(err, c.Stop())
 	}
 	if !config.NoAgent {
 		if err := c.startMachine(serving); err != nil {
@@ -172,7 +176,12 @@ func (c *Castor) openData(_, _ context.Context) (string, error) {
 }
 
 func (c *Castor) startBus(ctx, serving context.Context) (string, error) {
-	nats, err := local.StartNATS(local.NATSConfig{Dir: c.dir.sub("nats"), Listen: c.config.NATS, Log: c.base.Log})
+	parts, err := c.base.Secrets(platform.SecretParts)
+	if err != nil {
+		return "", err
+	}
+	nats, err := local.StartNATS(local.NATSConfig{Dir: c.dir.sub("nats"), Listen: c.config.NATS, Log: c.base.Log,
+		Guests: func(user, password string) (bus.Scope, bool) { return guest(parts, user, password) }})
 	if err != nil {
 		return "", inUse(err, "nats", c.config.NATS)
 	}
@@ -181,9 +190,10 @@ func (c *Castor) startBus(ctx, serving context.Context) (string, error) {
 		return "", err
 	}
 	c.onClose(c.base.Bus.Close)
+	c.nats = nats.URL()
 	c.run(serving, "the bus", c.watchBus)
 	if c.config.NATS != "" {
-		return "NATS JetStream at " + nats.URL(), nil
+		return "NATS JetStream at " + c.nats, nil
 	}
 	return "NATS JetStream, files synced", nil
 }
