@@ -87,6 +87,9 @@ type Result struct {
 	Topic string    `json:"topic,omitempty"` // where it is to be sent; "" = the platform's own
 	Time  time.Time `json:"time,omitzero"`   // when it was measured, if the driver could tell
 
+	// Records are values of other times than Data's: the history that a frame brings along, in the frame's order.
+	Records []Record `json:"records,omitempty"`
+
 	State    []byte `json:"state,omitempty"`    // for the next OnEvent
 	Commands []any  `json:"commands,omitempty"` // that OnEvent wants sent
 
@@ -94,9 +97,18 @@ type Result struct {
 	Warnings []string `json:"warnings,omitempty"`
 	Errors   []string `json:"errors,omitempty"`
 
+	// Log is what the driver wrote for whoever tests it.
+	Log []string `json:"log,omitempty"`
+
 	// Failure tells that the driver did not get to an answer, Reason why, for people.
 	Failure Failure `json:"failure,omitempty"`
 	Reason  string  `json:"reason,omitempty"`
+}
+
+// A Record is what was measured at one time.
+type Record struct {
+	Time time.Time      `json:"time,omitzero"` // zero = the device did not tell: when it was received
+	Data map[string]any `json:"data"`
 }
 
 // Failure is how a call of a driver went wrong.

@@ -23,6 +23,7 @@ type Want struct {
 	Port     int       `json:"port,omitempty"`
 	Topic    string    `json:"topic,omitempty"`
 	Time     time.Time `json:"time,omitzero"`
+	Records  []Record  `json:"records,omitempty"`
 	Warnings []string  `json:"warnings,omitempty"`
 	Errors   []string  `json:"errors,omitempty"` // [""] = any
 }
@@ -70,6 +71,9 @@ func (t *Test) Check(r Result) []Difference {
 	if !t.Want.Time.IsZero() && !t.Want.Time.Equal(r.Time) {
 		c.add("time", t.Want.Time.Format(time.RFC3339Nano), r.Time.Format(time.RFC3339Nano))
 	}
+	if t.Want.Records != nil {
+		c.records(t.Want.Records, r.Records)
+	}
 	if t.Want.Warnings != nil {
 		c.texts("warnings", t.Want.Warnings, r.Warnings)
 	}
@@ -81,6 +85,20 @@ type comparison struct{ found []Difference }
 func (c *comparison) add(path, want, got string) {
 	if len(c.found) < maxDifferences {
 		c.found = append(c.found, Difference{path, want, got})
+	}
+}
+
+func (c *comparison) records(want, got []Record) {
+	if len(want) != len(got) {
+		c.add("records", fmt.Sprint(len(want)), fmt.Sprint(len(got)))
+		return
+	}
+	for i, w := range want {
+		path := fmt.Sprintf("records[%d]", i)
+		c.values(path+".data", w.Data, got[i].Data)
+		if !w.Time.IsZero() && !w.Time.Equal(got[i].Time) {
+			c.add(path+".time", w.Time.Format(time.RFC3339Nano), got[i].Time.Format(time.RFC3339Nano))
+		}
 	}
 }
 

@@ -1,0 +1,105 @@
+package javascript
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/castor-iot/castor/shared/driver"
+)
+
+// A reply is what serve, in prelude.js, answers.
+type reply struct {
+	Data     any      `json:"data,omitempty"`
+	Bytes    any      `json:"bytes,omitempty"`
+	FPort    any      `json:"fPort,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+	Errors   []string `json:"errors,omitempty"`
+	Notes    []string `json:"notes,omitempty"` // numbers that JSON does not have
+	Log      []string `json:"log,omitempty"`
+
+	None    bool   `json:"none,omitempty"`    // it returned nothing
+	Missing bool   `json:"missing,omitempty"` // it has no such function
+	Wrong   string `json:"wrong,omitempty"`
+	Thrown  string `json:"thrown,omitempty"`
+	Kind    string `json:"kind,omitempty"` // the name of what was thrown
+
+	Failure driver.Failure `json:"failure,omitempty"`
+	Reason  string         `json:"reason,omitempty"`
+}
+
+// Read makes a result of an answer of Call. The codec has had a hand in the text, so nothing of it is believed unchecked.
+func Read(op driver.Op, answer string) driver.Result {
+	var a reply
+	if err := json.Unmarshal([]byte(answer), &a); err != nil {
+		return wrong("what it returned cannot be read: %v", err)
+	}
+	var r driver.Result
+	switch {
+	case a.Failure != "":
+		return driver.Result{Failure: a.Failure, Reason: a.Reason, Log: a.Log}
+	case a.Missing:
+		return driver.Result{Failure: driver.Missing, Reason: fmt.Sprintf("the codec has no function %s", op)}
+	case a.Thrown != "":
+		return thrown(a)
+	case a.Wrong != "":
+		return wrong("%s", a.Wrong)
+	case a.None:
+		return wrong("it returned nothing; an object with data, or with errors, is needed")
+	}
+	r.Warnings, r.Errors, r.Log = driver.Notes(slices.Concat(a.Warnings, a.Notes)), driver.Notes(a.Errors), a.Log
+	if len(r.Errors) > 0 {
+		return r
+	}
+	if op != driver.EncodeDownlink {
+		if a.Data == nil {
+			return r
+		}
+		switch a.Data.(type) {
+		case map[string]any, []any:
+		default:
+			return wrong("data must be an object, not %.60v", a.Data)
+		}
+		r.Data = a.Data
+		return r
+	}
+	list, ok := a.Bytes.([]any)
+	if !ok && a.Bytes != nil {
+		return wrong("bytes must be a list of numbers")
+	}
+	r.Bytes = make([]byte, len(list))
+	for i, v := range list {
+		f, ok := v.(float64)
+		if !ok || f != math.Trunc(f) || f < 0 || f > 255 {
+			return wrong("bytes[%d] is %.40v, it must be a whole number from 0 to 255", i, v)
+		}
+		r.Bytes[i] = byte(f)
+	}
+	if port, ok := a.FPort.(float64); ok {
+		if port != math.Trunc(port) || port < 0 || port > 255 {
+			return wrong("fPort is %v, it must be 1 to 223", port)
+		}
+		r.Port = int(port)
+	}
+	return r
+}
+
+func wrong(format string, a ...any) driver.Result {
+	return driver.Result{Failure: driver.Invalid, Reason: fmt.Sprintf(format, a...)}
+}
+
+// thrown tells an exception. One that says there is no memory, or no room for calls, is the engine's.
+func thrown(a reply) driver.Result {
+	f := driver.Exception
+	if a.Kind == "InternalError" {
+		switch {
+		case strings.Contains(a.Thrown, "out of memory"):
+			f = driver.Memory
+		case strings.Contains(a.Thrown, "interrupted"):
+			f = driver.Timeout
+		}
+	}
+	return driver.Result{Failure: f, Reason: a.Thrown, Log: a.Log}
+}
