@@ -34,10 +34,14 @@ type Shown struct {
 	conn *Conn // that it came by
 }
 
-// welcome tells the connection's place in the hall that it is free.
-func (s Shown) welcome() {
-	if s.conn != nil {
-		s.conn.known()
+// welcome tells the connection's place in the hall that it is free. All that it sends is read from now on, unless it may only knock.
+func (s Shown) welcome(as *Session) {
+	if s.conn == nil {
+		return
+	}
+	s.conn.known()
+	if !as.Anonymous() {
+		s.conn.hear()
 	}
 }
 

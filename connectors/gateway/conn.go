@@ -8,17 +8,55 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // A Conn is a client's connection, past its TLS handshake. Until the client has shown who it is, it stands in the hall: it is
-// closed after a while, or for newcomers.
+// closed after a while, or for newcomers, and little of what it sends is read.
 type Conn struct {
 	*tls.Conn
 	address netip.Addr
 	timeout time.Duration
-	known   func() // to be called when the client is authenticated
+	known   func() // to be called when the client is authenticated, or may knock
 	free    func() // gives its places back
+
+	unheard  atomic.Int64  // bytes that may still be read of who has shown nothing
+	heard    chan struct{} // closed when it has, or is gone: then all is read
+	hear     func()        // closes it
+	patience time.Duration // how long it is waited for
+}
+
+// maxUnheard is what is read of a connection whose client has not shown who it is, in bytes: a request for provisioning fits, and what is
+// around it. The rest waits on the wire, so that strangers cost little memory however many calls they begin, and who sends a credential
+// first may send as much as it likes behind it.
+const maxUnheard = 96 << 10
+
+// errUnheard ends a connection that has sent more than is listened to, and has not shown who sends it.
+var errUnheard = errors.New("the client has sent much and has not shown who it is")
+
+// Read reads no more than maxUnheard of who is not known yet, and waits then.
+func (c *Conn) Read(b []byte) (int, error) {
+	left := c.unheard.Load()
+	select {
+	case <-c.heard:
+		return c.Conn.Read(b)
+	default:
+	}
+	if left > 0 {
+		n, err := c.Conn.Read(b[:min(int64(len(b)), left)])
+		c.unheard.Add(int64(-n))
+		return n, err
+	}
+	t := time.NewTimer(c.patience)
+	defer t.Stop()
+	select {
+	case <-c.heard:
+		return c.Conn.Read(b)
+	case <-t.C:
+		_ = c.Close()
+		return 0, errUnheard
+	}
 }
 
 // Address is the client's, or its balancer's.
@@ -119,16 +157,24 @@ func (d *Door) accept(ctx context.Context) {
 
 // welcome makes the handshake, which is what an unknown peer costs most, and hands the connection to the protocol.
 func (d *Door) welcome(ctx context.Context, raw net.Conn, address netip.Addr, free func()) {
-	leave, ok := d.guard.hall.enter(address, func() { _ = raw.Close() })
+	heard := make(chan struct{})
+	hear := sync.OnceFunc(func() { close(heard) })
+	leave, ok := d.guard.hall.enter(address, func() {
+		_ = raw.Close()
+		hear() // of the end
+	})
 	if !ok {
 		d.count.throttled.Add(1)
 		_ = raw.Close()
 		free()
 		return
 	}
-	c := &Conn{Conn: tls.Server(raw, d.config.TLS), address: address, timeout: d.config.Limits.WriteTimeout, known: leave}
+	c := &Conn{Conn: tls.Server(raw, d.config.TLS), address: address, timeout: d.config.Limits.WriteTimeout,
+		known: leave, heard: heard, hear: hear, patience: d.config.Limits.Handshake}
+	c.unheard.Store(maxUnheard)
 	c.free = func() {
 		leave()
+		hear()
 		free()
 	}
 	hello, cancel := context.WithTimeout(ctx, d.config.Limits.Handshake)

@@ -43,5 +43,8 @@ func (s *Session) Knock() error {
 		d.knocks.throttled.Add(1)
 		return fmt.Errorf("%w: too many devices knock", ErrThrottled)
 	}
+	if s.conn != nil {
+		s.conn.unheard.Store(maxUnheard) // for the next
+	}
 	return nil
 }

@@ -47,6 +47,7 @@ type Session struct {
 	Since   time.Time
 
 	door     *Door
+	conn     *Conn // that its client came by first; nil if not told
 	end      func(why error)
 	mark     string        // tells this session from all others
 	numbered chan struct{} // closed when ID and Number are set
@@ -69,7 +70,7 @@ type Session struct {
 
 // newSession is for authenticate to fill in.
 func (d *Door) newSession(s Shown) *Session {
-	return &Session{Client: s.Client, Address: s.Address, Since: d.now().UTC().Truncate(time.Millisecond), door: d, mark: newMark(),
+	return &Session{Client: s.Client, Address: s.Address, Since: d.now().UTC().Truncate(time.Millisecond), door: d, conn: s.conn, mark: newMark(),
 		numbered: make(chan struct{}), window: make(chan struct{}, d.config.Limits.Window), attached: make(chan struct{}), done: make(chan struct{}),
 		ended: make(chan struct{})}
 }

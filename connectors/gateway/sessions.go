@@ -27,7 +27,7 @@ func (d *Door) Enter(ctx context.Context, shown Shown, end func(why error)) (*Se
 		d.refuse(shown, err)
 		return nil, err
 	}
-	shown.welcome()
+	shown.welcome(s)
 	return s, nil
 }
 

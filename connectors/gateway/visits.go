@@ -33,7 +33,7 @@ func (d *Door) Visit(ctx context.Context, shown Shown, open func(s *Session) (cl
 			}
 			select {
 			case <-s.attached:
-				shown.welcome()
+				shown.welcome(s)
 				return s, done, nil
 			case <-s.done:
 				done()

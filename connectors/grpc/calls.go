@@ -3,11 +3,13 @@ package grpc
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/castor-iot/castor/connectors/gateway"
 	"github.com/castor-iot/castor/shared/api"
 	pb "github.com/castor-iot/castor/shared/api/devicepb"
 	"github.com/castor-iot/castor/shared/device"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -18,8 +20,41 @@ type operational struct {
 	*Connector
 }
 
-// visit does something for a device whose calls come one by one. Its session goes on for a while after the last of them.
-func (o *operational) visit(ctx context.Context, do func(p *present, seen gateway.Shown) error) error {
+// A visit is one call of a device whose calls come one by one.
+type visit struct {
+	*present
+	seen gateway.Shown
+}
+
+// visitKey finds the visit that a call is, in its context.
+type visitKey struct{}
+
+func visitOf(ctx context.Context) visit {
+	v, _ := ctx.Value(visitKey{}).(visit)
+	return v
+}
+
+// calls is the service with its calls of one request each served as streams, which are the same on the wire: nothing of a stream is read
+// before its handler asks for it. The library reads the request of a plain call whole before anybody has looked at who sends it.
+func (o *operational) calls(of grpc.ServiceDesc) *grpc.ServiceDesc {
+	of.Streams = slices.Clone(of.Streams)
+	for _, m := range of.Methods {
+		of.Streams = append(of.Streams, grpc.StreamDesc{StreamName: m.MethodName, Handler: func(_ any, s grpc.ServerStream) error {
+			return o.visit(s.Context(), func(ctx context.Context) error {
+				out, err := m.Handler(o, ctx, s.RecvMsg, nil)
+				if err != nil {
+					return err
+				}
+				return s.SendMsg(out)
+			})
+		}})
+	}
+	of.Methods = nil
+	return &of
+}
+
+// visit lets the device in and does something for it. Its session goes on for a while after its last call.
+func (o *operational) visit(ctx context.Context, do func(ctx context.Context) error) error {
 	seen, conn, err := shown(ctx)
 	if err != nil {
 		return err
@@ -41,54 +76,49 @@ func (o *operational) visit(ctx context.Context, do func(p *present, seen gatewa
 	if !ok {
 		return answer(errNotStored)
 	}
-	return answer(do(p, seen))
+	return answer(do(context.WithValue(ctx, visitKey{}, visit{p, seen})))
 }
 
 // Report stores one message.
 func (o *operational) Report(ctx context.Context, in *pb.ReportRequest) (*pb.ReportReply, error) {
-	received := o.now()
-	return &pb.ReportReply{}, o.visit(ctx, func(p *present, _ gateway.Shown) error {
-		if in.GetMessage() == nil {
-			return status.Error(codes.InvalidArgument, "message is missing")
-		}
-		kind, topic, err := place(device.Ref(p.session.Client), in.Message)
-		if err != nil {
-			p.session.Refused()
-			return err
-		}
-		return o.say(ctx, p, func(ack func(bool)) { p.link.Publish(kind, topic, in.Message.Payload, received, ack) })
-	})
+	received, v := o.now(), visitOf(ctx)
+	if in.GetMessage() == nil {
+		return nil, status.Error(codes.InvalidArgument, "message is missing")
+	}
+	kind, topic, err := place(device.Ref(v.session.Client), in.Message)
+	if err != nil {
+		v.session.Refused()
+		return nil, err
+	}
+	return &pb.ReportReply{}, o.say(ctx, v.present, func(ack func(bool)) { v.link.Publish(kind, topic, in.Message.Payload, received, ack) })
 }
 
 // Confirm tells function twin-provision that the device has arrived.
 func (o *operational) Confirm(ctx context.Context, _ *pb.ConfirmRequest) (*pb.ConfirmReply, error) {
-	return &pb.ConfirmReply{}, o.visit(ctx, func(p *present, _ gateway.Shown) error {
-		return o.say(ctx, p, func(ack func(bool)) { p.link.Confirm(ack) })
-	})
+	v := visitOf(ctx)
+	return &pb.ConfirmReply{}, o.say(ctx, v.present, func(ack func(bool)) { v.link.Confirm(ack) })
 }
 
 // Renew gets the device its next credential.
 func (o *operational) Renew(ctx context.Context, in *pb.RenewRequest) (*pb.RenewReply, error) {
-	out := &pb.RenewReply{}
-	return out, o.visit(ctx, func(p *present, _ gateway.Shown) (err error) {
-		if len(in.GetPayload()) == 0 {
-			return status.Error(codes.InvalidArgument, "payload is missing")
-		}
-		var a api.RenewAnswer
-		err = o.say(ctx, p, func(ack func(bool)) { p.link.Renew(in.Payload, func(got api.RenewAnswer) { a = got }, ack) })
-		if err == nil && a.Reason != "" {
-			err = status.Error(codes.FailedPrecondition, a.Reason)
-		}
-		if err == nil {
-			out.Payload, err = json.Marshal(a)
-		}
-		return err
-	})
+	v := visitOf(ctx)
+	if len(in.GetPayload()) == 0 {
+		return nil, status.Error(codes.InvalidArgument, "payload is missing")
+	}
+	var a api.RenewAnswer
+	err := o.say(ctx, v.present, func(ack func(bool)) { v.link.Renew(in.Payload, func(got api.RenewAnswer) { a = got }, ack) })
+	if err == nil && a.Reason != "" {
+		err = status.Error(codes.FailedPrecondition, a.Reason)
+	}
+	if err != nil {
+		return nil, err
+	}
+	payload, err := json.Marshal(a)
+	return &pb.RenewReply{Payload: payload}, err
 }
 
 // ConfirmCredential tells function credentials which of its credentials the device has shown.
 func (o *operational) ConfirmCredential(ctx context.Context, _ *pb.ConfirmCredentialRequest) (*pb.ConfirmCredentialReply, error) {
-	return &pb.ConfirmCredentialReply{}, o.visit(ctx, func(p *present, seen gateway.Shown) error {
-		return o.say(ctx, p, func(ack func(bool)) { p.link.ConfirmCredential(o.door.Proof(seen), ack) })
-	})
+	v := visitOf(ctx)
+	return &pb.ConfirmCredentialReply{}, o.say(ctx, v.present, func(ack func(bool)) { v.link.ConfirmCredential(o.door.Proof(v.seen), ack) })
 }

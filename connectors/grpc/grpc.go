@@ -101,7 +101,8 @@ func New(c Config) (*Connector, error) {
 	if c.Gateway.Phase == gateway.Provisioning {
 		pb.RegisterProvisioningServer(m.server, &provisioning{Connector: m})
 	} else {
-		pb.RegisterDeviceServer(m.server, &operational{Connector: m})
+		o := &operational{Connector: m}
+		m.server.RegisterService(o.calls(pb.Device_ServiceDesc), o)
 	}
 	grpc_health_v1.RegisterHealthServer(m.server, &vital{Connector: m})
 	reflection.Register(m.server)

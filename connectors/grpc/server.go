@@ -28,7 +28,7 @@ const (
 	maxMessage = telemetry.MaxPayload // bytes, the fields around the payload included
 	maxHeaders = 8 << 10              // bytes of metadata
 	maxCalls   = 16                   // at a time
-	maxUnknown = 4                    // at a time, until a first call has shown who it is: whole requests are read before they are looked at
+	maxUnknown = 4                    // at a time, until a first call has shown who it is; the door bounds what is read of them
 	window     = 64                   // reports of a stream that are not acknowledged
 	maxWaiting = 256                  // messages that wait to be sent to a device
 	buffers    = 4 << 10              // bytes, for reading and for writing, while there is something to write
