@@ -1,20 +1,29 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { twins } from '@/api/reads';
-import type { Decided, Waiting } from '@/api/types';
-import { Button } from '@/parts/Button';
+import type { Waiting } from '@/api/types';
 import { ConfirmDialog } from '@/parts/ConfirmDialog';
-import { Dialog } from '@/parts/Dialog';
 import { Select, TextField } from '@/parts/Field';
-import { plural } from '@/parts/format';
+import { count, plural } from '@/parts/format';
 import { toast } from '@/parts/toast';
 import { useGroups } from '@/views/enrol/useGroups';
-import { admit } from './settle';
+import { HowFar, useHowFar } from './HowFar';
+import { Outcome } from './Outcome';
+import { admit, type Settled } from './settle';
 import s from './Waiting.module.css';
 import { commonGuess } from './waiting';
 
 /** As what, for whom and where devices are let in. */
-export function AdmitDialog({ who, onClose, onDone }: { who: Waiting[]; onClose: () => void; onDone: () => void }) {
+export function AdmitDialog({
+  who,
+  onClose,
+  onDone,
+}: {
+  who: Waiting[];
+  onClose: () => void;
+  /** With those that were not admitted. */
+  onDone: (left: string[]) => void;
+}) {
   const types = useQuery(twins({ kind: 'type', limit: 500 })).data?.items ?? [];
   const groups = useGroups().groups;
   const guessed = who.every((w) => w.guess?.length);
@@ -24,32 +33,31 @@ export function AdmitDialog({ who, onClose, onDone }: { who: Waiting[]; onClose:
   const [region, setRegion] = useState('');
   const [register, setRegister] = useState(true);
   const [reason, setReason] = useState('');
-  const [out, setOut] = useState<Decided>();
+  const [out, setOut] = useState<Settled>();
+  const far = useHowFar(onClose);
   const group = owner || (groups[0] ?? '');
   const work = async () => {
     const location = { ...(site && { site }), ...(region && { region }) };
-    const d = await admit(
-      who.map((w) => w.id),
-      {
-        owner: group,
-        ...(type && { type }),
-        ...((site || region) && { location }),
-        register,
-        ...(reason.trim() && { reason: reason.trim() }),
-      },
-    );
-    if (d.faults?.length) {
+    const how = {
+      owner: group,
+      ...(type && { type }),
+      ...((site || region) && { location }),
+      register,
+      ...(reason.trim() && { reason: reason.trim() }),
+    };
+    const d = await far.work((tell) => admit(who, how, tell));
+    if (d.faults.length > 0) {
       setOut(d);
       throw new Error('some were not admitted');
     }
     toast.done(`${plural(d.done, 'device')} admitted: they come in when they knock again`);
-    onDone();
+    onDone([]);
   };
-  if (out) return <Faults out={out} who={who} onClose={onDone} />;
+  if (out) return <Outcome out={out} who={who} verb="admitted" onClose={() => onDone(out.faults.map((f) => f.id))} />;
   return (
     <ConfirmDialog
-      onClose={onClose}
-      title={who.length === 1 ? `Admit ${who[0]!.serial.slice(0, 60)}` : `Admit ${who.length} devices`}
+      onClose={far.close}
+      title={who.length === 1 ? `Admit ${who[0]!.serial.slice(0, 60)}` : `Admit ${count(who.length)} devices`}
       note="They come in as soon as they knock again."
       verb="Admit"
       disabled={!group || (!type && !guessed)}
@@ -94,34 +102,7 @@ export function AdmitDialog({ who, onClose, onDone }: { who: Waiting[]; onClose:
         </span>
       </label>
       <TextField label="Reason" value={reason} onChange={(e) => setReason(e.target.value)} maxLength={200} />
+      <HowFar asked={far.asked} all={who.length} />
     </ConfirmDialog>
-  );
-}
-
-/** Who could not be let in, and why. */
-function Faults({ out, who, onClose }: { out: Decided; who: Waiting[]; onClose: () => void }) {
-  const serials = new Map(who.map((w) => [w.id, w.serial]));
-  return (
-    <Dialog
-      open
-      onClose={onClose}
-      title={`${plural(out.done, 'device')} admitted, ${out.faults?.length} not`}
-      footer={
-        <Button kind="primary" onClick={onClose}>
-          Close
-        </Button>
-      }
-    >
-      <ul className={s.faults}>
-        {out.faults?.map((f) => (
-          <li key={f.id}>
-            <b>
-              <bdi>{serials.get(f.id) ?? f.id}</bdi>
-            </b>
-            <span dir="auto">{f.reason}</span>
-          </li>
-        ))}
-      </ul>
-    </Dialog>
   );
 }

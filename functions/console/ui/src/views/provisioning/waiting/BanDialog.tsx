@@ -2,9 +2,11 @@ import { useState } from 'react';
 import type { Waiting } from '@/api/types';
 import { ConfirmDialog } from '@/parts/ConfirmDialog';
 import { TextField } from '@/parts/Field';
-import { plural } from '@/parts/format';
+import { count, plural } from '@/parts/format';
 import { toast } from '@/parts/toast';
-import { ban } from './settle';
+import { HowFar, useHowFar } from './HowFar';
+import { Outcome } from './Outcome';
+import { ban, type Settled } from './settle';
 
 /** Refuses devices, with a reason; it can be undone. */
 export function BanDialog({
@@ -15,25 +17,30 @@ export function BanDialog({
 }: {
   who: Waiting[];
   onClose: () => void;
-  onDone: () => void;
+  /** With those that were not banned. */
+  onDone: (left: string[]) => void;
   onUndo: (who: Waiting[]) => void;
 }) {
   const [reason, setReason] = useState('');
+  const [out, setOut] = useState<Settled>();
+  const far = useHowFar(onClose);
   const work = async () => {
-    const d = await ban(
-      who.map((w) => w.id),
-      reason.trim(),
-    );
-    const bad = new Set(d.faults?.map((f) => f.id));
+    const ids = who.map((w) => w.id);
+    const d = await far.work((tell) => ban(ids, reason.trim(), tell));
+    const bad = new Set(d.faults.map((f) => f.id));
     const done = who.filter((w) => !bad.has(w.id));
     if (d.done > 0) toast.done(`${plural(d.done, 'device')} banned`, () => onUndo(done));
-    if (bad.size > 0) toast.failed(`${plural(bad.size, 'device')} not banned`, new Error(d.faults?.[0]?.reason ?? ''));
-    onDone();
+    if (bad.size > 0) {
+      setOut(d);
+      throw new Error('some were not banned');
+    }
+    onDone([]);
   };
+  if (out) return <Outcome out={out} who={who} verb="banned" onClose={() => onDone(out.faults.map((f) => f.id))} />;
   return (
     <ConfirmDialog
-      onClose={onClose}
-      title={who.length === 1 ? `Ban ${who[0]!.serial.slice(0, 60)}` : `Ban ${who.length} devices`}
+      onClose={far.close}
+      title={who.length === 1 ? `Ban ${who[0]!.serial.slice(0, 60)}` : `Ban ${count(who.length)} devices`}
       note="They are refused by their keys, whatever they say they are. It can be taken back."
       verb="Ban"
       danger
@@ -47,6 +54,7 @@ export function BanDialog({
         required
         autoFocus
       />
+      <HowFar asked={far.asked} all={who.length} />
     </ConfirmDialog>
   );
 }

@@ -1,7 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useRef, useState } from 'react';
 import type { Waiting } from '@/api/types';
-import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { TextField } from '@/parts/Field';
 import { Filter } from '@/parts/Filter';
@@ -14,6 +13,7 @@ import { useEntry } from '@/parts/useEntry';
 import { useParam } from '@/parts/useParam';
 import { AdmitDialog } from './AdmitDialog';
 import { BanDialog } from './BanDialog';
+import { ChosenBar } from './ChosenBar';
 import { NobodyKnocks } from './NobodyKnocks';
 import { again, unban } from './settle';
 import { useWaiting, useWaitingCounts } from './useWaiting';
@@ -22,6 +22,7 @@ import { WaitingRow } from './WaitingRow';
 import { chosenAfter, guesses, shown } from './waiting';
 
 const states = ['waiting', 'admitted', 'banned'] as const;
+const step = 200; // rows more at each click: what is chosen may be all the same
 const titles = { waiting: 'Waiting', admitted: 'Admitted', banned: 'Banned' };
 
 /** Unknown devices that knock at a provisioning gateway: what they say they are, and letting them in or not, one or many. */
@@ -31,7 +32,10 @@ export function WaitingList() {
   const [text, setText] = useParam('q');
   const [guess, setGuess] = useParam('guess');
   const counts = useWaitingCounts(true);
-  const list = useWaiting(state);
+  const filtered = !!text || !!guess;
+  const [everyone, setEveryone] = useState(false); // all that match are to be chosen, once all are read
+  const list = useWaiting(state, filtered || everyone);
+  const [most, setMost] = useState(step);
   const queries = useQueryClient();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [asking, setAsking] = useState<{ to: 'admit' | 'ban'; who: Waiting[] }>();
@@ -39,7 +43,8 @@ export function WaitingList() {
   const table = useRef<HTMLTableElement>(null);
   const items = list.data?.pages.flatMap((p) => p.items) ?? [];
   const rows = shown(items, { text, guess });
-  const order = rows.map((w) => w.id);
+  const seen = rows.slice(0, most);
+  const order = seen.map((w) => w.id);
   const picked = rows.filter((w) => chosen.has(w.id));
   const latest = useRef(order);
   latest.current = order;
@@ -48,15 +53,26 @@ export function WaitingList() {
     last.current = id;
     setChosen((old) => chosenAfter(old, latest.current, id, from, range));
   }, []);
+  const complete = !list.hasNextPage;
+  const matching = filtered || complete ? rows.length : (counts?.[state] ?? rows.length);
+  if (everyone && (complete || list.isError)) {
+    setEveryone(false);
+    if (complete) setChosen(new Set(rows.map((w) => w.id)));
+  }
+  const none = () => {
+    setChosen(new Set());
+    setEveryone(false);
+  };
   useEntry(() => table.current?.querySelector<HTMLElement>('[data-index] input'));
   const back = async (who: Waiting[]) => {
     try {
       const d = await unban(who.map((w) => w.id));
-      toast.done(`${plural(d.done, 'device')} may knock again`);
+      if (d.done > 0) toast.done(`${plural(d.done, 'device')} may knock again`);
+      if (d.faults[0]) toast.failed(`${plural(d.faults.length, 'device')} not changed`, new Error(d.faults[0].reason));
     } catch (e) {
       toast.failed('Not changed', e);
     }
-    setChosen(new Set());
+    none();
     again(queries);
   };
   const pressed = (e: React.KeyboardEvent) => {
@@ -64,19 +80,19 @@ export function WaitingList() {
     const row = (e.target as HTMLElement).closest<HTMLElement>('[data-index]');
     const at = row ? Number(row.dataset.index) : -1;
     const by = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1 }[e.key];
-    const to = by ? rows[at + by] : undefined;
+    const to = by ? seen[at + by] : undefined;
     if (by && to) {
       e.preventDefault();
       table.current?.querySelector<HTMLElement>(`[data-index="${at + by}"] input`)?.focus();
       if (e.shiftKey) setChosen((old) => new Set([...old, to.id, ...(rows[at] ? [rows[at].id] : [])]));
     } else if (e.key === 'x' && rows[at]) choose(rows[at].id, false);
   };
-  const done = () => {
-    setChosen(new Set());
+  const done = (left: string[]) => {
+    setChosen(new Set(left));
     setAsking(undefined);
     again(queries);
   };
-  const all = rows.length > 0 && picked.length === rows.length;
+  const all = seen.length > 0 && seen.every((w) => chosen.has(w.id));
   return (
     <div className={s.page}>
       <div className={s.filters}>
@@ -89,7 +105,8 @@ export function WaitingList() {
           }))}
           onChange={(v) => {
             setWhich(v);
-            setChosen(new Set());
+            none();
+            setMost(step);
           }}
         />
         <div className={s.search}>
@@ -105,12 +122,19 @@ export function WaitingList() {
         <Filter
           label="Guess"
           value={guess}
-          choices={guesses(items).map(([id, n]) => ({ id, label: id === '?' ? 'No guess' : id, note: count(n) }))}
+          choices={guesses(items).map(([id, n]) => ({
+            id,
+            label: id === '?' ? 'No guess' : id,
+            note: complete ? count(n) : undefined,
+          }))}
           onChange={setGuess}
         />
+        <span className={s.matching} role="status">
+          {list.data && filtered && (complete ? `${count(rows.length)} of ${count(items.length)}` : 'Searching…')}
+        </span>
       </div>
       <Card flush label="Waiting list" className={s.card}>
-        <Listed query={list} count={rows.length} empty={<NobodyKnocks state={state} filtered={!!text || !!guess} />}>
+        <Listed query={list} count={rows.length} empty={complete && <NobodyKnocks state={state} filtered={filtered} />}>
           <RowTable ref={table} className={s.table} onKeyDown={pressed}>
             <thead>
               <tr>
@@ -137,7 +161,7 @@ export function WaitingList() {
               </tr>
             </thead>
             <tbody>
-              {rows.map((w, i) => (
+              {seen.map((w, i) => (
                 <WaitingRow
                   key={w.id}
                   row={w}
@@ -151,8 +175,14 @@ export function WaitingList() {
               ))}
             </tbody>
           </RowTable>
-          {list.hasNextPage && (
-            <More busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+          {(seen.length < rows.length || !complete) && (
+            <More
+              busy={list.isFetchingNextPage}
+              onClick={() => {
+                setMost(most + step);
+                if (rows.length < most + step && !complete) void list.fetchNextPage();
+              }}
+            >
               Show more
             </More>
           )}
@@ -161,26 +191,19 @@ export function WaitingList() {
           </p>
         </Listed>
         {picked.length > 0 && (
-          <section className={s.bar} aria-label="Selected devices">
-            <span role="status">{count(picked.length)} selected</span>
-            <Button size="s" kind="quiet" onClick={() => setChosen(new Set())}>
-              None
-            </Button>
-            {state === 'waiting' ? (
-              <>
-                <Button size="s" onClick={() => setAsking({ to: 'ban', who: picked })}>
-                  Ban…
-                </Button>
-                <Button size="s" kind="primary" onClick={() => setAsking({ to: 'admit', who: picked })}>
-                  Admit…
-                </Button>
-              </>
-            ) : (
-              <Button size="s" onClick={() => void back(picked)}>
-                Let wait again
-              </Button>
-            )}
-          </section>
+          <ChosenBar
+            chosen={picked.length}
+            state={state}
+            more={
+              all && picked.length < matching ? `Select all ${count(matching)}${filtered ? ' that match' : ''}` : ''
+            }
+            busy={everyone}
+            onMore={() => setEveryone(true)}
+            onNone={none}
+            onAdmit={() => setAsking({ to: 'admit', who: picked })}
+            onBan={() => setAsking({ to: 'ban', who: picked })}
+            onBack={() => void back(picked)}
+          />
         )}
       </Card>
       {asking?.to === 'admit' && <AdmitDialog who={asking.who} onClose={() => setAsking(undefined)} onDone={done} />}

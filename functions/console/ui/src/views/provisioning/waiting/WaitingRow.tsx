@@ -92,16 +92,30 @@ export const WaitingRow = memo(function WaitingRow({
 
 function Guess({ of: w }: { of: Waiting }) {
   const [first, ...others] = w.guess ?? [];
-  if (!first) return <span className={s.faint}>no guess</span>;
+  // Why it waits again: an admission that could not be carried out, a ban that was lifted.
+  const why = w.reason && (
+    <span className={s.why} dir="auto" title={w.reason}>
+      {w.reason}
+    </span>
+  );
+  if (!first)
+    return (
+      <>
+        <span className={s.faint}>no guess</span>
+        {why}
+      </>
+    );
   return (
     <>
       <b>
         <bdi>{first.type}</bdi> <span className={s.score}>{Math.round(first.score * 100)} %</span>
       </b>
-      <span title={[first, ...others].map((g) => `${g.type}: ${g.why}`).join('\n')}>
-        <bdi>{first.why}</bdi>
-        {others.length > 0 && ` · or ${others.map((g) => g.type).join(', ')}`}
-      </span>
+      {why || (
+        <span title={[first, ...others].map((g) => `${g.type}: ${g.why}`).join('\n')}>
+          <bdi>{first.why}</bdi>
+          {others.length > 0 && ` · or ${others.map((g) => g.type).join(', ')}`}
+        </span>
+      )}
     </>
   );
 }

@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useEffect } from 'react';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
 import type { Waiting } from '@/api/types';
@@ -13,10 +14,10 @@ export function useWaitingCounts(may: boolean) {
   }).data?.counts;
 }
 
-/** The devices in one state, those seen last first, a page at a time. */
-export function useWaiting(state: Waiting['state']) {
-  const query = { state, limit: 500 };
-  return useInfiniteQuery({
+/** The devices in one state, those seen last first, a page at a time; `whole` reads on to the end, which 10,000 are at most. */
+export function useWaiting(state: Waiting['state'], whole: boolean) {
+  const query = { state, limit: 1000 };
+  const list = useInfiniteQuery({
     queryKey: keys.waiting(query),
     queryFn: ({ signal, pageParam }) =>
       ok(
@@ -28,4 +29,9 @@ export function useWaiting(state: Waiting['state']) {
     initialPageParam: '',
     getNextPageParam: (last) => last.next || undefined,
   });
+  const { hasNextPage, isFetching, isError, fetchNextPage } = list;
+  useEffect(() => {
+    if (whole && hasNextPage && !isFetching && !isError) void fetchNextPage();
+  }, [whole, hasNextPage, isFetching, isError, fetchNextPage]);
+  return list;
 }
