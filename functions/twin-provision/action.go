@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
@@ -91,19 +92,27 @@ func (f *function) checkIdentity(ctx context.Context, r *provision.Run, with map
 	if err != nil {
 		return result{}, err
 	}
-	mac, err := net.ParseMAC(r.Request.MAC)
-	switch {
-	case i.Retired != nil:
-		return result{}, refusal(fmt.Sprintf("the device with serial %q was decommissioned on %s: %s; to let it in again remove identity %s and make it known anew",
-			i.Serial, i.Retired.At.UTC().Format(time.DateOnly), i.Retired.Reason, i.ID))
-	case i.Type != "" && i.Type != string(r.Type):
-		return result{}, refusal(fmt.Sprintf("serial %q is of type %s, not %s", i.Serial, i.Type, r.Type))
-	case i.MAC != "" && (err != nil || mac.String() != i.MAC):
-		return result{}, refusal(fmt.Sprintf("mac %q is not the one that serial %q is registered with", r.Request.MAC, i.Serial))
-	case i.Model != "" && r.Request.Model != i.Model:
-		return result{}, refusal(fmt.Sprintf("model %q is not the one that serial %q is registered with", r.Request.Model, i.Serial))
+	if why := differs(&i, r.Type, r.Request.Serial, r.Request.MAC, r.Request.Model); why != "" {
+		return result{}, refusal(why)
 	}
 	return result{"twin " + string(i.ID), func(r *provision.Run) { r.Twin, r.Known.Identity = i.ID, knownIdentity(&i) }}, nil
+}
+
+// differs says why a device of type t that says serial, mac and model of itself is not the one that identity i is of; "" if it is.
+func differs(i *device.Identity, t twin.TypeID, serial, mac, model string) string {
+	parsed, err := net.ParseMAC(mac)
+	switch {
+	case i.Retired != nil:
+		return fmt.Sprintf("the device with serial %q was decommissioned on %s: %s; to let it in again remove identity %s and make it known anew",
+			serial, i.Retired.At.UTC().Format(time.DateOnly), i.Retired.Reason, i.ID)
+	case i.Type != "" && i.Type != string(t):
+		return fmt.Sprintf("serial %q is of type %s, not %s", serial, i.Type, t)
+	case i.MAC != "" && (err != nil || parsed.String() != i.MAC):
+		return fmt.Sprintf("mac %q is not the one that serial %q is registered with", mac, serial)
+	case i.Model != "" && model != i.Model:
+		return fmt.Sprintf("model %q is not the one that serial %q is registered with", model, serial)
+	}
+	return ""
 }
 
 // createTwin makes the instance, or takes the one that people have made. That this run makes it is noted before it does, so

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -135,4 +136,36 @@ func TestAServiceThatMayNoMoreIsNotCalled(t *testing.T) {
 	asks("false")
 	w.must(w.admin.DeleteAccount(w.ctx, "lab"))
 	asks("true")
+}
+
+// Who has a claim with uses left makes a rejected run of every serial they think of: a few of them are kept, the newest, and never
+// those of devices that were let in once.
+func TestRejectedRunsOfAClaimGiveWay(t *testing.T) {
+	w := start(t)
+	w.SetTime(w.Now().Add(-time.Hour))
+	claim, other := w.claim(api.NewClaim{MaxUses: 1000}), w.claim(api.NewClaim{MaxUses: 1000})
+	w.identity("P-1")
+	w.identity("P-2")
+	in, _ := w.provision(w.request(claim, "P-1"))
+	reset, _ := w.provision(w.request(claim, "P-2"))
+	_, err := w.admin.ResetRun(w.ctx, reset.ID, "new board")
+	w.must(err)
+	first := w.ask(w.request(other, "O-1"))
+	var last api.ProvisionAnswer
+	for i := range 60 {
+		w.SetTime(w.Now().Add(time.Second))
+		last = w.ask(w.request(claim, fmt.Sprint("X-", i)))
+		if last.Status != "rejected" || last.Run == "" || !strings.Contains(last.Reason, "not known") {
+			t.Fatalf("number %d is told %+v", i, last)
+		}
+	}
+	page, err := w.admin.ListRuns(w.ctx, api.RunQuery{Limit: 1000})
+	w.must(err)
+	kept := map[string]bool{}
+	for _, r := range page.Items {
+		kept[r.ID] = true
+	}
+	if len(kept) > 3+21 || !kept[in.ID] || !kept[reset.ID] || !kept[first.Run] || !kept[last.Run] {
+		t.Errorf("%d runs are kept: one that came in %v, one that was reset %v, another claim's %v, the newest %v", len(kept), kept[in.ID], kept[reset.ID], kept[first.Run], kept[last.Run])
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -51,5 +52,22 @@ func (f *function) trim(ctx context.Context) error {
 		return err
 	}
 	_, err = f.rejections.DeleteRange(ctx, store.Query{Limit: min(n-maxRejections, store.MaxLimit)})
+	return err
+}
+
+// maxRejectedOfClaim is how many rejected runs of devices that nobody knows are kept per claim.
+const maxRejectedOfClaim = 20
+
+// trimClaim has the oldest rejected runs of a claim give way to newer ones: a rejected device returns its use of the claim, so whoever
+// has one could make a run of every serial they think of. Runs that came as far as a twin, or to people, are bounded by these and stay.
+func (f *function) trimClaim(ctx context.Context, claim string) error {
+	q := store.Query{Index: "by-claim", Filter: store.And(store.Eq("request.claim", claim), store.Eq("outcome", provision.Rejected),
+		store.Eq("twin", nil), store.Eq("decision", nil), store.Eq("outbox.since", nil))}
+	n, err := f.runs.Count(ctx, q.Filter, q.Index)
+	if err != nil || n <= maxRejectedOfClaim {
+		return err
+	}
+	q.Limit = min(n-maxRejectedOfClaim, store.MaxLimit)
+	_, err = f.runs.DeleteRange(ctx, q)
 	return err
 }

@@ -159,8 +159,9 @@ func (f *function) begin(ctx context.Context, id twin.TypeID, run string, req pr
 		return provision.Run{}, err
 	}
 	var no error
+	made := false
 	out, err := f.runs.Upsert(ctx, run, func(r *provision.Run, exists bool) error {
-		no = nil
+		no, made = nil, !exists
 		if exists && r.Outcome != provision.Rejected {
 			return errSuperseded // another request of the device has begun it
 		}
@@ -179,6 +180,9 @@ func (f *function) begin(ctx context.Context, id twin.TypeID, run string, req pr
 	})
 	if err != nil && no != nil {
 		err = no // in its own words
+	}
+	if err == nil && made {
+		err = f.trimClaim(ctx, req.Claim)
 	}
 	return out, err
 }

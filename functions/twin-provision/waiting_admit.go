@@ -111,15 +111,8 @@ func (f *function) settle(ctx context.Context, w waiting) (waiting, error) {
 	if w.Settled {
 		return w, nil
 	}
-	if w.Register {
-		i := device.Identity{Serial: w.Serial, MAC: w.MAC, Model: w.Model, Maker: w.Maker, Type: string(w.Type)}
-		_, err := f.p.API.CreateIdentity(ctx, i)
-		if errors.Is(err, api.ErrExists) { // by now, or with other data; its run compares them
-			_, err = f.p.API.FindIdentity(ctx, w.Serial)
-		}
-		if err != nil {
-			return w, err
-		}
+	if err := f.identify(ctx, &w); err != nil {
+		return w, err
 	}
 	claim := w.Claim
 	if !w.Asked {
@@ -145,6 +138,38 @@ func (f *function) settle(ctx context.Context, w waiting) (waiting, error) {
 		}
 	}
 	return w, err
+}
+
+// identify makes the identity of an admitted device, if people asked for that. It refuses a device whose serial or MAC is another's:
+// its run would, at every knock, and nobody would see why in the list.
+func (f *function) identify(ctx context.Context, w *waiting) error {
+	r, err := f.runs.Get(ctx, runID(w.Type, w.Serial))
+	switch {
+	case err == nil && r.Outcome != provision.Rejected && r.Request.Key != w.Key && !standsIdle(&r):
+		return refusal(fmt.Sprintf("serial %q is that of another device, which came in with another key by run %s; reset that run if this one takes its place", w.Serial, r.ID))
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	var clash error
+	if w.Register {
+		_, clash = f.p.API.CreateIdentity(ctx, device.Identity{Serial: w.Serial, MAC: w.MAC, Model: w.Model, Maker: w.Maker, Type: string(w.Type)})
+		if !errors.Is(clash, api.ErrExists) {
+			return clash
+		}
+	}
+	i, err := f.p.API.FindIdentity(ctx, w.Serial) // it may be known by now
+	switch {
+	case errors.Is(err, api.ErrNotFound):
+		return clash
+	case err != nil:
+		return err
+	case i.Owner != "" && i.Owner != w.Owner:
+		return refusal(fmt.Sprintf("serial %q is known as %s, a device of group %s", w.Serial, i.ID, i.Owner))
+	}
+	if why := differs(&i, w.Type, w.Serial, w.MAC, w.Model); why != "" {
+		return refusal(fmt.Sprintf("%s, as %s", why, i.ID))
+	}
+	return nil
 }
 
 // claimID is the same however often one admission is carried out, and another one's for each.

@@ -160,7 +160,12 @@ func (f *function) comeIn(ctx context.Context, old, w waiting) (api.ProvisionAns
 	r, err := f.enter(ctx, old.Type, req)
 	var no refusal
 	if errors.As(err, &no) {
-		return api.ProvisionAnswer{Status: rejected, Reason: string(no)}, nil
+		if r.Request.Key != w.Key { // the serial is another device's, or there is no run
+			err = f.endAdmission(ctx, &old, string(no))
+		} else {
+			err = nil
+		}
+		return api.ProvisionAnswer{Status: rejected, Reason: string(no)}, err
 	}
 	if err == nil && old.Run != r.ID {
 		_, err = f.list.Update(ctx, old.ID, func(v *waiting) error {
@@ -175,11 +180,30 @@ func (f *function) comeIn(ctx context.Context, old, w waiting) (api.ProvisionAns
 		return api.ProvisionAnswer{}, err
 	}
 	if r.Ready(f.p.Time()) {
-		if r, err = f.advance(ctx, r.ID); err != nil {
+		if r, err = f.advance(ctx, r.ID); err == nil && r.Outcome == provision.Rejected {
+			err = f.endAdmission(ctx, &old, r.Reason)
+		}
+		if err != nil {
 			return api.ProvisionAnswer{}, err
 		}
 	}
 	return answer(&r), nil
+}
+
+// endAdmission has a device wait again that was admitted and then refused, with the reason, for people to see: it is theirs to mend.
+func (f *function) endAdmission(ctx context.Context, w *waiting, why string) error {
+	at := w.At
+	_, err := f.changeWaiting(ctx, w.ID, func(v *waiting, _ time.Time) error {
+		if v.State != api.WaitingAdmitted || !v.At.Equal(at) {
+			return store.Unchanged
+		}
+		v.unadmit("admitted, and refused then: " + short(why, maxDeviceText))
+		return nil
+	})
+	if isNotFound(err) {
+		err = nil // forgotten meanwhile
+	}
+	return err
 }
 
 // noComing tells a device whose admission cannot be carried out why. People see it in the list.
