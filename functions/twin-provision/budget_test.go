@@ -33,7 +33,7 @@ func TestTryingAModelIsBounded(t *testing.T) {
 		}
 		fmt.Fprintf(&m, "      - {when: approved, then: s%d}\n      - {when: declined, then: done}\n", (i+1)%40)
 	}
-	m.WriteString("  - {name: done, do: activate, end: completed}\n")
+	m.WriteString("  - {name: done, do: check-identity, then: make}\n  - {name: make, do: create-twin, then: live}\n  - {name: live, do: activate, end: completed}\n")
 	in := api.Simulate{Text: m.String()}
 	for range 200 {
 		in.Events = append(in.Events, provision.Event{When: provision.Approved})

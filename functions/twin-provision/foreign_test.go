@@ -62,7 +62,10 @@ func TestWhoIsOnlyAskedSwapsNothing(t *testing.T) {
 	w, ada, bob, _ := twoGroups(t)
 	_, err := w.admin.PutModel(w.ctx, provision.Model{ID: "guarded", Start: "place", States: []provision.State{
 		{Name: "place", Do: provision.Instruct, With: map[string]string{"text": "Place it", "by": "group:paint"}, Await: provision.Confirmed, Then: "in", Limit: twin.Duration(time.Hour)},
-		{Name: "in", End: provision.Completed}}})
+		{Name: "in", Do: provision.RegisterIdentity, Then: "who"},
+		{Name: "who", Do: provision.CheckIdentity, Then: "make"},
+		{Name: "make", Do: provision.CreateTwin, Then: "live"},
+		{Name: "live", Do: provision.Activate, End: provision.Completed}}})
 	w.must(err)
 	w.newType("boat", twin.Model{Provisioning: "guarded"})
 	hers, _, err := seal.NewKey()

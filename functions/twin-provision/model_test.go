@@ -2,6 +2,7 @@ package twinprovision_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,22 +61,19 @@ func TestAModelOfAnotherOrder(t *testing.T) {
 	}
 }
 
-// A model in an order that cannot be is no danger: the run says what is missing, and is withdrawn.
+// A model in an order that cannot be is refused, and told what is missing where.
 func TestAModelInAnImpossibleOrder(t *testing.T) {
 	w := start(t)
-	w.newType("boat", twin.Model{Provisioning: "wrong"})
-	claim := w.claim(api.NewClaim{Type: "boat", MaxUses: 100})
-	for i, first := range []provision.Action{provision.CreateTwin, provision.IssueCredential, provision.RegisterGateway, provision.Deliver, provision.Activate} {
-		_, err := w.admin.PutModel(w.ctx, provision.Model{ID: "wrong", Start: "a", States: []provision.State{
-			{Name: "a", Do: first, Then: "b"}, {Name: "b", End: provision.Completed}}})
-		w.must(err)
-		a := w.ask(w.request(claim, "B-"+string(rune('1'+i)), func(r *api.ProvisionRequest) { r.Type = "boat" }))
-		if a.Status != "rejected" || !strings.Contains(a.Reason, "the model") {
-			t.Errorf("a model that begins with %s: it is told %+v", first, a)
+	for first, word := range map[provision.Action]string{provision.CreateTwin: "put check-identity before it", provision.IssueCredential: "put create-twin before it",
+		provision.RegisterGateway: "put issue-credential before it", provision.Deliver: "put register-gateway before it", provision.Activate: "put create-twin before it"} {
+		err := w.putYAML(w.admin, "wrong", "id: wrong\nstart: a\nstates:\n  - name: a\n    do: "+string(first)+"\n    then: b\n  - {name: b, do: activate, end: completed}\n")
+		var p *api.Problem
+		if !errors.As(err, &p) || !slices.ContainsFunc(p.Faults, func(f provision.Fault) bool { return f.Line == 5 && strings.Contains(f.Text, word) }) {
+			t.Errorf("a model that begins with %s: %v", first, err)
 		}
 	}
-	if m, err := w.admin.GetModel(w.ctx, "wrong"); err != nil || m.Version != 5 {
-		t.Errorf("after five edits the model has version %d, %v", m.Version, err)
+	if _, err := w.admin.GetModel(w.ctx, "wrong"); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("one of them is kept: %v", err)
 	}
 }
 

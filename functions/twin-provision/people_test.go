@@ -153,9 +153,13 @@ func TestAGroupThatIsAskedDecides(t *testing.T) {
 		{Name: "claim", Do: provision.CheckClaim, Then: "ask", Retries: 3},
 		{Name: "ask", Title: "Security looks", Do: provision.Ask, With: map[string]string{"question": "Is {serial} known to security?", "by": "group:security"},
 			On: []provision.Transition{{When: provision.Approved, Then: "in"}}, Limit: twin.Duration(time.Hour)},
-		{Name: "in", End: provision.Completed}}})
+		{Name: "in", Do: provision.CheckIdentity, Then: "make"},
+		{Name: "make", Do: provision.CreateTwin, Then: "live"},
+		{Name: "live", Do: provision.Activate, End: provision.Completed}}})
 	w.must(err)
 	w.newType("boat", twin.Model{Provisioning: "guarded"})
+	w.identity("B-1")
+	w.identity("B-2")
 	sam := w.User("sam", []access.Role{access.Owner}, "security")
 	ada := w.User("ada", []access.Role{access.Owner}, "press")
 	con := w.User("con", []access.Role{access.Configurator}, "press")

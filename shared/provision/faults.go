@@ -90,6 +90,7 @@ func (c *check) model() {
 		c.fault("start", "there is no state %.80q", m.Start)
 	} else {
 		c.paths()
+		c.needs()
 	}
 }
 
@@ -158,10 +159,11 @@ func (c *check) ways(s *State, at string) {
 	case s.Await == "" && s.Then != "" && len(awaits) > 0:
 		c.fault(at+".then", "is never taken, for the state waits for %s; write it as a way of on", either(awaits))
 	}
-	if len(awaits) > 0 && s.Limit <= 0 {
+	switch {
+	case s.Limit != 0: // what is wrong with it is told already
+	case len(awaits) > 0:
 		c.fault(at+".limit", "missing: a state that waits must say for how long, like \"5m\"")
-	}
-	if s.Do == CheckIdentity && s.With["unknown"] == "wait" && s.Limit <= 0 {
+	case s.Do == CheckIdentity && s.With["unknown"] == "wait":
 		c.fault(at+".limit", "missing: a device that may wait until it is known must be told for how long, like \"24h\"")
 	}
 	if s.Remind > 0 && !human {

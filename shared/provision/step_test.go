@@ -192,12 +192,19 @@ func TestAModelThatLeadsInCirclesEnds(t *testing.T) {
 }
 
 func TestFaultsOfModelsAreAllTold(t *testing.T) {
-	with := func(change func(*Model)) Model { m := model(); change(&m); return m }
+	with := func(change func(*Model)) Model {
+		m := model()
+		m.Start = "who"
+		m.States = append(m.States, State{Name: "who", Do: CheckIdentity, Then: "make"}, State{Name: "make", Do: CreateTwin, Then: "sign"},
+			State{Name: "sign", Do: IssueCredential, Then: "check"})
+		change(&m)
+		return m
+	}
 	for name, tt := range map[string]struct {
 		m    Model
 		want []string
 	}{
-		"good":                {model(), nil},
+		"good":                {with(func(*Model) {}), nil},
 		"no states":           {Model{ID: "m", Start: "a"}, []string{"states:", `no state "a"`}},
 		"unknown words":       {with(func(m *Model) { m.States[0].Do = "fly"; m.States[1].Await = "rain" }), []string{`no action "fly"`, `no trigger "rain"`}},
 		"a wait for ever":     {with(func(m *Model) { m.States[1].Limit = 0 }), []string{"states[1].limit"}},

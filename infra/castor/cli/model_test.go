@@ -17,7 +17,9 @@ states:
       - {when: approved, then: no}
     limit: 72h
     else: no
-  - {name: done, do: activate, end: completed}
+  - {name: done, do: check-identity, then: make}
+  - {name: make, do: create-twin, then: live}
+  - {name: live, do: activate, end: completed}
   - {name: no, do: withdraw, end: rejected}
 `
 
@@ -26,7 +28,7 @@ func TestModelsAtATerminal(t *testing.T) {
 	p.login("admin")
 	file := p.file("pier.yaml", pier)
 	bad := p.file("bad.yaml", strings.Replace(pier, "do: check-claim", "do: fly", 1))
-	p.does(words("model check "+file), "", "good model", "4 states")
+	p.does(words("model check "+file), "", "good model", "6 states")
 	p.does(words("model put "+file), "", "model pier is version 1")
 	p.does(words("model put "+file), "", "model pier is version 2")
 	p.does(words("model versions pier"), "", "1", "2")
@@ -37,7 +39,7 @@ func TestModelsAtATerminal(t *testing.T) {
 		t.Errorf("a bad one: %v\n%s", err, out)
 	}
 	p.fails(words("model put "+bad), "1 fault")
-	p.does(words("model simulate "+file+" --event approved@2h --set facts.firmware=2 --set request.serial=P-1"), "", "path: who → ask → done", "it ends completed", "2h")
+	p.does(words("model simulate "+file+" --event approved@2h --set facts.firmware=2 --set request.serial=P-1"), "", "path: who → ask → done → make → live", "it ends completed", "2h")
 	p.does([]string{"model", "simulate", "--model", "pier", "--event", "declined:not ours"}, "", "path: who → ask → no", "not ours")
 	p.does(words("model simulate --model pier"), "", "it waits for [approved], until 72h")
 	p.does(words("model simulate --model pier --event timer@73h"), "", "it ends rejected")
