@@ -34,6 +34,7 @@ func TestTrafficIsAsTheDescriptionSays(t *testing.T) {
 	p.want(200, `{"epoch":1,"seq":4,"waiting":0}`, "POST", "/v1/state", "application/json; charset=utf-8", `[{"epoch":1,"seq":3,"data":{"on":true}},{"epoch":1,"seq":4,"data":{"on":null}}]`)
 	p.want(200, `{"epoch":1,"seq":5,"waiting":0}`, "POST", "/v1/event", "application/json", `{"epoch":1,"seq":5,"data":{"event":"door opened"}}`)
 	p.want(200, `{"epoch":1,"seq":5,"waiting":0}`, "POST", "/v1/log/app", "text/plain", `started`)
+	p.want(200, `{"epoch":1,"seq":5,"waiting":0,"parked":1,"reason":"undecodable","detail":"an event needs its name: {\"event\": \"door opened\"}"}`, "POST", "/v1/event", "application/json", `{"data":{"door":"open"}}`)
 	p.want(200, `{"epoch":1,"seq":6,"waiting":0}`, "POST", "/v1/commands/c-1/response", "application/json", `{"epoch":1,"seq":6,"status":"succeeded"}`)
 	p.want(204, ``, "GET", "/v1/commands?wait=1s", "", "")
 	p.want(200, `{}`, "POST", "/v1/confirm", "application/json", `{}`)

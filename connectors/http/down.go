@@ -30,7 +30,7 @@ func (h *Connector) Command(s *link.Session, id string, payload []byte) error {
 	if err := json.Unmarshal(payload, &c.DeviceCommand); err != nil {
 		return err
 	}
-	return d.put(func(all *downs) { all.Commands = append(all.Commands, c) }, len(payload), true)
+	return d.down.Put(down{command: &c}, len(payload), true)
 }
 
 // Deliver has a message of the platform go down by the device's next answer. One to a device that is not here is for another
@@ -51,7 +51,7 @@ func (h *Connector) Deliver(m bus.Downlink) {
 	} else {
 		out.Raw = m.Payload
 	}
-	if err := d.put(func(all *downs) { all.Messages = append(all.Messages, out) }, len(m.Payload), false); err != nil {
+	if err := d.down.Put(down{message: &out}, len(m.Payload), false); err != nil {
 		s.Dropped()
 		h.log.WarnContext(trace.With(context.Background(), m.Trace), "message to a device was not delivered", "device", m.Device, "topic", m.Topic, "id", m.ID, "error", err)
 	}

@@ -37,7 +37,7 @@ func (h *Connector) knocked(ctx context.Context, w http.ResponseWriter, r *http.
 	}
 	settle, ok := s.Take(ctx)
 	if !ok {
-		return problemOf(gateway.ErrStopping)
+		return problemOf(gateway.ErrStopping, h.phase)
 	}
 	answers, taken := make(chan api.ProvisionAnswer, 1), make(chan bool, 1)
 	k := h.link.OpenKnock(s.ID, s.Client, s.Address.String(), s.Done())
@@ -61,5 +61,5 @@ func unheard(err error) *problem {
 	if errors.Is(err, gateway.ErrThrottled) {
 		return later(http.StatusTooManyRequests, 60, "too many knocks")
 	}
-	return problemOf(err)
+	return problemOf(err, gateway.Provisioning)
 }

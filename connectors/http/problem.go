@@ -41,8 +41,32 @@ func later(status, after int, detail string) *problem {
 	return p
 }
 
+// doors say what is shown at a gateway of each phase, in the same words whoever asks: they must not tell what exists.
+var doors = map[gateway.Phase]struct{ unknown, remedy string }{
+	gateway.Operational: {
+		"what is shown does not let in at this operational gateway, or does not any more",
+		"show the device's certificate on the connection, or its secret in one header: Authorization: Bearer <ref>.<secret>, X-API-Key: <ref>.<secret>, " +
+			"or Authorization: Basic with user name and password; try the bundle's other gateways; a device that is not in yet goes to a provisioning gateway",
+	},
+	gateway.Provisioning: {
+		"what is shown does not let in at this provisioning gateway, or does not any more",
+		"show a claim that has not ended, as Authorization: Basic with its id and token, or Bearer <claim>.<token>; without one, POST /v1/knock; " +
+			"a device that is in goes to the operational gateway that its bundle names",
+	},
+}
+
+// unknown is the answer to who is not let in.
+func unknown(phase gateway.Phase) *problem {
+	return unauthorized(doors[phase].unknown, doors[phase].remedy)
+}
+
+// nothingShown is the answer to who shows nothing.
+func nothingShown(phase gateway.Phase) *problem {
+	return unauthorized(fmt.Sprintf("no credential is shown, and this %s gateway needs one", phase), doors[phase].remedy)
+}
+
 // problemOf is what the gateway's errors are to a device.
-func problemOf(err error) *problem {
+func problemOf(err error, phase gateway.Phase) *problem {
 	var p *problem
 	switch {
 	case errors.As(err, &p):
@@ -54,8 +78,7 @@ func problemOf(err error) *problem {
 	case errors.Is(err, gateway.ErrBusy), errors.Is(err, gateway.ErrReplaced):
 		p = refuse(http.StatusConflict, "", "another session has this device's place", "use one connection, one credential and one name per device")
 	case errors.Is(err, gateway.ErrRefused), errors.Is(err, gateway.ErrDismissed):
-		p = refuse(http.StatusUnauthorized, "Authorization", "the credential is not admitted at this gateway",
-			"show the device's certificate, or its secret as Authorization: Bearer, Basic or X-API-Key; at a provisioning gateway the claim's id and token as Basic")
+		p = unknown(phase)
 	default:
 		p = later(http.StatusServiceUnavailable, 1, "the session has ended")
 	}

@@ -2,8 +2,8 @@ package http
 
 import (
 	"net/http"
-	"time"
 
+	"github.com/castor-iot/castor/connectors/link"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -13,6 +13,11 @@ type stored struct {
 	Epoch   *int64 `json:"epoch,omitempty"`
 	Seq     *int64 `json:"seq,omitempty"`
 	Waiting int    `json:"waiting"`
+
+	Parked int         `json:"parked,omitempty"` // of what this call has brought
+	Reason link.Reason `json:"reason,omitempty"`
+	Detail string      `json:"detail,omitempty"`
+
 	downs
 }
 
@@ -23,11 +28,17 @@ func (v *visit) report(kind telemetry.Kind, topic string) *problem {
 		return p
 	}
 	topic = "castor/" + v.session.Client + "/" + topic
-	p = v.settle(v.device.serial, func(ack func(bool)) { v.device.link.Publish(kind, topic, payload, received, ack) })
+	var became link.Receipt
+	p = v.settle(v.device.serial, func(ack func(bool)) {
+		v.device.link.Report(kind, topic, payload, received, func(r link.Receipt) {
+			became = r
+			ack(r.Stored)
+		})
+	})
 	if p != nil {
 		return p
 	}
-	return v.tell()
+	return v.tell(became)
 }
 
 func (v *visit) log() *problem { return v.report(telemetry.Log, "log/"+v.word) }
@@ -36,39 +47,30 @@ func (v *visit) answer() *problem {
 	return v.report(telemetry.Response, "command/"+v.word+"/response")
 }
 
-func (v *visit) ack() *problem { return v.tell() }
+func (v *visit) ack() *problem { return v.tell(link.Receipt{}) }
 
-// tell answers what is stored, and brings commands to a device that asks for them here.
-func (v *visit) tell() *problem {
-	out := stored{}
+// tell answers what is stored and what of it was parked, and brings commands to a device that asks for them here. What was parked is
+// told by a success: it is kept, and a device that repeats what is refused would repeat it for ever.
+func (v *visit) tell(r link.Receipt) *problem {
+	out := stored{Parked: r.Parked, Reason: r.Reason, Detail: r.Detail}
 	if o := v.device.link.Newest(); o != (twin.Order{}) {
 		out.Epoch, out.Seq = &o.Epoch, &o.Seq
 	}
 	if v.commands {
-		out.downs, _ = v.device.listen(v.ctx, v.session.Done(), v.moment(), false)
+		out.downs, _ = v.listen(0, false)
 	}
 	out.Waiting = v.device.link.Waiting()
 	reply(v.w, out)
 	return nil
 }
 
-// moment is how long an answer waits for commands that are known to wait, but have to be fetched; or may be, because the device
-// has just come.
-func (v *visit) moment() time.Duration {
-	const moment = time.Second
-	if v.device.link.Waiting() > 0 || time.Since(v.device.since) < moment {
-		return moment
-	}
-	return 0
-}
-
 // poll brings what waits, or what comes next.
 func (v *visit) poll() *problem {
-	out, replaced := v.device.listen(v.ctx, v.session.Done(), max(v.wait, v.moment()), true)
+	out, replaced := v.listen(v.wait, true)
 	switch {
 	case replaced:
 		return refuse(http.StatusConflict, "", "a newer poll of this device has begun", "keep one poll open at a time")
-	case out.count() > 0:
+	case len(out.Commands)+len(out.Messages) > 0:
 		reply(v.w, out)
 	case v.session.Why() != nil:
 		return v.ended()

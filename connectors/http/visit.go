@@ -16,6 +16,7 @@ type visit struct {
 	r       *http.Request
 	ctx     context.Context
 	session *gateway.Session
+	shown   gateway.Shown
 
 	device   *deviceState // on an operational gateway
 	claimant *claimantState
@@ -52,7 +53,7 @@ func (h *Connector) visit(w http.ResponseWriter, r *http.Request, c call) *probl
 	case shown.Certificate != nil && c.secret != "":
 		return unauthorized("a certificate and another credential are shown", "show one")
 	case shown.Certificate == nil && c.secret == "":
-		return problemOf(gateway.ErrRefused)
+		return nothingShown(h.phase)
 	}
 	if ref, _, joined := device.Split(c.secret); joined && c.user != "" && c.user != string(ref) {
 		return unauthorized("user name and secret are of different devices", "leave the user name out, or give the one that the secret begins with")
@@ -63,12 +64,12 @@ func (h *Connector) visit(w http.ResponseWriter, r *http.Request, c call) *probl
 	}
 	s, done, err := h.door.Visit(r.Context(), shown, h.open)
 	if err != nil {
-		return problemOf(err)
+		return problemOf(err, h.phase)
 	}
 	defer done()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	v := &visit{call: c, h: h, w: w, r: r, ctx: ctx, session: s}
+	v := &visit{call: c, h: h, w: w, r: r, ctx: ctx, session: s, shown: shown}
 	var places chan struct{}
 	switch state := s.Attached().(type) {
 	case *deviceState:
@@ -76,7 +77,7 @@ func (h *Connector) visit(w http.ResponseWriter, r *http.Request, c call) *probl
 	case *claimantState:
 		v.claimant, places = state, state.places
 	default:
-		return problemOf(gateway.ErrStopping)
+		return problemOf(gateway.ErrStopping, h.phase)
 	}
 	select {
 	case places <- struct{}{}:
@@ -97,7 +98,7 @@ func (h *Connector) open(s *gateway.Session) (closed func()) {
 	s.Attach(d)
 	return func() {
 		d.link.Close()
-		for range d.left() {
+		for range d.down.Left() {
 			s.Dropped()
 		}
 	}
@@ -149,7 +150,7 @@ func (v *visit) settle(serial chan struct{}, do func(ack func(bool))) *problem {
 // ended is why something was not done.
 func (v *visit) ended() *problem {
 	if why := v.session.Why(); why != nil {
-		return problemOf(why)
+		return problemOf(why, v.h.phase)
 	}
 	return later(http.StatusServiceUnavailable, 2, "it is not stored yet; sent again with the same epoch and seq it is stored once")
 }

@@ -76,6 +76,7 @@ func (a *lane) settle(batch []*item, outcomes []telemetry.Outcome) (progress boo
 			c.stored.Add(1)
 		case telemetry.Parked:
 			c.parked.Add(1)
+			it.ticket.parked(&it.message)
 		case telemetry.Refused:
 			c.refused.Add(1)
 		default:

@@ -19,7 +19,7 @@ const maxRenewal = 16 << 10
 // credential or the reason why there is none; ack is called then, in order with those of Publish. A device may renew about
 // once in ten seconds; Renew waits while one of the same session is under way.
 func (s *Session) Renew(payload []byte, answer func(api.RenewAnswer), ack func(stored bool)) {
-	t := s.begin(1, nil, ack)
+	t := s.begin(ack)
 	in, err := readRenewal(payload)
 	if err != nil {
 		answer(api.RenewAnswer{Reason: err.Error(), Status: http.StatusBadRequest})
@@ -84,7 +84,7 @@ func readRenewal(payload []byte) (in api.Renewal, err error) {
 // ConfirmCredential tells function credentials what the device has shown: that stays, and what it had before ends. ack is called
 // in order with those of Publish, with true when the function has taken it.
 func (s *Session) ConfirmCredential(shown api.Shown, ack func(stored bool)) {
-	t := s.begin(1, nil, ack)
+	t := s.begin(ack)
 	s.beside(t, func() bool {
 		traced := trace.With(s.link.work, trace.New())
 		err := s.link.attempt(traced, s.done, s.link.limits.Confirm, func(ctx context.Context) error {

@@ -110,7 +110,7 @@ func (c *Claimant) read(kind twin.TypeID, payload []byte) (in api.ProvisionReque
 // those of Publish, with true when the function has taken it.
 func (s *Session) Confirm(ack func(stored bool)) {
 	known, _ := s.resolve()
-	t := s.begin(1, nil, ack)
+	t := s.begin(ack)
 	if !known {
 		t.finish(false)
 		return

@@ -40,7 +40,8 @@ type ticket struct {
 	left    int         // messages of it that are not settled
 	order   *twin.Order // newest the device gave in it; nil if none
 	failed  bool
-	ack     func(stored bool)
+	receipt Receipt
+	ack     func(Receipt)
 }
 
 // Open begins a session and announces the device as present. id and epoch grow with each session of a device, wherever it
@@ -78,7 +79,7 @@ func (s *Session) resolve() (known, ok bool) {
 // of the former, which waited.
 func (s *Session) presence(connected, force bool) bool {
 	now := s.link.now().UTC().Truncate(time.Millisecond)
-	t := s.begin(1, nil, func(bool) {})
+	t := s.begin(func(bool) {})
 	return s.put(&item{ticket: t, message: telemetry.Message{
 		Twin: s.mapping.Twin, Generation: s.mapping.Generation, Kind: telemetry.Presence, Received: now, Order: s.next(),
 		Session: s.ID, Gateway: s.link.config.Gateway.ID, Samples: []telemetry.Sample{{Property: "connected", Value: connected}},
@@ -100,13 +101,12 @@ func (s *Session) Listen() {
 	s.link.commands.signal()
 }
 
-// Publish takes what a device sent. ack is called once, in the order of the calls of Publish and Confirm: with true when
-// everything in it is stored or parked, with false when it was not and will not be. Publish waits while the platform is
-// behind.
-func (s *Session) Publish(kind telemetry.Kind, topic string, payload []byte, received time.Time, ack func(stored bool)) {
+// Report takes what a device sent. ack is called once, in the order of the calls of Report, Publish and Confirm: when everything in it is
+// stored or parked, or when it was not and will not be. Report waits while the platform is behind.
+func (s *Session) Report(kind telemetry.Kind, topic string, payload []byte, received time.Time, ack func(Receipt)) {
 	known, ok := s.resolve()
 	if !ok {
-		s.begin(1, nil, ack).finish(false)
+		s.ticket(1, nil, ack).finish(false)
 		return
 	}
 	var messages []telemetry.Message
@@ -128,7 +128,7 @@ func (s *Session) Publish(kind telemetry.Kind, topic string, payload []byte, rec
 			m.Twin, m.Generation = s.mapping.Twin, s.mapping.Generation
 		}
 	}
-	t := s.begin(len(messages), newest, ack)
+	t := s.ticket(len(messages), newest, ack)
 	for _, m := range messages {
 		raw := m.Raw
 		if m.Kind != telemetry.Undecoded {
@@ -157,8 +157,13 @@ func (s *Session) put(it *item, force bool) bool {
 	return false
 }
 
-// begin gives out a ticket for n messages; order is the newest that the device gave in them, nil if none.
-func (s *Session) begin(n int, order *twin.Order, ack func(bool)) *ticket {
+// begin gives out a ticket for what is no message.
+func (s *Session) begin(ack func(stored bool)) *ticket {
+	return s.ticket(1, nil, func(r Receipt) { ack(r.Stored) })
+}
+
+// ticket gives out one for n messages; order is the newest that the device gave in them, nil if none.
+func (s *Session) ticket(n int, order *twin.Order, ack func(Receipt)) *ticket {
 	t := &ticket{session: s, left: n, order: order, ack: ack}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +189,8 @@ func (t *ticket) finish(stored bool) {
 				s.stored = *first.order
 			}
 		}
-		first.ack(!first.failed)
+		first.receipt.Stored = !first.failed
+		first.ack(first.receipt)
 	}
 }
 
