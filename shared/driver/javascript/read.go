@@ -95,7 +95,7 @@ func thrown(a reply) driver.Result {
 	f := driver.Exception
 	if a.Kind == "InternalError" {
 		switch {
-		case strings.Contains(a.Thrown, "out of memory"):
+		case strings.Contains(a.Thrown, "out of memory"), strings.Contains(a.Thrown, "string too long"):
 			f = driver.Memory
 		case strings.Contains(a.Thrown, "interrupted"):
 			f = driver.Timeout
