@@ -36,6 +36,9 @@ func main() {
 	}
 	root.AddCommand(upCommand(), initCommand(), serveCommand(), healthCommand())
 	root.AddCommand(cli.Commands(os.Getenv)...)
+	if gateway, _, err := root.Find([]string{"gateway"}); err == nil {
+		gateway.AddCommand(joinCommand())
+	}
 	cli.Usage(root)
 	if err := root.ExecuteContext(ctx); err != nil {
 		var unwell cli.Unwell

@@ -53,33 +53,41 @@ func (d Dir) certificate(p Plan) (made, notes []string, err error) {
 // makeCertificate writes a new certificate and key. When it is interrupted between the two, they are found not to fit, and
 // --renew makes them again.
 func (d Dir) makeCertificate(p Plan, hosts []string) (made, notes []string, err error) {
-	ca, err := d.ca()
+	chain, key, until, err := d.Server(p.Now, hosts)
 	if err != nil {
 		return nil, nil, err
 	}
-	pair, err := ca.Server(p.Now, hosts...)
+	if err = d.Replace(GatewayCert, chain); err == nil {
+		err = d.Replace(GatewayKey, key)
+	}
+	return []string{GatewayCert, GatewayKey}, []string{fmt.Sprintf("the gateways' certificate is for %s, until %s", strings.Join(hosts, ", "), day(until))}, err
+}
+
+// Server makes a certificate for hosts by the platform's CA: the chain and the key, both PEM, and until when it is good.
+func (d Dir) Server(now time.Time, hosts []string) (chain, key []byte, until time.Time, err error) {
+	ca, err := d.ca()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, until, err
+	}
+	pair, err := ca.Server(now, hosts...)
+	if err != nil {
+		return nil, nil, until, err
 	}
 	c, err := x509.ParseCertificate(pair.Certificate[0])
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, until, err
 	}
-	var chain bytes.Buffer
+	var text bytes.Buffer
 	for _, der := range pair.Certificate {
-		if err := pem.Encode(&chain, &pem.Block{Type: "CERTIFICATE", Bytes: der}); err != nil {
-			return nil, nil, err
+		if err := pem.Encode(&text, &pem.Block{Type: "CERTIFICATE", Bytes: der}); err != nil {
+			return nil, nil, until, err
 		}
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, until, err
 	}
-	key := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err = d.Replace(GatewayCert, chain.Bytes()); err == nil {
-		err = d.Replace(GatewayKey, key)
-	}
-	return []string{GatewayCert, GatewayKey}, []string{fmt.Sprintf("the gateways' certificate is for %s, until %s", strings.Join(hosts, ", "), day(c.NotAfter))}, err
+	return text.Bytes(), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), c.NotAfter, nil
 }
 
 // checkCertificate tells what is wrong with a certificate that stays: as notes what will be, as an error what is.

@@ -60,6 +60,9 @@ const lockFile = ".lock"
 // validGateway is an id that can be the end of a secret's name on Kubernetes too.
 var validGateway = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
+// ValidGateway tells whether a gateway may have that id: it becomes part of a secret's name.
+func ValidGateway(id string) bool { return validGateway.MatchString(id) }
+
 // MailPlaceholder is what the mail server's password is until somebody puts it there.
 const MailPlaceholder = "put-the-password-of-your-mail-server-here"
 
@@ -68,7 +71,7 @@ func (p Plan) check() error {
 		return fmt.Errorf("host: %w", err)
 	}
 	for _, g := range p.Gateways {
-		if !validGateway.MatchString(g) {
+		if !ValidGateway(g) {
 			return fmt.Errorf("gateway: %q must have lower case letters, digits and '-' only, 63 at most, because it becomes part of a secret's name: operational-1", g)
 		}
 	}

@@ -1,0 +1,270 @@
+// Package join makes the folder by which a gateway in a process of its own joins a platform that runs as `castor up`: the settings
+// of castor-connector and exactly the secrets that it needs. On the bus it is a guest with a scope of its own; of the platform's
+// keys it gets none but, where devices show secrets, the one by which these are verified.
+package join
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/infra/castor/secrets"
+	"github.com/castor-iot/castor/shared/platform"
+)
+
+// The connectors that a gateway may be, and how the addresses begin that their devices dial; "" = any.
+var schemes = map[string]string{"mqtt": "tls", "grpc": "grpcs", "http": "https", "mosquitto": "tls", "foreign": ""}
+
+// Connectors are what a gateway may be, in the order of documentation.
+var Connectors = []string{"mqtt", "grpc", "http", "mosquitto", "foreign"}
+
+// A Plan says which gateway joins, and how.
+type Plan struct {
+	// Keys is the folder of the platform's keys, in castor up's data directory.
+	Keys secrets.Dir
+
+	// Platform is the user gateway's URL and NATS the bus', as the gateway's machine reaches them.
+	Platform, NATS string
+
+	// ID is the gateway's; Connector one of Connectors; Phase provisioning or operational.
+	ID, Connector, Phase string
+
+	// URL is what devices dial. Hosts are further names that the certificate is for. Listen is the address that is listened on;
+	// "" = the port of URL, on all interfaces.
+	URL, Listen string
+	Hosts       []string
+
+	// Region and Location ("latitude,longitude") are where it stands; Capacity is how many devices have room, 0 = 10,000.
+	Region, Location string
+	Capacity         int64
+
+	// Kind is what devices show at a mosquitto or at a foreign gateway: certificate or password.
+	Kind string
+
+	// Contract is where a foreign gateway implements the contract, Key the public key that secrets are sealed to for it.
+	Contract, Key string
+
+	Now time.Time
+}
+
+// own tells whether the gateway's door is the platform's.
+func (p *Plan) own() bool { return p.Connector != "mosquitto" && p.Connector != "foreign" }
+
+func (p *Plan) check() (port string, err error) {
+	scheme, known := schemes[p.Connector]
+	u, urlErr := url.Parse(p.URL)
+	switch {
+	case !known:
+		return "", fmt.Errorf("%q is no connector: give --as one of %s", p.Connector, strings.Join(Connectors, ", "))
+	case !secrets.ValidGateway(p.ID):
+		return "", fmt.Errorf("the gateway's id %.80q must have lower case letters, digits and '-' only, 63 at most", p.ID)
+	case p.Phase != "operational" && p.Phase != "provisioning":
+		return "", fmt.Errorf("--phase %.40q must be operational or provisioning", p.Phase)
+	case !p.own() && p.Phase != "operational":
+		return "", fmt.Errorf("%s takes devices that have come in already: --phase must be operational", p.Connector)
+	case p.URL == "" || urlErr != nil || u.Hostname() == "" || u.Port() == "" || scheme != "" && u.Scheme != scheme || u.Path != "" || u.User != nil:
+		return "", fmt.Errorf("--dial %.200q must be what devices dial: %s://, a host and a port, like %[2]s://plant.example:8983", p.URL, or(scheme, "tls"))
+	case p.NATS == "":
+		return "", errors.New("the bus of this platform is in its process only, and no gateway can enter it: start it as castor up --nats 127.0.0.1:4222 (an address that the gateway reaches; or nats: in castor.yaml)")
+	case p.Platform == "":
+		return "", errors.New("the user gateway's URL is missing: give it with --platform")
+	case p.Connector == "foreign" && p.Contract == "":
+		return "", errors.New("--contract is missing: where the gateway implements the contract of docs/gateways.md, like https://gateway.example/castor")
+	case p.Kind != "certificate" && p.Kind != "password":
+		return "", fmt.Errorf("--kind %.40q must be certificate or password", p.Kind)
+	}
+	return u.Port(), secrets.CheckHosts(append([]string{u.Hostname()}, p.Hosts...))
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// A file is one that is written: its path in the folder, and whether only its owner may read it.
+type file struct {
+	name    string
+	content []byte
+	secret  bool
+}
+
+// Write makes the folder. One that has something in it is refused unless anew is true: then what is in it is written again, with a
+// new certificate; what the gateway itself keeps there stays. It returns what is to be done with it, in order.
+func (p Plan) Write(dir string, anew bool) (steps []string, err error) {
+	port, err := p.check()
+	if err != nil {
+		return nil, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	if there, err := os.ReadDir(dir); err == nil && len(there) > 0 && !anew {
+		return nil, fmt.Errorf("%s is there, and not empty: name another folder by --out, or write this one anew with --renew", dir)
+	}
+	files, err := p.secrets(dir, anew)
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, file{name: "settings.env", content: p.settings(port)})
+	if p.Connector == "mosquitto" {
+		m, err := p.mosquitto(dir, port, valueOf(files, secretMosquitto))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, m...)
+	}
+	for _, f := range files {
+		if err := f.write(dir); err != nil {
+			return nil, err
+		}
+	}
+	steps = []string{fmt.Sprintf("castor-connector %s --settings %s", p.Connector, dir)}
+	if p.Connector == "mosquitto" {
+		if err := giveToMosquitto(dir); err != nil {
+			return nil, err
+		}
+		steps = append(steps, fmt.Sprintf("mosquitto -c %s", filepath.Join(dir, mosquittoDir, "mosquitto.conf")))
+	}
+	return steps, nil
+}
+
+func (f file) write(dir string) error {
+	path := filepath.Join(dir, f.name)
+	mode := os.FileMode(0o644)
+	if f.secret {
+		mode = 0o600
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(f.content)
+	if err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+// secrets are those that the process needs, and no others. A random one that is in the folder stays.
+func (p *Plan) secrets(dir string, anew bool) ([]file, error) {
+	parts, err := p.Keys.Read(platform.SecretParts)
+	if err != nil {
+		return nil, err
+	}
+	ca, err := p.Keys.Read(platform.SecretCACert)
+	if err != nil {
+		return nil, err
+	}
+	out := []file{}
+	add := func(name string, value []byte) {
+		out = append(out, file{filepath.Join("secrets", name), append(value, '\n'), true})
+	}
+	random := func(name string, value []byte) {
+		if old, err := secrets.Dir(filepath.Join(dir, "secrets")).Read(name); err == nil && anew {
+			value = old
+		}
+		add(name, value)
+	}
+	add(platform.PartSecret("connector", p.ID), []byte(platform.DerivePart(parts, "connector", p.ID)))
+	add(platform.SecretNATSToken, []byte(platform.DeriveBus(parts, p.ID)))
+	add(platform.SecretCACert, ca)
+	switch {
+	case p.Connector == "foreign":
+		random("castor-foreign-token", secrets.Random(32))
+	case p.Connector == "mosquitto":
+		random(secretMosquitto, secrets.Random(24))
+		if p.Kind == "password" {
+			random("castor-foreign-key", secrets.Random(24)) // 32 characters
+		}
+	default:
+		chain, key, _, err := p.Keys.Server(p.Now, p.hosts())
+		if err != nil {
+			return nil, err
+		}
+		add(secrets.GatewayCert, chain)
+		add(secrets.GatewayKey, key)
+		if p.Phase == "operational" {
+			verify, err := p.Keys.Read(platform.SecretVerify)
+			if err != nil {
+				return nil, err
+			}
+			add(platform.SecretVerify, verify)
+		}
+	}
+	return out, nil
+}
+
+// secretMosquitto is the password of mosquitto's administrator.
+const secretMosquitto = "castor-mosquitto-password"
+
+func valueOf(files []file, secret string) string {
+	for _, f := range files {
+		if filepath.Base(f.name) == secret {
+			return strings.TrimSpace(string(f.content))
+		}
+	}
+	return ""
+}
+
+// hosts are the names that the gateway's certificate is for, the one that devices dial first.
+func (p *Plan) hosts() []string {
+	u, _ := url.Parse(p.URL) // which was checked
+	hosts := []string{u.Hostname()}
+	for _, h := range p.Hosts {
+		if !slices.Contains(hosts, h) {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
+}
+
+// settings are what castor-connector reads.
+func (p *Plan) settings(port string) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Gateway %s: castor-connector %s --settings <this folder>. The environment goes above what is said here.\n", p.ID, p.Connector)
+	set := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%s=%s\n", name, value)
+		}
+	}
+	set("CASTOR_GATEWAY_ID", p.ID)
+	set("CASTOR_PUBLIC_URL", p.URL)
+	set("CASTOR_GATEWAY_URL", p.Platform)
+	set("CASTOR_NATS_URL", p.NATS)
+	set("CASTOR_NATS_USER", p.ID)
+	set("CASTOR_REGION", p.Region)
+	set("CASTOR_LOCATION", p.Location)
+	if p.Capacity > 0 {
+		set("CASTOR_CAPACITY", strconv.FormatInt(p.Capacity, 10))
+	}
+	switch p.Connector {
+	case "mosquitto":
+		set("CASTOR_KINDS", p.Kind)
+		set("CASTOR_MOSQUITTO_URL", "tcp://"+p.control())
+		set("CASTOR_MOSQUITTO_CRL", "${DIR}/"+mosquittoDir+"/revoked.pem")
+		set("CASTOR_MOSQUITTO_PID", "${DIR}/"+mosquittoDir+"/mosquitto.pid")
+	case "foreign":
+		set("CASTOR_KINDS", p.Kind)
+		set("CASTOR_FOREIGN_URL", p.Contract)
+		set("CASTOR_FOREIGN_KEY", p.Key)
+	default:
+		set("CASTOR_GATEWAY_PHASE", p.Phase)
+		set("CASTOR_LISTEN", or(p.Listen, net.JoinHostPort("", port)))
+	}
+	b.WriteString("# An address like 127.0.0.1:9102 serves /metrics and /readyz, for Prometheus and castor-connector health.\n")
+	set("CASTOR_METRICS", "off")
+	return []byte(b.String())
+}
