@@ -1,8 +1,13 @@
 import { useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
 import { api, ok } from '@/api/client';
 import type { Claim } from '@/api/types';
+import { Button } from '@/parts/Button';
 import { ConfirmDialog } from '@/parts/ConfirmDialog';
+import { useNow } from '@/parts/Time';
 import { toast } from '@/parts/toast';
+import { has, useUser } from '@/parts/useUser';
+import { open } from './claim';
 
 /** Asks before a claim is ended. */
 export function RevokeClaim({ claim, onClose }: { claim: Claim; onClose: () => void }) {
@@ -23,5 +28,21 @@ export function RevokeClaim({ claim, onClose }: { claim: Claim; onClose: () => v
     >
       <code>{claim.id}</code>
     </ConfirmDialog>
+  );
+}
+
+/** Ends a claim that still lets somebody in, where who looks at it may. */
+export function RevokeButton({ claim }: { claim: Claim }) {
+  const may = has(useUser(), 'maintainer', 'configurator', 'owner');
+  const [asking, setAsking] = useState(false);
+  const good = open(claim, useNow());
+  if (!may || !(good || asking)) return null;
+  return (
+    <>
+      <Button size="s" kind="danger" onClick={() => setAsking(true)}>
+        Revoke…
+      </Button>
+      {asking && <RevokeClaim claim={claim} onClose={() => setAsking(false)} />}
+    </>
   );
 }

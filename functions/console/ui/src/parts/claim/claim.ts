@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import type { Claim, ClaimFile } from '@/api/types';
 import type { Tone } from '@/parts/Badge';
+import { plural } from '@/parts/format';
 
 /** Whether a claim still lets somebody in. */
 export const open = (c: Claim, now: number) => !c.revoked && c.used < c.maxUses && Date.parse(c.expires) > now;
@@ -16,7 +17,7 @@ export function claimState(c: Claim, now: number): { id: NonNullable<Claim['stat
 
 /** Which serials a claim lets in. */
 export function serialsOf(c: Claim): string {
-  if (c.listed) return c.listed === 1 ? '1 named serial' : `${c.listed} named serials`;
+  if (c.listed) return plural(c.listed, 'named serial');
   return c.serials ? c.serials.replaceAll('\\', '') : 'any serial';
 }
 

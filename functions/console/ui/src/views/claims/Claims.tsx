@@ -6,7 +6,9 @@ import type { Claim } from '@/api/types';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { RevokeClaim } from '@/parts/claim/RevokeClaim';
+import { TextField } from '@/parts/Field';
 import { Filter, TextFilter } from '@/parts/Filter';
+import { count } from '@/parts/format';
 import { Listed, More } from '@/parts/Listed';
 import { Page } from '@/parts/Page';
 import { RowTable } from '@/parts/RowTable';
@@ -14,10 +16,13 @@ import { Empty } from '@/parts/States';
 import { useKinds } from '@/parts/useKinds';
 import { useParam } from '@/parts/useParam';
 import { has, useUser } from '@/parts/useUser';
+import { useWhole } from '@/parts/useWhole';
 import { useGroups } from '@/views/enrol/useGroups';
 import { ClaimRow } from './ClaimRow';
 import s from './Claims.module.css';
-import { claims, states } from './claims';
+import { claims, matches, states } from './claims';
+
+const step = 100; // rows more at each click
 
 /** All claims: what lets devices ask to come in. */
 export default function Claims() {
@@ -26,17 +31,23 @@ export default function Claims() {
   const [batch, setBatch] = useParam('batch');
   const [state, setState] = useParam('state');
   const [, setParams] = useSearchParams();
+  const [text, setText] = useParam('q');
   const query = useInfiniteQuery(claims({ type, owner, batch, state }));
+  useWhole(query, !!text);
+  const [most, setMost] = useState(step);
   const [revoking, setRevoking] = useState<Claim>();
   const kinds = useKinds();
   const { groups } = useGroups();
   const may = has(useUser(), 'maintainer', 'configurator', 'owner');
-  const found = query.data?.pages.flatMap((p) => p.items) ?? [];
-  const filtered = !!(type || owner || batch || state);
+  const read = query.data?.pages.flatMap((p) => p.items) ?? [];
+  const found = text ? read.filter((c) => matches(c, text)) : read;
+  const shown = found.slice(0, most);
+  const filtered = !!(type || owner || batch || state || text);
+  const searching = !!text && query.hasNextPage;
   const types = [...kinds.values()]
     .filter((t) => t.kind === 'type')
     .map((t) => ({ id: t.id, label: t.definition.name || t.id }));
-  const batches = [...new Set(found.map((c) => c.batch).filter((b): b is string => !!b))].slice(0, 8);
+  const batches = [...new Set(read.map((c) => c.batch).filter((b): b is string => !!b))].slice(0, 8);
   const fresh = may && (
     <ButtonLink href="/claims/new" kind="primary" icon={<Plus aria-hidden />}>
       New claim
@@ -49,10 +60,24 @@ export default function Claims() {
       actions={fresh}
     >
       <div className={s.filters}>
+        <div className={s.search}>
+          <TextField
+            label="Search"
+            bare
+            placeholder="Serial, claim, batch or note"
+            value={text}
+            onChange={(e) => setText(e.target.value)}
+            maxLength={64}
+            dir="auto"
+          />
+        </div>
         <Filter label="State" value={state} choices={states.map((id) => ({ id, label: id }))} onChange={setState} />
         <Filter label="Type" value={type} choices={types} onChange={setType} />
         <Filter label="Owner" value={owner} choices={groups.map((id) => ({ id, label: id }))} onChange={setOwner} />
         <TextFilter label="Batch" value={batch} suggestions={batches} onChange={setBatch} />
+        <span className={s.count} role="status">
+          {searching ? 'Searching…' : text && `${count(found.length)} of ${count(read.length)}`}
+        </span>
       </div>
       <Card flush label="Claims">
         <Listed
@@ -61,7 +86,7 @@ export default function Claims() {
           height={40}
           what="The claims could not be read"
           empty={
-            filtered ? (
+            searching ? null : filtered ? (
               <Empty
                 title="No claim matches"
                 action={<Button onClick={() => setParams({}, { replace: true })}>Clear the filters</Button>}
@@ -88,14 +113,20 @@ export default function Claims() {
               </tr>
             </thead>
             <tbody>
-              {found.map((c) => (
+              {shown.map((c) => (
                 <ClaimRow key={c.id} claim={c} onRevoke={may ? () => setRevoking(c) : undefined} />
               ))}
             </tbody>
           </RowTable>
         </Listed>
-        {query.hasNextPage && (
-          <More busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+        {(shown.length < found.length || query.hasNextPage) && (
+          <More
+            busy={query.isFetchingNextPage}
+            onClick={() => {
+              setMost(most + step);
+              if (found.length < most + step && query.hasNextPage) void query.fetchNextPage();
+            }}
+          >
             Show more
           </More>
         )}

@@ -7,6 +7,7 @@ import { CodeBlock } from '@/parts/Copy';
 import { ClaimQr } from '@/parts/claim/ClaimQr';
 import { serialsOf } from '@/parts/claim/claim';
 import type { Given } from '@/parts/claim/given';
+import { RevokeButton } from '@/parts/claim/RevokeClaim';
 import { download } from '@/parts/download';
 import { count } from '@/parts/format';
 import { Tabs } from '@/parts/Tabs';
@@ -26,7 +27,7 @@ export function HandOver({ given: { file, serial } }: { given: Given }) {
     </p>
   );
   return (
-    <Card title="Hand it over" note="shown this once">
+    <Card title="Hand it over" note="shown this once" actions={<RevokeButton claim={file.claim} />}>
       <div className={s.head}>
         <div className={s.get}>
           <p className={s.once}>
@@ -161,11 +162,12 @@ export function UsedUp({ claim }: { claim: Claim }) {
 /** In place of the hand-over when the page was left since: the secret is nowhere any more. */
 export function HandedOver({ claim }: { claim: Claim }) {
   return (
-    <Card title="Handed over">
+    <Card title={claim.revoked ? 'Revoked' : 'Handed over'} actions={<RevokeButton claim={claim} />}>
       <div className={s.gone}>
         <p>
-          The claim file was shown when the claim was made, and cannot be shown again. A device that has it can still
-          come in; if it is lost, make a new claim and revoke this one.
+          {claim.revoked
+            ? 'The claim file lets nobody in any more. For another device, make another claim.'
+            : 'The claim file was shown when the claim was made, and cannot be shown again. A device that has it can still come in; if it is lost, make a new claim and revoke this one.'}
         </p>
         <ClaimFacts claim={claim} />
         <div>
@@ -183,6 +185,14 @@ function ClaimFacts({ claim, gateway }: { claim: Claim; gateway?: string }) {
     ['Owner', <bdi key="o">{claim.owner}</bdi>],
     ['Good until', <Time key="t" at={claim.expires} exact />],
   ];
+  if (claim.batch) items.push(['Batch', <bdi key="b">{claim.batch}</bdi>]);
+  if (claim.note)
+    items.push([
+      'Note',
+      <span key="n" dir="auto">
+        {claim.note}
+      </span>,
+    ]);
   if (gateway) items.push(['Dials', <code key="g">{gateway}</code>]);
   return <Facts items={items} />;
 }

@@ -3,6 +3,7 @@ import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
 import { ButtonLink } from '@/parts/Button';
 import { given } from '@/parts/claim/given';
+import { Serials } from '@/parts/claim/Serials';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { addressOf } from './address';
 import { ComingIn } from './ComingIn';
@@ -31,13 +32,16 @@ export function Watch({ id }: { id: string }) {
   return (
     <div className={s.watch}>
       <ComingIn claim={claim.data} />
-      {claim.data.used >= claim.data.maxUses ? (
-        <UsedUp claim={claim.data} />
-      ) : g ? (
-        <HandOver given={g} />
-      ) : (
-        <HandedOver claim={claim.data} />
-      )}
+      <div className={s.claim}>
+        {claim.data.used >= claim.data.maxUses ? (
+          <UsedUp claim={claim.data} />
+        ) : g && !claim.data.revoked ? (
+          <HandOver given={g} />
+        ) : (
+          <HandedOver claim={claim.data} />
+        )}
+        {!!claim.data.listed && <Serials claim={claim.data} />}
+      </div>
     </div>
   );
 }

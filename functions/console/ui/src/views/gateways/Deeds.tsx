@@ -1,4 +1,4 @@
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
 import { api, ok } from '@/api/client';
@@ -8,11 +8,16 @@ import { ConfirmDialog } from '@/parts/ConfirmDialog';
 import { TextField } from '@/parts/Field';
 import { plural } from '@/parts/format';
 import { toast } from '@/parts/toast';
+import { allGateways, howMany, staying } from './gateways';
+import { Staying } from './Staying';
 
 /** Has all devices of a gateway get places elsewhere. */
 export function Drain({ gateway: g, onClose }: { gateway: Gateway; onClose: () => void }) {
   const queries = useQueryClient();
   const [reason, setReason] = useState('');
+  const devices = useQuery(howMany(g)).data ?? g.devices;
+  const stay = staying(g, useQuery(allGateways).data ?? [], devices);
+  const go = devices - (stay?.count ?? 0);
   const drain = async () => {
     const params = { path: { id: g.id } };
     const now = await ok(
@@ -26,11 +31,16 @@ export function Drain({ gateway: g, onClose }: { gateway: Gateway; onClose: () =
     <ConfirmDialog
       onClose={onClose}
       title="Drain this gateway?"
-      note={`${plural(g.devices, 'device')} of it get places elsewhere, and none come. Each is told here, and let in at both until it has arrived at the other.`}
+      note={
+        devices === 0
+          ? 'It has no devices, and gets none.'
+          : `It gets no devices any more. ${go > 0 ? `${plural(go, 'device')} of it get${go === 1 ? 's' : ''} places elsewhere: each is told here, and let in at both until it has arrived at the other.` : ''}`
+      }
       verb="Drain"
       disabled={!reason.trim()}
       work={drain}
     >
+      {stay && <Staying {...stay} />}
       <TextField
         label="Reason"
         hint="People see it where their devices are."

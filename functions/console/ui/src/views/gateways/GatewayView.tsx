@@ -13,9 +13,10 @@ import { toast } from '@/parts/toast';
 import { Drain, Forget, useResume } from './Deeds';
 import { Devices } from './Devices';
 import s from './GatewayView.module.css';
-import { oneGateway, protocolName } from './gateways';
+import { allGateways, howMany, oneGateway, protocolName, staying } from './gateways';
 import { Health } from './Health';
 import { Load } from './Load';
+import { Staying } from './Staying';
 
 /** A gateway: what it is, how full, and the devices that have their place there. */
 export default function GatewayView() {
@@ -111,6 +112,9 @@ function Leaving({ gateway: g }: { gateway: Gateway }) {
   const [most, setMost] = useState(g.devices);
   if (g.devices > most) setMost(g.devices);
   const gone = most - g.devices;
+  const placed = useQuery(howMany(g)).data ?? g.devices; // the others are on their way
+  const stay = staying(g, useQuery(allGateways).data ?? [], placed);
+  const under = g.devices - placed;
   return (
     <Card className={s.leaving} label="Drain">
       <p role="status">
@@ -120,8 +124,10 @@ function Leaving({ gateway: g }: { gateway: Gateway }) {
           </>
         ) : (
           <>
-            <b>{plural(g.devices, 'device')} still to leave.</b> Each gets a place elsewhere, and is let in at both
-            until it has arrived.
+            <b>
+              {plural(g.devices, 'device')} still to leave{under > 0 && `, ${count(under)} of them on the way`}.
+            </b>{' '}
+            Each gets a place elsewhere, and is let in at both until it has arrived.
           </>
         )}
         {g.reason && (
@@ -130,6 +136,7 @@ function Leaving({ gateway: g }: { gateway: Gateway }) {
           </span>
         )}
       </p>
+      {stay && <Staying {...stay} />}
       {most > 0 && (
         <progress className={s.progress} max={most} value={gone} aria-label="Devices that have left">
           {count(gone)} of {count(most)}

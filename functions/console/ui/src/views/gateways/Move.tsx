@@ -6,7 +6,7 @@ import { ConfirmDialog } from '@/parts/ConfirmDialog';
 import { Select, TextField } from '@/parts/Field';
 import { count } from '@/parts/format';
 import { toast } from '@/parts/toast';
-import { allGateways, protocolName, stale } from './gateways';
+import { allGateways, protocolName, stale, takes } from './gateways';
 
 /** Gives a device a place at another gateway; it is let in at both until it has arrived. */
 export function Move({ place, onClose }: { place: Assignment; onClose: () => void }) {
@@ -15,14 +15,7 @@ export function Move({ place, onClose }: { place: Assignment; onClose: () => voi
   const [to, setTo] = useState('');
   const [reason, setReason] = useState('');
   const here = gateways.data?.find((g) => g.id === place.gateway);
-  const others = (gateways.data ?? []).filter(
-    (g) =>
-      g.phase === 'operational' &&
-      g.id !== place.gateway &&
-      !g.dead &&
-      !g.draining &&
-      (!here || g.protocol === here.protocol),
-  );
+  const others = (gateways.data ?? []).filter((g) => g.id !== place.gateway && takes(g, here?.protocol));
   const move = async () => {
     const body = { reason: reason.trim(), ...(to && { gateway: to }) };
     const params = { path: { ref: place.ref } };

@@ -56,6 +56,40 @@ export const placesOf = (twin: string) =>
     refetchInterval: often,
   });
 
+const counted = 1000;
+
+/** How many devices have their place at a gateway. Those on their way to another still have to be let in, but are none of them. */
+export const howMany = (g: Gateway) =>
+  queryOptions({
+    queryKey: keys.places({ gateway: g.id, count: true }),
+    queryFn: async ({ signal }) => {
+      const query = { gateway: g.id, limit: counted };
+      const page = await ok(api.GET('/function/gateways/assignments', { params: { query }, signal }));
+      return page.next ? Math.max(counted, g.devices) : page.items.length;
+    },
+    refetchInterval: often,
+  });
+
+/** How many of a gateway's devices find no place elsewhere, and why; undefined if all do. */
+export function staying(
+  g: Gateway,
+  all: readonly Gateway[],
+  devices: number,
+): { count: number; why: string } | undefined {
+  const others = all.filter((o) => o.id !== g.id && takes(o, g.protocol));
+  const room = others.reduce((n, o) => n + Math.max(0, o.capacity - o.devices), 0);
+  if (devices <= room) return undefined;
+  const why =
+    others.length === 0
+      ? `no other gateway for ${protocolName(g.protocol)} takes devices`
+      : `the others for ${protocolName(g.protocol)} have ${room === 0 ? 'no room' : `room for ${room} only`}`;
+  return { count: devices - room, why };
+}
+
+/** Whether a gateway gives places to devices of a protocol. */
+export const takes = (g: Gateway, protocol?: string) =>
+  g.phase === 'operational' && !g.dead && !g.draining && (!protocol || g.protocol === protocol);
+
 /** The names of protocols as people write them. */
 export const protocolName = (p: string) => ({ mqtt: 'MQTT', grpc: 'gRPC', http: 'HTTP' })[p] ?? p;
 

@@ -1,8 +1,8 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useEffect } from 'react';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
 import type { Waiting } from '@/api/types';
+import { useWhole } from '@/parts/useWhole';
 
 /** How many devices wait, were admitted and are banned. */
 export function useWaitingCounts(may: boolean) {
@@ -29,9 +29,6 @@ export function useWaiting(state: Waiting['state'], whole: boolean) {
     initialPageParam: '',
     getNextPageParam: (last) => last.next || undefined,
   });
-  const { hasNextPage, isFetching, isError, fetchNextPage } = list;
-  useEffect(() => {
-    if (whole && hasNextPage && !isFetching && !isError) void fetchNextPage();
-  }, [whole, hasNextPage, isFetching, isError, fetchNextPage]);
+  useWhole(list, whole);
   return list;
 }
