@@ -111,7 +111,7 @@ func (f *function) routes() faas.Routes {
 	configurators, makers := access.Only(access.Configurator), access.Only(access.Configurator, access.Owner)
 	return platform.Watched(f.p, faas.Routes{
 		"PUT /models/{id}": faas.Op(f.p, configurators, f.putModel),
-		"GET /models/{id}": faas.Op(f.p, configurators, f.getModel),
+		"GET /models/{id}": faas.Op(f.p, configurators.And("twins"), f.getModel),
 		"GET /models":      faas.Op(f.p, configurators, f.listModels),
 
 		"DELETE /models/{id}":       faas.Op(f.p, configurators, f.deleteModel),

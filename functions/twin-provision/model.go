@@ -1,11 +1,14 @@
 package twinprovision
 
 import (
+	"bytes"
 	"context"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -20,20 +23,8 @@ import (
 //go:embed models/*.yaml
 var shipped embed.FS
 
-// shippedIDs are the ids of the shipped models, which are the names of their files.
-var shippedIDs = func() (ids []string) {
-	files, err := shipped.ReadDir("models")
-	if err != nil {
-		panic(err)
-	}
-	for _, f := range files {
-		ids = append(ids, strings.TrimSuffix(f.Name(), ".yaml"))
-	}
-	return ids
-}()
-
 func (f *function) insertShipped(ctx context.Context) error {
-	for _, id := range shippedIDs {
+	for _, id := range provision.Shipped {
 		body, err := shipped.ReadFile("models/" + id + ".yaml")
 		if err != nil {
 			return err
@@ -94,6 +85,14 @@ func (f *function) putModel(ctx context.Context, c *faas.Call, body []byte) (faa
 			return err
 		}
 		made = !exists
+		if exists && same(*v, m) {
+			return store.Unchanged
+		}
+		if exists && m.Type != "" && m.Type != v.Type {
+			if why, err := f.namedBy(ctx, id, m.Type); err != nil || why != "" {
+				return errors.Join(err, conflict(why))
+			}
+		}
 		version := v.Version
 		if exists {
 			if err := f.keepVersion(ctx, *v); err != nil {
@@ -115,6 +114,14 @@ func (f *function) putModel(ctx context.Context, c *faas.Call, body []byte) (faa
 		reply.Header.Set("Location", "/models/"+id)
 	}
 	return reply, nil
+}
+
+// same tells whether two models say the same; that one was put later than the other is not said by them.
+func same(a, b provision.Model) bool {
+	a.Version, a.Updated, b.Version, b.Updated = 0, time.Time{}, 0, time.Time{}
+	x, err := json.Marshal(a)
+	y, other := json.Marshal(b)
+	return err == nil && other == nil && bytes.Equal(x, y)
 }
 
 // mayEdit returns nil if the caller may write the type that owns a model; a model of no type is every configurator's.

@@ -150,8 +150,8 @@ func TestTheSchemaOfModels(t *testing.T) {
 		if err := valid(body); err != nil {
 			t.Errorf("%s: %v\n%s", m.ID, err, body)
 		}
-		if again, err := w.admin.PutModelText(w.ctx, m.ID, api.TypeYAML, body); err != nil || again.Version != 2 {
-			t.Errorf("%s as it was got: version %d, %v", m.ID, again.Version, err)
+		if again, err := w.admin.PutModelText(w.ctx, m.ID, api.TypeYAML, body); err != nil || again.Version != 1 {
+			t.Errorf("%s as it was got is a new version: %d, %v", m.ID, again.Version, err)
 		}
 	}
 	if err := valid([]byte(good)); err != nil {
@@ -271,10 +271,17 @@ func TestChoicesOfATypeAreByCondition(t *testing.T) {
 func TestModelsAreDeletedWhenNobodyUsesThem(t *testing.T) {
 	w := start(t)
 	w.must(w.putYAML(w.admin, "another", another))
-	w.must(w.putYAML(w.admin, "another", another))
+	w.must(w.putYAML(w.admin, "another", another+"# nothing but a remark\n"))
+	if page, err := w.admin.ListModelVersions(w.ctx, "another"); err != nil || len(page.Items) != 1 {
+		t.Errorf("put again as it was: %+v, %v", page.Items, err)
+	}
+	w.must(w.putYAML(w.admin, "another", strings.Replace(another, "limit: 5m", "limit: 6m", 1)))
 	w.newType("boat", twin.Model{Choices: []twin.Choice{{If: "true", Model: "another"}}})
 	if err := w.admin.DeleteModel(w.ctx, "another"); !errors.Is(err, api.ErrConflict) || !strings.Contains(err.Error(), "boat") {
 		t.Errorf("a type names it: %v", err)
+	}
+	if err := w.putYAML(w.admin, "another", "type: pump\n"+another); !errors.Is(err, api.ErrConflict) || !strings.Contains(err.Error(), "boat") {
+		t.Errorf("it becomes another type's: %v", err)
 	}
 	w.identity("B-1")
 	a := w.ask(w.request(w.claim(api.NewClaim{Type: "boat"}), "B-1", func(r *api.ProvisionRequest) { r.Type = "boat" }))

@@ -118,7 +118,7 @@ func (f *function) deleteModel(ctx context.Context, c *faas.Call, _ faas.None) (
 	if err := c.Match(m.Version); err != nil {
 		return faas.None{}, err
 	}
-	if slices.Contains(shippedIDs, id) {
+	if slices.Contains(provision.Shipped, id) {
 		return faas.None{}, fmt.Errorf("%w: model %s comes with the platform; put a new version of it in its place", api.ErrConflict, id)
 	}
 	if why, err := f.usedBy(ctx, id); err != nil || why != "" {
@@ -143,17 +143,8 @@ func conflict(why string) error {
 
 // usedBy tells what stands against deleting a model; "" if nothing does.
 func (f *function) usedBy(ctx context.Context, id string) (why string, err error) {
-	q := store.Query{Index: "by-kind", Filter: store.Eq("kind", twin.Type), Fields: []string{"definition.model", "deleted"}}
-	err = f.twins.Scan(ctx, q, func(t twin.Twin) error {
-		m := t.Definition.Model
-		if m == nil || !t.Deleted.IsZero() || m.Provisioning != id && !slices.ContainsFunc(m.Choices, func(c twin.Choice) bool { return c.Model == id }) {
-			return nil
-		}
-		why = fmt.Sprintf("type %s brings in devices by model %s; have it name another one first", t.ID, id)
-		return store.Stop
-	})
-	if err != nil && !errors.Is(err, store.Stop) || why != "" {
-		return why, ignoreStop(err)
+	if why, err := f.namedBy(ctx, id, ""); err != nil || why != "" {
+		return why, err
 	}
 	open := store.Query{Index: "by-outcome", Filter: store.Eq("outcome", nil), Fields: []string{"model._id"}}
 	err = f.runs.Scan(ctx, open, func(r provision.Run) error {
@@ -161,6 +152,20 @@ func (f *function) usedBy(ctx context.Context, id string) (why string, err error
 			return nil
 		}
 		why = fmt.Sprintf("run %s follows model %s; reset it, or wait for its end", r.ID, id)
+		return store.Stop
+	})
+	return why, ignoreStop(err)
+}
+
+// namedBy tells which type but one names a model, and what is to be done about it; "" if none does. Where but is "" every type counts.
+func (f *function) namedBy(ctx context.Context, id string, but twin.TypeID) (why string, err error) {
+	q := store.Query{Index: "by-kind", Filter: store.Eq("kind", twin.Type), Fields: []string{"definition.model", "deleted"}}
+	err = f.twins.Scan(ctx, q, func(t twin.Twin) error {
+		m := t.Definition.Model
+		if m == nil || t.ID == but || !t.Deleted.IsZero() || m.Provisioning != id && !slices.ContainsFunc(m.Choices, func(c twin.Choice) bool { return c.Model == id }) {
+			return nil
+		}
+		why = fmt.Sprintf("type %s brings in devices by model %s; have it name another one first", t.ID, id)
 		return store.Stop
 	})
 	return why, ignoreStop(err)

@@ -33,9 +33,6 @@ func (f *function) create(ctx context.Context, c *faas.Call, in api.NewTwin) (fa
 	if err := d.Validate(t.Kind); err != nil {
 		return faas.Reply{}, err
 	}
-	if err := checkChoices(d.Model); err != nil {
-		return faas.Reply{}, err
-	}
 	if err := f.checkOwner(ctx, c.Caller, d.Owner); err != nil {
 		return faas.Reply{}, err
 	}
@@ -43,6 +40,9 @@ func (f *function) create(ctx context.Context, c *faas.Call, in api.NewTwin) (fa
 		return faas.Reply{}, err
 	}
 	if err := f.checkAggregates(ctx, c.Caller, &t, nil); err != nil {
+		return faas.Reply{}, err
+	}
+	if err := f.checkWays(ctx, t.ID, d.Model, nil); err != nil {
 		return faas.Reply{}, err
 	}
 	t.Outbox.Add(string(t.ID), event.TwinChanged, string(t.ID), now, api.TwinChanged{Twin: t.ID, Kind: t.Kind, Phase: d.Phase, Part: "definition", Scope: api.ScopeOf(&t)})

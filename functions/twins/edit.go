@@ -87,7 +87,7 @@ func (f *function) merge(ctx context.Context, h hand, id twin.ID, patch map[stri
 		if err := d.Validate(t.Kind); err != nil {
 			return err
 		}
-		if err := checkChoices(d.Model); err != nil {
+		if err := f.checkWays(ctx, t.ID, d.Model, was.Model); err != nil {
 			return err
 		}
 		if d.Owner != was.Owner {

@@ -9,6 +9,9 @@ import (
 // Automatic is the model of types that name none.
 const Automatic = "automatic"
 
+// Shipped are the models that every platform has, whatever else is done there: they may be replaced, and never deleted.
+var Shipped = []string{Automatic, "semi-automatic", "manual"}
+
 // Choose returns which model a type has a device come in by, and why: the first of its choices whose condition holds for facts,
 // else the one it names, else Automatic. What of a run is not known yet is empty in facts.
 func Choose(t *twin.Model, guard Guard, facts map[string]any) (model, why string) {

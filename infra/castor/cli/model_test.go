@@ -30,8 +30,10 @@ func TestModelsAtATerminal(t *testing.T) {
 	bad := p.file("bad.yaml", strings.Replace(pier, "do: check-claim", "do: fly", 1))
 	p.does(words("model check "+file), "", "good model", "6 states")
 	p.does(words("model put "+file), "", "model pier is version 1")
-	p.does(words("model put "+file), "", "model pier is version 2")
-	p.does(words("model versions pier"), "", "1", "2")
+	p.does(words("model put "+file), "", "model pier is version 1") // nothing is new
+	p.does(words("model put "+p.file("pier.yaml", strings.Replace(pier, "limit: 72h", "limit: 71h", 1))), "", "model pier is version 2")
+	p.does(words("model put "+p.file("pier.yaml", pier)), "", "model pier is version 3")
+	p.does(words("model versions pier"), "", "1", "2", "3")
 	p.does(words("model list"), "", "pier", "automatic", "semi-automatic", "manual")
 	p.does(words("model get pier"), "", "question: May {serial} come in?")
 	out, _, err := p.castor("", "model", "check", bad)
