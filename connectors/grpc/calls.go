@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/castor-iot/castor/connectors/gateway"
+	"github.com/castor-iot/castor/connectors/link"
 	"github.com/castor-iot/castor/shared/api"
 	pb "github.com/castor-iot/castor/shared/api/devicepb"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/twin"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -90,7 +93,50 @@ func (o *operational) Report(ctx context.Context, in *pb.ReportRequest) (*pb.Rep
 		v.session.Refused()
 		return nil, err
 	}
-	return &pb.ReportReply{}, o.say(ctx, v.present, func(ack func(bool)) { v.link.Publish(kind, topic, in.Message.Payload, received, ack) })
+	var became link.Receipt
+	err = o.say(ctx, v.present, func(ack func(bool)) {
+		v.link.Report(kind, topic, in.Message.Payload, received, func(r link.Receipt) {
+			became = r
+			ack(r.Stored)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &pb.ReportReply{Waiting: uint32(v.link.Waiting()), Parked: uint32(became.Parked), Reason: string(became.Reason), Detail: became.Detail}
+	if n := v.link.Newest(); n != (twin.Order{}) {
+		out.Order = &pb.Order{Epoch: n.Epoch, Seq: n.Seq}
+	}
+	return out, nil
+}
+
+// maxPoll is how long a poll may wait.
+const maxPoll = time.Minute
+
+// Poll brings what waits for a device that makes calls only.
+func (o *operational) Poll(ctx context.Context, in *pb.PollRequest) (*pb.PollReply, error) {
+	v, wait := visitOf(ctx), time.Duration(in.GetWait())*time.Second
+	switch {
+	case wait > maxPoll:
+		return nil, status.Errorf(codes.InvalidArgument, "wait must be 0 to %d seconds", int(maxPoll.Seconds()))
+	case v.stream != nil:
+		return nil, status.Error(codes.FailedPrecondition, "the device has Connect open, which brings what waits: poll without it")
+	}
+	select {
+	case <-v.ready:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	all, replaced := v.mail.Take(ctx, v.link, v.session.Done(), wait, true)
+	switch {
+	case replaced:
+		return nil, status.Error(codes.Aborted, "a newer poll of this device has begun: keep one open at a time")
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case len(all) == 0 && v.session.Why() != nil:
+		return nil, v.session.Why()
+	}
+	return &pb.PollReply{Down: all}, nil
 }
 
 // Confirm tells function twin-provision that the device has arrived.

@@ -23,7 +23,8 @@ type client struct {
 	gone     chan struct{}
 	once     sync.Once
 
-	device pb.Device_ConnectClient // of an operational gateway
+	tells  func(name string, payload []byte) // instead of messages; nil = into messages
+	device pb.Device_ConnectClient           // of an operational gateway
 
 	mu      sync.Mutex
 	sent    uint64
@@ -92,6 +93,10 @@ func (c *client) receive() {
 }
 
 func (c *client) tell(name string, payload []byte) {
+	if c.tells != nil {
+		c.tells(name, payload)
+		return
+	}
 	c.messages <- linktest.Message{Name: name, Payload: payload}
 }
 
@@ -105,14 +110,19 @@ func (c *client) report(m *pb.Message) <-chan struct{} {
 	return stored
 }
 
-func (c *client) Publish(kind telemetry.Kind, payload []byte) <-chan struct{} {
+// messageOf is a message of that kind; a log is that of "app".
+func messageOf(kind telemetry.Kind, payload []byte) *pb.Message {
 	m := &pb.Message{Payload: payload, Kind: map[telemetry.Kind]pb.Message_Kind{
 		telemetry.Telemetry: pb.Message_TELEMETRY, telemetry.State: pb.Message_STATE, telemetry.Event: pb.Message_EVENT, telemetry.Log: pb.Message_LOG,
 	}[kind]}
 	if kind == telemetry.Log {
 		m.Word = "app"
 	}
-	return c.report(m)
+	return m
+}
+
+func (c *client) Publish(kind telemetry.Kind, payload []byte) <-chan struct{} {
+	return c.report(messageOf(kind, payload))
 }
 
 func (c *client) Answer(command string, payload []byte) <-chan struct{} {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/castor-iot/castor/connectors/gateway"
 	"github.com/castor-iot/castor/connectors/link"
+	pb "github.com/castor-iot/castor/shared/api/devicepb"
 	"github.com/castor-iot/castor/shared/device"
 )
 
@@ -13,13 +14,14 @@ type present struct {
 	session *gateway.Session
 	link    *link.Session // set before ready is closed
 	ready   chan struct{}
-	turn    chan struct{} // holds the place of who calls the link, whose methods are called one after the other
-	stream  *stream       // nil: it makes calls only
+	turn    chan struct{}           // holds the place of who calls the link, whose methods are called one after the other
+	stream  *stream                 // nil: it makes calls only
+	mail    *link.Mailbox[*pb.Down] // for who makes calls only
 }
 
 // arrive makes the device of a session known to the link, beside, because that waits for the device's twin. done ends what waits.
 func (m *Connector) arrive(s *gateway.Session, to *stream, done <-chan struct{}) *present {
-	p := &present{session: s, ready: make(chan struct{}), turn: make(chan struct{}, 1), stream: to}
+	p := &present{session: s, ready: make(chan struct{}), turn: make(chan struct{}, 1), stream: to, mail: link.NewMailbox[*pb.Down]()}
 	m.sessions.Store(s.ID, p)
 	s.Attach(p)
 	m.working.Go(func() {
@@ -35,6 +37,9 @@ func (m *Connector) depart(p *present) {
 	p.turn <- struct{}{} // for good
 	p.link.Close()
 	m.sessions.Delete(p.session.ID)
+	for range p.mail.Left() {
+		p.session.Dropped()
+	}
 }
 
 // hand hands something to the link when it is the caller's turn and there is a place among what is not acknowledged. It waits while the

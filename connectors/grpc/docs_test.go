@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/castor-iot/castor/connectors/linktest"
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/telemetry"
 )
@@ -32,6 +33,7 @@ func TestTheExamplesOfTheDocuments(t *testing.T) {
 	for _, x := range []linktest.Identity{id, key} {
 		admitted(t, out, operational, x)
 	}
+	out.Platform.Command(api.LeasedCommand{ID: "c-1", Twin: linktest.TwinOf("p-8"), Name: "open", Until: linktest.Soon()})
 	dir := t.TempDir()
 	file := func(name, kind string, der []byte) {
 		t.Helper()
@@ -68,7 +70,7 @@ func TestTheExamplesOfTheDocuments(t *testing.T) {
 		}
 		return string(b)
 	}
-	says := []string{"ACCEPTED", "PENDING", "{}", "{}", `"2"`, `"SERVING"`}
+	says := []string{"ACCEPTED", "PENDING", "{}", `"order"`, `"id": "c-1"`, `"2"`, `"SERVING"`}
 	blocks := block.FindAllSubmatch(text, -1)
 	if len(blocks) != len(says) {
 		t.Fatalf("the document has %d examples, want %d", len(blocks), len(says))

@@ -26,17 +26,22 @@ func (m *Connector) Stored(s *link.Session, o twin.Order) {
 	}
 }
 
-// Command hands a command to the device's stream.
+// Command hands a command to the device's stream, or to its poll.
 func (m *Connector) Command(s *link.Session, id string, payload []byte) error {
 	p, ok := m.find(s.ID).(*present)
-	if !ok || p.stream == nil {
-		return errors.New("the device has no stream")
+	if !ok {
+		return errors.New("the device is not here")
 	}
-	return m.put(p, &pb.Down{What: &pb.Down_Command{Command: &pb.Command{Id: id, Payload: payload}}})
+	return p.put(&pb.Down{What: &pb.Down_Command{Command: &pb.Command{Id: id, Payload: payload}}}, len(payload), true)
 }
 
-func (m *Connector) put(p *present, d *pb.Down) error {
-	err := p.stream.put(d)
+// put has something go down; for who makes calls only, with the answer to a poll.
+func (p *present) put(d *pb.Down, size int, command bool) (err error) {
+	if p.stream != nil {
+		err = p.stream.put(d)
+	} else if err = p.mail.Put(d, size, command); errors.Is(err, link.ErrDeaf) {
+		return err // it waits on
+	}
 	if err != nil {
 		p.session.Dropped()
 	}
@@ -66,15 +71,12 @@ func (m *Connector) Deliver(d bus.Downlink) {
 		}
 		v.put(status, d.Payload)
 	case *present:
-		if v.stream == nil {
-			return
-		}
 		down := downlink(s.Client, d)
 		if down == nil {
 			err = errors.New("not a topic of this device")
 			break
 		}
-		err = m.put(v, down)
+		err = v.put(down, len(d.Payload), false)
 	}
 	if err != nil {
 		m.log.WarnContext(trace.With(context.Background(), d.Trace), "message to a device was not delivered", "device", d.Device, "topic", d.Topic, "id", d.ID, "error", err)

@@ -5,10 +5,8 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -75,35 +73,22 @@ func start(t testing.TB, w *linktest.World, phase string, change func(*connector
 	return c.Addr().String(), stop
 }
 
-// left is when each client was cut: a device that comes back does so after its session has ended.
-var left sync.Map
-
 // A client is a device that polls while it is there.
 type client struct {
-	id       linktest.Identity
-	http     *http.Client
-	url      string
-	phase    string
-	ctx      context.Context
-	cancel   context.CancelFunc
-	order    chan struct{} // closed when the report before has been sent: a device sends one after the other
-	messages chan linktest.Message
-	gone     chan struct{}
-	once     sync.Once
-	typ      string
+	*linktest.Caller
+	id    linktest.Identity
+	http  *http.Client
+	url   string
+	phase string
 }
 
 func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Device, error) {
-	if at, ok := left.Load(address + id.Client); ok {
-		<-time.After(time.Until(at.(time.Time).Add(4 * linger)))
-	}
 	transport := &http.Transport{TLSClientConfig: w.CA.Client(id), ForceAttemptHTTP2: len(id.Client)%2 == 0, MaxConnsPerHost: 0}
-	c := &client{id: id, http: &http.Client{Transport: transport}, url: "https://" + address, phase: "operational",
-		order: closed(), messages: make(chan linktest.Message, 10_000), gone: make(chan struct{}), typ: "pump"}
+	c := &client{Caller: linktest.NewCaller(address+id.Client, linger), id: id, http: &http.Client{Transport: transport}, url: "https://" + address, phase: "operational"}
+	context.AfterFunc(c.Context, c.http.CloseIdleConnections)
 	if !id.Operational {
 		c.phase = "provisioning"
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
 	first := "/v1/ack"
 	if c.phase == "provisioning" {
 		first = "/v1/provision/pump/status?client=" + id.Client
@@ -113,17 +98,11 @@ func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 		err = fmt.Errorf("%d %s", resp.status, resp.body)
 	}
 	if err != nil {
-		c.leave()
+		c.Leave()
 		return nil, err
 	}
-	go c.poll()
+	c.Poll(c.poll)
 	return c, nil
-}
-
-func closed() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
 }
 
 type response struct {
@@ -132,7 +111,7 @@ type response struct {
 }
 
 func (c *client) do(method, path string, body []byte) (out response, err error) {
-	r, err := http.NewRequestWithContext(c.ctx, method, c.url+path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(c.Context, method, c.url+path, bytes.NewReader(body))
 	if err != nil {
 		return out, err
 	}
@@ -162,22 +141,22 @@ func (c *client) do(method, path string, body []byte) (out response, err error) 
 	return out, err
 }
 
-// poll asks for what comes down until the device is sent away.
-func (c *client) poll() {
+// poll asks once for what comes down.
+func (c *client) poll(context.Context) error {
 	path := "/v1/commands?wait=20s"
 	if c.phase == "provisioning" {
 		path = "/v1/provision/pump/status?wait=20&client=" + c.id.Client
 	}
-	for {
-		r, err := c.do("GET", path, nil)
-		if err != nil || r.status >= 300 {
-			c.leave()
-			return
-		}
-		if r.status == http.StatusOK {
-			c.take(r.body)
-		}
+	r, err := c.do("GET", path, nil)
+	switch {
+	case err != nil:
+		return err
+	case r.status >= 300:
+		return fmt.Errorf("%d %s", r.status, r.body)
+	case r.status == http.StatusOK:
+		c.take(r.body)
 	}
+	return nil
 }
 
 // take makes messages of an answer.
@@ -198,54 +177,38 @@ func (c *client) take(body []byte) {
 		in.Status = "status"
 	}
 	if in.Status != "" {
-		c.messages <- linktest.Message{Name: in.Status, Payload: body}
+		c.Tell(in.Status, body)
 	}
 	for _, n := range in.Commands {
-		c.messages <- linktest.Message{Name: "command", Payload: n}
+		c.Tell("command", n)
 	}
 	for _, m := range in.Messages {
 		name, _, _ := strings.Cut(m.Name, "/")
-		c.messages <- linktest.Message{Name: name, Payload: append(m.Raw, m.Body...)}
+		c.Tell(name, append(m.Raw, m.Body...))
 	}
 }
 
 // send posts until it is stored, one message after the other, as long as the device is there.
 func (c *client) send(path string, body []byte) <-chan struct{} {
-	done := make(chan struct{})
-	before := c.order
-	after := make(chan struct{})
-	c.order = after
-	go func() {
-		defer close(after)
-		select {
-		case <-before:
-		case <-c.ctx.Done():
-			return
+	return c.Then(func(context.Context) (bool, error) {
+		r, err := c.do("POST", path, body)
+		switch {
+		case err != nil:
+			return false, err
+		case r.status == http.StatusOK:
+			c.stored(r.body)
+			return true, nil
+		case r.status == 429 || r.status == 503:
+			return false, nil
 		}
-		for c.ctx.Err() == nil {
-			r, err := c.do("POST", path, body)
-			switch {
-			case err == nil && r.status == http.StatusOK:
-				c.stored(r.body)
-				close(done)
-				return
-			case err == nil && (r.status == 429 || r.status == 503):
-				<-time.After(50 * time.Millisecond)
-				continue
-			}
-			if err == nil || !errors.Is(err, context.Canceled) {
-				c.leave()
-			}
-			return
-		}
-	}()
-	return done
+		return false, fmt.Errorf("%d %s", r.status, r.body)
+	})
 }
 
 func (c *client) stored(body []byte) {
 	var o struct{ Epoch, Seq *int64 }
 	if json.Unmarshal(body, &o) == nil && o.Seq != nil {
-		c.messages <- linktest.Message{Name: "ack", Payload: body}
+		c.Tell("ack", body)
 	}
 }
 
@@ -263,7 +226,7 @@ func (c *client) Confirm() <-chan struct{} { return c.send("/v1/confirm", []byte
 
 func (c *client) Request(kind string, payload []byte) {
 	go func() {
-		for c.ctx.Err() == nil {
+		for c.Context.Err() == nil {
 			r, err := c.do("POST", "/v1/provision/"+kind+"?client="+c.id.Client, payload)
 			if err == nil && r.status == http.StatusOK {
 				c.take(r.body)
@@ -278,7 +241,7 @@ func (c *client) Renew(payload []byte) {
 	go func() {
 		r, err := c.do("POST", "/v1/credential/renew", payload)
 		if err == nil && r.status == http.StatusOK {
-			c.messages <- linktest.Message{Name: "renewed", Payload: r.body}
+			c.Tell("renewed", r.body)
 			return
 		}
 		var p struct {
@@ -286,7 +249,7 @@ func (c *client) Renew(payload []byte) {
 		}
 		if err == nil && r.status >= 400 && json.Unmarshal(r.body, &p) == nil { // the reason is a problem here
 			said, _ := json.Marshal(map[string]string{"reason": p.Detail})
-			c.messages <- linktest.Message{Name: "renewed", Payload: said}
+			c.Tell("renewed", said)
 		}
 	}()
 }
@@ -297,26 +260,6 @@ func (c *client) ConfirmCredential() <-chan struct{} {
 
 // Foreign shows another's name beside its own certificate.
 func (c *client) Foreign(other string, payload []byte) <-chan struct{} {
-	thief := &client{id: linktest.Identity{Client: other, User: other, Password: "x"}, http: c.http, url: c.url, ctx: c.ctx, order: closed(), messages: c.messages}
-	thief.gone, thief.cancel = make(chan struct{}), func() {}
-
+	thief := &client{Caller: linktest.NewCaller("thief of "+c.url+other, linger), id: linktest.Identity{Client: other, User: other, Password: "x"}, http: c.http, url: c.url}
 	return thief.send("/v1/telemetry", payload)
-}
-
-func (c *client) Messages() <-chan linktest.Message { return c.messages }
-func (c *client) Gone() <-chan struct{}             { return c.gone }
-func (c *client) Close()                            { c.Cut() }
-
-func (c *client) Cut() {
-	_, port, _ := net.SplitHostPort(strings.TrimPrefix(c.url, "https://"))
-	left.Store("127.0.0.1:"+port+c.id.Client, time.Now())
-	c.leave()
-}
-
-func (c *client) leave() {
-	c.once.Do(func() {
-		c.cancel()
-		close(c.gone)
-		c.http.CloseIdleConnections()
-	})
 }

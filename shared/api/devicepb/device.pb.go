@@ -6,8 +6,9 @@
 // For ever: field numbers, names and meanings are not changed and not used again. What is added is optional, and 0, "" or nothing means
 // what it meant before the field was there. Fields that a side does not know it ignores.
 //
-// Bounds: 256 KiB per message on the wire, 8 KiB of metadata, 16 calls at a time per connection (4 until one was let in). Every call may have
-// a deadline; one that is over leaves open what became of the call, which may be made again without harm.
+// Bounds: 256 KiB per message on the wire, 8 KiB of metadata, 16 calls at a time per connection (4 until one was let in,
+// and 96 KiB are read of it until then). Every call may have a deadline; one that is over leaves open what became of the call, which may be
+// made again without harm.
 //
 // Who calls is told by the client certificate of the TLS connection, by the metadata "authorization: Bearer <reference>.<secret>", or by
 // "x-api-key: <reference>.<secret>".
@@ -476,7 +477,19 @@ func (x *ReportRequest) GetMessage() *Message {
 
 // ReportReply tells that everything in the request is stored, or parked because it could not be decoded.
 type ReportReply struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The newest epoch and seq up to which everything is stored or parked, since the device came. Missing where the device does not count.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// How many commands wait for the device, as far as the gateway knows: Poll brings them.
+	Waiting uint32 `protobuf:"varint,2,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// How many messages of the request were parked: they are kept raw for people to look at and do not count as values. To send them again
+	// changes nothing.
+	Parked uint32 `protobuf:"varint,3,opt,name=parked,proto3" json:"parked,omitempty"`
+	// Why the first of them was: "undecodable" (it is not as docs/devices.md says), "no-twin" (no twin belongs to the device), "unplaced" (the
+	// twin did not take it). There may be more reasons one day.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What is wrong with it, in words.
+	Detail        string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -511,6 +524,133 @@ func (*ReportReply) Descriptor() ([]byte, []int) {
 	return file_device_proto_rawDescGZIP(), []int{6}
 }
 
+func (x *ReportReply) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *ReportReply) GetWaiting() uint32 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *ReportReply) GetParked() uint32 {
+	if x != nil {
+		return x.Parked
+	}
+	return 0
+}
+
+func (x *ReportReply) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ReportReply) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+// PollRequest asks for what waits.
+type PollRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long to wait when there is nothing yet, in seconds, 60 at most. 0 = not at all.
+	Wait          uint32 `protobuf:"varint,1,opt,name=wait,proto3" json:"wait,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PollRequest) Reset() {
+	*x = PollRequest{}
+	mi := &file_device_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PollRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PollRequest) ProtoMessage() {}
+
+func (x *PollRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_device_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PollRequest.ProtoReflect.Descriptor instead.
+func (*PollRequest) Descriptor() ([]byte, []int) {
+	return file_device_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PollRequest) GetWait() uint32 {
+	if x != nil {
+		return x.Wait
+	}
+	return 0
+}
+
+// PollReply has what waited, or came in that time.
+type PollReply struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Command, Desired or Move, in the order in which they came; none where nothing did.
+	Down          []*Down `protobuf:"bytes,1,rep,name=down,proto3" json:"down,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PollReply) Reset() {
+	*x = PollReply{}
+	mi := &file_device_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PollReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PollReply) ProtoMessage() {}
+
+func (x *PollReply) ProtoReflect() protoreflect.Message {
+	mi := &file_device_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PollReply.ProtoReflect.Descriptor instead.
+func (*PollReply) Descriptor() ([]byte, []int) {
+	return file_device_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *PollReply) GetDown() []*Down {
+	if x != nil {
+		return x.Down
+	}
+	return nil
+}
+
 // Up is what a device sends on Connect.
 type Up struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -525,7 +665,7 @@ type Up struct {
 
 func (x *Up) Reset() {
 	*x = Up{}
-	mi := &file_device_proto_msgTypes[7]
+	mi := &file_device_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -537,7 +677,7 @@ func (x *Up) String() string {
 func (*Up) ProtoMessage() {}
 
 func (x *Up) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[7]
+	mi := &file_device_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -550,7 +690,7 @@ func (x *Up) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Up.ProtoReflect.Descriptor instead.
 func (*Up) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{7}
+	return file_device_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Up) GetWhat() isUp_What {
@@ -605,7 +745,7 @@ type Listen struct {
 
 func (x *Listen) Reset() {
 	*x = Listen{}
-	mi := &file_device_proto_msgTypes[8]
+	mi := &file_device_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +757,7 @@ func (x *Listen) String() string {
 func (*Listen) ProtoMessage() {}
 
 func (x *Listen) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[8]
+	mi := &file_device_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,10 +770,10 @@ func (x *Listen) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listen.ProtoReflect.Descriptor instead.
 func (*Listen) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{8}
+	return file_device_proto_rawDescGZIP(), []int{10}
 }
 
-// Down is what the platform sends on Connect. What a device does not know it ignores.
+// Down is what the platform sends on Connect, and by Poll. What a device does not know it ignores.
 type Down struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to What:
@@ -649,7 +789,7 @@ type Down struct {
 
 func (x *Down) Reset() {
 	*x = Down{}
-	mi := &file_device_proto_msgTypes[9]
+	mi := &file_device_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -661,7 +801,7 @@ func (x *Down) String() string {
 func (*Down) ProtoMessage() {}
 
 func (x *Down) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[9]
+	mi := &file_device_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -674,7 +814,7 @@ func (x *Down) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Down.ProtoReflect.Descriptor instead.
 func (*Down) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{9}
+	return file_device_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Down) GetWhat() isDown_What {
@@ -761,7 +901,7 @@ type Stored struct {
 
 func (x *Stored) Reset() {
 	*x = Stored{}
-	mi := &file_device_proto_msgTypes[10]
+	mi := &file_device_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +913,7 @@ func (x *Stored) String() string {
 func (*Stored) ProtoMessage() {}
 
 func (x *Stored) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[10]
+	mi := &file_device_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +926,7 @@ func (x *Stored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stored.ProtoReflect.Descriptor instead.
 func (*Stored) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{10}
+	return file_device_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Stored) GetCount() uint64 {
@@ -816,7 +956,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_device_proto_msgTypes[11]
+	mi := &file_device_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -828,7 +968,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[11]
+	mi := &file_device_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -841,7 +981,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{11}
+	return file_device_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Command) GetId() string {
@@ -869,7 +1009,7 @@ type Desired struct {
 
 func (x *Desired) Reset() {
 	*x = Desired{}
-	mi := &file_device_proto_msgTypes[12]
+	mi := &file_device_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +1021,7 @@ func (x *Desired) String() string {
 func (*Desired) ProtoMessage() {}
 
 func (x *Desired) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[12]
+	mi := &file_device_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +1034,7 @@ func (x *Desired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Desired.ProtoReflect.Descriptor instead.
 func (*Desired) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{12}
+	return file_device_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Desired) GetPayload() []byte {
@@ -915,7 +1055,7 @@ type Move struct {
 
 func (x *Move) Reset() {
 	*x = Move{}
-	mi := &file_device_proto_msgTypes[13]
+	mi := &file_device_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +1067,7 @@ func (x *Move) String() string {
 func (*Move) ProtoMessage() {}
 
 func (x *Move) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[13]
+	mi := &file_device_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +1080,7 @@ func (x *Move) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Move.ProtoReflect.Descriptor instead.
 func (*Move) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{13}
+	return file_device_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Move) GetPayload() []byte {
@@ -959,7 +1099,7 @@ type ConfirmRequest struct {
 
 func (x *ConfirmRequest) Reset() {
 	*x = ConfirmRequest{}
-	mi := &file_device_proto_msgTypes[14]
+	mi := &file_device_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1111,7 @@ func (x *ConfirmRequest) String() string {
 func (*ConfirmRequest) ProtoMessage() {}
 
 func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[14]
+	mi := &file_device_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1124,7 @@ func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmRequest) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{14}
+	return file_device_proto_rawDescGZIP(), []int{16}
 }
 
 // ConfirmReply tells that the confirmation is taken.
@@ -996,7 +1136,7 @@ type ConfirmReply struct {
 
 func (x *ConfirmReply) Reset() {
 	*x = ConfirmReply{}
-	mi := &file_device_proto_msgTypes[15]
+	mi := &file_device_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1008,7 +1148,7 @@ func (x *ConfirmReply) String() string {
 func (*ConfirmReply) ProtoMessage() {}
 
 func (x *ConfirmReply) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[15]
+	mi := &file_device_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1021,7 +1161,7 @@ func (x *ConfirmReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmReply.ProtoReflect.Descriptor instead.
 func (*ConfirmReply) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{15}
+	return file_device_proto_rawDescGZIP(), []int{17}
 }
 
 // RenewRequest asks for the next credential, of the kind that is in use.
@@ -1036,7 +1176,7 @@ type RenewRequest struct {
 
 func (x *RenewRequest) Reset() {
 	*x = RenewRequest{}
-	mi := &file_device_proto_msgTypes[16]
+	mi := &file_device_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1048,7 +1188,7 @@ func (x *RenewRequest) String() string {
 func (*RenewRequest) ProtoMessage() {}
 
 func (x *RenewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[16]
+	mi := &file_device_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1061,7 +1201,7 @@ func (x *RenewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
 func (*RenewRequest) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{16}
+	return file_device_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RenewRequest) GetPayload() []byte {
@@ -1082,7 +1222,7 @@ type RenewReply struct {
 
 func (x *RenewReply) Reset() {
 	*x = RenewReply{}
-	mi := &file_device_proto_msgTypes[17]
+	mi := &file_device_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1094,7 +1234,7 @@ func (x *RenewReply) String() string {
 func (*RenewReply) ProtoMessage() {}
 
 func (x *RenewReply) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[17]
+	mi := &file_device_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1107,7 +1247,7 @@ func (x *RenewReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewReply.ProtoReflect.Descriptor instead.
 func (*RenewReply) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{17}
+	return file_device_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RenewReply) GetPayload() []byte {
@@ -1126,7 +1266,7 @@ type ConfirmCredentialRequest struct {
 
 func (x *ConfirmCredentialRequest) Reset() {
 	*x = ConfirmCredentialRequest{}
-	mi := &file_device_proto_msgTypes[18]
+	mi := &file_device_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1278,7 @@ func (x *ConfirmCredentialRequest) String() string {
 func (*ConfirmCredentialRequest) ProtoMessage() {}
 
 func (x *ConfirmCredentialRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[18]
+	mi := &file_device_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1291,7 @@ func (x *ConfirmCredentialRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmCredentialRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmCredentialRequest) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{18}
+	return file_device_proto_rawDescGZIP(), []int{20}
 }
 
 // ConfirmCredentialReply tells that the confirmation is taken.
@@ -1163,7 +1303,7 @@ type ConfirmCredentialReply struct {
 
 func (x *ConfirmCredentialReply) Reset() {
 	*x = ConfirmCredentialReply{}
-	mi := &file_device_proto_msgTypes[19]
+	mi := &file_device_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1175,7 +1315,7 @@ func (x *ConfirmCredentialReply) String() string {
 func (*ConfirmCredentialReply) ProtoMessage() {}
 
 func (x *ConfirmCredentialReply) ProtoReflect() protoreflect.Message {
-	mi := &file_device_proto_msgTypes[19]
+	mi := &file_device_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1188,7 +1328,7 @@ func (x *ConfirmCredentialReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmCredentialReply.ProtoReflect.Descriptor instead.
 func (*ConfirmCredentialReply) Descriptor() ([]byte, []int) {
-	return file_device_proto_rawDescGZIP(), []int{19}
+	return file_device_proto_rawDescGZIP(), []int{21}
 }
 
 var File_device_proto protoreflect.FileDescriptor
@@ -1224,8 +1364,17 @@ const file_device_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\x03R\x05epoch\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x03R\x03seq\"D\n" +
 	"\rReportRequest\x123\n" +
-	"\amessage\x18\x01 \x01(\v2\x19.castor.device.v1.MessageR\amessage\"\r\n" +
-	"\vReportReply\"u\n" +
+	"\amessage\x18\x01 \x01(\v2\x19.castor.device.v1.MessageR\amessage\"\x9e\x01\n" +
+	"\vReportReply\x12-\n" +
+	"\x05order\x18\x01 \x01(\v2\x17.castor.device.v1.OrderR\x05order\x12\x18\n" +
+	"\awaiting\x18\x02 \x01(\rR\awaiting\x12\x16\n" +
+	"\x06parked\x18\x03 \x01(\rR\x06parked\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06detail\x18\x05 \x01(\tR\x06detail\"!\n" +
+	"\vPollRequest\x12\x12\n" +
+	"\x04wait\x18\x01 \x01(\rR\x04wait\"7\n" +
+	"\tPollReply\x12*\n" +
+	"\x04down\x18\x01 \x03(\v2\x16.castor.device.v1.DownR\x04down\"u\n" +
 	"\x02Up\x123\n" +
 	"\x06report\x18\x01 \x01(\v2\x19.castor.device.v1.MessageH\x00R\x06report\x122\n" +
 	"\x06listen\x18\x02 \x01(\v2\x18.castor.device.v1.ListenH\x00R\x06listenB\x06\n" +
@@ -1258,10 +1407,11 @@ const file_device_proto_rawDesc = "" +
 	"\x16ConfirmCredentialReply2\xac\x01\n" +
 	"\fProvisioning\x12N\n" +
 	"\x03Ask\x12\".castor.device.v1.ProvisionRequest\x1a!.castor.device.v1.ProvisionAnswer0\x01\x12L\n" +
-	"\x05Knock\x12\x1e.castor.device.v1.KnockRequest\x1a!.castor.device.v1.ProvisionAnswer0\x012\x8e\x03\n" +
+	"\x05Knock\x12\x1e.castor.device.v1.KnockRequest\x1a!.castor.device.v1.ProvisionAnswer0\x012\xd2\x03\n" +
 	"\x06Device\x12H\n" +
 	"\x06Report\x12\x1f.castor.device.v1.ReportRequest\x1a\x1d.castor.device.v1.ReportReply\x12;\n" +
-	"\aConnect\x12\x14.castor.device.v1.Up\x1a\x16.castor.device.v1.Down(\x010\x01\x12K\n" +
+	"\aConnect\x12\x14.castor.device.v1.Up\x1a\x16.castor.device.v1.Down(\x010\x01\x12B\n" +
+	"\x04Poll\x12\x1d.castor.device.v1.PollRequest\x1a\x1b.castor.device.v1.PollReply\x12K\n" +
 	"\aConfirm\x12 .castor.device.v1.ConfirmRequest\x1a\x1e.castor.device.v1.ConfirmReply\x12E\n" +
 	"\x05Renew\x12\x1e.castor.device.v1.RenewRequest\x1a\x1c.castor.device.v1.RenewReply\x12i\n" +
 	"\x11ConfirmCredential\x12*.castor.device.v1.ConfirmCredentialRequest\x1a(.castor.device.v1.ConfirmCredentialReplyB2Z0github.com/castor-iot/castor/shared/api/devicepbb\x06proto3"
@@ -1279,7 +1429,7 @@ func file_device_proto_rawDescGZIP() []byte {
 }
 
 var file_device_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_device_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_device_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_device_proto_goTypes = []any{
 	(ProvisionAnswer_Status)(0),      // 0: castor.device.v1.ProvisionAnswer.Status
 	(Message_Kind)(0),                // 1: castor.device.v1.Message.Kind
@@ -1290,50 +1440,56 @@ var file_device_proto_goTypes = []any{
 	(*Order)(nil),                    // 6: castor.device.v1.Order
 	(*ReportRequest)(nil),            // 7: castor.device.v1.ReportRequest
 	(*ReportReply)(nil),              // 8: castor.device.v1.ReportReply
-	(*Up)(nil),                       // 9: castor.device.v1.Up
-	(*Listen)(nil),                   // 10: castor.device.v1.Listen
-	(*Down)(nil),                     // 11: castor.device.v1.Down
-	(*Stored)(nil),                   // 12: castor.device.v1.Stored
-	(*Command)(nil),                  // 13: castor.device.v1.Command
-	(*Desired)(nil),                  // 14: castor.device.v1.Desired
-	(*Move)(nil),                     // 15: castor.device.v1.Move
-	(*ConfirmRequest)(nil),           // 16: castor.device.v1.ConfirmRequest
-	(*ConfirmReply)(nil),             // 17: castor.device.v1.ConfirmReply
-	(*RenewRequest)(nil),             // 18: castor.device.v1.RenewRequest
-	(*RenewReply)(nil),               // 19: castor.device.v1.RenewReply
-	(*ConfirmCredentialRequest)(nil), // 20: castor.device.v1.ConfirmCredentialRequest
-	(*ConfirmCredentialReply)(nil),   // 21: castor.device.v1.ConfirmCredentialReply
+	(*PollRequest)(nil),              // 9: castor.device.v1.PollRequest
+	(*PollReply)(nil),                // 10: castor.device.v1.PollReply
+	(*Up)(nil),                       // 11: castor.device.v1.Up
+	(*Listen)(nil),                   // 12: castor.device.v1.Listen
+	(*Down)(nil),                     // 13: castor.device.v1.Down
+	(*Stored)(nil),                   // 14: castor.device.v1.Stored
+	(*Command)(nil),                  // 15: castor.device.v1.Command
+	(*Desired)(nil),                  // 16: castor.device.v1.Desired
+	(*Move)(nil),                     // 17: castor.device.v1.Move
+	(*ConfirmRequest)(nil),           // 18: castor.device.v1.ConfirmRequest
+	(*ConfirmReply)(nil),             // 19: castor.device.v1.ConfirmReply
+	(*RenewRequest)(nil),             // 20: castor.device.v1.RenewRequest
+	(*RenewReply)(nil),               // 21: castor.device.v1.RenewReply
+	(*ConfirmCredentialRequest)(nil), // 22: castor.device.v1.ConfirmCredentialRequest
+	(*ConfirmCredentialReply)(nil),   // 23: castor.device.v1.ConfirmCredentialReply
 }
 var file_device_proto_depIdxs = []int32{
 	0,  // 0: castor.device.v1.ProvisionAnswer.status:type_name -> castor.device.v1.ProvisionAnswer.Status
 	1,  // 1: castor.device.v1.Message.kind:type_name -> castor.device.v1.Message.Kind
 	5,  // 2: castor.device.v1.ReportRequest.message:type_name -> castor.device.v1.Message
-	5,  // 3: castor.device.v1.Up.report:type_name -> castor.device.v1.Message
-	10, // 4: castor.device.v1.Up.listen:type_name -> castor.device.v1.Listen
-	12, // 5: castor.device.v1.Down.stored:type_name -> castor.device.v1.Stored
-	13, // 6: castor.device.v1.Down.command:type_name -> castor.device.v1.Command
-	14, // 7: castor.device.v1.Down.desired:type_name -> castor.device.v1.Desired
-	15, // 8: castor.device.v1.Down.move:type_name -> castor.device.v1.Move
-	6,  // 9: castor.device.v1.Stored.order:type_name -> castor.device.v1.Order
-	2,  // 10: castor.device.v1.Provisioning.Ask:input_type -> castor.device.v1.ProvisionRequest
-	3,  // 11: castor.device.v1.Provisioning.Knock:input_type -> castor.device.v1.KnockRequest
-	7,  // 12: castor.device.v1.Device.Report:input_type -> castor.device.v1.ReportRequest
-	9,  // 13: castor.device.v1.Device.Connect:input_type -> castor.device.v1.Up
-	16, // 14: castor.device.v1.Device.Confirm:input_type -> castor.device.v1.ConfirmRequest
-	18, // 15: castor.device.v1.Device.Renew:input_type -> castor.device.v1.RenewRequest
-	20, // 16: castor.device.v1.Device.ConfirmCredential:input_type -> castor.device.v1.ConfirmCredentialRequest
-	4,  // 17: castor.device.v1.Provisioning.Ask:output_type -> castor.device.v1.ProvisionAnswer
-	4,  // 18: castor.device.v1.Provisioning.Knock:output_type -> castor.device.v1.ProvisionAnswer
-	8,  // 19: castor.device.v1.Device.Report:output_type -> castor.device.v1.ReportReply
-	11, // 20: castor.device.v1.Device.Connect:output_type -> castor.device.v1.Down
-	17, // 21: castor.device.v1.Device.Confirm:output_type -> castor.device.v1.ConfirmReply
-	19, // 22: castor.device.v1.Device.Renew:output_type -> castor.device.v1.RenewReply
-	21, // 23: castor.device.v1.Device.ConfirmCredential:output_type -> castor.device.v1.ConfirmCredentialReply
-	17, // [17:24] is the sub-list for method output_type
-	10, // [10:17] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	6,  // 3: castor.device.v1.ReportReply.order:type_name -> castor.device.v1.Order
+	13, // 4: castor.device.v1.PollReply.down:type_name -> castor.device.v1.Down
+	5,  // 5: castor.device.v1.Up.report:type_name -> castor.device.v1.Message
+	12, // 6: castor.device.v1.Up.listen:type_name -> castor.device.v1.Listen
+	14, // 7: castor.device.v1.Down.stored:type_name -> castor.device.v1.Stored
+	15, // 8: castor.device.v1.Down.command:type_name -> castor.device.v1.Command
+	16, // 9: castor.device.v1.Down.desired:type_name -> castor.device.v1.Desired
+	17, // 10: castor.device.v1.Down.move:type_name -> castor.device.v1.Move
+	6,  // 11: castor.device.v1.Stored.order:type_name -> castor.device.v1.Order
+	2,  // 12: castor.device.v1.Provisioning.Ask:input_type -> castor.device.v1.ProvisionRequest
+	3,  // 13: castor.device.v1.Provisioning.Knock:input_type -> castor.device.v1.KnockRequest
+	7,  // 14: castor.device.v1.Device.Report:input_type -> castor.device.v1.ReportRequest
+	11, // 15: castor.device.v1.Device.Connect:input_type -> castor.device.v1.Up
+	9,  // 16: castor.device.v1.Device.Poll:input_type -> castor.device.v1.PollRequest
+	18, // 17: castor.device.v1.Device.Confirm:input_type -> castor.device.v1.ConfirmRequest
+	20, // 18: castor.device.v1.Device.Renew:input_type -> castor.device.v1.RenewRequest
+	22, // 19: castor.device.v1.Device.ConfirmCredential:input_type -> castor.device.v1.ConfirmCredentialRequest
+	4,  // 20: castor.device.v1.Provisioning.Ask:output_type -> castor.device.v1.ProvisionAnswer
+	4,  // 21: castor.device.v1.Provisioning.Knock:output_type -> castor.device.v1.ProvisionAnswer
+	8,  // 22: castor.device.v1.Device.Report:output_type -> castor.device.v1.ReportReply
+	13, // 23: castor.device.v1.Device.Connect:output_type -> castor.device.v1.Down
+	10, // 24: castor.device.v1.Device.Poll:output_type -> castor.device.v1.PollReply
+	19, // 25: castor.device.v1.Device.Confirm:output_type -> castor.device.v1.ConfirmReply
+	21, // 26: castor.device.v1.Device.Renew:output_type -> castor.device.v1.RenewReply
+	23, // 27: castor.device.v1.Device.ConfirmCredential:output_type -> castor.device.v1.ConfirmCredentialReply
+	20, // [20:28] is the sub-list for method output_type
+	12, // [12:20] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_device_proto_init() }
@@ -1341,11 +1497,11 @@ func file_device_proto_init() {
 	if File_device_proto != nil {
 		return
 	}
-	file_device_proto_msgTypes[7].OneofWrappers = []any{
+	file_device_proto_msgTypes[9].OneofWrappers = []any{
 		(*Up_Report)(nil),
 		(*Up_Listen)(nil),
 	}
-	file_device_proto_msgTypes[9].OneofWrappers = []any{
+	file_device_proto_msgTypes[11].OneofWrappers = []any{
 		(*Down_Stored)(nil),
 		(*Down_Command)(nil),
 		(*Down_Desired)(nil),
@@ -1357,7 +1513,7 @@ func file_device_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_device_proto_rawDesc), len(file_device_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -6,8 +6,9 @@
 // For ever: field numbers, names and meanings are not changed and not used again. What is added is optional, and 0, "" or nothing means
 // what it meant before the field was there. Fields that a side does not know it ignores.
 //
-// Bounds: 256 KiB per message on the wire, 8 KiB of metadata, 16 calls at a time per connection (4 until one was let in). Every call may have
-// a deadline; one that is over leaves open what became of the call, which may be made again without harm.
+// Bounds: 256 KiB per message on the wire, 8 KiB of metadata, 16 calls at a time per connection (4 until one was let in,
+// and 96 KiB are read of it until then). Every call may have a deadline; one that is over leaves open what became of the call, which may be
+// made again without harm.
 //
 // Who calls is told by the client certificate of the TLS connection, by the metadata "authorization: Bearer <reference>.<secret>", or by
 // "x-api-key: <reference>.<secret>".
@@ -216,6 +217,7 @@ var Provisioning_ServiceDesc = grpc.ServiceDesc{
 const (
 	Device_Report_FullMethodName            = "/castor.device.v1.Device/Report"
 	Device_Connect_FullMethodName           = "/castor.device.v1.Device/Connect"
+	Device_Poll_FullMethodName              = "/castor.device.v1.Device/Poll"
 	Device_Confirm_FullMethodName           = "/castor.device.v1.Device/Confirm"
 	Device_Renew_FullMethodName             = "/castor.device.v1.Device/Renew"
 	Device_ConfirmCredential_FullMethodName = "/castor.device.v1.Device/ConfirmCredential"
@@ -233,6 +235,10 @@ type DeviceClient interface {
 	// Connect is the two-way connection of a device that stays: reports go up and are acknowledged by number when stored; commands,
 	// desired state and news of the gateway come down. One at a time per device: a newer one ends the older with ABORTED.
 	Connect(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[Up, Down], error)
+	// Poll brings what waits for a device that makes calls only, or what comes next: commands, desired state, news of the gateway. While it is
+	// open the device listens for commands. What a reply brings is delivered by it: a command that is not repeatable does not come again.
+	// One at a time per device: a newer one ends the older with ABORTED. A device that has Connect open gets FAILED_PRECONDITION.
+	Poll(ctx context.Context, in *PollRequest, opts ...grpc.CallOption) (*PollReply, error)
 	// Confirm tells that the device has arrived with the bundle that provisioning gave it. It returns when the platform has taken that; then
 	// the claim is not needed any more. Confirming again does no harm.
 	Confirm(ctx context.Context, in *ConfirmRequest, opts ...grpc.CallOption) (*ConfirmReply, error)
@@ -272,6 +278,16 @@ func (c *deviceClient) Connect(ctx context.Context, opts ...grpc.CallOption) (gr
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Device_ConnectClient = grpc.BidiStreamingClient[Up, Down]
+
+func (c *deviceClient) Poll(ctx context.Context, in *PollRequest, opts ...grpc.CallOption) (*PollReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PollReply)
+	err := c.cc.Invoke(ctx, Device_Poll_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
 
 func (c *deviceClient) Confirm(ctx context.Context, in *ConfirmRequest, opts ...grpc.CallOption) (*ConfirmReply, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -315,6 +331,10 @@ type DeviceServer interface {
 	// Connect is the two-way connection of a device that stays: reports go up and are acknowledged by number when stored; commands,
 	// desired state and news of the gateway come down. One at a time per device: a newer one ends the older with ABORTED.
 	Connect(grpc.BidiStreamingServer[Up, Down]) error
+	// Poll brings what waits for a device that makes calls only, or what comes next: commands, desired state, news of the gateway. While it is
+	// open the device listens for commands. What a reply brings is delivered by it: a command that is not repeatable does not come again.
+	// One at a time per device: a newer one ends the older with ABORTED. A device that has Connect open gets FAILED_PRECONDITION.
+	Poll(context.Context, *PollRequest) (*PollReply, error)
 	// Confirm tells that the device has arrived with the bundle that provisioning gave it. It returns when the platform has taken that; then
 	// the claim is not needed any more. Confirming again does no harm.
 	Confirm(context.Context, *ConfirmRequest) (*ConfirmReply, error)
@@ -337,6 +357,9 @@ func (UnimplementedDeviceServer) Report(context.Context, *ReportRequest) (*Repor
 }
 func (UnimplementedDeviceServer) Connect(grpc.BidiStreamingServer[Up, Down]) error {
 	return status.Error(codes.Unimplemented, "method Connect not implemented")
+}
+func (UnimplementedDeviceServer) Poll(context.Context, *PollRequest) (*PollReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Poll not implemented")
 }
 func (UnimplementedDeviceServer) Confirm(context.Context, *ConfirmRequest) (*ConfirmReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Confirm not implemented")
@@ -392,6 +415,24 @@ func _Device_Connect_Handler(srv interface{}, stream grpc.ServerStream) error {
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Device_ConnectServer = grpc.BidiStreamingServer[Up, Down]
+
+func _Device_Poll_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PollRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DeviceServer).Poll(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Device_Poll_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DeviceServer).Poll(ctx, req.(*PollRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
 
 func _Device_Confirm_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ConfirmRequest)
@@ -457,6 +498,10 @@ var Device_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Report",
 			Handler:    _Device_Report_Handler,
+		},
+		{
+			MethodName: "Poll",
+			Handler:    _Device_Poll_Handler,
 		},
 		{
 			MethodName: "Confirm",
