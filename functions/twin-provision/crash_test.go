@@ -40,7 +40,7 @@ func TestACrashAtEveryWrite(t *testing.T) {
 				}
 				err := d.drive()
 				c.Over()
-				through := c.Writes.Load() <= int64(n)
+				through := !c.Came()
 				if through && err != nil {
 					t.Fatalf("nothing crashed, yet: %v", err)
 				}
@@ -202,7 +202,7 @@ func TestACrashAtEveryWriteOfAWithdrawal(t *testing.T) {
 				}
 				_ = d.drive()
 				c.Over()
-				through = c.Writes.Load() <= int64(n)
+				through = !c.Came()
 				if d.withdrawn(n); t.Failed() {
 					t.FailNow()
 				}

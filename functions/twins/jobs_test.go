@@ -312,7 +312,7 @@ func TestAJobGoesOnAfterACrashAnywhere(t *testing.T) {
 			crash := w.Crash(n, how)
 			crash.Run(w.World, "twins", twins.New)
 			_ = w.Tick("twins", w.Now())
-			end = crash.Writes.Load() <= int64(n)
+			end = !crash.Came()
 			w.Add("twins", twins.New)
 			w.SetTime(w.Now().Add(2 * time.Minute))
 			j = w.work(admin, j.ID)

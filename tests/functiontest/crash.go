@@ -20,6 +20,7 @@ type Crash struct {
 	// Writes counts the writes asked for (round trips, not documents), the crash's and later ones too.
 	Writes atomic.Int64
 
+	came  atomic.Bool
 	after int64
 	how   How
 	w     *World
@@ -57,6 +58,10 @@ func (c *Crash) Run(w *World, name string, build func(*platform.Platform) faas.F
 	w.run(c.Base, name, build)
 }
 
+// Came tells whether it has crashed, be it that nothing was to be written any more: a walk over all writes is at its end only when it
+// has not.
+func (c *Crash) Came() bool { return c.came.Load() }
+
 // Over has the instances serve again that did before: replicas that ran beside the one that crashed. World.Add starts a new one.
 func (c *Crash) Over() { c.w.serveBy(c.alive) }
 
@@ -69,14 +74,20 @@ func (c *Crash) write(do func() error) error {
 	case c.after < 0 || n <= c.after:
 		err := do()
 		if n == c.after && c.how == Before {
-			c.Base.Bus.Close()
+			c.end()
 		}
 		return err
 	case n == c.after+1 && c.how == Unsaid:
 		_ = do()
 	}
-	c.Base.Bus.Close()
+	c.end()
 	return errCrash
+}
+
+// end is the crash: nothing is published from now on.
+func (c *Crash) end() {
+	c.came.Store(true)
+	c.Base.Bus.Close()
 }
 
 type crashDriver struct {

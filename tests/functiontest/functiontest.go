@@ -185,7 +185,9 @@ func (w *World) Part(part, gateway string) *api.Client {
 	}
 	key := [2]string{part, gateway}
 	if w.parts.of[key] == nil {
-		w.parts.of[key] = platform.New(w.Base, part, gateway).API
+		c := platform.New(w.Base, part, gateway).API
+		c.Retries = false // as in run: what has crashed is still so a moment later
+		w.parts.of[key] = c
 	}
 	return w.parts.of[key]
 }
