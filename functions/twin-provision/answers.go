@@ -64,7 +64,7 @@ func (f *function) takeAnswer(r *provision.Run, in *api.ServiceAnswer, by access
 	call.Body = body
 	if in.Outcome == "refused" && !refusalAwaited(stateOfRun(r)) {
 		call.Answered = now
-		r.Refused(by.String(), joinReason("service "+call.Service+" refused", in.Reason), now)
+		r.Refused(by.String(), joinReason("service "+nameOf(call.Service)+" refused", in.Reason), now)
 		*went = true
 		return nil
 	}

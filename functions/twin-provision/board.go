@@ -17,7 +17,7 @@ const (
 )
 
 // boardFields are what counting needs of a run, and what tells whose it is.
-var boardFields = []string{"type", "twin", "owner", "model._id", "model.version", "state", "asks", "outcome"}
+var boardFields = []string{"type", "twin", "owner", "model._id", "model.version", "state", "asks", "outcome", "by", "results.twinReady"}
 
 type boardKey struct {
 	model   string

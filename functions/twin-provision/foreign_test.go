@@ -34,6 +34,13 @@ func TestARunByHandNeedsAModelForIt(t *testing.T) {
 	w.newType("mixed", twin.Model{Provisioning: "manual", Choices: []twin.Choice{{If: "true", Model: "semi-automatic"}}})
 	ada := w.User("ada", []access.Role{access.Owner}, "press")
 	con := w.User("con", []access.Role{access.Configurator}, "press")
+	_, err := w.admin.CreateGroup(w.ctx, api.Group{ID: "foundry"})
+	w.must(err)
+	_, err = w.admin.CreateTwin(w.ctx, api.NewTwin{ID: "theirs", Kind: twin.Type, Definition: twin.Definition{Owner: "foundry", Model: &twin.Model{}}})
+	w.must(err)
+	grants, err := store.Open[access.Grant](w.ctx, w.Base.DB, store.Spec{Name: "grants"})
+	w.must(err)
+	w.must(grants.Insert(w.ctx, access.Grant{ID: "1", Subject: "user:con", Object: "twin:theirs", Right: access.Read}))
 	for name, tt := range map[string]struct {
 		as   *api.Client
 		in   api.NewRun
@@ -42,7 +49,8 @@ func TestARunByHandNeedsAModelForIt(t *testing.T) {
 	}{
 		"an automatic type":               {ada, api.NewRun{Type: "pump"}, api.ErrConflict, "set the type's provisioning"},
 		"an owner names it":               {ada, api.NewRun{Type: "pump", Provisioning: "manual"}, access.ErrDenied, "provisioning"},
-		"a configurator of other types":   {con, api.NewRun{Type: "pump", Provisioning: "manual"}, access.ErrDenied, "pump"},
+		"a configurator of other types":   {con, api.NewRun{Type: "theirs", Provisioning: "manual"}, access.ErrDenied, "theirs"},
+		"a configurator, nobody's type":   {con, api.NewRun{Type: "pump", Provisioning: "manual"}, nil, ""},
 		"no model for installers":         {w.admin, api.NewRun{Type: "pump", Provisioning: "automatic"}, twin.ErrInvalid, "provisioning"},
 		"no model at all":                 {w.admin, api.NewRun{Type: "pump", Provisioning: "../x"}, twin.ErrInvalid, "provisioning"},
 		"who may change the type":         {w.admin, api.NewRun{Type: "pump", Provisioning: "manual"}, nil, ""},

@@ -88,6 +88,7 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 		{Name: "by-asked", Fields: []string{"asks.since"}},
 		{Name: "by-asker", Fields: []string{"asks.by", "asks.since"}},
 		{Name: "by-outcome", Fields: []string{"outcome", "updated"}},
+		{Name: "by-starter", Fields: []string{"by", "created"}},
 		{Name: "by-claim", Fields: []string{"request.claim", "outcome", "updated"}},
 		{Name: "by-outbox", Fields: []string{"outbox.since"}},
 	}}); err != nil {

@@ -31,7 +31,10 @@ func (f *function) find(ctx context.Context, caller access.Caller, right access.
 	} else if err != nil {
 		return r, err
 	}
-	o := access.Object{Name: access.TwinName(r.Twin), Parents: []string{access.TwinName(r.Type)}, Owner: r.Owner}
+	if begun(caller, &r) {
+		return r, nil
+	}
+	o := objectOf(&r)
 	if r.Twin != "" && settled(&r) {
 		t, err := f.twins.Get(ctx, string(r.Twin))
 		if err == nil && t.Deleted.IsZero() && t.Definition.Type == r.Type {
@@ -46,6 +49,17 @@ func (f *function) find(ctx context.Context, caller access.Caller, right access.
 		return r, err
 	}
 	return r, nil
+}
+
+// objectOf is a run as long as no twin says whose it is.
+func objectOf(r *provision.Run) access.Object {
+	return access.Object{Name: access.TwinName(r.Twin), Parents: []string{access.TwinName(r.Type)}, Owner: r.Owner}
+}
+
+// begun tells whether the caller is the configurator who has begun the run, for a group that need not be one of theirs, and leads the
+// device through it. Once it has come in it is its group's alone.
+func begun(c access.Caller, r *provision.Run) bool {
+	return c.For == nil && c.Is(access.Configurator) && r.By == c.String() && r.Outcome != provision.Completed
 }
 
 func (f *function) getRun(ctx context.Context, c *faas.Call, _ faas.None) (provision.Run, error) {
@@ -68,6 +82,11 @@ func (f *function) resetRun(ctx context.Context, c *faas.Call, in api.Reset) (pr
 	if _, err := f.change(ctx, r.ID, func(r *provision.Run, now time.Time) error {
 		if r.Withdrawing || r.Outcome == provision.Rejected {
 			return store.Unchanged
+		}
+		if scope, err := f.scopeOf(ctx, r); err != nil {
+			return err
+		} else if scope != nil { // what is left of it is theirs to see who had the twin last
+			r.Owner = scope.Owner
 		}
 		r.Reset(c.Caller.String(), why, now)
 		return nil
@@ -156,7 +175,11 @@ func (f *function) allowed(ctx context.Context, c *faas.Call, runs []provision.R
 		others[twins[i].ID] = twins[i].Deleted.IsZero() && !scope.Allows(access.Twin(&twins[i]))
 	}
 	return slices.DeleteFunc(runs, func(r provision.Run) bool {
-		return settled(&r) && others[r.Twin] && !slices.Contains(scope.Groups, groupAsked(&r))
+		foreign := !scope.Allows(objectOf(&r))
+		if settled(&r) {
+			foreign = others[r.Twin]
+		}
+		return foreign && !slices.Contains(scope.Groups, groupAsked(&r)) && !begun(c.Caller, &r)
 	}), err
 }
 
@@ -191,6 +214,9 @@ func (f *function) visible(ctx context.Context, c *faas.Call) ([]store.Query, er
 	add("by-owner", "owner", scope.Groups)
 	add("by-type", "type", ids)
 	add("by-twin", "twin", ids)
+	if c.Caller.Is(access.Configurator) {
+		add("by-starter", "by", []string{c.Caller.String()})
+	}
 	if c.Query.Get("awaits") != "" { // who is asked by name sees what about, whoever's it is
 		asked := make([]string, len(scope.Groups))
 		for i, g := range scope.Groups {

@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -57,12 +59,12 @@ func (f *function) callService(ctx context.Context, r *provision.Run, with map[s
 	case err != nil:
 		return result{}, err
 	case later:
-		return done("service " + s.ID + " will answer"), nil
+		return done("service " + nameOf(s.ID) + " will answer"), nil
 	case answer.Outcome == "refused" && (r.Undoing() || !refusalAwaited(stateOfRun(r))):
-		return result{}, refusal(joinReason("service "+s.ID+" refused", answer.Reason))
+		return result{}, refusal(joinReason("service "+nameOf(s.ID)+" refused", answer.Reason))
 	}
 	attempt := r.Attempt
-	return result{joinReason("service "+s.ID, answer.Reason), func(r *provision.Run) {
+	return result{joinReason("service "+nameOf(s.ID), answer.Reason), func(r *provision.Run) {
 		if r.Attempt == attempt && !r.Undoing() {
 			f.answered(r, answer)
 		}
@@ -73,7 +75,12 @@ func joinReason(what, reason string) string {
 	if reason == "" {
 		return what
 	}
-	return what + ": " + short(reason, 300)
+	return what + ": " + cleaned(reason)
+}
+
+// cleaned is what a service says, as people and devices are told it: what cannot be seen is left out.
+func cleaned(s string) string {
+	return short(strings.TrimSpace(seen(strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(s))), 300)
 }
 
 // answered puts an answer into the run, before or while it awaits it.
@@ -86,7 +93,7 @@ func (f *function) answered(r *provision.Run, a *api.ServiceAnswer) bool {
 	if r.Call != nil {
 		r.Call.Answered = f.p.Time()
 	}
-	return r.Triggered(provision.Answered, "service:"+serviceOf(r), short(a.Reason, 300), f.p.Time())
+	return r.Triggered(provision.Answered, "service:"+nameOf(serviceOf(r)), joinReason("service "+nameOf(serviceOf(r)), a.Reason), f.p.Time())
 }
 
 func stateOfRun(r *provision.Run) *provision.State {
@@ -100,6 +107,9 @@ func serviceOf(r *provision.Run) string {
 	}
 	return r.Call.Service
 }
+
+// nameOf is a service as people call it.
+func nameOf(id string) string { return strings.TrimPrefix(id, "service:") }
 
 // service finds who can do a step: the one that was called before if it is still there, else another at each try.
 func (f *function) service(ctx context.Context, r *provision.Run, capability string) (api.Advertisement, error) {
@@ -201,9 +211,25 @@ func (f *function) post(ctx context.Context, url string, secret []byte, call *ap
 		a, err = readAnswer(said)
 		return a, false, err
 	case resp.StatusCode >= 400 && resp.StatusCode < 500 && !slices.Contains([]int{401, 403, 404, 408, 425, 429}, resp.StatusCode):
-		return nil, false, refusal(fmt.Sprintf("the service answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
+		return nil, false, refusal(joinReason(fmt.Sprintf("the service answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode)), saidBy(resp, said)))
 	}
 	return nil, false, fmt.Errorf("%w: the service answered %d %s", api.ErrUnavailable, resp.StatusCode, http.StatusText(resp.StatusCode))
+}
+
+// saidBy is why a service says that it does not take a call: the text of its answer, or what its problem or answer as JSON has for that.
+func saidBy(resp *http.Response, body []byte) string {
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if strings.HasSuffix(media, "json") {
+		var p struct{ Detail, Reason, Title string }
+		if json.Unmarshal(body, &p) != nil {
+			return ""
+		}
+		return cmp.Or(p.Detail, p.Reason, p.Title)
+	}
+	if media == "text/plain" {
+		return string(body)
+	}
+	return ""
 }
 
 // readAnswer reads what a service says, which is as hostile as what devices say.

@@ -20,7 +20,7 @@ type NewRun struct {
 	Kind      string         `json:"kind,omitempty"` // of credential
 	Reason    string         `json:"reason,omitempty"`
 
-	// Provisioning names the provisioning model, for those who may change the type; "" = the type's.
+	// Provisioning names the provisioning model, for configurators who may change the type, or where it belongs to nobody; "" = the type's.
 	Provisioning string `json:"provisioning,omitempty"`
 }
 

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,6 +53,13 @@ func (r *Run) enter(state string, now time.Time) {
 	r.attempt(now, now)
 	if r.Attempt-r.First > maxAttempts {
 		r.reject("timer", fmt.Sprintf("the model leads in circles: it took %d attempts", maxAttempts), now)
+	}
+}
+
+// because keeps why the run goes to state to, should it be rejected there: the device is told.
+func (r *Run) because(to string, why string) {
+	if s, _ := r.Model.State(to); s.End == Rejected && r.Reason == "" {
+		r.Reason = why
 	}
 }
 
@@ -132,6 +140,7 @@ func (r *Run) Done(actor, note string, now time.Time) {
 
 // leave takes the first way out of a state whose action is done, or waits.
 func (r *Run) leave(s *State, step Step, now time.Time) {
+	note := step.Reason
 	w, ok, unjudged := r.way(s, func(t Trigger) bool { return t == "" || slices.Contains(r.Came, t) })
 	awaits := s.Awaits()
 	if !ok && len(awaits) > 0 {
@@ -142,10 +151,12 @@ func (r *Run) leave(s *State, step Step, now time.Time) {
 	switch {
 	case ok:
 		r.forget(w.When)
+		r.because(w.Then, joinColon(cmp.Or(string(w.When), s.Label()), note))
 		r.enter(w.Then, now)
 	case len(awaits) > 0:
 		r.wait(s, awaits, now)
 	case s.Then != "":
+		r.because(s.Then, joinColon(s.Label(), note))
 		r.enter(s.Then, now)
 	default:
 		r.Refused(step.Actor, "no condition for a way on from "+s.Label()+" holds", now)
@@ -329,9 +340,7 @@ func (r *Run) Triggered(t Trigger, actor, note string, now time.Time) bool {
 	}
 	r.Log(Step{At: now, State: r.State, Action: Action(t), Actor: actor, Outcome: "done", Reason: note})
 	r.ignore(actor, unjudged, now)
-	if to, _ := r.Model.State(w.Then); to.End == Rejected && r.Reason == "" {
-		r.Reason = joinColon(string(t), note)
-	}
+	r.because(w.Then, joinColon(string(t), note))
 	r.enter(w.Then, now)
 	return true
 }
