@@ -65,21 +65,24 @@ func (f *function) trigger(ctx context.Context, ref, gateway string, t provision
 	if err != nil || len(page.Items) == 0 {
 		return err
 	}
-	went := false
+	went, left := false, false
 	id := page.Items[0].ID
 	_, err = f.change(ctx, id, func(r *provision.Run, now time.Time) error {
-		went = false
+		went, left = false, false
 		if r.Results.DeviceRef != ref || r.Results.Gateway != "" && r.Results.Gateway != gateway {
 			return store.Unchanged // it is another round's, or of a gateway the device has left
 		}
 		n := len(r.Came)
 		went = r.Triggered(t, actor, "", now)
+		// It is told again when nobody knows what came of it: whoever went on with the run may have died at it, and need not be
+		// waited for. If it lives both do the same, once.
+		left = !went && r.Ready(now)
 		if !went && len(r.Came) == n {
 			return store.Unchanged
 		}
 		return nil
 	})
-	if err != nil || !went {
+	if err != nil || !went && !left {
 		return err
 	}
 	// The trigger is stored: should this fail, the schedule takes the run on.
@@ -158,5 +161,5 @@ func lastOf(d api.TwinChanged, r *provision.Run) bool {
 }
 
 // settled tells whether the run's twin decides whose it is. Before, its claim does: the run must not become that of a twin that
-// it may yet be refused.
-func settled(r *provision.Run) bool { return r.Results.TwinReady || r.Withdrawing || r.Outcome != "" }
+// it may yet be refused. So it is again for one that was rejected: the twin may be others' by now, or was from the beginning.
+func settled(r *provision.Run) bool { return r.Results.TwinReady }
