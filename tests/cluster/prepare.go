@@ -55,6 +55,12 @@ func Castor() (file string, err error) {
 	return file, err
 }
 
+// Connector returns the castor-connector program, built once per test binary.
+func Connector() (file string, err error) {
+	_, file, err = own()
+	return file, err
+}
+
 var built string
 
 // Clean removes the programs; for TestMain.
