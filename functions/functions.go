@@ -53,7 +53,7 @@ var All = []Function{
 	{Name: "twin-history", New: twinhistory.New, Capabilities: "history"},
 	{Name: "twin-ingest", New: twiningest.New, Capabilities: "ingest,sweep"},
 	{Name: "twin-monitor", New: twinmonitor.New, Topics: "twin.deleted", Schedule: "@every 5s", Capabilities: "rules,sweep"},
-	{Name: "twin-provision", New: twinprovision.New, Topics: "gateway.applied,twin.moved,twin.deleted", Schedule: "@every 2s", Capabilities: "provision,sweep,operations"},
+	{Name: "twin-provision", New: twinprovision.New, Topics: "gateway.applied,twin.moved,twin.resumed,twin.deleted", Schedule: "@every 2s", Capabilities: "provision,sweep,operations"},
 	{Name: "twin-watchdog", New: twinwatchdog.New, Schedule: "@every 10s", Capabilities: "watchdog"},
 	{Name: "twins", New: twins.New, Schedule: "@every 2s", Capabilities: "twins,sweep,operations"},
 	{Name: "users", New: users.New, Capabilities: "users,tokens"},

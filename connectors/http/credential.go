@@ -7,10 +7,10 @@ func (v *visit) confirm() *problem {
 	return v.nothing(v.device.link.Confirm)
 }
 
-// confirmCredential tells the platform that the device uses what it shows now.
+// confirmCredential tells the platform that the device uses what this request shows: others, with what it had before, may be
+// under way in the same session.
 func (v *visit) confirmCredential() *problem {
-	shown := v.session.Proof()
-	return v.nothing(func(ack func(bool)) { v.device.link.ConfirmCredential(shown, ack) })
+	return v.nothing(func(ack func(bool)) { v.device.link.ConfirmCredential(v.h.door.Proof(v.shown), ack) })
 }
 
 // nothing does what needs no words, and answers with none.

@@ -60,6 +60,13 @@ func (g *gateways) assign(ctx context.Context, call *faas.Call, in api.Assign) (
 	if err != nil || v.Applied {
 		return g.told(ctx, v, err)
 	}
+	// Its twin may be suspended already: of that no event comes any more.
+	switch heeded, _, err := g.heedPhase(ctx, v); {
+	case err == nil:
+		v = heeded
+	case !errors.Is(err, store.ErrNotFound):
+		return v.Assignment, err
+	}
 	if v, err = g.unstick(ctx, v); err != nil || v.PendingSince.IsZero() {
 		return g.told(ctx, v, err)
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store"
-	"github.com/castor-iot/castor/shared/twin"
 )
 
 // changeProof tells the device's gateways what it may show from now on. What it showed before and may not any more ends its
@@ -70,28 +69,12 @@ func (g *gateways) twinChanged(ctx context.Context, d api.TwinChanged) error {
 // followPhase keeps a device out while its twin is suspended or retired. The twin is read once more after its place was
 // changed: of several that follow at once, the last to change the place has seen the twin as it is.
 func (g *gateways) followPhase(ctx context.Context, v place) error {
-	ref, id := string(v.Ref), string(v.Twin)
 	for !v.Removed {
-		t, err := g.twins.Get(ctx, id)
+		var changed bool
+		var err error
+		v, changed, err = g.heedPhase(ctx, v)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil // its place goes with it
-		}
-		if err != nil {
-			return err
-		}
-		out := t.Definition.Phase == twin.Suspended || t.Definition.Phase == twin.Retired
-		changed := false
-		v, err = g.places.Update(ctx, ref, func(v *place) error {
-			changed = !v.Removed && v.Suspended != out
-			if !changed {
-				return store.Unchanged
-			}
-			v.Suspended = out
-			v.change(g.p.Time())
-			return nil
-		})
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
 		}
 		if err != nil || !changed {
 			return err
@@ -101,6 +84,25 @@ func (g *gateways) followPhase(ctx context.Context, v place) error {
 		}
 	}
 	return nil
+}
+
+// heedPhase notes in a place whether its device is kept out, as its twin says now.
+func (g *gateways) heedPhase(ctx context.Context, v place) (_ place, changed bool, err error) {
+	t, err := g.twins.Get(ctx, string(v.Twin))
+	if err != nil {
+		return v, false, err
+	}
+	out := t.Definition.Out()
+	v, err = g.places.Update(ctx, string(v.Ref), func(v *place) error {
+		changed = !v.Removed && v.Suspended != out
+		if !changed {
+			return store.Unchanged
+		}
+		v.Suspended = out
+		v.change(g.p.Time())
+		return nil
+	})
+	return v, changed, err
 }
 
 // moveAssignment gives a device a place elsewhere at somebody's wish.

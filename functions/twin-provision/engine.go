@@ -37,7 +37,11 @@ func (f *function) advance(ctx context.Context, id string) (provision.Run, error
 		}
 		before := r.Attempt
 		var waits hold
-		made, failure := f.act(ctx, &r)
+		var stands stop
+		made, failure := result{}, f.stopped(ctx, &r)
+		if failure == nil {
+			made, failure = f.act(ctx, &r)
+		}
 		if ctx.Err() != nil {
 			return r, ctx.Err() // what came of it is not known; the attempt is repeated
 		}
@@ -48,6 +52,8 @@ func (f *function) advance(ctx context.Context, id string) (provision.Run, error
 			case failure == nil:
 				made.apply(r)
 				r.Done(self, made.note, now)
+			case errors.As(failure, &stands):
+				r.Suspended(self, string(stands), now)
 			case errors.As(failure, &waits):
 				held(r, string(waits), now)
 			case refused(failure):

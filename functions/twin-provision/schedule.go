@@ -55,10 +55,25 @@ func (f *function) due(ctx context.Context) (int, error) {
 // takeUp makes a due run this instance's for a while, notes that its limit has passed if it has, and takes it on.
 func (f *function) takeUp(ctx context.Context, id string) error {
 	mine, reminds := false, false
+	before, err := f.runs.Get(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	var stands stop
+	if err := f.stopped(ctx, &before); err != nil && !errors.As(err, &stands) {
+		return err
+	}
 	r, err := f.change(ctx, id, func(r *provision.Run, now time.Time) error {
 		mine, reminds = false, false
 		if r.Due.IsZero() || now.Before(r.Due) {
 			return store.Unchanged // somebody else was faster
+		}
+		late := !r.Deadline.IsZero() && !now.Before(r.Deadline)
+		if stands != "" && r.Attempt == before.Attempt && (!r.Waiting || late) { // people who are asked are reminded all the same
+			r.Suspended(self, string(stands), now)
+			return nil
 		}
 		mine = true
 		if !r.Late(now) {

@@ -49,6 +49,11 @@ func (f *function) events(ctx context.Context, events []event.Event) error {
 			if e.Decode(&d) == nil {
 				return f.twinMoved(ctx, d.Twin)
 			}
+		case event.TwinResumed:
+			var d api.TwinChanged
+			if e.Decode(&d) == nil {
+				return f.twinResumed(ctx, d.Twin)
+			}
 		case event.TwinDeleted:
 			var d api.TwinChanged
 			if e.Decode(&d) == nil {

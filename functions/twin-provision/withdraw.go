@@ -50,7 +50,7 @@ func (f *function) withdrawTwin(ctx context.Context, r *provision.Run) error {
 		return nil // never ours
 	case !r.Results.TwinReady && (t.Definition.Phase != twin.Provisioning || t.Definition.Owner != r.Owner):
 		return nil // it was going to be made, and somebody else was faster
-	case r.Results.TwinMade && !r.Results.Kept:
+	case r.Results.TwinMade && !r.Results.Kept && !t.Definition.Suspended: // who has suspended it would find it let in with the next run
 		if err := f.p.API.DeleteTwin(ctx, r.Twin); err != nil && !errors.Is(err, api.ErrNotFound) {
 			return err
 		}

@@ -81,6 +81,9 @@ func (f *function) begins(c access.Caller, t *twin.Twin) error {
 	if c.Kind != access.Part && !c.Is(access.Configurator, access.Maintainer) {
 		return fmt.Errorf("%w: devices come in by provisioning (POST /function/credentials/claims), or by a configurator's hand", access.ErrDenied)
 	}
+	if d.Suspended {
+		return api.Invalid("definition.suspended is set by suspending the twin once it is there")
+	}
 	switch d.Phase {
 	case "":
 		d.Phase = twin.Onboarding

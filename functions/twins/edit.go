@@ -28,6 +28,7 @@ type editable struct {
 var fixed = map[string]string{
 	"type":          "is for ever; make another twin",
 	"phase":         "is set by provisioning",
+	"suspended":     "is set by suspending and resuming the twin",
 	"configuration": "is what provisioning delivered",
 	"version":       "is counted by the platform; name the one you read in If-Match",
 	"updated":       "is set by the platform",

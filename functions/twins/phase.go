@@ -3,7 +3,6 @@ package twins
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/event"
@@ -28,13 +27,18 @@ func (f *function) setPhase(ctx context.Context, c *faas.Call, in api.PhaseChang
 		if t.Kind != twin.Instance {
 			return api.Invalid("%s is of kind %s; only instances have phases", t.ID, t.Kind)
 		}
-		if !d.Phase.To(in.Phase) {
+		// Who has suspended it alone resumes it: enrolling the device anew, or another one in its place, does not.
+		to, suspended := in.Phase, d.Suspended || d.Phase == twin.Suspended
+		if to == twin.Operational && suspended {
+			to = twin.Suspended
+		}
+		if !d.Phase.To(to) {
 			return fmt.Errorf("%w: twin %s is %s and cannot become %s", api.ErrConflict, t.ID, d.Phase, in.Phase)
 		}
-		if d.Phase == in.Phase && same(d.Configuration, in.Configuration) {
+		if d.Phase == to && same(d.Configuration, in.Configuration) {
 			return store.Unchanged
 		}
-		d.Phase = in.Phase
+		d.Phase, d.Suspended = to, suspended
 		if k := in.Configuration; k != nil {
 			k.Rendered = k.Rendered.UTC().Truncate(1e6)
 			d.Configuration = k
@@ -50,26 +54,34 @@ func same(has, asked *twin.Configuration) bool {
 	return asked == nil || has != nil && has.Template == asked.Template && has.Version == asked.Version && has.Content == asked.Content
 }
 
-// moves are the phases that people may bring many twins into at once, and from where. All other moves are provisioning's.
-var moves = map[twin.Phase][]twin.Phase{
-	twin.Suspended:   {twin.Operational},
-	twin.Operational: {twin.Suspended},
-	twin.Retired:     {twin.Onboarding, twin.Operational, twin.Suspended},
-}
-
-// move brings an instance into another phase at people's wish.
+// move brings an instance into another phase at people's wish: operational ends what suspended began. All other moves are
+// provisioning's.
 func (f *function) move(ctx context.Context, h hand, id twin.ID, to twin.Phase) error {
 	_, err := f.change(ctx, h, id, event.TwinChanged, func(t *twin.Twin) error {
 		d := &t.Definition
-		switch {
-		case t.Kind != twin.Instance:
+		if t.Kind != twin.Instance {
 			return api.Invalid("%s is of kind %s; only instances have phases", t.ID, t.Kind)
-		case d.Phase == to:
-			return store.Unchanged
-		case !slices.Contains(moves[to], d.Phase):
-			return fmt.Errorf("%w: twin %s is %s and cannot become %s by a job", api.ErrConflict, t.ID, d.Phase, to)
 		}
-		d.Phase = to
+		suspended := d.Suspended || d.Phase == twin.Suspended
+		switch {
+		case to == d.Phase && (to == twin.Suspended) == suspended, to == twin.Suspended && suspended:
+			return store.Unchanged
+		case to == twin.Suspended && d.Phase != twin.Retired: // whatever it is: people may keep a device out at any time
+			d.Suspended = true
+			if d.Phase == twin.Operational {
+				d.Phase = to
+			}
+		case to == twin.Operational && suspended && d.Phase != twin.Retired:
+			d.Suspended = false
+			if d.Phase == twin.Suspended {
+				d.Phase = to
+			}
+			t.Outbox.Add(string(t.ID), event.TwinResumed, string(t.ID), f.p.Time(), api.TwinChanged{Twin: t.ID, Kind: t.Kind, Phase: d.Phase, Part: "definition"})
+		case to == twin.Retired && d.Phase != twin.Provisioning:
+			d.Phase = to
+		default:
+			return fmt.Errorf("%w: twin %s is %s and cannot become %s by people or jobs", api.ErrConflict, t.ID, d.Phase, to)
+		}
 		t.Live.Due = f.p.Time()
 		return nil
 	})

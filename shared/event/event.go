@@ -24,6 +24,7 @@ const (
 	AlarmAcknowledged Topic = "alarm.acknowledged" // api.AlarmTaken: somebody has taken an alarm on, or has let it go again
 	TwinChanged       Topic = "twin.changed"       // api.TwinChanged: any part a person may look at
 	TwinMoved         Topic = "twin.moved"         // api.TwinChanged: beside twin.changed, when its owner, type or aggregates did; seldom
+	TwinResumed       Topic = "twin.resumed"       // api.TwinChanged: beside twin.changed, when people let a device in again that they had suspended
 	TwinDeleted       Topic = "twin.deleted"       // api.TwinChanged
 	GrantChanged      Topic = "grant.changed"      // api.GrantChanged: empties caches of grants
 	RuleChanged       Topic = "rule.changed"       // api.RuleChanged: empties caches of rules

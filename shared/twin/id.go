@@ -61,11 +61,14 @@ const (
 // next lists the phases that may follow each. A device is enrolled anew from onboarding; a retired twin stays as it is.
 var next = map[Phase][]Phase{
 	Onboarding:   {Provisioning, Retired},
-	Provisioning: {Operational, Onboarding, Retired},
+	Provisioning: {Operational, Suspended, Onboarding, Retired},
 	Operational:  {Suspended, Onboarding, Provisioning, Retired},
 	Suspended:    {Operational, Onboarding, Retired},
 	Retired:      {},
 }
+
+// Out tells whether the instance's device is kept out: people have suspended or retired it.
+func (d *Definition) Out() bool { return d.Suspended || d.Phase == Suspended || d.Phase == Retired }
 
 // Valid tells whether p is a phase an instance can be in.
 func (p Phase) Valid() bool { return next[p] != nil }

@@ -71,6 +71,10 @@ type Definition struct {
 	// Phase is where an instance is in its life; only the platform sets it.
 	Phase Phase `json:"phase,omitempty" bson:"phase,omitempty"`
 
+	// Suspended is set while people keep the device out, in whatever phase it is: it outlasts a device that is enrolled anew or
+	// replaced. An instance that would be operational is in phase suspended then.
+	Suspended bool `json:"suspended,omitempty" bson:"suspended,omitempty"`
+
 	// Configuration is the configuration as it was rendered for this instance and stored on the device (paper 4.4.2).
 	Configuration *Configuration `json:"configuration,omitempty" bson:"configuration,omitempty"`
 

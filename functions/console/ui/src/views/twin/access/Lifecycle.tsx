@@ -17,7 +17,7 @@ export function Lifecycle({ twin }: { twin: Twin }) {
   const role = has(useUser(), 'maintainer', 'configurator', 'owner');
   const may = useMayWrite(twin.id, twin.definition.owner) && role;
   const { phase } = twin.definition;
-  const suspended = phase === 'suspended';
+  const suspended = !!twin.definition.suspended || phase === 'suspended';
   const close = () => setOpen(undefined);
   return (
     <Card title="Its life" note={may ? undefined : mayNotWrite} flush>
@@ -30,7 +30,7 @@ export function Lifecycle({ twin }: { twin: Twin }) {
               : 'Keeps the device out: it is cut off within a second. Its place and its credential stay.'}
           </p>
         </div>
-        <Button disabled={!may || !(suspended || phase === 'operational')} onClick={() => setOpen('suspend')}>
+        <Button disabled={!may || phase === 'retired'} onClick={() => setOpen('suspend')}>
           {suspended ? 'Resume…' : 'Suspend…'}
         </Button>
       </div>

@@ -11,7 +11,7 @@ import { toast } from '@/parts/toast';
 export function Suspend({ twin, onClose }: { twin: Twin; onClose: () => void }) {
   const queries = useQueryClient();
   const [reason, setReason] = useState('');
-  const resume = twin.definition.phase === 'suspended';
+  const resume = !!twin.definition.suspended || twin.definition.phase === 'suspended';
   const act = async () => {
     const call = { params: { path: { id: twin.id } }, body: { reason: reason.trim() } };
     const now = await ok(
