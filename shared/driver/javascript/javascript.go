@@ -12,6 +12,7 @@ import (
 	"hash/fnv"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -58,6 +59,7 @@ type Engine struct {
 	vm    *quickjs.VM
 	run   quickjs.Value
 	calls int
+	under atomic.Pointer[quickjs.VM] // vm, for Interrupt
 }
 
 // tampers tells that a codec may change the language's own objects, look at them in ways that a closed heap would show, or leave
@@ -136,8 +138,11 @@ func (e *Engine) empty() (*quickjs.VM, error) {
 	return vm, nil
 }
 
-// open makes the heap in which the codec is called.
-func (e *Engine) open() error {
+// Ready makes the heap in which the codec is called, if there is none. Call does so too.
+func (e *Engine) Ready() error {
+	if e.vm != nil {
+		return nil
+	}
 	vm, err := e.empty()
 	if err != nil {
 		return err
@@ -148,6 +153,7 @@ func (e *Engine) open() error {
 		return err
 	}
 	e.vm, e.run, e.calls = vm, run, 0
+	e.under.Store(vm)
 	return nil
 }
 
@@ -201,6 +207,7 @@ func property(vm *quickjs.VM, of quickjs.Value, name string) (quickjs.Value, err
 // Close gives the codec's memory back. The engine can be called again.
 func (e *Engine) Close() {
 	if e.vm != nil {
+		e.under.Store(nil)
 		e.run.Free()
 		_ = e.vm.Close()
 		e.vm = nil
@@ -209,7 +216,7 @@ func (e *Engine) Close() {
 
 // Interrupt ends the call under way at the next step that is not inside a built-in function. It may be called at any time.
 func (e *Engine) Interrupt() {
-	if vm := e.vm; vm != nil {
+	if vm := e.under.Load(); vm != nil {
 		vm.Interrupt()
 	}
 }
@@ -261,10 +268,8 @@ func (e *Engine) Call(c driver.Call) (answer string) {
 	if err != nil {
 		return refuse(driver.Invalid, err.Error())
 	}
-	if e.vm == nil {
-		if err := e.open(); err != nil {
-			return failed(err)
-		}
+	if err := e.Ready(); err != nil {
+		return failed(err)
 	}
 	e.calls++
 	out, err := e.run.Call(quickjs.UndefinedValue, string(text))

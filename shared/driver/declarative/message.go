@@ -1,0 +1,233 @@
+package declarative
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/castor-iot/castor/shared/driver"
+	"github.com/fxamacker/cbor/v2"
+)
+
+// A message is one of the forms in which a device speaks or is spoken to.
+type message struct {
+	name     string
+	format   Format
+	encoding string // "hex", "base64": the bytes are such a text; "" = they are as they are
+	ports    []int
+	topics   []*topic
+	when     []condition
+	ignore   bool // nothing in it counts
+
+	separator rune // CSV
+	header    bool // CSV: the first line has the headings
+	pattern   *regexp.Regexp
+
+	steps []step
+
+	command string      // downlink: the command it is for
+	only    []condition // downlink: what must hold of the data
+	payload any         // downlink: a template; nil = steps are written
+	names   map[string]bool
+}
+
+// decode reads a message by the first form that fits.
+func decode(messages []*message, call *driver.Call) driver.Result {
+	var reasons []error
+	for _, m := range messages {
+		if m.ports != nil && !slices.Contains(m.ports, call.Port) {
+			continue
+		}
+		c := &cursor{call: call, out: &driver.Record{Data: map[string]any{}}}
+		if m.topics != nil && !slices.ContainsFunc(m.topics, func(t *topic) bool { return t.match(call.Topic, func(name, v string) { c.set(name, v) }) }) {
+			continue
+		}
+		if m.ignore && m.when == nil {
+			return driver.Result{}
+		}
+		if err := m.open(c); err != nil {
+			reasons = append(reasons, fmt.Errorf("%s: %w", m.name, err))
+			continue
+		}
+		if !c.fits(m.when) {
+			continue
+		}
+		if m.ignore {
+			return driver.Result{}
+		}
+		if err := m.read(c); errors.Is(err, errUnfit) {
+			reasons = append(reasons, fmt.Errorf("%s: %w", m.name, err))
+			continue
+		} else if err != nil {
+			return failed(fmt.Errorf("%s: %w", m.name, err))
+		}
+		return c.result(m.command)
+	}
+	if len(reasons) > 0 {
+		return failed(errors.Join(reasons...))
+	}
+	return failed(fmt.Errorf("no message of the document fits %d bytes on port %d, topic %.100q", len(call.Bytes), call.Port, call.Topic))
+}
+
+// result is what was read; of a downlink that is for a command, the command with its input.
+func (c *cursor) result(command string) driver.Result {
+	if command != "" {
+		c.out.Data = map[string]any{"command": command, "input": c.out.Data}
+	}
+	r := driver.Result{Time: c.out.Time, Records: c.records, Warnings: c.warnings}
+	if len(c.out.Data) > 0 || len(c.records) == 0 {
+		r.Data = c.out.Data
+	}
+	return r
+}
+
+// open brings the bytes into the form in which steps look at them.
+func (m *message) open(c *cursor) error {
+	c.b = c.call.Bytes
+	var err error
+	switch m.encoding {
+	case "hex":
+		c.b, err = hex.DecodeString(strings.TrimSpace(string(c.b)))
+	case "base64":
+		c.b, err = base64.StdEncoding.DecodeString(strings.TrimSpace(string(c.b)))
+	}
+	if err != nil {
+		return fmt.Errorf("the message is not %s: %w", m.encoding, err)
+	}
+	c.end = len(c.b) * 8
+	switch m.format {
+	case JSON:
+		c.root, err = readJSON(c.b)
+	case CBOR:
+		c.root, err = readCBOR(c.b)
+	case Text:
+		c.groups, err = m.match(c.b)
+	}
+	c.here = c.root
+	return err
+}
+
+func (m *message) read(c *cursor) error {
+	switch {
+	case m.format == CSV:
+		return m.lines(c)
+	case m.payload != nil:
+		return m.unrender(c)
+	}
+	return c.steps(m.steps)
+}
+
+func (m *message) match(b []byte) ([]string, error) {
+	if !utf8.Valid(b) {
+		return nil, errors.New("the message is no text in UTF-8")
+	}
+	if m.pattern == nil {
+		return []string{strings.TrimSpace(string(b))}, nil
+	}
+	groups := m.pattern.FindStringSubmatch(string(b))
+	if groups == nil {
+		return nil, fmt.Errorf("the message does not match %s", m.pattern)
+	}
+	return groups, nil
+}
+
+// lines reads each line of a table; several are records, a single one is the message itself.
+func (m *message) lines(c *cursor) error {
+	r := csv.NewReader(bytes.NewReader(c.b))
+	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace, r.LazyQuotes = m.separator, -1, true, true
+	var rows [][]string
+	for {
+		row, err := r.Read()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("the message is no table: %w", err)
+		}
+		for i := range row {
+			row[i] = strings.ToValidUTF8(strings.TrimSpace(row[i]), "\uFFFD")
+		}
+		if m.header && c.header == nil {
+			c.header = row
+			continue
+		}
+		if rows = append(rows, row); len(rows) > maxRecords {
+			return fmt.Errorf("%w: %d lines", errLarge, maxRecords)
+		}
+	}
+	if len(rows) == 1 {
+		c.row = rows[0]
+		return c.steps(m.steps)
+	}
+	for _, row := range rows {
+		c.row = row
+		if err := c.record(c.out.Time, m.steps); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readJSON(b []byte) (v any, err error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err = d.Decode(&v); err == nil {
+		if _, more := d.Token(); more != io.EOF {
+			err = errors.New("there is more after its end")
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the message is no JSON: %w", err)
+	}
+	return v, nil
+}
+
+var cborMode = func() cbor.DecMode {
+	mode, err := cbor.DecOptions{
+		DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: 16, MaxArrayElements: 10_000, MaxMapPairs: 10_000,
+		TimeTagToAny: cbor.TimeTagToRFC3339Nano, UTF8: cbor.UTF8RejectInvalid,
+	}.DecMode()
+	if err != nil {
+		panic(err)
+	}
+	return mode
+}()
+
+func readCBOR(b []byte) (v any, err error) {
+	if err = cborMode.Unmarshal(b, &v); err != nil {
+		return nil, fmt.Errorf("the message is no CBOR: %w", err)
+	}
+	return texts(v), nil
+}
+
+// texts gives maps texts as keys, whole numbers in digits, and bytes as hexadecimal text.
+func texts(v any) any {
+	switch v := v.(type) {
+	case map[any]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			if k, ok := valueOf(k); ok {
+				out[keyOf(k)] = texts(e)
+			}
+		}
+		return out
+	case []any:
+		for i := range v {
+			v[i] = texts(v[i])
+		}
+	case []byte:
+		return hex.EncodeToString(v)
+	case cbor.Tag:
+		return texts(v.Content)
+	}
+	return v
+}

@@ -1,0 +1,223 @@
+package declarative
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// kind is in what a field stands.
+type kind struct {
+	format Format
+	down   bool // of a downlink
+	little bool // values are little endian unless they say otherwise
+	header bool // CSV with headings
+	loops  int  // groups around it that repeat
+	depth  int
+}
+
+// Parse reads a document, YAML or JSON. The error is Faults: all that is wrong, each at its line.
+func Parse(document []byte) (*Program, error) {
+	r := &reader{}
+	var root yaml.Node
+	switch {
+	case len(document) > MaxDocument:
+		return nil, Faults{{1, "document", fmt.Sprintf("has %d bytes, at most %d are read", len(document), MaxDocument)}}
+	case !utf8.Valid(document):
+		return nil, Faults{{1, "document", "must be text in UTF-8"}}
+	}
+	d := yaml.NewDecoder(bytes.NewReader(document))
+	if err := d.Decode(&root); err != nil {
+		return nil, Faults{{lineOf(err), "document", fmt.Sprintf("is neither YAML nor JSON: %.200s", err)}}
+	}
+	var more yaml.Node
+	if len(root.Content) == 0 || d.Decode(&more) == nil {
+		return nil, Faults{{1, "document", "must be one object"}}
+	}
+	p := r.program(root.Content[0])
+	if len(r.faults) > 0 {
+		return nil, r.faults
+	}
+	return p, nil
+}
+
+var yamlLine = regexp.MustCompile(`line (\d+)`)
+
+func lineOf(err error) int {
+	line := 1
+	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+		fmt.Sscan(m[1], &line)
+	}
+	return line
+}
+
+func (r *reader) program(n *yaml.Node) *Program {
+	o := r.object(n, "")
+	if v, ok := o.integer("castor", 1, 1); !ok || v != 1 {
+		o.bad("castor", "must be 1, the version of this language")
+	}
+	o.text("title", 200)
+	o.text("note", 2000)
+	p := &Program{}
+	for i, n := range o.list("uplink") {
+		p.uplink = append(p.uplink, r.message(n, fmt.Sprintf("uplink[%d]", i), false))
+	}
+	for i, n := range o.list("downlink") {
+		p.downlink = append(p.downlink, r.message(n, fmt.Sprintf("downlink[%d]", i), true))
+	}
+	if n, ok := o.take("normalize"); ok {
+		p.normalize = r.normalization(n)
+	}
+	if p.uplink == nil && p.downlink == nil && p.normalize == nil {
+		o.bad("uplink", "is missing: a document has uplink, downlink or normalize")
+	}
+	o.end()
+	return p
+}
+
+func (r *reader) message(n *yaml.Node, path string, down bool) *message {
+	o := r.object(n, path)
+	m := &message{name: o.text("name", 64), names: map[string]bool{}}
+	if m.name == "" {
+		m.name = path
+	}
+	m.format = Format(o.word("format", string(Binary), string(JSON), string(CBOR), string(CSV), string(Text)))
+	if m.format == "" {
+		m.format = Binary
+	}
+	m.encoding = o.word("encoding", "hex", "base64")
+	m.ports = o.integers("port", 1, 255)
+	m.topics = o.topics()
+	k := kind{format: m.format, down: down, little: o.word("endian", "big", "little") == "little"}
+	switch m.format {
+	case CSV:
+		m.separator = ','
+		if s := o.text("separator", 4); s == "tab" {
+			m.separator = '\t'
+		} else if c, size := utf8.DecodeRuneInString(s); s != "" && (size != len(s) || c == '"' || c == '\n' || c == '\r' || c == utf8.RuneError) {
+			o.bad("separator", "must be one character, or tab")
+		} else if s != "" {
+			m.separator = c
+		}
+		m.header = o.flag("header")
+		k.header = m.header
+	case Text:
+		if s := o.text("pattern", 1000); s != "" {
+			re, err := regexp.Compile(s)
+			if err != nil || re.NumSubexp() > 50 {
+				o.bad("pattern", "must be a regular expression (RE2) of at most 50 groups: %v", err)
+			}
+			m.pattern = re
+		}
+	}
+	if down {
+		m.downlink(o)
+	} else {
+		m.when = o.conditions("when")
+		m.ignore = o.flag("ignore")
+	}
+	m.steps = o.stepsOf("fields", k)
+	if down && m.payload == nil && len(m.steps) > 0 && m.format != Binary {
+		o.bad("payload", "is missing: what is sent in the format %s is told by a payload", m.format)
+	}
+	if !down && !m.ignore && len(m.steps) == 0 {
+		o.bad("fields", "is missing: tell what is in the message, or ignore: true")
+	}
+	o.end()
+	if m.pattern != nil {
+		m.named(r, o)
+	}
+	if down {
+		m.link(r, o)
+	}
+	return m
+}
+
+// named brings the names of an expression's groups to numbers.
+func (m *message) named(r *reader, o *object) {
+	for _, f := range fieldsOf(m.steps) {
+		if f.hasCell && f.heading != "" {
+			if f.column = m.pattern.SubexpIndex(f.heading); f.column < 0 {
+				o.bad("pattern", "has no group %q", f.heading)
+			}
+			f.heading = ""
+		} else if f.hasCell && f.column > m.pattern.NumSubexp() {
+			o.bad("pattern", "has no group %d", f.column)
+		}
+	}
+}
+
+func (r *reader) step(n *yaml.Node) bool {
+	if r.steps++; r.steps == maxSteps+1 {
+		r.fault(n, "document", "has more than %d fields", maxSteps)
+	}
+	return r.steps <= maxSteps
+}
+
+func (o *object) stepsOf(key string, k kind) (steps []step) {
+	n, ok := o.take(key)
+	if !ok {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		o.bad(key, "must be a list of fields")
+		return nil
+	}
+	if k.depth++; k.depth > maxDepth {
+		o.bad(key, "is nested deeper than %d groups", maxDepth)
+		return nil
+	}
+	for i, n := range n.Content {
+		if !o.step(n) {
+			return steps
+		}
+		e := o.object(n, fmt.Sprintf("%s[%d]", o.field(key), i))
+		switch {
+		case e.has("repeat"), e.has("each"):
+			steps = append(steps, e.repeat(k))
+		case e.has("switch"):
+			steps = append(steps, e.choice(k))
+		case e.has("tlv"):
+			steps = append(steps, e.tlv(k))
+		case e.has("fields"):
+			steps = append(steps, &group{when: e.conditions("when"), steps: e.stepsOf("fields", k)})
+			e.end()
+		default:
+			steps = append(steps, e.fieldStep(k))
+		}
+	}
+	return steps
+}
+
+// fieldsOf are the fields of steps, those of groups among them.
+func fieldsOf(steps []step) (all []*field) {
+	for _, s := range steps {
+		switch s := s.(type) {
+		case *field:
+			all = append(all, s)
+			for _, b := range s.bits {
+				all = append(all, b.field)
+			}
+		case *group:
+			all = append(all, fieldsOf(s.steps)...)
+		case *repeat:
+			all = append(all, fieldsOf(s.steps)...)
+		case *tlv:
+			all = append(all, fieldsOf(s.header)...)
+			all = append(all, s.choice.fields()...)
+		case *choice:
+			all = append(all, s.fields()...)
+		}
+	}
+	return all
+}
+
+func (s *choice) fields() (all []*field) {
+	for _, key := range s.keys {
+		all = append(all, fieldsOf(s.cases[key])...)
+	}
+	return append(all, fieldsOf(s.other)...)
+}

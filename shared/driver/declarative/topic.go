@@ -1,0 +1,157 @@
+package declarative
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A topic is a pattern of MQTT topics: levels as they are, "+" for any one level, "#" at the end for all that follow, "{name}" for
+// a part of a level that gets a name, "{name...}" for one or more levels that get one.
+type topic struct {
+	text   string
+	levels []level
+}
+
+// A level is before + the named part + after; name "" = before is all of it.
+type level struct {
+	before, name, after string
+	any, rest           bool // "+" or "#"; rest with a name: {name...}
+}
+
+const maxLevels = 32
+
+func parseTopic(s string) (*topic, error) {
+	t := &topic{text: s}
+	parts := strings.Split(s, "/")
+	if s == "" || len(s) > 256 || len(parts) > maxLevels || strings.ContainsRune(s, 0) {
+		return nil, fmt.Errorf("must be a topic of 1 to 256 bytes and at most %d levels", maxLevels)
+	}
+	named := map[string]bool{}
+	for i, p := range parts {
+		l := level{before: p}
+		switch {
+		case p == "+":
+			l.any = true
+		case p == "#":
+			l.rest = true
+		case strings.Contains(p, "{"):
+			before, more, _ := strings.Cut(p, "{")
+			name, after, closed := strings.Cut(more, "}")
+			name, l.rest = strings.CutSuffix(name, "...")
+			if !closed || !isName(name) || named[name] || strings.ContainsAny(before+after, "{}+#") || l.rest && before+after != "" {
+				return nil, fmt.Errorf("level %q must hold one {name} of its own, like {device}, POWER{n} or {device...}", p)
+			}
+			named[name] = true
+			l.before, l.name, l.after = before, name, after
+		case strings.ContainsAny(p, "+#}"):
+			return nil, fmt.Errorf("level %q must be + or # alone", p)
+		}
+		t.levels = append(t.levels, l)
+		if i < len(parts)-1 && l.rest && l.name == "" {
+			return nil, fmt.Errorf("# must be the last level")
+		}
+	}
+	open := 0
+	for _, l := range t.levels {
+		if l.rest {
+			open++
+		}
+	}
+	if open > 1 {
+		return nil, fmt.Errorf("must have one level at most that stands for many, # or {name...}")
+	}
+	return t, nil
+}
+
+// names are those of the named parts.
+func (t *topic) names() (names []string) {
+	for _, l := range t.levels {
+		if l.name != "" {
+			names = append(names, l.name)
+		}
+	}
+	return names
+}
+
+// match gives the named parts of a topic to set; false if it is another one.
+func (t *topic) match(s string, set func(name, value string)) bool {
+	var buffer [maxLevels]string
+	parts := buffer[:0]
+	for p := range strings.SplitSeq(s, "/") {
+		if len(parts) == maxLevels {
+			return false
+		}
+		parts = append(parts, p)
+	}
+	j := 0
+	for i, l := range t.levels {
+		n := 1
+		if l.rest {
+			if n = len(parts) - j - (len(t.levels) - i - 1); n < 1 && (l.name != "" || n < 0) {
+				return false
+			}
+		}
+		if j+n > len(parts) {
+			return false
+		}
+		here := strings.Join(parts[j:j+n], "/")
+		switch j += n; {
+		case l.any, l.rest && l.name == "":
+		case l.name == "":
+			if here != l.before {
+				return false
+			}
+		case len(here) <= len(l.before)+len(l.after) || !strings.HasPrefix(here, l.before) || !strings.HasSuffix(here, l.after):
+			return false
+		default:
+			set(l.name, here[len(l.before):len(here)-len(l.after)])
+		}
+	}
+	return j == len(parts)
+}
+
+// filter is the pattern as a broker knows it.
+func (t *topic) filter() string {
+	var levels []string
+	for _, l := range t.levels {
+		switch {
+		case l.rest:
+			return strings.Join(append(levels, "#"), "/")
+		case l.any, l.name != "":
+			levels = append(levels, "+")
+		default:
+			levels = append(levels, l.before)
+		}
+	}
+	return strings.Join(levels, "/")
+}
+
+// fill is the topic with the named parts put in. A name that value does not know stays as it is, for whoever sends it.
+func (t *topic) fill(value func(name string) (string, bool)) (string, error) {
+	levels := make([]string, len(t.levels))
+	for i, l := range t.levels {
+		levels[i] = l.before
+		if l.name == "" {
+			continue
+		}
+		v, ok := value(l.name)
+		switch {
+		case !ok:
+			v = "{" + l.name + "}"
+		case v == "" || len(v) > 256 || strings.ContainsAny(v, "+#\x00") || !l.rest && strings.Contains(v, "/"):
+			return "", fmt.Errorf("%s: %.80q cannot be a part of the topic %s", l.name, v, t.text)
+		}
+		levels[i] = l.before + v + l.after
+	}
+	return strings.Join(levels, "/"), nil
+}
+
+// isName tells whether s may be the name of a part: a letter or _, then letters, digits and _.
+func isName(s string) bool {
+	for i, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}

@@ -1,0 +1,114 @@
+package declarative
+
+import (
+	"encoding/json"
+	"maps"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Values are number, string, bool, nil, map[string]any or []any while they are worked on; a number becomes a float64 when it is
+// done with.
+
+// valueOf makes a value of what a decoder of JSON or CBOR gives.
+func valueOf(v any) (any, bool) {
+	switch v := v.(type) {
+	case json.Number:
+		return decimal(string(v))
+	case float64:
+		if f := float32(v); float64(f) == v {
+			return ofFloat(v, 32)
+		}
+		return ofFloat(v, 64)
+	case int64:
+		return whole(v), true
+	case uint64:
+		return wholeUnsigned(v), true
+	case int:
+		return whole(int64(v)), true
+	case big.Int:
+		return rational(new(big.Rat).SetInt(&v)), true
+	case nil, string, bool, map[string]any, []any, number:
+		return v, true
+	}
+	return nil, false
+}
+
+// done makes of a value what encoding/json has; numbers that are none become nil.
+func done(v any) any {
+	switch v := v.(type) {
+	case number:
+		return v.float()
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = done(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = done(e)
+		}
+		return out
+	case nil, string, bool:
+		return v
+	}
+	if plain, ok := valueOf(v); ok {
+		return done(plain)
+	}
+	return nil
+}
+
+// keyOf is a value as text, by which it is compared: 1, 1.0 and "1" are the same.
+func keyOf(v any) string {
+	switch v := v.(type) {
+	case number:
+		return v.text()
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	return ""
+}
+
+// asNumber reads a number, also out of a text.
+func asNumber(v any) (number, bool) {
+	switch v := v.(type) {
+	case number:
+		return v, true
+	case string:
+		return decimal(strings.TrimSpace(v))
+	case bool:
+		if v {
+			return whole(1), true
+		}
+		return whole(0), true
+	}
+	return number{}, false
+}
+
+// asBool reads a truth as devices write it.
+func asBool(v any) (b, ok bool) {
+	switch v := v.(type) {
+	case bool:
+		return v, true
+	case number:
+		return v.float() != 0, true
+	case string:
+		switch strings.ToLower(strings.TrimSpace(v)) {
+		case "true", "on", "yes", "1":
+			return true, true
+		case "false", "off", "no", "0":
+			return false, true
+		}
+	}
+	return false, false
+}
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

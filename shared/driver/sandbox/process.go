@@ -1,0 +1,107 @@
+package sandbox
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+)
+
+// A process is a worker as its parent sees it.
+type process struct {
+	cmd    *exec.Cmd
+	in     *bufio.Writer
+	closer io.Closer
+	pipe   *os.File // what it answers
+	out    *bufio.Reader
+	loaded map[string]int64 // drivers it has, with when they were last called
+	clock  int64
+}
+
+func start(command []string, megabytes int) (*process, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(command[0], append(command[1:len(command):len(command)], Argument, strconv.Itoa(megabytes))...)
+	cmd.Env = []string{"GOMAXPROCS=2", "GOTRACEBACK=none", "TZ=UTC"}
+	cmd.Dir = "/"
+	cmd.Stdout, cmd.SysProcAttr = w, apart()
+	in, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	_ = w.Close()
+	if err != nil {
+		_ = r.Close()
+		return nil, fmt.Errorf("a driver worker cannot be started: %w", err)
+	}
+	p := &process{cmd: cmd, in: bufio.NewWriter(in), closer: in, pipe: r, out: bufio.NewReader(r), loaded: make(map[string]int64)}
+	if _, err := p.await(beginning); err != nil {
+		p.end()
+		return nil, fmt.Errorf("a driver worker does not begin: %w", err)
+	}
+	return p, nil
+}
+
+// How long a worker may compute until it has begun, and has read a driver.
+const (
+	beginning = 10 * time.Second
+	loading   = 5 * time.Second
+)
+
+// end kills the worker and waits for it.
+func (p *process) end() {
+	_ = p.closer.Close()
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+	_ = p.pipe.Close()
+}
+
+// errLate tells that a worker has computed longer than a call may.
+var errLate = errors.New("it computed longer than it may")
+
+// await reads the next reply. It gives up with errLate when the worker has computed for more than limit, or has neither
+// computed nor answered for much longer. A machine that is busy with something else is not the driver's fault.
+func (p *process) await(limit time.Duration) (reply, error) {
+	pid, began := p.cmd.Process.Pid, time.Now()
+	before, err := computedBy(pid)
+	clock := err == nil
+	look := limit
+	var r reply
+	for p.out.Buffered() == 0 {
+		_ = p.pipe.SetReadDeadline(time.Now().Add(look))
+		_, err := p.out.Peek(1)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return r, err
+		}
+		used := time.Since(began)
+		if used > 10*limit+time.Second {
+			return r, errLate
+		}
+		if clock {
+			now, err := computedBy(pid)
+			if err != nil {
+				return r, io.EOF
+			}
+			used = now - before
+		}
+		if used > limit {
+			return r, errLate
+		}
+		look = max(limit-used, 5*time.Millisecond)
+	}
+	_ = p.pipe.SetReadDeadline(time.Now().Add(10 * time.Second)) // the rest of what it has begun to say
+	err = receive(p.out, maxReply, &r)
+	return r, err
+}
+
+// maxReply bounds an answer: a result that is too large is refused by the engine; this is for one that is not itself any more.
+const maxReply = 8 << 20

@@ -1,0 +1,106 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/javascript"
+)
+
+// work is a place for one worker process: it is started when there is work, and again when a driver has cost it.
+func (p *Pool) work(last bool) {
+	var worker *process
+	defer func() {
+		if worker != nil {
+			worker.end()
+		}
+	}()
+	for {
+		j, q, n := p.next(last)
+		if j == nil {
+			return
+		}
+		began := p.config.Now()
+		if worker == nil {
+			var err error
+			if worker, err = start(p.config.Command, p.config.Megabytes); err != nil {
+				j.err = err
+				p.settle(j, q, 0, 0, false)
+				continue
+			}
+		}
+		before := j.at
+		grave, failure := p.serve(worker, j, n)
+		if failure != nil {
+			worker.end()
+			worker = nil
+			f := driver.Crash
+			if errors.Is(failure, errLate) {
+				f = driver.Timeout
+			}
+			if !errors.Is(failure, io.EOF) {
+				failure = fmt.Errorf("its worker ended: %w", failure)
+			}
+			p.killed.Add(1)
+			j.results[j.at] = driver.Result{Failure: f, Reason: failure.Error()}
+			j.at++
+			p.config.Log.Warn("a payload driver has cost its worker", "driver", j.codec.key[:12], "failure", f, "error", failure)
+		}
+		p.settle(j, q, j.at-before, p.config.Now().Sub(began), grave || failure != nil)
+	}
+}
+
+// serve makes n calls of a job, or fewer. grave tells that the driver misbehaved, in a way that the worker has outlived. An
+// error is the end of the worker, in the call after those that have results.
+func (p *Pool) serve(w *process, j *job, n int) (grave bool, err error) {
+	c := j.codec
+	q := request{Key: c.key, Kind: c.kind, Limit: c.limit, Calls: j.calls[j.at : j.at+n]}
+	if w.clock++; w.loaded[c.key] == 0 {
+		q.Code = c.code
+		if len(w.loaded) >= p.config.Drivers {
+			q.Drop = w.oldest()
+			delete(w.loaded, q.Drop)
+		}
+	}
+	w.loaded[c.key] = w.clock
+	if err := send(w.in, q); err != nil {
+		return false, err
+	}
+	if q.Code != nil {
+		if r, err := w.await(loading); err != nil {
+			return true, err
+		} else if r.Refuse != "" {
+			delete(w.loaded, c.key)
+			for ; j.at < len(j.calls); j.at++ {
+				j.results[j.at] = driver.Result{Failure: r.Refuse, Reason: r.Reason}
+			}
+			return false, nil
+		}
+	}
+	for range n {
+		r, err := w.await(2*c.limit + 50*time.Millisecond)
+		if err != nil {
+			return grave, err
+		}
+		j.results[j.at] = javascript.Read(j.calls[j.at].Op, string(r.Answer))
+		grave = grave || r.Grave || j.results[j.at].Failure.Grave()
+		if j.at++; r.Stop {
+			break
+		}
+	}
+	return grave, nil
+}
+
+// oldest is the driver that was not called for longest.
+func (p *process) oldest() (key string) {
+	least := p.clock
+	for k, at := range p.loaded {
+		if at < least {
+			key, least = k, at
+		}
+	}
+	return key
+}

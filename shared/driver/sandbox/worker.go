@@ -1,0 +1,154 @@
+package sandbox
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/javascript"
+)
+
+// Argument is what a program is started with to be a worker: PROGRAM driver-worker MEGABYTES.
+const Argument = "driver-worker"
+
+// An engine runs one driver in the worker.
+type engine interface {
+	Ready() error // makes what the next call needs, before its time is counted
+	Call(c driver.Call) string
+	Interrupt()
+	Close()
+}
+
+func load(kind driver.Kind, code []byte) (engine, error) {
+	switch kind {
+	case driver.JavaScript:
+		return javascript.New(code, javascript.Limits{})
+	default:
+		return nil, fmt.Errorf("kind %q has no engine", kind)
+	}
+}
+
+// Work is the whole life of a worker: it takes away what the process does not need, then answers requests until in ends. A
+// program's main calls it, and nothing else, if Worker says so.
+func Work(in io.Reader, out io.Writer, megabytes int) error {
+	if err := confine(megabytes); err != nil {
+		return fmt.Errorf("driver worker: %w", err)
+	}
+	w := worker{engines: make(map[string]engine), out: bufio.NewWriter(out)}
+	if err := send(w.out, reply{}); err != nil { // it has begun
+		return err
+	}
+	requests := make(chan request)
+	go func() { // apart, so that a worker ends with its parent even while a driver computes
+		r := bufio.NewReader(in)
+		for {
+			var q request
+			if err := receive(r, maxFrame, &q); err != nil {
+				os.Exit(0)
+			}
+			requests <- q
+		}
+	}()
+	go w.watch()
+	for q := range requests {
+		if err := w.serve(q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Worker tells whether the program was started to be a worker, and with how much memory.
+func Worker(args []string) (megabytes int, ok bool) {
+	if len(args) != 3 || args[1] != Argument {
+		return 0, false
+	}
+	_, err := fmt.Sscan(args[2], &megabytes)
+	return megabytes, err == nil
+}
+
+type worker struct {
+	engines map[string]engine
+	out     *bufio.Writer
+
+	mu      sync.Mutex
+	running *run // nil between calls, and once it is interrupted
+}
+
+// A run is one call under way.
+type run struct {
+	engine engine
+	began  time.Duration // of the process's computing time
+	limit  time.Duration
+}
+
+func (w *worker) serve(q request) error {
+	if e := w.engines[q.Drop]; e != nil {
+		e.Close()
+		delete(w.engines, q.Drop)
+	}
+	e := w.engines[q.Key]
+	if e == nil {
+		var err error
+		if e, err = load(q.Kind, q.Code); err == nil {
+			err = e.Ready()
+		}
+		if err != nil {
+			return send(w.out, reply{Refuse: driver.Invalid, Reason: err.Error()})
+		}
+		w.engines[q.Key] = e
+		if err := send(w.out, reply{}); err != nil { // it is loaded
+			return err
+		}
+	}
+	began := time.Now()
+	for _, c := range q.Calls {
+		if err := e.Ready(); err != nil {
+			return err
+		}
+		w.begin(&run{engine: e, began: computed(), limit: q.Limit})
+		answer := e.Call(c)
+		r := reply{Answer: []byte(answer), Grave: w.finish()}
+		if r.Grave {
+			e.Close() // the interruption may have come after the call, and must not meet the next
+		}
+		r.Stop = r.Grave || time.Since(began) > 2*slice
+		if err := send(w.out, r); err != nil || r.Stop {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker) begin(r *run) {
+	w.mu.Lock()
+	w.running = r
+	w.mu.Unlock()
+}
+
+// finish tells whether the call was interrupted.
+func (w *worker) finish() (interrupted bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	interrupted = w.running == nil
+	w.running = nil
+	return interrupted
+}
+
+// watch interrupts calls that have computed for too long. What cannot be interrupted, the parent kills.
+func (w *worker) watch() {
+	const look = 5 * time.Millisecond
+	for {
+		time.Sleep(look)
+		w.mu.Lock()
+		if r := w.running; r != nil && computed()-r.began > r.limit {
+			w.running = nil
+			r.engine.Interrupt()
+		}
+		w.mu.Unlock()
+	}
+}
