@@ -13,6 +13,9 @@ export const installHref = (id: string) => `${runHref(id)}/install`;
 export const provisioningHref = (tab: string, chosen: Record<string, string> = {}) =>
   `/provisioning?${new URLSearchParams({ tab, ...chosen })}`;
 
+/** Where people decide about a run that asks them. */
+export const decideHref = (run: string) => provisioningHref('approvals', { run });
+
 /** Where a rule is shown and edited. */
 export const ruleHref = (id: string) => `/rules/new?rule=${encodeURIComponent(id)}`;
 

@@ -36,10 +36,12 @@ export function nextOf(run: Pick<Run, 'model' | 'state' | 'outcome'>): { when: s
   return ways;
 }
 
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** What a run is at, and why it does not go on. */
 export function present(run: Run): string {
   if (run.outcome === 'completed') return 'It has come through.';
-  if (run.outcome === 'rejected') return run.reason || 'It was rejected.';
+  if (run.outcome === 'rejected') return capital(run.reason ?? '') || 'It was rejected.';
   if (run.withdrawing) return 'What it has made is being withdrawn.';
   if (run.asks) return run.asks.text;
   const s = stateOf(run.model, run.state);
@@ -59,9 +61,17 @@ export function askedOf(run: Pick<Run, 'asks' | 'owner'>): string {
   return group ? `group ${group}` : 'the maintainers';
 }
 
-/** What begins a round in its log tells which model was chosen, and why. */
+/** Why it has its model: what begins a round in its log tells it, after how the round came about. */
 export function chosenBecause(run: Pick<Run, 'steps' | 'first'>): string {
-  return lastRound(run.steps).find((s) => !s.action && s.reason)?.reason ?? '';
+  const said = lastRound(run.steps).find((s) => !s.action && s.reason)?.reason ?? '';
+  return /(?:^|; )model [^:;]+: (.+)$/s.exec(said)?.[1] ?? said;
+}
+
+/** Where a run was before it ended; '' if it is under way. */
+export function endedAt(run: Pick<Run, 'model' | 'steps' | 'outcome'>): string {
+  if (!run.outcome) return '';
+  const left = lastRound(run.steps).findLast((s) => s.outcome !== 'ended' && !stateOf(run.model, s.state)?.end);
+  return left ? titleOf(run.model, left.state) : '';
 }
 
 export interface Stay {

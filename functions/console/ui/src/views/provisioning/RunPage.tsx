@@ -2,17 +2,19 @@ import { useParams } from 'wouter';
 import type { Run } from '@/api/types';
 import { ButtonLink } from '@/parts/Button';
 import { Card, Facts } from '@/parts/Card';
-import { installHref, provisioningHref, twinHref } from '@/parts/links';
+import { took } from '@/parts/format';
+import { decideHref, installHref, twinHref } from '@/parts/links';
 import { Page } from '@/parts/Page';
 import { ResetRun } from '@/parts/run/ResetRun';
 import { RunBody } from '@/parts/run/RunBody';
 import { useRun } from '@/parts/run/useRun';
-import { askedOf, chosenBecause, nextOf, present, stateOf, titleOf } from '@/parts/run/words';
+import { askedOf, chosenBecause, endedAt, nextOf, present, stateOf, titleOf } from '@/parts/run/words';
 import { Failure, Skeleton } from '@/parts/States';
 import { TextLink } from '@/parts/TextLink';
 import { Time } from '@/parts/Time';
 import { has, useUser } from '@/parts/useUser';
 import { actor } from '@/parts/words';
+import { addressOf } from '@/views/enrol/address';
 import s from './RunPage.module.css';
 import { StandingBadge } from './StandingBadge';
 import { Stays } from './Stays';
@@ -61,7 +63,7 @@ function Go({ run }: { run: Run }) {
   if (!run.asks || !may) return null;
   const instructs = stateOf(run.model, run.asks.state)?.do === 'instruct';
   return (
-    <ButtonLink kind="primary" href={instructs ? installHref(run.id) : provisioningHref('approvals', { run: run.id })}>
+    <ButtonLink kind="primary" href={instructs ? installHref(run.id) : decideHref(run.id)}>
       {instructs ? 'Go on with it' : 'Decide'}
     </ButtonLink>
   );
@@ -69,6 +71,7 @@ function Go({ run }: { run: Run }) {
 
 function Now({ run }: { run: Run }) {
   const next = nextOf(run);
+  const at = run.outcome === 'rejected' ? endedAt(run) : '';
   return (
     <Card title={run.outcome ? 'How it ended' : 'Now'} note={run.outcome ? undefined : titleOf(run.model, run.state)}>
       <div className={s.now}>
@@ -82,17 +85,18 @@ function Now({ run }: { run: Run }) {
         )}
         {run.deadline && !run.outcome && (
           <p className={s.aside}>
-            Its time here is over <Time at={run.deadline} />
+            Until <Time at={run.deadline} exact /> (<Time at={run.deadline} />)
           </p>
         )}
-        {run.decision && (
+        {run.decision && <Decision run={run} />}
+        {run.outcome && (
           <p className={s.aside}>
-            <bdi>{actor(run.decision.by)}</bdi> {run.decision.trigger} it <Time at={run.decision.at} />
-            {run.decision.reason && (
+            {at && (
               <>
-                : <bdi>{run.decision.reason}</bdi>
+                It was at “<bdi>{at}</bdi>” before.{' '}
               </>
             )}
+            Ended <Time at={run.updated} />, after {took(Date.parse(run.updated) - Date.parse(run.created))}.
           </p>
         )}
         {next.length > 0 && (
@@ -109,6 +113,23 @@ function Now({ run }: { run: Run }) {
         )}
       </div>
     </Card>
+  );
+}
+
+/** What people decided; its reason, where that is not what the card begins with. */
+function Decision({ run }: { run: Run }) {
+  const d = run.decision;
+  if (!d) return null;
+  const reason = d.reason && !present(run).includes(d.reason) ? d.reason : '';
+  return (
+    <p className={s.aside}>
+      <bdi>{actor(d.by)}</bdi> {d.trigger} it <Time at={d.at} />
+      {reason && (
+        <>
+          : <bdi>{reason}</bdi>
+        </>
+      )}
+    </p>
   );
 }
 
@@ -144,7 +165,13 @@ function facts(r: Run): [string, React.ReactNode][] {
       <Time at={r.created} /> by <bdi>{actor(r.by) || 'device'}</bdi>
     </span>,
   ]);
-  if (r.request.claim) rows.push(['Claim', <code key="c">{r.request.claim}</code>]);
+  if (r.request.claim)
+    rows.push([
+      'Claim',
+      <TextLink key="c" href={addressOf({ step: 'watch', claim: r.request.claim })}>
+        {r.request.claim}
+      </TextLink>,
+    ]);
   if (place) rows.push(['Location', <bdi key="l">{place}</bdi>]);
   if (r.results.gateway)
     rows.push([

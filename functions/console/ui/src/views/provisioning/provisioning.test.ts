@@ -1,7 +1,7 @@
 // biome-ignore-start lint/suspicious/noThenProperty: a state's way on is called so
 import { describe, expect, it } from 'vitest';
 import type { Board, ProvisioningModel, Run, Waiting } from '@/api/types';
-import { askedOf, nextOf, present, stays } from '@/parts/run/words';
+import { askedOf, chosenBecause, endedAt, nextOf, present, stays } from '@/parts/run/words';
 import { wantsReason } from './approvals/decide';
 import { lanes, pick } from './board/board';
 import { chosenAfter, commonGuess, guesses, shown } from './waiting/waiting';
@@ -92,6 +92,34 @@ describe('a run in words', () => {
       { state: 'twin', ms: 5000, now: true },
     ]);
     expect(stays(run, Date.parse(run.created) + 7)).toEqual([{ state: 'ask', ms: 7, now: true }]);
+  });
+  it('says how it ended, where it was before, and why it has its model', () => {
+    const step = (state: string, outcome: string, reason = '') => ({
+      at: run.created,
+      state,
+      actor: 'x',
+      outcome,
+      reason,
+    });
+    const steps = [
+      step('ask', 'done', 'asked with claim claim-1 at gateway g; model semi, version 1: the type names it: by hand'),
+      step('ask', 'done', 'not ours'),
+      step('no', 'ended', 'rejected: declined: not ours'),
+    ];
+    const no = { name: 'no', end: 'rejected' };
+    const ended = {
+      ...run,
+      model: { ...model, states: [...(model.states ?? []), no] },
+      state: 'no',
+      steps,
+    } as unknown as Run;
+    expect(endedAt({ ...ended, outcome: 'rejected' })).toBe('ask');
+    expect(endedAt(ended)).toBe('');
+    expect(present({ ...ended, outcome: 'rejected', reason: 'declined: not ours' })).toBe('Declined: not ours');
+    expect(chosenBecause(ended)).toBe('the type names it: by hand');
+    expect(chosenBecause({ ...ended, steps: [{ ...steps[0]!, reason: 'begun anew' }] as Run['steps'] })).toBe(
+      'begun anew',
+    );
   });
   it('knows where its model asks for a reason', () => {
     expect(wantsReason(model.states?.[0], 'approved')).toBe(true);

@@ -7,11 +7,13 @@ import { board } from '@/api/reads';
 import type { Run } from '@/api/types';
 import { Card } from '@/parts/Card';
 import { Listed, More } from '@/parts/Listed';
-import { runHref } from '@/parts/links';
+import { decideHref, runHref, twinHref } from '@/parts/links';
 import { RowTable } from '@/parts/RowTable';
-import { askedOf } from '@/parts/run/words';
+import { askedOf, present } from '@/parts/run/words';
 import { Empty } from '@/parts/States';
+import { TextLink } from '@/parts/TextLink';
 import { Time } from '@/parts/Time';
+import { has, useUser } from '@/parts/useUser';
 import { StandingBadge } from '../StandingBadge';
 import s from './Board.module.css';
 import { type Order, pick } from './board';
@@ -20,6 +22,7 @@ const step = 50; // rows more at each click
 
 /** The runs behind the numbers. Those that stand still for longest are the last of the list, so for them all of it is read. */
 export function RunTable({ type, model, state, order }: { type: string; model: string; state: string; order: Order }) {
+  const decides = has(useUser(), 'maintainer', 'configurator', 'owner');
   const titles = new Map(useQuery(board()).data?.items.map((i) => [`${i.model} ${i.state}`, i.title]));
   const narrowed = order === 'still' || !!model || !!state;
   const query = {
@@ -60,19 +63,19 @@ export function RunTable({ type, model, state, order }: { type: string; model: s
                 Device
               </th>
               <th scope="col" className={s.at}>
-                State
+                {order === 'ended' ? 'How it ended' : 'State'}
               </th>
               <th scope="col" className={s.standing}>
                 Standing
               </th>
               <th scope="col">Model</th>
-              <th scope="col">Changed</th>
+              <th scope="col">{order === 'ended' ? 'Ended' : 'Changed'}</th>
               <th scope="col">Begun</th>
             </tr>
           </thead>
           <tbody>
             {rows.map((r) => (
-              <Row key={r.id} run={r} title={titles.get(`${r.model.id} ${r.state}`) ?? r.state} />
+              <Row key={r.id} run={r} title={titles.get(`${r.model.id} ${r.state}`) ?? r.state} decides={decides} />
             ))}
           </tbody>
         </RowTable>
@@ -86,8 +89,10 @@ export function RunTable({ type, model, state, order }: { type: string; model: s
   );
 }
 
-function Row({ run: r, title }: { run: Run; title: string }) {
-  const why = r.outcome ? r.reason : r.asks ? `${askedOf(r)}: ${r.asks.text}` : (r.reason ?? '');
+function Row({ run: r, title, decides }: { run: Run; title: string; decides: boolean }) {
+  // What has ended is told by how: the state that it ended in only has another name for that.
+  const head = r.outcome ? present(r) : title;
+  const why = r.outcome ? '' : r.asks ? `${askedOf(r)}: ${r.asks.text}` : (r.reason ?? '');
   return (
     <tr>
       <td className={s.who}>
@@ -108,16 +113,29 @@ function Row({ run: r, title }: { run: Run; title: string }) {
       </td>
       <td className={s.at}>
         <div className={s.state}>
-          <b dir="auto">{title}</b>
+          <b dir="auto" title={r.outcome && head}>
+            {head}
+          </b>
           {why && (
             <span dir="auto" title={why}>
               {why}
             </span>
           )}
+          {r.outcome && r.twin && (
+            <span>
+              twin <TextLink href={twinHref(r.twin)}>{r.twin}</TextLink>
+            </span>
+          )}
         </div>
       </td>
       <td className={s.standing}>
-        <StandingBadge run={r} />
+        {r.asks && decides ? (
+          <Link href={decideHref(r.id)} title="To the decision">
+            <StandingBadge run={r} />
+          </Link>
+        ) : (
+          <StandingBadge run={r} />
+        )}
       </td>
       <td className={s.model}>
         <bdi>{r.model.id}</bdi>
