@@ -87,9 +87,8 @@ func Run(t *testing.T, p Protocol) {
 
 // brokered are the stories that a protocol cannot play which declares Brokered: those that rest on the acknowledgement of a message
 // that has no order of the device's, which the broker gives before it is stored; and the end of a connection that only the broker
-// can end; and a crowd that is admitted at once, which a broker that writes its file with each change takes longer for than the suite waits.
+// can end.
 var brokered = []string{
-	"two hundred devices come back at once",
 	"what cannot be decoded is parked raw and acknowledged",
 	"a device that is nobody's is heard and parked",
 	"an oversized message ends the connection and nothing else",

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"golang.org/x/sync/errgroup"
 )
 
 // bring brings every change to the target until it has it, and compares the two from time to time.
@@ -22,12 +23,15 @@ func (k *Configurator) bring(ctx context.Context) {
 				compared = now.Add(min(0, k.config.Backoff-k.config.Reconcile)) // soon again
 			}
 		}
+		var under errgroup.Group
+		under.SetLimit(k.width())
 		for _, c := range k.book.due(now) {
 			if ctx.Err() != nil {
-				return
+				break
 			}
-			k.change(ctx, c)
+			under.Go(func() error { k.change(ctx, c); return nil })
 		}
+		_ = under.Wait() // it reports none: what failed is due again
 		select {
 		case <-ctx.Done():
 		case <-k.changed:
@@ -35,6 +39,14 @@ func (k *Configurator) bring(ctx context.Context) {
 			k.expire()
 		}
 	}
+}
+
+// width is how many changes may be under way at the target.
+func (k *Configurator) width() int {
+	if w, ok := k.config.Target.(Wide); ok {
+		return max(1, w.Width())
+	}
+	return 1
 }
 
 // change makes one change at the target.

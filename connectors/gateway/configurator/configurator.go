@@ -23,7 +23,7 @@ import (
 )
 
 // A Target is how one gateway is told whom it lets in. All its methods may be called again with the same, and while the gateway
-// is away they return errors. They are called one after the other.
+// is away they return errors. They are called one after the other, unless it is a Wide.
 type Target interface {
 	// Apply lets the client in by what the admission says, and by nothing else: sessions that were begun by another credential
 	// end, others go on. It returns when the gateway acts by it. An error that is ErrLost is the last word on this change; any
@@ -38,6 +38,12 @@ type Target interface {
 
 	// State returns a word that changes when the gateway has lost what it was told; an error while it cannot be reached.
 	State(ctx context.Context) (epoch string, err error)
+}
+
+// A Wide is a Target whose Apply and Remove may be called for several clients at a time, each for another one: it answers late, and to many
+// as late as to one.
+type Wide interface {
+	Width() int
 }
 
 // A Counter is a Target that can tell how many devices are connected.

@@ -30,12 +30,12 @@ type Revocations struct {
 
 // Refresh has mosquitto refuse what the platform has revoked. It does nothing where that has not changed.
 func (r *Revocations) Refresh(ctx context.Context) error {
+	r.mu.Lock() // before it is asked for: an older list must not take the place of a newer one
+	defer r.mu.Unlock()
 	list, err := r.Get(ctx)
 	if err != nil {
 		return fmt.Errorf("list of revoked certificates: %w", err)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if old, err := os.ReadFile(r.File); err == nil && r.read && same(old, list) {
 		return nil
 	}

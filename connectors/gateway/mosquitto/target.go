@@ -61,6 +61,10 @@ func (c Config) Kinds() (kinds []device.Kind) {
 // PublicKey is what devices' passwords are sealed to.
 func (c Config) PublicKey() (string, error) { return seal.PublicOf(c.Key) }
 
+// Width lets many be told at a time: the plugin's answers wait for the next round of the broker's loop, up to 100 ms, and all that were
+// given in one round come together.
+func (t *Target) Width() int { return 64 }
+
 // role is the name of a device's role; without a device, of the role that stands for the gateway itself.
 func (t *Target) role(client string) string { return "castor:" + t.c.Gateway + ":" + client }
 
