@@ -136,6 +136,8 @@ func takeDecision(r *provision.Run, in *api.Decide, keys bool) error {
 		return fmt.Errorf("%w: run %s has gone on to %s meanwhile", api.ErrConflict, r.ID, a.State)
 	case in.Trigger != provision.Declined && !slices.Contains(s.Awaits(), in.Trigger):
 		return api.Invalid("trigger: state %s waits for %v, not for %s", r.State, s.Awaits(), in.Trigger)
+	case s.WantsReason() && strings.TrimSpace(in.Reason) == "":
+		return api.Invalid("reason is missing: say why it is %s; whoever reads the run's log is to know", in.Trigger)
 	case in.Trigger == provision.Declined:
 		return nil
 	case a.Input == "serial" && in.Serial == "":

@@ -114,6 +114,9 @@ func (s *State) Label() string {
 	return s.Name
 }
 
+// WantsReason tells whether who decides here must say why.
+func (s *State) WantsReason() bool { return s.Do == Ask && s.With["reason"] != "optional" }
+
 // Ways are the state's transitions in the order in which they are tried, Await's among them.
 func (s *State) Ways() []Transition {
 	if s.Await == "" {

@@ -65,7 +65,8 @@ var parameters = map[Action][]Parameter{
 	Ask: {
 		{Name: "question", Required: true, Note: "what is to be decided"},
 		{Name: "by", Form: People, Note: "who decides: owner (the default) or group:<id>"},
-		{Name: "input", Values: []string{"", "serial"}, Note: "what must be typed or scanned with the decision"}},
+		{Name: "input", Values: []string{"", "serial"}, Note: "what must be typed or scanned with the decision"},
+		{Name: "reason", Values: []string{"required", "optional"}, Note: "whether who decides must say why; required is the default"}},
 	Instruct: {
 		{Name: "text", Required: true, Note: "what the installer is to do"},
 		{Name: "by", Form: People, Note: "who confirms: owner (the default) or group:<id>"},

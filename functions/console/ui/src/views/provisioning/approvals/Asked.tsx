@@ -85,9 +85,9 @@ function Question({ run, onDone }: { run: Run; onDone: () => void }) {
   const next = nextOf(run);
   const to = (word: string) => next.find((n) => n.when.startsWith(word));
   const answer = (trigger: 'approved' | 'declined') => {
-    // Who is turned away is told why; an approval needs a reason where its model looks at it.
+    // Who is turned away is told why; an approval needs a reason unless its model says otherwise.
     if (!reason.trim() && (trigger === 'declined' || wantsReason(state, trigger))) {
-      setLacking(trigger === 'declined' ? 'Say why: it stands in the run’s log.' : 'This model asks for a reason.');
+      setLacking(trigger === 'declined' ? 'Say why: it stands in the run’s log.' : 'Say why: whoever reads the run’s log is to know.');
       field.current?.querySelector('textarea')?.focus();
       return;
     }
@@ -182,7 +182,7 @@ function Question({ run, onDone }: { run: Run; onDone: () => void }) {
           maxLength={256}
           value={reason}
           error={lacking || undefined}
-          hint="Stands in the run’s log, beside your name."
+          hint={`Stands in the run’s log, beside your name.${wantsReason(state, 'approved') ? '' : ' An approval needs none.'}`}
           onChange={(e) => {
             setReason(e.target.value);
             setLacking('');

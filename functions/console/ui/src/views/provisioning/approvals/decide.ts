@@ -34,6 +34,7 @@ export async function decide(queries: QueryClient, run: Run, body: Decide): Prom
   }
 }
 
-/** Whether the model looks at the reason that comes with a decision, so that one must be given. */
+/** Whether a reason must come with a decision: the model wants one unless it says otherwise, or looks at it. */
 export const wantsReason = (s: State | undefined, trigger: 'approved' | 'declined') =>
+  (s?.do === 'ask' && s.with?.reason !== 'optional') ||
   (s?.on ?? []).some((o) => o.when === trigger && /\bdecision\.reason\b/.test(o.if ?? ''));
