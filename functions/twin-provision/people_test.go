@@ -165,7 +165,7 @@ func TestAGroupThatIsAskedDecides(t *testing.T) {
 	con := w.User("con", []access.Role{access.Configurator}, "press")
 	claim := w.claim(api.NewClaim{Type: "boat", MaxUses: 10})
 	id := w.asks(w.request(claim, "B-1", func(r *api.ProvisionRequest) { r.Type = "boat" }))
-	yes := api.Decide{Trigger: provision.Approved}
+	yes := api.Decide{Trigger: provision.Approved, Reason: "seen"}
 	if _, err := ada.DecideRun(w.ctx, id, yes); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("the owner: %v", err)
 	}
