@@ -49,6 +49,7 @@ const model: ProvisioningModel = {
     {
       name: 'ask',
       do: 'ask',
+      with: { question: 'Is it yours?', reason: 'optional' },
       limit: '72h',
       on: [
         { when: 'approved', if: 'decision.reason != ""', then: 'twin' },
@@ -125,6 +126,9 @@ describe('a run in words', () => {
     expect(wantsReason(model.states?.[0], 'approved')).toBe(true);
     expect(wantsReason(model.states?.[0], 'declined')).toBe(false);
     expect(wantsReason(undefined, 'approved')).toBe(false);
+    const strict = { ...model.states![0]!, with: { question: 'Is it yours?' } };
+    expect(wantsReason(strict, 'approved')).toBe(true);
+    expect(wantsReason(strict, 'declined')).toBe(true);
   });
 });
 
