@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,6 +81,9 @@ func (g *gateways) evacuate(ctx context.Context, p pulse, under int) (moved int,
 		}
 		n, e := g.evacuateOne(ctx, w.ID, m, maxMoving-under-moved)
 		moved += n
+		if stuckErr := g.setStuck(ctx, &w, e); stuckErr != nil && ctx.Err() == nil {
+			err = errors.Join(err, stuckErr)
+		}
 		switch {
 		case errors.Is(e, api.ErrUnavailable):
 			g.p.Log.WarnContext(ctx, "devices stay where they have their places", "gateway", w.ID, "dead", dead, "devices", w.Devices, "reason", e)
@@ -124,6 +128,28 @@ func (g *gateways) evacuateOne(ctx context.Context, id string, m move, most int)
 	return int(moved.Load()), nil
 }
 
+// setStuck keeps with a gateway why devices stay there that are to go, for people to see: the error of the one that could not.
+func (g *gateways) setStuck(ctx context.Context, w *gateway, cause error) error {
+	why := ""
+	switch {
+	case errors.Is(cause, api.ErrUnavailable):
+		why = strings.TrimPrefix(cause.Error(), api.ErrUnavailable.Error()+": ")
+	case cause != nil:
+		return nil // it says nothing of whether they can go
+	}
+	if why == w.Stuck {
+		return nil
+	}
+	_, err := g.gateways.Update(ctx, w.ID, func(v *gateway) error {
+		if v.Stuck == why {
+			return store.Unchanged
+		}
+		v.Stuck = why
+		return nil
+	})
+	return err
+}
+
 func (g *gateways) gatewayOf(ctx context.Context, id string) (gateway, error) {
 	v, err := g.gateways.Get(ctx, id)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
@@ -146,14 +172,18 @@ func (g *gateways) drain(ctx context.Context, call *faas.Call, in api.Because) (
 		soon, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		m := move{why: "gateway " + v.ID + " is being drained (" + in.Reason + ")", stay: true}
-		if _, e := g.evacuateOne(soon, v.ID, m, min(batch, maxMoving-len(under))); e != nil {
+		_, e := g.evacuateOne(soon, v.ID, m, min(batch, maxMoving-len(under)))
+		if e != nil {
 			g.p.Log.InfoContext(ctx, "drain goes on with the next sweep", "gateway", v.ID, "reason", e)
 		}
+		if err := g.setStuck(ctx, &v, e); err != nil {
+			return v.Gateway, err
+		}
 	}
-	if v, err = g.gatewayOf(ctx, v.ID); err != nil {
+	if err != nil {
 		return v.Gateway, err
 	}
-	return g.shown(ctx, v), nil
+	return g.show(ctx, v.ID)
 }
 
 // resume ends a drain. Who has left stays where it is.
@@ -162,7 +192,7 @@ func (g *gateways) resume(ctx context.Context, call *faas.Call, _ faas.None) (ap
 	if err != nil {
 		return v.Gateway, err
 	}
-	return g.shown(ctx, v), nil
+	return g.show(ctx, v.ID)
 }
 
 func (g *gateways) setDraining(ctx context.Context, id string, draining bool, reason string) (gateway, error) {
@@ -173,7 +203,7 @@ func (g *gateways) setDraining(ctx context.Context, id string, draining bool, re
 		if v.Phase != operational {
 			return fmt.Errorf("%w: gateway %s is a provisioning one: it has no devices of its own", api.ErrConflict, id)
 		}
-		v.Draining, v.Reason = draining, reason
+		v.Draining, v.Reason, v.Stuck = draining, reason, ""
 		return nil
 	})
 }

@@ -140,7 +140,7 @@ func (g *gateways) putGateway(ctx context.Context, call *faas.Call, in api.Gatew
 		}
 		old := *v
 		v.Gateway = in
-		v.Devices, v.Draining, v.Reason, v.Seen, v.Replicas = old.Devices, old.Draining, old.Reason, old.Seen, old.Replicas
+		v.Devices, v.Draining, v.Reason, v.Stuck, v.Seen, v.Replicas = old.Devices, old.Draining, old.Reason, old.Stuck, old.Seen, old.Replicas
 		if !configures || keeps {
 			v.Keeper = old.Keeper
 			v.hear(in.Replica, in.Sessions, g.p.Time())
@@ -167,21 +167,45 @@ func (v *gateway) hear(name string, sessions int64, now time.Time) {
 	}
 }
 
-// shown is a gateway as people see it.
-func (g *gateways) shown(ctx context.Context, v gateway) api.Gateway {
+// shown is a gateway as people see it: a device that is on its way counts where its place is, and not at the gateway that it leaves.
+func (g *gateways) shown(ctx context.Context, v gateway, leaving map[string]int64) api.Gateway {
 	out := v.Gateway
 	if out.Dead = g.dead(ctx, &v); out.Dead {
 		out.Sessions = 0
 	}
+	if out.Leaving = min(leaving[v.ID], out.Devices); out.Leaving > 0 {
+		out.Devices -= out.Leaving
+	}
+	if out.Devices == 0 || !out.Draining && !out.Dead {
+		out.Stuck = ""
+	}
 	return out
 }
 
-func (g *gateways) getGateway(ctx context.Context, call *faas.Call, _ faas.None) (api.Gateway, error) {
-	v, err := g.gatewayOf(ctx, call.Var("id"))
+// leavingBy counts the devices on their way by the gateways that they leave and that count them still.
+func (g *gateways) leavingBy(ctx context.Context) (map[string]int64, error) {
+	under, err := g.moving(ctx, maxMoving)
+	n := map[string]int64{}
+	for _, v := range under {
+		if v.Leaving != "" && v.LeftCounted && !v.Removed {
+			n[v.Leaving]++
+		}
+	}
+	return n, err
+}
+
+// show is one gateway as people see it now.
+func (g *gateways) show(ctx context.Context, id string) (api.Gateway, error) {
+	v, err := g.gatewayOf(ctx, id)
 	if err != nil {
 		return v.Gateway, err
 	}
-	return g.shown(ctx, v), nil
+	leaving, err := g.leavingBy(ctx)
+	return g.shown(ctx, v, leaving), err
+}
+
+func (g *gateways) getGateway(ctx context.Context, call *faas.Call, _ faas.None) (api.Gateway, error) {
+	return g.show(ctx, call.Var("id"))
 }
 
 func (g *gateways) listGateways(ctx context.Context, call *faas.Call, _ faas.None) (api.Page[api.Gateway], error) {
@@ -195,8 +219,12 @@ func (g *gateways) listGateways(ctx context.Context, call *faas.Call, _ faas.Non
 		q.Index, q.Filter = "by-phase", store.Eq("phase", phase)
 	}
 	page, err := g.gateways.Find(ctx, q)
+	if err != nil {
+		return out, err
+	}
+	leaving, err := g.leavingBy(ctx)
 	for _, v := range page.Items {
-		out.Items = append(out.Items, g.shown(ctx, v))
+		out.Items = append(out.Items, g.shown(ctx, v, leaving))
 	}
 	out.Next = page.Next
 	return out, err

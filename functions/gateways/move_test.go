@@ -155,10 +155,13 @@ func TestADrainMovesDevicesWithoutCuttingThemOff(t *testing.T) {
 		w.place(assign(n, ""))
 	}
 	admin := w.Admin()
-	if _, err := admin.DrainGateway(ctx, "op-1", "new kernel"); err != nil {
-		t.Fatal(err)
+	if g, err := admin.DrainGateway(ctx, "op-1", "new kernel"); err != nil || g.Devices != 3 || !strings.Contains(g.Stuck, "there is no other operational mqtt gateway") {
+		t.Fatalf("the drain does not say what stays and why: %+v, %v", g, err)
 	}
 	w.pass(10*time.Second, one)
+	if got := w.list()["op-1"]; got.Devices != 3 || got.Stuck == "" {
+		t.Errorf("after a sweep nobody says why devices stay: %+v", got)
+	}
 	if a := w.assignment("dev-0"); a.Gateway != "op-1" || !a.Applied {
 		t.Fatalf("there is no other gateway, but it is at %+v", a)
 	}
@@ -174,6 +177,9 @@ func TestADrainMovesDevicesWithoutCuttingThemOff(t *testing.T) {
 	a := w.assignment("dev-0")
 	if a.Gateway != "op-2" || a.Leaving != "op-1" || a.Applied || !strings.Contains(a.Reason, "gateway op-1 is being drained (new kernel)") {
 		t.Fatalf("the move has begun as %+v", a)
+	}
+	if got := w.list(); got["op-1"].Devices != 0 || got["op-1"].Leaving != 3 || got["op-1"].Stuck != "" || got["op-2"].Devices != 3 || got["op-2"].Leaving != 0 {
+		t.Errorf("devices on their way are counted as %+v", got)
 	}
 	admitted := func(gateway string) bool { e, _ := w.admitted(gateway, "dev-0"); return e != nil }
 	if !admitted("op-1") || !admitted("op-2") {

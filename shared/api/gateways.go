@@ -16,7 +16,11 @@ type Gateway struct {
 	URL      string `json:"url" bson:"url"`           // what devices dial: "tls://host:8883"
 	Region   string `json:"region,omitempty" bson:"region,omitempty"`
 	Capacity int64  `json:"capacity" bson:"capacity"` // devices; 0 = 10,000
-	Devices  int64  `json:"devices" bson:"devices"`   // assigned now
+	Devices  int64  `json:"devices" bson:"devices"`   // that have their places there
+
+	// Leaving are devices whose places are elsewhere already, and which may still come in here until they have arrived there. They
+	// are not among Devices.
+	Leaving int64 `json:"leaving,omitempty" bson:"-"`
 
 	// Location is where it stands, for the distance to devices; nil if not known. Its region counts where Region is empty.
 	Location *twin.Location `json:"location,omitempty" bson:"location,omitempty"`
@@ -38,6 +42,9 @@ type Gateway struct {
 	// Draining is set while its devices are given places elsewhere and none come; Reason is why.
 	Draining bool   `json:"draining,omitempty" bson:"draining,omitempty"`
 	Reason   string `json:"reason,omitempty" bson:"reason,omitempty"`
+
+	// Stuck is why devices stay though it is being drained, or dead: no other gateway can take them. "" = none has to.
+	Stuck string `json:"stuck,omitempty" bson:"stuck,omitempty"`
 
 	// Keeper is the service account that may speak for a gateway of somebody else's; "" = the platform's connectors alone.
 	Keeper string `json:"keeper,omitempty" bson:"keeper,omitempty"`
