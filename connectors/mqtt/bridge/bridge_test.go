@@ -28,8 +28,15 @@ func TestSuite(t *testing.T) {
 
 func start(t testing.TB, w *linktest.World, phase string) (address string, stop func()) {
 	t.Helper()
+	b, stop := begin(t, w, phase)
+	return b.Certs, stop
+}
+
+// begin starts a mosquitto with its configurator and its bridge.
+func begin(t testing.TB, w *linktest.World, phase string) (b *mosquittotest.Broker, stop func()) {
+	t.Helper()
 	w.Fill()
-	b := mosquittotest.New(t, w)
+	b = mosquittotest.New(t, w)
 	login := mosquitto.Login{URL: "tcp://" + b.Control, User: "admin", Password: b.Password}
 	control, err := mosquitto.NewControl(login)
 	if err != nil {
@@ -67,7 +74,7 @@ func start(t testing.TB, w *linktest.World, phase string) (address string, stop 
 		b.Stop()
 	})
 	t.Cleanup(stop)
-	return b.Certs, stop
+	return b, stop
 }
 
 // A client is a device that counts its messages and believes castor/{ref}/ack alone.
