@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 
 func pool(t testing.TB, c Config) *Pool {
 	t.Helper()
+	c.Limit, c.Megabytes = slow*100*time.Millisecond, slow*512
 	p, err := New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +101,7 @@ func TestMisconductCostsItsMessage(t *testing.T) {
 		"text":                    {`var s = 'x'; for (;;) s += s;`, []driver.Failure{driver.Memory}},
 		"output":                  {`return {data: {s: 'x'.repeat(1e6)}};`, []driver.Failure{driver.Output}},
 		"recursion":               {`(function f() { f(); })();`, []driver.Failure{driver.Exception}},
-		"recursion in JSON":       {`var a = []; for (var k = 0; k < 1e5; k++) a = [a]; return {data: a};`, []driver.Failure{driver.Exception, driver.Output, driver.Invalid}},
+		"recursion in JSON":       {`var a = []; for (var k = 0; k < 1e5; k++) a = [a]; return {data: a};`, []driver.Failure{driver.Exception, driver.Output, driver.Invalid, driver.Timeout}},
 		"an exception":            {`throw new Error('no');`, []driver.Failure{driver.Exception}},
 		"an exception of its own": {`throw {toString: function () { for (;;) {} }, get message() { for (;;) {} }};`, []driver.Failure{driver.Exception, driver.Timeout}},
 		"an endless getter":       {`return {get data() { for (;;) {} }};`, []driver.Failure{driver.Timeout}},
