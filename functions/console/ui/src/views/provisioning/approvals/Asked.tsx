@@ -87,7 +87,7 @@ function Question({ run, onDone }: { run: Run; onDone: () => void }) {
   const answer = (trigger: 'approved' | 'declined') => {
     // Who is turned away is told why; an approval needs a reason unless its model says otherwise.
     if (!reason.trim() && (trigger === 'declined' || wantsReason(state, trigger))) {
-      setLacking(trigger === 'declined' ? 'Say why: it stands in the run’s log.' : 'Say why: whoever reads the run’s log is to know.');
+      setLacking('Say why: it stands in the run’s log.');
       field.current?.querySelector('textarea')?.focus();
       return;
     }
