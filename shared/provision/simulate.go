@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -54,6 +55,22 @@ type Simulation struct {
 	Unused []Event   `json:"unused,omitempty"` // events that came to nothing, or after the end
 }
 
+// valid returns what is wrong with an event: a word that is none would change nothing, and leave people wondering why.
+func (e *Event) valid() error {
+	told := e.When == Refuse || e.When == Fail
+	switch {
+	case !told && !slices.Contains(Triggers, e.When):
+		return fmt.Errorf("when: there is no trigger %.40q; there are %s, and %s or %s for an action", e.When, list(Triggers), Refuse, Fail)
+	case !told && e.Do != "":
+		return fmt.Errorf("do: goes with %s or %s only, not with %s; leave it out", Refuse, Fail, e.When)
+	case e.Do != "" && !slices.Contains(Actions, e.Do):
+		return fmt.Errorf("do: there is no action %.40q; there are %s", e.Do, list(Actions))
+	case e.After < 0:
+		return fmt.Errorf("after: %s is before the beginning", e.After)
+	}
+	return nil
+}
+
 // simulated is who acts in a simulation.
 const simulated = "simulation"
 
@@ -61,9 +78,14 @@ const simulated = "simulation"
 const simulateFor = 2 * time.Second
 
 // Simulate tells what would become of a sample in a model that has no faults, if events happened and every action succeeded. It
-// changes nothing anywhere, and what becomes of the run reads no clock: it begins at begun. An error says that ctx has ended, or
-// that trying it takes too long.
+// changes nothing anywhere, and what becomes of the run reads no clock: it begins at begun. An error says that an event is none,
+// that ctx has ended, or that trying it takes too long.
 func Simulate(ctx context.Context, m Model, guard Guard, sample Sample, events []Event, begun time.Time) (Simulation, error) {
+	for i := range events {
+		if err := events[i].valid(); err != nil {
+			return Simulation{}, fmt.Errorf("%w: events[%d].%w", twin.ErrInvalid, i, err)
+		}
+	}
 	meter := Metered(ctx, guard, simulateFor)
 	s := &simulation{now: begun, out: Simulation{Begun: begun, Steps: []Step{}}, over: func() bool { return meter.Err() != nil }}
 	s.run = Run{ID: "run-simulated", Model: m, Type: sample.Type, Known: sample.Known, Request: sample.Request, Location: sample.Location,

@@ -1,8 +1,12 @@
 package provision
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/castor-iot/castor/shared/twin"
 )
 
 // What a simulation waits for ends at the state's limit; a reminder ends nothing.
@@ -11,5 +15,42 @@ func TestASimulationWaitsUntilTheLimit(t *testing.T) {
 	out, err := Simulate(t.Context(), r.Model, nil, Sample{}, nil, begin)
 	if err != nil || out.Asks == nil || out.Due != begin.Add(72*time.Hour) {
 		t.Errorf("it asks %+v and is due %s, %v", out.Asks, out.Due, err)
+	}
+}
+
+// An event that is none is refused, by its number, with what there is; every one that there is is taken.
+func TestASimulationKnowsItsEvents(t *testing.T) {
+	m := begun(State{Name: "a", Do: CheckClaim, Then: "yes"}).Model
+	try := func(e Event) error {
+		_, err := Simulate(t.Context(), m, nil, Sample{}, []Event{{When: Timer}, e}, begin)
+		return err
+	}
+	for name, tt := range map[string]struct {
+		e     Event
+		words []string
+	}{
+		"a trigger that is none":          {Event{When: "aproved"}, []string{"events[1].when", `"aproved"`, "approved, declined", "refuse or fail"}},
+		"none":                            {Event{}, []string{"events[1].when", `""`}},
+		"an action that is none":          {Event{When: Refuse, Do: "check-clam"}, []string{"events[1].do", `"check-clam"`, "check-claim"}},
+		"a failure of none":               {Event{When: Fail, Do: "fly"}, []string{"events[1].do", `"fly"`}},
+		"an action of a trigger":          {Event{When: Approved, Do: CheckClaim}, []string{"events[1].do", "leave it out"}},
+		"something before anything began": {Event{When: Timer, After: -hour}, []string{"events[1].after"}},
+	} {
+		err := try(tt.e)
+		for _, word := range tt.words {
+			if !errors.Is(err, twin.ErrInvalid) || !strings.Contains(err.Error(), word) {
+				t.Errorf("%s: %v, want %q", name, err, word)
+			}
+		}
+	}
+	for _, trigger := range Triggers {
+		if err := try(Event{When: trigger}); err != nil {
+			t.Errorf("%s: %v", trigger, err)
+		}
+	}
+	for _, action := range Actions {
+		if err := errors.Join(try(Event{When: Refuse, Do: action}), try(Event{When: Fail, Do: action}), try(Event{When: Fail})); err != nil {
+			t.Errorf("%s: %v", action, err)
+		}
 	}
 }
