@@ -36,6 +36,7 @@ func New(p *platform.Platform) faas.Func {
 			{Name: "by-mac", Fields: []string{"mac"}, Unique: true},
 			{Name: "by-owner", Fields: []string{"owner"}},
 			{Name: "by-model", Fields: []string{"model"}},
+			{Name: "by-replacing", Fields: []string{"replacing"}},
 		}})
 		if err != nil {
 			return nil, err
@@ -47,13 +48,15 @@ func New(p *platform.Platform) faas.Func {
 		i := &identities{p, known, twins}
 		readers, makers := access.Users().And("*"), access.Only(access.Configurator, access.Owner)
 		return faas.Routes{
-			"POST /identities":              faas.Op(p, makers.And("twin-provision"), i.create),
-			"GET /identities":               faas.Op(p, readers, i.list),
-			"GET /identities/{id}":          faas.Op(p, readers, i.get),
-			"DELETE /identities/{id}":       faas.Op(p, makers, i.remove),
-			"POST /identities/{id}/replace": faas.Op(p, makers.And("twin-provision"), i.replace),
-			"POST /identities/{id}/retire":  faas.Op(p, access.Parts("twins"), i.retire),
-			"POST /import":                  faas.Op(p, access.Only(access.Configurator), i.imports),
+			"POST /identities":               faas.Op(p, makers.And("twin-provision"), i.create),
+			"GET /identities":                faas.Op(p, readers, i.list),
+			"GET /identities/{id}":           faas.Op(p, readers, i.get),
+			"DELETE /identities/{id}":        faas.Op(p, makers, i.remove),
+			"POST /identities/{id}/replace":  faas.Op(p, makers.And("twin-provision"), i.replace),
+			"POST /identities/{id}/retire":   faas.Op(p, access.Parts("twins"), i.retire),
+			"GET /replacing":                 faas.Op(p, access.Parts("twin-provision"), i.replacing).Quiet(),
+			"POST /identities/{id}/replaced": faas.Op(p, access.Parts("twin-provision"), i.cutOff),
+			"POST /import":                   faas.Op(p, access.Only(access.Configurator), i.imports),
 		}, nil
 	})
 }

@@ -44,13 +44,21 @@ func (f *function) replace(ctx context.Context, c *faas.Call, in api.Replacement
 	if _, err := f.p.API.ReplaceIdentity(as, in.Twin, api.IdentityReplacement{Serial: in.Serial, MAC: in.MAC, Model: in.Model, Maker: in.Maker, Reason: in.Reason}); err != nil {
 		return out, err
 	}
-	why := short(fmt.Sprintf("replaced by the device with serial %s: %s", in.Serial, in.Reason), maxDeviceText)
-	page, err := f.runs.Find(ctx, store.Query{Index: "by-twin", Filter: store.Eq("twin", in.Twin), Limit: store.DefaultLimit, Partial: true})
+	if out, err = f.cutOff(ctx, in.Twin, in.Serial, in.Reason, c.Caller.String()); err != nil {
+		return out, err
+	}
+	return out, f.p.API.NoteCutOff(ctx, in.Twin, in.Serial)
+}
+
+// cutOff has what the twin's devices before the one with this serial had withdrawn. It returns the run that changed last.
+func (f *function) cutOff(ctx context.Context, id twin.ID, serial, reason, by string) (out provision.Run, err error) {
+	why := short(fmt.Sprintf("replaced by the device with serial %s: %s", serial, reason), maxDeviceText)
+	page, err := f.runs.Find(ctx, store.Query{Index: "by-twin", Filter: store.Eq("twin", id), Limit: store.DefaultLimit, Partial: true})
 	if err != nil {
 		return out, err
 	}
 	for _, old := range page.Items {
-		if old.Request.Serial == in.Serial {
+		if old.Request.Serial == serial {
 			continue // it is the new device's already
 		}
 		r, err := f.change(ctx, old.ID, func(r *provision.Run, now time.Time) error {
@@ -61,7 +69,7 @@ func (f *function) replace(ctx context.Context, c *faas.Call, in api.Replacement
 			if r.Withdrawing {
 				return nil
 			}
-			r.Reset(c.Caller.String(), why, now)
+			r.Reset(by, why, now)
 			return nil
 		})
 		if err == nil {
@@ -75,6 +83,28 @@ func (f *function) replace(ctx context.Context, c *faas.Call, in api.Replacement
 		}
 	}
 	return out, nil
+}
+
+// sweepReplaced ends what devices have that were replaced by somebody who died before that, or was somebody else than this
+// function. It returns how many there were.
+func (f *function) sweepReplaced(ctx context.Context) (n int, err error) {
+	page, err := f.p.API.Replacing(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var faults []error
+	for _, i := range page.Items {
+		if f.p.Time().Sub(i.Replacing) < sweepAfter || len(i.Former) == 0 {
+			continue
+		}
+		last := i.Former[len(i.Former)-1]
+		_, err := f.cutOff(ctx, i.ID, i.Serial, last.Reason, last.By)
+		if err == nil {
+			err = f.p.API.NoteCutOff(ctx, i.ID, i.Serial)
+		}
+		n, faults = n+1, append(faults, err)
+	}
+	return n, errors.Join(faults...)
 }
 
 // notOnItsWay refuses a new device that a run brings in as another one, unless it has taken the twin over already.

@@ -2,8 +2,10 @@ package twinprovision_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -55,5 +57,60 @@ func TestANewDeviceTakesOverATwin(t *testing.T) {
 	// The new device's run is not reset by who repeats the replacement.
 	if _, err := ada.ReplaceDevice(w.ctx, in); err != nil || w.run(run.ID).Outcome != provision.Completed {
 		t.Errorf("repeated: %v\n%s", err, log(w.run(run.ID)))
+	}
+}
+
+// The platform dies at every write of a replacement, and nobody asks again: either nothing has happened, or the old device is cut
+// off and refused and the new one comes in.
+func TestACrashAtEveryWriteOfAReplacementHeals(t *testing.T) {
+	for _, how := range ways {
+		t.Run(fmt.Sprintf("way %d", how), func(t *testing.T) {
+			t.Parallel()
+			w := start(t)
+			claim := w.claim(api.NewClaim{MaxUses: 1000})
+			for n, through, took := 0, false, 0; !through; n++ {
+				w.renew(n)
+				old, fresh := fmt.Sprintf("P-%03d", n), fmt.Sprintf("R-%03d", n)
+				id := twin.ID(strings.ToLower(old))
+				w.identity(old)
+				w.identity(fresh)
+				run, bundle := w.provision(w.request(claim, old))
+				c := w.Crash(n, how)
+				for name, build := range all {
+					c.Run(w.World, name, build)
+				}
+				_, err := w.admin.ReplaceDevice(w.ctx, api.Replacement{Twin: id, Serial: fresh, Reason: "lightning"})
+				c.Over()
+				if through = !c.Came(); through && err != nil {
+					t.Fatalf("nothing crashed, yet: %v", err)
+				}
+				for range 3 {
+					w.must(w.later(16 * time.Second))
+					w.sweep()
+				}
+				i, err := w.admin.GetIdentity(w.ctx, id)
+				w.must(err)
+				mapped, err := w.Part("twin-ingest", "").Resolve(w.ctx, []device.Ref{bundle.Ref})
+				w.must(err)
+				end := w.run(run.ID)
+				if i.Serial == old {
+					if len(mapped) != 1 || end.Outcome != provision.Completed || !i.Replacing.IsZero() {
+						t.Fatalf("write %d: not replaced, yet its reference resolves to %+v\n%s", n, mapped, log(end))
+					}
+					continue
+				}
+				took++
+				resets := strings.Count(log(end), "lightning")
+				if len(mapped) != 0 || end.Outcome != provision.Rejected || resets != 2 || !i.Replacing.IsZero() || len(i.Former) != 1 {
+					t.Fatalf("write %d: replaced, yet its reference resolves to %+v, %d resets, %+v\n%s", n, mapped, resets, i, log(end))
+				}
+				if r, _ := w.provision(w.request(claim, fresh)); r.Twin != id {
+					t.Errorf("write %d: the new device is twin %s", n, r.Twin)
+				}
+				if through && took < 2 {
+					t.Error("no crash came after the identity was changed")
+				}
+			}
+		})
 	}
 }

@@ -100,6 +100,7 @@ func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out ap
 	_, oldErr := f.runs.DeleteRange(ctx, store.Query{Index: "by-outcome",
 		Filter: store.And(store.Eq("outcome", provision.Rejected), store.Lt("updated", now.Add(-rejectedFor)))})
 	waits, waitErr := f.sweepWaiting(ctx)
-	out.Repaired = n + waits
-	return out, errors.Join(dueErr, outErr, oldErr, waitErr, f.sweepSerials(ctx), f.trim(ctx))
+	replaced, replErr := f.sweepReplaced(ctx)
+	out.Repaired = n + waits + replaced
+	return out, errors.Join(dueErr, outErr, oldErr, waitErr, replErr, f.sweepSerials(ctx), f.trim(ctx))
 }

@@ -63,6 +63,21 @@ func (c *Client) ReplaceIdentity(ctx context.Context, id twin.ID, in IdentityRep
 	return out, c.Call(ctx, "POST", "identities", "/identities/"+string(id)+"/replace", in, &out)
 }
 
+// CutOff says which device has nothing of its predecessor beside it any more.
+type CutOff struct {
+	Serial string `json:"serial"`
+}
+
+// Replacing lists, for function twin-provision, devices that took over from others whose runs are still to be reset.
+func (c *Client) Replacing(ctx context.Context) (out Page[device.Identity], err error) {
+	return out, c.Call(ctx, "GET", "identities", "/replacing", nil, &out)
+}
+
+// NoteCutOff notes that the run of the device which the one with this serial took over from was reset.
+func (c *Client) NoteCutOff(ctx context.Context, id twin.ID, serial string) error {
+	return c.Call(ctx, "POST", "identities", "/identities/"+string(id)+"/replaced", CutOff{serial}, nil)
+}
+
 // RetireIdentity marks the identity of a device that was decommissioned, for function twins; the first mark stays.
 func (c *Client) RetireIdentity(ctx context.Context, id twin.ID, reason string) (out device.Identity, err error) {
 	return out, c.Call(ctx, "POST", "identities", "/identities/"+string(id)+"/retire", Reset{Reason: reason}, &out)

@@ -60,6 +60,9 @@ type Identity struct {
 	Former  []Former `json:"former,omitempty" bson:"former,omitempty"`
 	Serials []string `json:"-" bson:"serials,omitempty"`
 
+	// Replacing is when this device took over from another one whose run is still to be reset; zero once it was.
+	Replacing time.Time `json:"replacing,omitzero" bson:"replacing,omitempty"`
+
 	// Retired says that the device was decommissioned: it is refused until people remove this identity, and make it known anew.
 	Retired *Retirement `json:"retired,omitempty" bson:"retired,omitempty"`
 }
@@ -91,7 +94,7 @@ func (i *Identity) Same(o *Identity) bool {
 func (i *Identity) Replace(next Identity, reason, by string, at time.Time) {
 	i.Former = append(i.Former, Former{i.Serial, i.MAC, i.Model, i.Maker, at, by, reason})
 	i.Former = slices.DeleteFunc(i.Former, func(f Former) bool { return f.Serial == next.Serial })
-	i.Retired = nil
+	i.Retired, i.Replacing = nil, at
 	i.Serial, i.MAC, i.Model, i.Maker, i.Made = next.Serial, next.MAC, next.Model, next.Maker, next.Made
 	if !slices.Contains(i.Serials, i.Serial) {
 		i.Serials = append(i.Serials, i.Serial)
@@ -120,7 +123,7 @@ func (i *Identity) Normalise() error {
 	if i.ID == "" {
 		i.ID = idOf(i.Serial)
 	}
-	i.Former, i.Serials, i.Retired = nil, []string{i.Serial}, nil
+	i.Former, i.Serials, i.Retired, i.Replacing = nil, []string{i.Serial}, nil, time.Time{}
 	for _, f := range []struct{ name, value string }{{"model", i.Model}, {"maker", i.Maker}, {"notes", i.Notes}} {
 		if !utf8.ValidString(f.value) || strings.ContainsFunc(f.value, unicode.IsControl) {
 			return fmt.Errorf("%w: %s must be text without control characters", twin.ErrInvalid, f.name)
