@@ -57,8 +57,12 @@ func TestTenThousandStrangersKeepNoDeviceOut(t *testing.T) {
 			}
 			early.publish("castor/early/telemetry", 1, 1, "x")
 			early.expect(packets.Puback)
-			if s := g.Stats(); s.Sessions != 6 {
+			s := g.Stats()
+			if s.Sessions != 6 {
 				t.Errorf("%d sessions, want 6", s.Sessions)
+			}
+			if s.Throttled < strangers/2 {
+				t.Errorf("of %d strangers metrics count %d as turned away", strangers, s.Throttled)
 			}
 		})
 	}

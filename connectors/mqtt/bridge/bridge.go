@@ -59,12 +59,14 @@ type Bridge struct {
 	link   *link.Link
 	client mqtt.Client
 	log    *slog.Logger
-	last   atomic.Int64 // session number
+
+	numbers link.Numbers
 
 	mu      sync.Mutex
 	closed  bool
 	devices map[device.Ref]*visitor
 	working sync.WaitGroup
+	over    chan struct{} // closed when Run ends
 
 	dropped atomic.Uint64
 }
@@ -77,7 +79,7 @@ func New(c Config) (*Bridge, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	m := &Bridge{config: c, log: trace.Logger(c.Log).With("gateway", c.Gateway.ID), devices: make(map[device.Ref]*visitor)}
+	m := &Bridge{config: c, log: trace.Logger(c.Log).With("gateway", c.Gateway.ID), devices: make(map[device.Ref]*visitor), over: make(chan struct{})}
 	alive := c.Alive
 	if alive == nil {
 		alive = func(context.Context) error { return m.Ready() }
@@ -110,8 +112,11 @@ func (m *Bridge) connected(c mqtt.Client) {
 	m.log.Warn("broker does not let the bridge hear its devices, it connects again", "error", t.Error())
 	go func() {
 		c.Disconnect(0)
-		time.Sleep(time.Second)
-		c.Connect()
+		select {
+		case <-time.After(time.Second):
+			c.Connect()
+		case <-m.over: // who has ended comes to no broker any more
+		}
 	}()
 }
 
@@ -123,13 +128,14 @@ func (m *Bridge) Ready() error {
 	return nil
 }
 
-// Run works until ctx ends; what was received by then is still brought to the platform.
+// Run works until ctx ends, once; what was received by then is still brought to the platform.
 func (m *Bridge) Run(ctx context.Context) error {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	linked := make(chan error, 1)
 	go func() { linked <- m.link.Run(work) }()
 	m.client.Connect()
 	<-ctx.Done()
+	close(m.over)
 	m.mu.Lock()
 	m.closed = true
 	all := m.devices
