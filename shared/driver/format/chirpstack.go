@@ -1,0 +1,108 @@
+package format
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/shared/driver"
+)
+
+// chirpStackUp is the event up of ChirpStack v4 in the JSON of its protocol buffers. What is zero may be left out there.
+type chirpStackUp struct {
+	ID     string    `json:"deduplicationId"`
+	Time   time.Time `json:"time"`
+	Device *struct {
+		EUI         string `json:"devEui"`
+		Name        string `json:"deviceName"`
+		Application string `json:"applicationId"`
+	} `json:"deviceInfo"`
+	Address   string         `json:"devAddr"`
+	Counter   uint32         `json:"fCnt"`
+	Port      int            `json:"fPort"`
+	Confirmed bool           `json:"confirmed"`
+	Frame     []byte         `json:"data"`
+	Object    map[string]any `json:"object"`
+	Receivers []struct {
+		Gateway string    `json:"gatewayId"`
+		RSSI    float64   `json:"rssi"`
+		SNR     float64   `json:"snr"`
+		Time    time.Time `json:"gwTime"`
+	} `json:"rxInfo"`
+	Sent *struct {
+		Frequency  float64 `json:"frequency"`
+		Modulation struct {
+			LoRa *struct {
+				Bandwidth float64 `json:"bandwidth"`
+				Spreading int     `json:"spreadingFactor"`
+			} `json:"lora"`
+			FSK *struct {
+				Rate float64 `json:"datarate"`
+			} `json:"fsk"`
+		} `json:"modulation"`
+	} `json:"txInfo"`
+}
+
+// ChirpStack reads the event up of ChirpStack v4, as its HTTP and MQTT integrations send it in JSON. An error wraps ErrOther if it
+// is another event, ErrInvalid if it is none.
+func ChirpStack(b []byte) (u Uplink, err error) {
+	var m chirpStackUp
+	if len(b) > driver.MaxInput {
+		return u, fmt.Errorf("%w: %d bytes, at most %d are read", ErrInvalid, len(b), driver.MaxInput)
+	}
+	if err = json.Unmarshal(b, &m); err != nil {
+		return u, fmt.Errorf("%w: must be an event of ChirpStack in JSON: %w", ErrInvalid, err)
+	}
+	switch {
+	case m.Device == nil:
+		return u, fmt.Errorf("%w: must be an event of ChirpStack with deviceInfo", ErrInvalid)
+	case m.Sent == nil:
+		return u, fmt.Errorf("%w: it has no txInfo of an uplink", ErrOther)
+	case m.Receivers == nil:
+		return u, fmt.Errorf("%w: it has no rxInfo", ErrOther)
+	}
+	u = Uplink{EUI: m.Device.EUI, Device: m.Device.Name, Application: m.Device.Application, ID: m.ID,
+		Port: m.Port, Frame: m.Frame, Counter: m.Counter, Confirmed: m.Confirmed, Object: m.Object, Received: m.Time}
+	for _, g := range m.Receivers {
+		u.Radio.Gateways = append(u.Radio.Gateways, Reception(g))
+	}
+	u.Radio.Frequency = m.Sent.Frequency
+	switch mod := m.Sent.Modulation; {
+	case mod.LoRa != nil:
+		u.Radio.DataRate = lora(mod.LoRa.Spreading, mod.LoRa.Bandwidth)
+	case mod.FSK != nil:
+		u.Radio.DataRate = fmt.Sprintf("FSK%g", mod.FSK.Rate/1000)
+	}
+	return u, u.finish()
+}
+
+// chirpStackItem is a downlink in ChirpStack's queue.
+type chirpStackItem struct {
+	EUI       string `json:"devEui"`
+	Confirmed bool   `json:"confirmed"`
+	Port      int    `json:"fPort"`
+	Frame     []byte `json:"data"`
+}
+
+// ChirpStackCommand is the message that queues a downlink by MQTT, and the topic it is published to.
+func ChirpStackCommand(application string, d Downlink) (topic string, message []byte, err error) {
+	if err = d.check(); err != nil {
+		return "", nil, err
+	}
+	if application == "" || strings.Trim(strings.ToLower(application), "0123456789abcdefghijklmnopqrstuvwxyz-") != "" {
+		return "", nil, fmt.Errorf("the application %.40q must be ChirpStack's id of it: letters, digits and -", application)
+	}
+	eui, _ := EUI(d.EUI)
+	message, err = json.Marshal(chirpStackItem{eui, d.Confirmed, d.Port, d.Frame})
+	return "application/" + application + "/device/" + eui + "/command/down", message, err
+}
+
+// ChirpStackQueue is the body that queues a downlink by ChirpStack's REST API: POST /api/devices/{devEui}/queue.
+func ChirpStackQueue(d Downlink) ([]byte, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	eui, _ := EUI(d.EUI)
+	return json.Marshal(map[string]any{"queueItem": chirpStackItem{eui, d.Confirmed, d.Port, d.Frame}})
+}
