@@ -33,7 +33,8 @@ func (f *function) board(ctx context.Context, c *faas.Call, _ faas.None) (out ap
 	if err != nil {
 		return out, err
 	}
-	if parts, err = narrow(parts, "", "true", ""); err != nil {
+	open := func(name string) string { return map[string]string{"open": "true"}[name] }
+	if parts, err = narrow(parts, open); err != nil {
 		return out, err
 	}
 	counts, samples := map[boardKey]*api.BoardState{}, map[boardKey]string{}

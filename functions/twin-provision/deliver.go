@@ -46,7 +46,7 @@ func bundle(r *provision.Run) *api.Bundle {
 
 // erased is the reason that a device is told which asks again after its credential was erased.
 func erased(r *provision.Run) string {
-	return "serial " + r.Request.Serial + " is provisioned already and its credential was handed out; to enrol it anew, reset its run: POST /function/twin-provision/runs/" + r.ID + "/reset"
+	return "serial " + r.Request.Serial + " is provisioned already and its credential was handed out; to enrol it anew, reset its run: castor run reset " + r.ID
 }
 
 // deliver sends the bundle to the device if it is there. One that is not asks again.

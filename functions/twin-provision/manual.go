@@ -181,10 +181,10 @@ func readNewRun(in *api.NewRun) (req provision.Request, err error) {
 		return req, in.Location.Validate()
 	case !protocols[in.Protocol]:
 		return req, api.Invalid("protocol %.40q must be mqtt, grpc or http", in.Protocol)
-	case in.Kind != "" && device.Kind(in.Kind).Valid() != nil:
-		return req, device.Kind(in.Kind).Valid()
 	case in.Kind == string(device.Certificate):
 		return req, api.Invalid("kind: a certificate is for a device that has a key of its own; take token, password or api-key")
+	case in.Kind != "" && device.Kind(in.Kind).Valid() != nil:
+		return req, api.Invalid("kind %.40q must be token, password or api-key", in.Kind)
 	}
 	req = provision.Request{Serial: i.Serial, MAC: i.MAC, Model: i.Model, PublicKey: in.PublicKey, Protocol: in.Protocol, Kind: in.Kind}
 	if req.Kind == "" {

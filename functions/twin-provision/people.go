@@ -131,7 +131,7 @@ func takeDecision(r *provision.Run, in *api.Decide, keys bool) error {
 	a := r.Asks
 	switch {
 	case a == nil:
-		return fmt.Errorf("%w: run %s asks nobody now, it is in state %s", api.ErrConflict, r.ID, r.State)
+		return fmt.Errorf("%w: run %s asks nobody now, it is %s", api.ErrConflict, r.ID, stateOf(r))
 	case in.State != "" && in.State != a.State:
 		return fmt.Errorf("%w: run %s has gone on to %s meanwhile", api.ErrConflict, r.ID, a.State)
 	case in.Trigger != provision.Declined && !slices.Contains(s.Awaits(), in.Trigger):

@@ -3,7 +3,6 @@ package twinprovision
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,8 +95,7 @@ func (f *function) resetRun(ctx context.Context, c *faas.Call, in api.Reset) (pr
 	return f.goOn(ctx, r.ID)
 }
 
-// listRuns pages through the runs the caller may see, newest first; with twin, through that twin's; with type, those of a
-// type; with open, those that have not ended.
+// listRuns pages through the runs the caller may see, newest first; with twin, through that twin's; and as narrow says.
 func (f *function) listRuns(ctx context.Context, c *faas.Call, _ faas.None) (api.Page[provision.Run], error) {
 	limit, err := c.Limit()
 	if err != nil {
@@ -107,7 +105,7 @@ func (f *function) listRuns(ctx context.Context, c *faas.Call, _ faas.None) (api
 	if err != nil {
 		return api.Page[provision.Run]{}, err
 	}
-	if parts, err = narrow(parts, c.Query.Get("type"), c.Query.Get("open"), c.Query.Get("awaits")); err != nil {
+	if parts, err = narrow(parts, c.Query.Get); err != nil {
 		return api.Page[provision.Run]{}, err
 	}
 	page, err := f.pageOf(ctx, parts, limit, c.Query.Get("cursor"))
@@ -116,45 +114,6 @@ func (f *function) listRuns(ctx context.Context, c *faas.Call, _ faas.None) (api
 	}
 	page.Items, err = f.allowed(ctx, c, page.Items)
 	return page, err
-}
-
-// narrow adds to queries what the caller asks for. Where they go through all runs, an index leads to it instead.
-func narrow(parts []store.Query, of, open, awaits string) ([]store.Query, error) {
-	if of != "" && twin.ID(of).Valid() != nil {
-		return nil, fmt.Errorf("type: %w", twin.ID(of).Valid())
-	}
-	if open != "" && open != "true" && open != "false" {
-		return nil, api.Invalid("open %.40q must be true or false", open)
-	}
-	if awaits != "" && awaits != "people" {
-		return nil, api.Invalid("awaits %.40q must be people", awaits)
-	}
-	for i := range parts {
-		q := &parts[i]
-		all := q.Index == "by-created"
-		if of != "" {
-			q.Filter = store.And(q.Filter, store.Eq("type", of))
-			if all {
-				q.Index = "by-type"
-			}
-		}
-		switch open {
-		case "true":
-			q.Filter = store.And(q.Filter, store.Eq("outcome", nil))
-			if all {
-				q.Index = "by-outcome"
-			}
-		case "false":
-			q.Filter = store.And(q.Filter, store.Ne("outcome", nil))
-		}
-		if awaits != "" {
-			q.Filter = store.And(q.Filter, store.Gt("asks.since", time.UnixMilli(0)))
-			if all {
-				q.Index = "by-asked"
-			}
-		}
-	}
-	return parts, nil
 }
 
 // allowed leaves out the runs of twins that were given to others since.

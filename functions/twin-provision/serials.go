@@ -133,7 +133,7 @@ func (e *takenError) Unwrap() error { return api.ErrConflict }
 
 func (e *takenError) Error() string {
 	if e.run.Outcome == provision.Completed {
-		return fmt.Sprintf("%v: serial %s is provisioned already; its run must be reset to enrol the device anew", api.ErrConflict, e.run.Request.Serial)
+		return fmt.Sprintf("%v: serial %s is provisioned already; its run must be reset to enrol the device anew (castor run reset RUN)", api.ErrConflict, e.run.Request.Serial)
 	}
 	return fmt.Sprintf("%v: serial %s is being provisioned already, by another run", api.ErrConflict, e.run.Request.Serial)
 }

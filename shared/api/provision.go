@@ -130,16 +130,26 @@ func (c *Client) GetRun(ctx context.Context, id string) (out provision.Run, err 
 type RunQuery struct {
 	Twin   twin.ID
 	Type   twin.TypeID
+	Model  string // the id of a provisioning model
+	State  string // the name of a state; only those that are in it, which ended ones are not
 	Awaits string // "people": only those that people are to decide about
 	Open   string // "true": only those that have not ended; "false": only those that have
-	Limit  int    // 0 = 100, at most 1,000
+
+	Outcome provision.Outcome // only those that have ended so
+	Since   time.Time         // only those begun then or later; the zero time = all
+
+	Limit  int // 0 = 100, at most 1,000
 	Cursor string
 }
 
 // ListRuns pages through the runs the caller may see, newest first.
 func (c *Client) ListRuns(ctx context.Context, q RunQuery) (out Page[provision.Run], err error) {
-	return out, c.Call(ctx, "GET", "twin-provision", "/runs"+query("twin", string(q.Twin), "type", string(q.Type), "open", q.Open, "awaits", q.Awaits,
-		"limit", positive(q.Limit), "cursor", q.Cursor), nil, &out)
+	since := ""
+	if !q.Since.IsZero() {
+		since = q.Since.UTC().Format(time.RFC3339Nano)
+	}
+	return out, c.Call(ctx, "GET", "twin-provision", "/runs"+query("twin", string(q.Twin), "type", string(q.Type), "model", q.Model, "state", q.State,
+		"open", q.Open, "outcome", string(q.Outcome), "since", since, "awaits", q.Awaits, "limit", positive(q.Limit), "cursor", q.Cursor), nil, &out)
 }
 
 // GetModelVersion returns a provisioning model as it was in one of its versions.

@@ -62,11 +62,8 @@ func (a *app) decideCommand(verb string, t provision.Trigger, short, example str
 			if r, err = c.DecideRun(ctx, args[0], in); err != nil {
 				return err
 			}
-			next := "it is " + r.State
-			switch {
-			case r.Outcome != "":
-				next = "it is " + string(r.Outcome)
-			case r.Asks != nil:
+			next := "it is " + stateOfRun(r)
+			if r.Asks != nil {
 				next = "next: " + r.Asks.Text
 			}
 			return printDone(a, cmd, r, "run %s %s; %s", r.ID, t, next)
@@ -115,7 +112,7 @@ opens it.`,
 			if err != nil {
 				return err
 			}
-			next := "it is " + r.State
+			next := "it is " + stateOfRun(r)
 			if r.Asks != nil {
 				next = "next: " + r.Asks.Text
 			}
@@ -126,7 +123,7 @@ opens it.`,
 	f.StringVar(&in.Serial, "serial", "", "the device's serial, if you know it already")
 	f.StringVar(&in.MAC, "mac", "", "its MAC address")
 	f.StringVar(&in.Model, "model", "", "its model, as its maker calls it")
-	f.StringVar(&in.Kind, "kind", "", "what it will prove itself with: token (the default), password or api-key")
+	f.StringVar(&in.Kind, "kind", "", "what it will prove itself with: token (the default), password or api-key; a certificate needs a device that asks itself")
 	f.StringVar(&in.Protocol, "protocol", "", "what it speaks: mqtt (the default), grpc or http")
 	f.StringVar(&in.Reason, "reason", "", "why, for the run's log")
 	f.StringVar(&key, "key", "", "file of the key that its secret is sealed to; it is made if it is not there")
@@ -135,6 +132,8 @@ opens it.`,
 	a.outputFlag(c, asTable, asYAML, asJSON)
 	check(c.MarkFlagRequired("owner"))
 	check(c.RegisterFlagCompletionFunc("owner", groupIDs(a)))
+	check(c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions([]cobra.Completion{"token", "password", "api-key"}, cobra.ShellCompDirectiveNoFileComp)))
+	check(c.RegisterFlagCompletionFunc("protocol", cobra.FixedCompletions([]cobra.Completion{"mqtt", "grpc", "http"}, cobra.ShellCompDirectiveNoFileComp)))
 	return c
 }
 

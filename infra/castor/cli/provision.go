@@ -14,26 +14,37 @@ import (
 
 func (a *app) runCommand() *cobra.Command {
 	var q api.RunQuery
+	var since string
 	runs := func(ctx context.Context, c *api.Client, cursor string) (api.Page[provision.Run], error) {
 		q := q
 		q.Cursor = cursor
+		var err error
+		if q.Since, err = a.when("--since", since); err != nil {
+			return api.Page[provision.Run]{}, err
+		}
 		return c.ListRuns(ctx, q)
 	}
-	ls := list(a, "List provisioning runs, newest first", "  castor run list --twin pump-7", []column[provision.Run]{
+	ls := list(a, "List provisioning runs, newest first", `  castor run list --twin pump-7
+  castor run list --outcome rejected --since 1d`, []column[provision.Run]{
 		{"id", func(r provision.Run) string { return r.ID }},
 		{"twin", func(r provision.Run) string { return string(r.Twin) }},
 		{"serial", func(r provision.Run) string { return r.Request.Serial }},
 		{"type", func(r provision.Run) string { return string(r.Type) }},
-		{"state", func(r provision.Run) string { return r.State }},
-		{"outcome", func(r provision.Run) string { return string(r.Outcome) }},
+		{"model", func(r provision.Run) string { return r.Model.ID }},
+		{"state", stateOfRun},
 		{"reason", func(r provision.Run) string { return a.short(r.Reason) }},
 		{"begun", func(r provision.Run) string { return a.ago(r.Created) }},
 	}, runs)
 	ls.Flags().StringVar((*string)(&q.Twin), "twin", "", "only those of this twin")
 	ls.Flags().StringVar((*string)(&q.Type), "type", "", "only those of this type")
+	ls.Flags().StringVar(&q.Model, "model", "", "only those by this provisioning model")
+	ls.Flags().StringVar(&q.State, "state", "", "only those that are in this state now")
+	ls.Flags().StringVar((*string)(&q.Outcome), "outcome", "", "only those that have ended so: completed or rejected")
+	ls.Flags().StringVar(&since, "since", "", "only those begun since: so long ago (90m, 7d), a date or an RFC 3339 time")
 	ls.Flags().StringVar(&q.Open, "open", "", "only those that have not ended (true), or have (false)")
 	check(ls.RegisterFlagCompletionFunc("type", twinIDs(a, twin.Type)))
 	check(ls.RegisterFlagCompletionFunc("twin", twinIDs(a, twin.Instance)))
+	check(ls.RegisterFlagCompletionFunc("outcome", cobra.FixedCompletions([]cobra.Completion{string(provision.Completed), string(provision.Rejected)}, cobra.ShellCompDirectiveNoFileComp)))
 	ls.Flags().StringVar(&q.Awaits, "awaits", "", "only those that wait for people: people")
 	return noun("run", "Provisioning runs: how devices came in, step by step", append([]*cobra.Command{ls,
 		get(a, "Show a run with its log", "  castor run get run-1f0c", ids(a, runs, func(r provision.Run) string { return r.ID }),
@@ -56,28 +67,33 @@ func (a *app) rejectionsCommand() *cobra.Command {
 }
 
 func (a *app) resetCommand(complete cobra.CompletionFunc) *cobra.Command {
-	c := &cobra.Command{Use: "reset RUN REASON", Short: "Let the device of a run come in anew, also with another key; its twin and history stay",
-		Example: `  castor run reset run-1f0c "new main board"`, Args: cobra.ExactArgs(2), ValidArgsFunction: first(complete),
+	var why string
+	c := &cobra.Command{Use: "reset RUN [REASON]", Short: "Let the device of a run come in anew, also with another key; its twin and history stay",
+		Example: `  castor run reset run-1f0c "new main board"`, Args: cobra.RangeArgs(1, 2), ValidArgsFunction: first(complete),
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
-			r, err := c.ResetRun(ctx, args[0], args[1])
+			why := why
+			if len(args) > 1 {
+				why = args[1]
+			}
+			r, err := c.ResetRun(ctx, args[0], why)
 			if err != nil {
 				return err
 			}
-			return printDone(a, cmd, r, "run %s is %s: the device may ask again", r.ID, r.State)
+			if r.Outcome == "" {
+				return printDone(a, cmd, r, "run %s is being undone; then the device may ask again", r.ID)
+			}
+			return printDone(a, cmd, r, "run %s is %s: the device may ask again", r.ID, r.Outcome)
 		})}
+	c.Flags().StringVar(&why, "reason", "", "why, for the run's log")
 	a.outputFlag(c, asTable, asYAML, asJSON)
 	return c
 }
 
 // describeRun is a run for people.
 func (a *app) describeRun(_ context.Context, _ *api.Client, w io.Writer, r provision.Run) error {
-	err := printFacts(w, []fact{{"id", r.ID}, {"twin", string(r.Twin)}, {"serial", r.Request.Serial}, {"type", string(r.Type)}, {"owner", r.Owner},
-		{"model", fmt.Sprintf("%s, version %d", r.Model.ID, r.Model.Version)}, {"state", r.State}, {"outcome", string(r.Outcome)}, {"reason", r.Reason},
-		{"gateway", r.Results.Gateway}})
-	if err == nil && r.Asks != nil {
-		err = printFacts(w, []fact{{"asks", r.Asks.By}, {"what", r.Asks.Text}, {"input", r.Asks.Input}, {"since", a.ago(r.Asks.Since)}})
-	}
-	if err != nil {
+	facts := []fact{{"id", r.ID}, {"twin", string(r.Twin)}, {"serial", r.Request.Serial}, {"type", string(r.Type)}, {"owner", r.Owner},
+		{"model", fmt.Sprintf("%s, version %d", r.Model.ID, r.Model.Version)}, {"state", titleOfRun(&r)}, {"reason", r.Reason}, {"gateway", r.Results.Gateway}}
+	if err := printFacts(w, append(facts, a.nextOf(&r)...)); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)

@@ -69,7 +69,15 @@ func TestAnInstallersRun(t *testing.T) {
 	}
 	p.does(words("run board"), "", "manual, version 1", "Put the device into its place", "1")
 	p.does(words("run list --awaits people"), "", id)
-	p.does([]string{"run", "get", id}, "", "asks", "owner", "Put the device into its place")
+	out = p.does([]string{"run", "get", id}, "", "asks", "owner, group press", "Put the device into its place", "until", "(in 7d)")
+	head, _, _ := strings.Cut(out, "\n\n")
+	values := map[int]bool{} // where they begin
+	for _, line := range strings.Split(head, "\n") {
+		values[len(regexp.MustCompile(`^[a-z]+( [a-z]+)?  +`).FindString(line))] = true
+	}
+	if len(values) != 1 {
+		t.Errorf("it is not aligned:\n%s", head)
+	}
 	p.does([]string{"run", "confirm", id}, "", "next: Scan or type the serial")
 	p.fails([]string{"run", "confirm", id}, "serial is missing")
 	p.fails([]string{"run", "approve", id}, "waits for")
@@ -77,5 +85,18 @@ func TestAnInstallersRun(t *testing.T) {
 	p.fails([]string{"run", "bundle", id, "--key", key + "2"}, "no such file")
 	if out := p.does([]string{"run", "get", id}, ""); !strings.Contains(out, "read from its plate") {
 		t.Errorf("the log does not say why:\n%s", out)
+	}
+	p.does(words("run list --model manual --since 1h"), "", id)
+	if out := p.does(words("run list --outcome completed"), ""); strings.Contains(out, id) {
+		t.Errorf("it is not completed:\n%s", out)
+	}
+	p.fails(words("run list --outcome lost"), "outcome")
+	p.fails(words("run list --since yesterday"), "--since")
+	p.fails([]string{"run", "start", "pump", "--owner", "press", "--kind", "x"}, "token, password or api-key")
+	p.does([]string{"run", "reset", id}, "", "run "+id+" is rejected")
+	for _, out := range []string{p.does([]string{"run", "get", id}, ""), p.does(words("run list"), "")} {
+		if !regexp.MustCompile(`(?m)(^state +rejected$|` + id + `.* rejected )`).MatchString(out) {
+			t.Errorf("how it ended:\n%s", out)
+		}
 	}
 }

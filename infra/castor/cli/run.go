@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/castor-iot/castor/shared/provision"
+)
+
+// stateOfRun is where a run is; of one that has ended, how.
+func stateOfRun(r provision.Run) string {
+	if r.Outcome != "" {
+		return string(r.Outcome)
+	}
+	return r.State
+}
+
+// titleOfRun is stateOfRun as its model calls it.
+func titleOfRun(r *provision.Run) string {
+	s, _ := r.Model.State(r.State)
+	if r.Outcome != "" || s.Title == "" {
+		return stateOfRun(*r)
+	}
+	return r.State + ": " + s.Title
+}
+
+// comes is what a run waits for, in words.
+var comes = map[provision.Trigger]string{
+	provision.GatewayReady: "its gateway, to let the device in", provision.DeviceConfirm: "the device, to confirm at its operational gateway",
+	provision.DeviceSeen: "the device, to come to its operational gateway", provision.DeviceAsked: "the device, to ask again",
+	provision.Answered: "the service that was called, to answer", provision.Timer: "its time to pass",
+}
+
+// nextOf is whom or what a run that is open waits for, and until when.
+func (a *app) nextOf(r *provision.Run) (out []fact) {
+	switch {
+	case r.Outcome != "":
+		return nil
+	case r.Withdrawing:
+		out = append(out, fact{"next", "what it made is undone, then it is rejected"})
+	case r.Asks != nil:
+		who := r.Asks.By
+		if who == "owner" && r.Owner != "" {
+			who = "owner, group " + r.Owner
+		}
+		out = append(out, fact{"asks", who}, fact{"what", r.Asks.Text}, fact{"input", r.Asks.Input}, fact{"since", a.ago(r.Asks.Since)})
+	case r.Waiting:
+		s, _ := r.Model.State(r.State)
+		var what []string
+		for _, t := range s.Awaits() {
+			if w := comes[t]; w != "" {
+				what = append(what, w)
+			}
+		}
+		out = append(out, fact{"waits for", strings.Join(what, "; or for ")})
+	case !r.Rest.IsZero():
+		why := ""
+		if n := len(r.Steps); n > 0 && r.Steps[n-1].Reason != "" {
+			why = ": " + r.Steps[n-1].Reason
+		}
+		out = append(out, fact{"next", fmt.Sprintf("it is tried again %s%s", a.ago(r.Rest), why)})
+	default:
+		out = append(out, fact{"next", "the step of this state is done"})
+	}
+	if !r.Deadline.IsZero() {
+		out = append(out, fact{"until", fmt.Sprintf("%s (%s)", stamp(r.Deadline), a.ago(r.Deadline))})
+	}
+	return out
+}
