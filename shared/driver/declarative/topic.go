@@ -126,7 +126,7 @@ func (t *topic) filter() string {
 	return strings.Join(levels, "/")
 }
 
-// fill is the topic with the named parts put in. A name that value does not know stays as it is, for whoever sends it.
+// fill is the topic with the named parts put in. Where value does not know {device}, it stays for whoever sends the message.
 func (t *topic) fill(value func(name string) (string, bool)) (string, error) {
 	levels := make([]string, len(t.levels))
 	for i, l := range t.levels {
@@ -136,8 +136,10 @@ func (t *topic) fill(value func(name string) (string, bool)) (string, error) {
 		}
 		v, ok := value(l.name)
 		switch {
+		case !ok && l.name == "device":
+			v = "{device}"
 		case !ok:
-			v = "{" + l.name + "}"
+			return "", fmt.Errorf("%s %w: it is a part of the topic %s", l.name, errMissing, t.text)
 		case v == "" || len(v) > 256 || strings.ContainsAny(v, "+#\x00") || !l.rest && strings.Contains(v, "/"):
 			return "", fmt.Errorf("%s: %.80q cannot be a part of the topic %s", l.name, v, t.text)
 		}

@@ -2,6 +2,7 @@ package format
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -106,6 +107,9 @@ func (u *Uplink) finish() error {
 		return fmt.Errorf("%w: the frame has %d bytes", ErrInvalid, len(u.Frame))
 	case len(u.Device) > 256 || len(u.Application) > 256 || len(u.ID) > 256:
 		return fmt.Errorf("%w: an id has more than 256 bytes", ErrInvalid)
+	}
+	if f := u.Radio.Frequency; math.IsNaN(f) || f < 0 || f > 1e12 {
+		u.Radio.Frequency = 0
 	}
 	u.Radio.Gateways = u.Radio.Gateways[:min(len(u.Radio.Gateways), maxGateways)]
 	u.Received = u.Received.UTC()
