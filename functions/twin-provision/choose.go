@@ -7,6 +7,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
@@ -21,20 +22,40 @@ func (f *function) choose(ctx context.Context, t *twin.Twin, r *provision.Run) (
 			return m, "", err
 		}
 	}
-	id, why := provision.Choose(t.Definition.Model, f.guard, r.Facts())
+	chosen := provision.Choose(t.Definition.Model, f.guard, r.Facts())
+	m, err = f.modelFor(ctx, t, chosen.Model)
+	if err == nil && !looked && m.Conditional() {
+		err = f.know(ctx, r)
+	}
+	return m, chosen.Why, err
+}
+
+// modelFor is a model that a type names. Its refusals are reasons for the device.
+func (f *function) modelFor(ctx context.Context, t *twin.Twin, id string) (m provision.Model, err error) {
 	m, err = f.models.Get(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return m, why, refusal(fmt.Sprintf("type %s names provisioning model %s, which does not exist", t.ID, id))
-	case err != nil:
-		return m, why, err
-	case m.Type != "" && m.Type != t.ID:
-		return m, why, refusal(fmt.Sprintf("type %s names provisioning model %s, which is another type's", t.ID, id))
+		return m, refusal(fmt.Sprintf("type %s names provisioning model %s, which does not exist", t.ID, id))
+	case err == nil && m.Type != "" && m.Type != t.ID:
+		return m, refusal(fmt.Sprintf("type %s names provisioning model %s, which is another type's", t.ID, id))
 	}
-	if !looked && m.Conditional() {
-		err = f.know(ctx, r)
+	return m, err
+}
+
+// chooseModel tells by which model a device would come in of which this much is known, and why. Nothing is looked up: what the
+// sample does not say is not known.
+func (f *function) chooseModel(ctx context.Context, c *faas.Call, in provision.Sample) (api.ModelChoice, error) {
+	t, err := f.typeFor(ctx, c.Caller, in.Type)
+	if err != nil {
+		return api.ModelChoice{}, err
 	}
-	return m, why, err
+	meter := provision.Metered(ctx, f.guard, judgeFor)
+	chosen := provision.Choose(t.Definition.Model, meter, in.Facts())
+	if err := meter.Err(); err != nil {
+		return api.ModelChoice{}, err
+	}
+	m, err := f.modelFor(ctx, &t, chosen.Model)
+	return api.ModelChoice{Type: t.ID, Version: m.Version, Chosen: chosen}, told(err)
 }
 
 // know looks for the device's identity, as far as it counts for the run's group.

@@ -119,6 +119,7 @@ func (f *function) routes() faas.Routes {
 		"GET /models/{id}/versions": faas.Op(f.p, configurators, f.listVersions),
 		"GET /models/schema":        faas.Op(f.p, access.Allow{Public: true}, f.modelSchema),
 		"POST /models/check":        faas.Op(f.p, configurators, f.checkModel).Quiet(), // it keeps nothing
+		"POST /models/choose":       faas.Op(f.p, configurators, f.chooseModel).Quiet(),
 		"POST /models/simulate":     faas.Op(f.p, configurators, f.simulateModel).Quiet(),
 
 		"POST /requests":      faas.Op(f.p, access.Parts("connector"), f.request).Quiet(), // the run's log records it

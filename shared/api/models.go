@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/twin"
 )
 
 // The media types of a provisioning model's text.
@@ -29,6 +30,13 @@ type Simulate struct {
 
 	Sample provision.Sample  `json:"sample,omitzero"`
 	Events []provision.Event `json:"events,omitempty"`
+}
+
+// ModelChoice is the provisioning model by which a device of a type would come in, and why.
+type ModelChoice struct {
+	Type    twin.TypeID `json:"type"`
+	Version int64       `json:"version"` // of the model
+	provision.Chosen
 }
 
 // ServiceAnswer is how a service that was called by a provisioning run answers: at once, as the call's answer, or later by
@@ -80,6 +88,11 @@ func (c *Client) CheckModel(ctx context.Context, contentType string, text []byte
 // SimulateModel tries a model with a sample device.
 func (c *Client) SimulateModel(ctx context.Context, in Simulate) (out provision.Simulation, err error) {
 	return out, c.Call(ctx, "POST", "twin-provision", "/models/simulate", in, &out)
+}
+
+// ChooseModel tells by which model a device would come in of which this much is known. What is not given is not known.
+func (c *Client) ChooseModel(ctx context.Context, in provision.Sample) (out ModelChoice, err error) {
+	return out, c.Call(ctx, "POST", "twin-provision", "/models/choose", in, &out)
 }
 
 // ModelText returns a provisioning model as YAML; version 0 is the newest.

@@ -17,6 +17,11 @@ type Sample struct {
 	Location *twin.Location `json:"location,omitempty"`
 }
 
+// Facts is what guards see of a sample before its run begins.
+func (s *Sample) Facts() map[string]any {
+	return facts(s.Known, s.Request, s.Location, nil, nil)
+}
+
 // An Event is something that happens while a model is tried. Actions succeed at once, unless an event says otherwise.
 type Event struct {
 	// When is the trigger that comes, or Refuse or Fail for what becomes of the next action named by Do. Timer only lets time

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -45,8 +46,26 @@ func (a *app) describeTwin(ctx context.Context, c *api.Client, w io.Writer, t tw
 		facts = append(facts, fact{"presence", s},
 			fact{"messages", fmt.Sprintf("%d stored, %d of them late; %d parked", t.Live.Messages, t.Live.Late, t.Live.Parked)})
 	}
+	if t.Kind == twin.Type && d.Model != nil {
+		by := d.Model.Provisioning
+		if by == "" {
+			by = provision.Automatic
+		}
+		if n := len(d.Model.Choices); n > 0 {
+			by += ", where none of the choices below holds"
+		}
+		facts = append(facts, fact{"brought in by", by}, fact{"template", d.Model.Template})
+	}
 	if err := printFacts(w, append(facts, fact{"alarms", alarms(&t)}, fact{"created", a.ago(t.Created)})); err != nil {
 		return err
+	}
+	if d.Model != nil && len(d.Model.Choices) > 0 {
+		fmt.Fprintln(w)
+		if err := printAll(a, w, d.Model.Choices, []column[twin.Choice]{
+			{"brought in by", func(c twin.Choice) string { return c.Model }},
+			{"if", func(c twin.Choice) string { return c.If }}}); err != nil {
+			return err
+		}
 	}
 	if d.Model != nil && len(d.Model.Properties) > 0 {
 		fmt.Fprintln(w)

@@ -31,7 +31,7 @@ func (a *app) modelCommand() *cobra.Command {
 	}
 	return noun("model", "Provisioning models: by which steps devices come in",
 		list(a, "List provisioning models", "  castor model list", columns, models),
-		a.modelGet(complete), a.modelPut(), a.modelCheck(), a.modelSimulate(), a.modelVersions(complete),
+		a.modelGet(complete), a.modelPut(), a.modelCheck(), a.modelSimulate(), a.modelChoose(), a.modelVersions(complete),
 		remove(a, "model", "Delete provisioning models that no type names and no open run follows", "  castor model delete mine", complete,
 			func(ctx context.Context, c *api.Client, id string) error { return c.DeleteModel(ctx, id) }),
 		apply(a, "model", "Make provisioning models, or new versions of them, several in one file", "  castor model apply -f mine.yaml",
@@ -282,7 +282,7 @@ func sampleOf(set []string) (s provision.Sample, err error) {
 		path, v, ok := strings.Cut(line, "=")
 		of, name, dotted := strings.Cut(path, ".")
 		if !ok || !dotted || doc[of] == nil {
-			return s, fmt.Errorf("--set %q must be like identity.maker=acme; there are identity, claim, request, facts and location", line)
+			return s, fmt.Errorf("%q must be like identity.maker=acme; there are identity, claim, request, facts and location", line)
 		}
 		doc[of][name] = any(v)
 		if of == "claim" && name == "temporary" || of == "location" {
@@ -301,7 +301,7 @@ func sampleOf(set []string) (s provision.Sample, err error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
-		return s, fmt.Errorf("--set: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return s, fmt.Errorf("what is known of the device: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return s, nil
 }

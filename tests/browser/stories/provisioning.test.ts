@@ -48,6 +48,10 @@ test('semi-automatic: who is asked sees what about, approves by the keyboard, an
   await page.getByRole('heading', { name: 'Provisioning', level: 1 }).click(); // no field has the focus
   await page.keyboard.press('a');
   await page.keyboard.press('Enter');
+  await page.getByText('Say why: it stands in the run’s log.').waitFor(); // the field for it has the focus now
+  await page.keyboard.type('on the delivery note');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
   await page.getByText('P-1 is approved').first().waitFor();
   await device;
   await page.goto(p.at(`/runs/${run}`));
