@@ -165,6 +165,11 @@ func (c *Client) ListWaiting(ctx context.Context, q WaitingQuery) (out WaitingPa
 	return out, c.Call(ctx, "GET", "twin-provision", "/waiting"+query("state", q.State, "limit", positive(q.Limit), "cursor", q.Cursor), nil, &out)
 }
 
+// GetWaiting returns a waiting device.
+func (c *Client) GetWaiting(ctx context.Context, id string) (out Waiting, err error) {
+	return out, c.Call(ctx, "GET", "twin-provision", "/waiting/"+id, nil, &out)
+}
+
 // AdmitWaiting lets waiting devices in.
 func (c *Client) AdmitWaiting(ctx context.Context, in Admit) (out Decided, err error) {
 	return out, c.Call(ctx, "POST", "twin-provision", "/waiting/admit", in, &out)

@@ -22,7 +22,7 @@ func (a *app) claimCommand() *cobra.Command {
 		{"id", func(c device.Claim) string { return c.ID }},
 		{"type", func(c device.Claim) string { return string(c.Type) }},
 		{"owner", func(c device.Claim) string { return c.Owner }},
-		{"serials", func(c device.Claim) string { return c.Serials }},
+		{"serials", claimSerials},
 		{"batch", func(c device.Claim) string { return c.Batch }},
 		{"used", func(c device.Claim) string { return fmt.Sprintf("%d of %d", c.Used, c.MaxUses) }},
 		{"expires", func(c device.Claim) string { return a.ago(c.Expires) }},
@@ -50,16 +50,62 @@ func (a *app) claimCommand() *cobra.Command {
 		a.revokeClaims(complete))
 }
 
+// claimSerials is which devices a claim is for.
+func claimSerials(c device.Claim) string {
+	switch {
+	case c.Listed > 0 && c.Serials != "":
+		return fmt.Sprintf("%s, %d by name", c.Serials, c.Listed)
+	case c.Listed > 0:
+		return fmt.Sprintf("%d by name", c.Listed)
+	case c.Serials == "":
+		return "any"
+	}
+	return c.Serials
+}
+
 func (a *app) revokeClaims(complete cobra.CompletionFunc) *cobra.Command {
-	c := removeAs(a, "claim", "revoked", "Revoke claims; devices that are connected with them are cut off", "  castor claim revoke claim-1f0c", complete,
-		func(ctx context.Context, c *api.Client, id string) error { return c.RevokeClaim(ctx, id) })
-	c.Use, c.Aliases = "revoke ID…", []string{"delete", "rm"}
+	q := api.ClaimQuery{State: device.ClaimOpen, Limit: 1000}
+	c := &cobra.Command{Use: "revoke [ID…]", Aliases: []string{"delete", "rm"}, Short: "Revoke claims; devices that are connected with them are cut off", ValidArgsFunction: complete,
+		Example: "  castor claim revoke claim-1f0c\n  castor claim revoke --batch lot-7 --owner press",
+		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			if (len(args) > 0) == (q.Batch != "") {
+				return errors.New("name claims by their ids, or all open ones of a batch by --batch")
+			}
+			if q.Batch != "" {
+				open, _, err := pages(ctx, c, func(ctx context.Context, c *api.Client, cursor string) (api.Page[device.Claim], error) {
+					q.Cursor = cursor
+					return c.ListClaims(ctx, q)
+				}, 0, true)
+				if err != nil {
+					return err
+				}
+				for _, claim := range open {
+					args = append(args, claim.ID)
+				}
+				if len(args) == 0 {
+					return fmt.Errorf("no claim of batch %s is open", q.Batch)
+				}
+			}
+			out := outcomes{a: a, cmd: cmd}
+			for _, id := range args {
+				if err := c.RevokeClaim(ctx, id); err != nil {
+					return out.end(err)
+				}
+				out.add("claim", id, "revoked")
+			}
+			return out.end(nil)
+		})}
+	c.Flags().StringVar(&q.Batch, "batch", "", "all open claims of this batch, in place of ids")
+	c.Flags().StringVar(&q.Owner, "owner", "", "of the batch, only those of this group")
+	check(c.RegisterFlagCompletionFunc("owner", groupIDs(a)))
+	a.outputFlag(c, asTable, asYAML, asJSON)
 	return c
 }
 
 func (a *app) createClaim() *cobra.Command {
 	var in api.NewClaim
-	var out, region, site, identities, qrFile string
+	var out, identities, qrFile string
+	var where *whereabouts
 	var protocol string
 	var qr bool
 	c := &cobra.Command{Use: "create TYPE", Short: "Make a claim for devices of a type", Args: cobra.ExactArgs(1), ValidArgsFunction: first(twinIDs(a, twin.Type)),
@@ -67,6 +113,7 @@ func (a *app) createClaim() *cobra.Command {
 		Example: `  castor claim create pump --owner press --file claim.json
   castor claim create pump --owner press --serials 'P-*' --uses 100 --expires 30d --file claim.json
   castor claim create pump --owner press --identities serials.txt --batch lot-7 --file claim.json
+  castor claim create pump --owner press --at 48.137,11.575 --region eu-west --file claim.json
   castor claim create pump --owner press --protocol http --file claim.json
   castor claim create pump --owner press --temporary --qr`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
@@ -83,8 +130,9 @@ func (a *app) createClaim() *cobra.Command {
 					return err
 				}
 			}
-			if region != "" || site != "" {
-				in.Location = &twin.Location{Region: region, Site: site}
+			var err error
+			if in.Location, err = where.location(); err != nil {
+				return err
 			}
 			claim, err := c.CreateClaim(ctx, in)
 			if err != nil {
@@ -133,8 +181,7 @@ func (a *app) createClaim() *cobra.Command {
 	f.StringVar(&in.Note, "note", "", "remark for people")
 	f.BoolVar(&qr, "qr", false, "show the claim as a QR code in the terminal; castor-agent run --claim takes its text")
 	f.StringVar(&qrFile, "qr-file", "", "write the claim's QR code to this PNG file")
-	f.StringVar(&region, "region", "", "region the devices are in, by which their gateway is chosen")
-	f.StringVar(&site, "site", "", "where they are, for people")
+	where = locationFlags(c)
 	f.StringVarP(&out, "file", "f", "", "file to write the claim to (default the standard output)")
 	a.outputFlag(c, asTable, asYAML, asJSON)
 	check(c.MarkFlagRequired("owner"))

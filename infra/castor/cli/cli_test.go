@@ -425,7 +425,7 @@ func TestCompletion(t *testing.T) {
 	p.does(words("type create press"), "")
 	p.does([]string{"rule", "create", "pump", "temp > 80", "--id", "hot"}, "")
 	for args, want := range map[string]string{"twin get pu": "pump", "twin get p": "press pump", "rule delete ": "hot", "rule create pr": "press", "twin list --type p": "press pump",
-		"twin list -o ": "table json yaml csv", "type get pump ": ""} {
+		"twin list -o ": "table wide json yaml csv", "type get pump ": ""} {
 		last := args[strings.LastIndex(args, " ")+1:]
 		out, _, err := p.castor("", append(append([]string{cobra.ShellCompRequestCmd}, words(strings.TrimSuffix(args, last))...), last)...)
 		if err != nil {

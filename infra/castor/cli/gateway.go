@@ -21,7 +21,7 @@ func (a *app) gatewayCommand() *cobra.Command {
 		{"protocol", func(g api.Gateway) string { return g.Protocol }},
 		{"url", func(g api.Gateway) string { return g.URL }},
 		{"region", func(g api.Gateway) string { return g.Region }},
-		{"devices", func(g api.Gateway) string { return fmt.Sprintf("%d of %d", g.Devices, g.Capacity) }},
+		{"devices", gatewayLoad},
 		{"connected", func(g api.Gateway) string { return fmt.Sprint(g.Sessions) }},
 		{"state", gatewayState},
 		{"seen", func(g api.Gateway) string { return a.ago(g.Seen) }},
@@ -31,6 +31,15 @@ func (a *app) gatewayCommand() *cobra.Command {
 	return noun("gateway", "IoT gateways: where devices come in", ls, a.describeGateway(complete), a.drainGateway(complete), a.resumeGateway(complete), a.moveDevice(complete),
 		remove(a, "gateway", "Forget gateways that have stopped and have no devices", "  castor gateway delete operational-2", complete,
 			func(ctx context.Context, c *api.Client, id string) error { return c.DeleteGateway(ctx, id) }))
+}
+
+// gatewayLoad is how many devices have their places at a gateway, and how many are about to leave it.
+func gatewayLoad(g api.Gateway) string {
+	load := fmt.Sprintf("%d of %d", g.Devices, g.Capacity)
+	if g.Leaving > 0 {
+		load += fmt.Sprintf(", %d leaving", g.Leaving)
+	}
+	return load
 }
 
 func gatewayState(g api.Gateway) string {
@@ -44,8 +53,9 @@ func gatewayState(g api.Gateway) string {
 }
 
 func (a *app) describeGateway(complete cobra.CompletionFunc) *cobra.Command {
-	c := &cobra.Command{Use: "describe ID", Short: "Show a gateway, and devices that have their places there", Example: "  castor gateway describe operational-1",
-		Args: cobra.ExactArgs(1), ValidArgsFunction: complete,
+	c := &cobra.Command{Use: "get ID", Aliases: []string{"describe", "show"}, Short: "Show a gateway: its load, its state, and devices that have their places there, with why",
+		Example: "  castor gateway get operational-1",
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: complete,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			g, err := c.GetGateway(ctx, args[0])
 			if err != nil || a.output != asTable {
@@ -64,8 +74,8 @@ func (a *app) describeGateway(complete cobra.CompletionFunc) *cobra.Command {
 			}
 			out := cmd.OutOrStdout()
 			err = printFacts(out, []fact{{"id", g.ID}, {"phase", g.Phase}, {"protocol", g.Protocol}, {"url", g.URL}, {"region", g.Region}, {"location", g.Location.String()},
-				{"devices", fmt.Sprintf("%d of %d, %d connected", g.Devices, g.Capacity, g.Sessions)}, {"credentials", strings.Join(kinds, ", ")}, {"contract", g.Contract},
-				{"keeper", g.Keeper}, {"state", state}, {"seen", a.ago(g.Seen)}})
+				{"devices", fmt.Sprintf("%s, %d connected", gatewayLoad(g), g.Sessions)}, {"credentials", strings.Join(kinds, ", ")}, {"contract", g.Contract},
+				{"keeper", g.Keeper}, {"state", state}, {"devices stay", g.Stuck}, {"seen", a.ago(g.Seen)}})
 			if err != nil || g.Phase != "operational" {
 				return err
 			}
@@ -108,14 +118,20 @@ var assignmentColumns = []column[api.Assignment]{
 func (a *app) drainGateway(complete cobra.CompletionFunc) *cobra.Command {
 	var reason string
 	c := &cobra.Command{Use: "drain ID", Short: "Have a gateway's devices get places elsewhere", Args: cobra.ExactArgs(1), ValidArgsFunction: complete,
-		Long:    "Have a gateway's devices get places elsewhere, and none come. Each device is told at the old gateway, and let in at both until it has arrived at the new\none. The gateway may be stopped when it has no devices any more: castor gateway describe ID.",
+		Long:    "Have a gateway's devices get places elsewhere, and none come. Each device is told at the old gateway, and let in at both until it has arrived at the new\none. The gateway may be stopped when it has no devices any more: castor gateway get ID.",
 		Example: "  castor gateway drain operational-2 --reason 'new kernel'",
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			g, err := c.DrainGateway(ctx, args[0], reason)
 			if err != nil {
 				return err
 			}
-			return printDone(a, cmd, g, "gateway %s is being drained, %d devices are counted there", g.ID, g.Devices)
+			if err := printDone(a, cmd, g, "gateway %s is being drained; %s here still, %d on their way", g.ID, count(g.Devices, "device"), g.Leaving); err != nil {
+				return err
+			}
+			if g.Stuck != "" {
+				hint(cmd, "They stay: %s. They leave as soon as a gateway can take them.", g.Stuck)
+			}
+			return nil
 		})}
 	c.Flags().StringVar(&reason, "reason", "", "why; people see it where their devices are")
 	check(c.MarkFlagRequired("reason"))
@@ -140,7 +156,7 @@ func (a *app) resumeGateway(complete cobra.CompletionFunc) *cobra.Command {
 func (a *app) moveDevice(complete cobra.CompletionFunc) *cobra.Command {
 	var in api.MoveDevice
 	c := &cobra.Command{Use: "move DEVICE", Short: "Give a device a place at another gateway", Args: cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
-		Long:    "Give a device a place at another gateway. DEVICE is its reference, as castor gateway describe shows it.",
+		Long:    "Give a device a place at another gateway. DEVICE is its reference, as castor gateway get shows it.",
 		Example: "  castor gateway move dev-4f2a --to operational-2 --reason 'nearer to hall 3'",
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			v, err := c.MoveAssignment(ctx, device.Ref(args[0]), in)

@@ -20,6 +20,7 @@ import (
 // The forms of output.
 const (
 	asTable = "table"
+	asWide  = "wide" // a table in which nothing is cut
 	asJSON  = "json"
 	asYAML  = "yaml"
 	asCSV   = "csv"
@@ -79,9 +80,12 @@ func printAll[T any](a *app, w io.Writer, items []T, columns []column[T]) error 
 	}
 	out := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for i, row := range rows(items, columns, plain) {
-		if i == 0 {
-			for j := range row {
+		for j := range row {
+			switch {
+			case i == 0:
 				row[j] = strings.ToUpper(row[j])
+			case j > 0 && a.output != asWide: // what is first is typed into other commands
+				row[j] = cut(row[j], j == len(row)-1)
 			}
 		}
 		fmt.Fprintln(out, strings.TrimRight(strings.Join(row, "\t"), "\t"))
@@ -219,6 +223,19 @@ func quantity(v any, unit string) string {
 func (a *app) short(s string) string {
 	if r := []rune(s); a.output == asTable && len(r) > 60 {
 		return string(r[:59]) + "…"
+	}
+	return s
+}
+
+// cut bounds a cell, so that a device with a serial of a thousand letters does not push the rest of its table out of sight. The last
+// cell of a line pushes nothing.
+func cut(s string, last bool) string {
+	most := 48
+	if last {
+		most = 200
+	}
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
 	}
 	return s
 }

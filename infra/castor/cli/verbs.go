@@ -41,7 +41,7 @@ func list[T any](a *app, short, example string, columns []column[T], get fetch[T
 		})}
 	c.Flags().BoolVar(&all, "all", false, "show all, however many there are")
 	c.Flags().IntVar(&limit, "limit", 100, "how many to show")
-	a.outputFlag(c, asTable, asJSON, asYAML, asCSV)
+	a.outputFlag(c, asTable, asWide, asJSON, asYAML, asCSV)
 	return c
 }
 

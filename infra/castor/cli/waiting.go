@@ -39,7 +39,10 @@ func (a *app) waitingCommand() *cobra.Command {
 	ls.Flags().StringVar(&state, "state", state, `waiting, admitted or banned; "" = all`)
 	check(ls.RegisterFlagCompletionFunc("state", cobra.FixedCompletions([]cobra.Completion{api.WaitingNow, api.WaitingAdmitted, api.WaitingBanned}, cobra.ShellCompDirectiveNoFileComp)))
 	id := func(w api.Waiting) string { return w.ID }
-	return noun("waiting", "Unknown devices: who has knocked, and waits to be let in", ls, a.admitCommand(ids(a, in(api.WaitingNow), id)),
+	return noun("waiting", "Unknown devices: who has knocked, and waits to be let in", ls,
+		get(a, "Show what is known of an unknown device, and of which type it may be", "  castor waiting get 0f2c6a…", ids(a, in(""), id), func(ctx context.Context, c *api.Client, id string) (api.Waiting, error) {
+			return c.GetWaiting(ctx, id)
+		}, nil), a.admitCommand(ids(a, in(api.WaitingNow), id)),
 		a.banCommand("ban", "Refuse waiting devices, by their keys", `  castor waiting ban 0f2c6a… --reason "not ours"
   castor waiting ban --all --serial 'X-*' --reason "a scan"`, true, ids(a, in(api.WaitingNow), id), (*api.Client).BanWaiting),
 		a.banCommand("unban", "Have banned devices, and admitted ones that have not come, wait again", "  castor waiting unban 0f2c6a…", false,
@@ -79,17 +82,19 @@ func filterFlags(a *app, c *cobra.Command, all *bool, by *api.WaitingFilter) {
 
 func (a *app) admitCommand(complete cobra.CompletionFunc) *cobra.Command {
 	in, all, by := api.Admit{Register: true}, false, api.WaitingFilter{}
-	var region, site string
+	var where *whereabouts
 	c := &cobra.Command{Use: "admit [ID…]", Short: "Let waiting devices in; they come as soon as they knock again", ValidArgsFunction: complete,
 		Example: `  castor waiting admit 0f2c6a… --owner press --type pump
   castor waiting admit --all --guess pump --owner press`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			location, err := where.location()
+			if err != nil {
+				return err
+			}
 			return a.decideWaiting(cmd, args, all, by, "admitted", func(ids []string, all *api.WaitingFilter) (api.Decided, error) {
 				in := in
 				in.IDs, in.All = ids, all
-				if region != "" || site != "" {
-					in.Location = &twin.Location{Region: region, Site: site}
-				}
+				in.Location = location
 				return c.AdmitWaiting(ctx, in)
 			})
 		})}
@@ -98,8 +103,7 @@ func (a *app) admitCommand(complete cobra.CompletionFunc) *cobra.Command {
 	f.StringVar((*string)(&in.Type), "type", "", "type that they come in as (default each device's likeliest)")
 	f.BoolVar(&in.Register, "register", true, "make their identities known")
 	f.StringVar(&in.Reason, "reason", "", "why")
-	f.StringVar(&region, "region", "", "region they are in, by which their gateway is chosen")
-	f.StringVar(&site, "site", "", "where they are, for people")
+	where = locationFlags(c)
 	filterFlags(a, c, &all, &by)
 	a.outputFlag(c, asTable, asYAML, asJSON)
 	check(c.MarkFlagRequired("owner"))
