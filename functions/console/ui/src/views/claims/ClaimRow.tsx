@@ -1,10 +1,10 @@
-import { Link } from 'wouter';
 import type { Claim } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
 import { claimState, serialsOf } from '@/parts/claim/claim';
 import { count } from '@/parts/format';
 import { twinHref } from '@/parts/links';
+import { RowName, RowNote } from '@/parts/RowName';
 import { TextLink } from '@/parts/TextLink';
 import { Time, useNow } from '@/parts/Time';
 import { actor } from '@/parts/words';
@@ -18,9 +18,7 @@ export function ClaimRow({ claim: c, onRevoke }: { claim: Claim; onRevoke?: () =
     <tr>
       <td className={s.which}>
         <span className={s.line}>
-          <Link href={addressOf({ step: 'watch', claim: c.id })} className={s.name}>
-            <bdi>{serialsOf(c)}</bdi>
-          </Link>
+          <RowName href={addressOf({ step: 'watch', claim: c.id })}>{serialsOf(c)}</RowName>
           {c.temporary && <Badge tone="info">installer’s</Badge>}
           {c.batch && (
             <Badge>
@@ -28,9 +26,7 @@ export function ClaimRow({ claim: c, onRevoke }: { claim: Claim; onRevoke?: () =
             </Badge>
           )}
         </span>
-        <span className={s.note} dir="auto" title={c.note}>
-          {c.note || c.id}
-        </span>
+        <RowNote title={c.note}>{c.note || c.id}</RowNote>
       </td>
       <td className={s.whose}>
         <TextLink href={twinHref(c.type)}>{c.type}</TextLink> for <bdi>{c.owner}</bdi>

@@ -6,8 +6,8 @@ import type { Claim } from '@/api/types';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { RevokeClaim } from '@/parts/claim/RevokeClaim';
-import { TextField } from '@/parts/Field';
 import { Filter, TextFilter } from '@/parts/Filter';
+import { Filters, SearchField } from '@/parts/Filters';
 import { count } from '@/parts/format';
 import { Listed, More } from '@/parts/Listed';
 import { Page } from '@/parts/Page';
@@ -20,7 +20,7 @@ import { useWhole } from '@/parts/useWhole';
 import { useGroups } from '@/views/enrol/useGroups';
 import { ClaimRow } from './ClaimRow';
 import s from './Claims.module.css';
-import { claims, matches, states } from './claims';
+import { claims, matches, newestFirst, states } from './claims';
 
 const step = 100; // rows more at each click
 
@@ -39,7 +39,7 @@ export default function Claims() {
   const kinds = useKinds();
   const { groups } = useGroups();
   const may = has(useUser(), 'maintainer', 'configurator', 'owner');
-  const read = query.data?.pages.flatMap((p) => p.items) ?? [];
+  const read = newestFirst(query.data?.pages.flatMap((p) => p.items) ?? []);
   const found = text ? read.filter((c) => matches(c, text)) : read;
   const shown = found.slice(0, most);
   const filtered = !!(type || owner || batch || state || text);
@@ -59,26 +59,13 @@ export default function Claims() {
       note="A claim lets devices of a type ask to come in, as often and as long as it says."
       actions={fresh}
     >
-      <div className={s.filters}>
-        <div className={s.search}>
-          <TextField
-            label="Search"
-            bare
-            placeholder="Serial, claim, batch or note"
-            value={text}
-            onChange={(e) => setText(e.target.value)}
-            maxLength={64}
-            dir="auto"
-          />
-        </div>
+      <Filters count={searching ? 'Searching…' : text && `${count(found.length)} of ${count(read.length)}`}>
+        <SearchField placeholder="Serial, claim, batch or note" value={text} onChange={setText} />
         <Filter label="State" value={state} choices={states.map((id) => ({ id, label: id }))} onChange={setState} />
         <Filter label="Type" value={type} choices={types} onChange={setType} />
         <Filter label="Owner" value={owner} choices={groups.map((id) => ({ id, label: id }))} onChange={setOwner} />
         <TextFilter label="Batch" value={batch} suggestions={batches} onChange={setBatch} />
-        <span className={s.count} role="status">
-          {searching ? 'Searching…' : text && `${count(found.length)} of ${count(read.length)}`}
-        </span>
-      </div>
+      </Filters>
       <Card flush label="Claims">
         <Listed
           query={query}

@@ -7,6 +7,7 @@ import { Card } from '@/parts/Card';
 import { forProtocol } from '@/parts/claim/claim';
 import { given } from '@/parts/claim/given';
 import { Select, TextArea, TextField } from '@/parts/Field';
+import form from '@/parts/Form.module.css';
 import { Page } from '@/parts/Page';
 import { toast } from '@/parts/toast';
 import { useAction } from '@/parts/useAction';
@@ -63,9 +64,9 @@ export default function NewClaim() {
   const labels = wish.whom === 'labels' ? serialsIn(wish.serials).length : 0;
   return (
     <Page title="New claim" up={{ href: '/claims', label: 'Claims' }}>
-      <Card label="The claim" className={s.card}>
-        <form className={s.form} onSubmit={submit} noValidate>
-          <div className={s.two}>
+      <Card label="The claim" className={form.card}>
+        <form className={form.form} onSubmit={submit} noValidate>
+          <div className={form.two}>
             <Select label="Type" value={w.type} error={fault('type')} onChange={(e) => set({ type: e.target.value })}>
               <option value="">Choose…</option>
               {types.map((t) => (
@@ -89,7 +90,7 @@ export default function NewClaim() {
             </Select>
           </div>
           <WhomFields w={w} set={set} fault={fault} />
-          <div className={s.two}>
+          <div className={form.two}>
             <Select
               label="Good for"
               value={w.expires}
@@ -142,7 +143,7 @@ export default function NewClaim() {
               onChange={(e) => set({ site: e.target.value })}
             />
           </div>
-          <label className={s.check}>
+          <label className={form.check}>
             <input
               type="checkbox"
               checked={w.temporary}

@@ -1,17 +1,19 @@
 import { FileUp } from 'lucide-react';
-import { useId, useRef } from 'react';
+import { useRef } from 'react';
 import { Button } from '@/parts/Button';
 import { TextArea, TextField } from '@/parts/Field';
+import form from '@/parts/Form.module.css';
 import { plural } from '@/parts/format';
+import { type Option, Options } from '@/parts/Options';
 import { toast } from '@/parts/toast';
 import s from './NewClaim.module.css';
 import { serialsIn, type Whom, type Wish } from './wish';
 
-const ways: [id: Whom, title: string, about: string][] = [
-  ['pattern', 'A pattern of serials', 'All whose serials match, like P-*.'],
-  ['named', 'Named serials', 'One claim for a list that is pasted, or read from a file.'],
-  ['labels', 'A claim for each serial', 'Labels to print, each good for one device.'],
-  ['any', 'Any serial', 'Every device of the type whose serial is known.'],
+const ways: Option<Whom>[] = [
+  { id: 'pattern', title: 'A pattern of serials', about: 'All whose serials match, like P-*.' },
+  { id: 'named', title: 'Named serials', about: 'One claim for a list that is pasted, or read from a file.' },
+  { id: 'labels', title: 'A claim for each serial', about: 'Labels to print, each good for one device.' },
+  { id: 'any', title: 'Any serial', about: 'Every device of the type whose serial is known.' },
 ];
 
 const most = 1024 * 1024; // bytes of a file
@@ -26,7 +28,6 @@ export function WhomFields({
   set: (change: Partial<Wish>) => void;
   fault: (field: keyof Wish) => string | undefined;
 }) {
-  const id = useId();
   const input = useRef<HTMLInputElement>(null);
   const listed = w.whom === 'named' || w.whom === 'labels';
   const read = async (f: File) => {
@@ -34,17 +35,9 @@ export function WhomFields({
     else set({ serials: serialsIn(await f.text()).join('\n') });
   };
   return (
-    <fieldset className={s.set}>
+    <fieldset className={form.set}>
       <legend>Which devices</legend>
-      <div className={s.choice}>
-        {ways.map(([way, title, about]) => (
-          <label key={way} className={s.option}>
-            <input type="radio" name={id} checked={w.whom === way} onChange={() => set({ whom: way })} />
-            {title}
-            <small>{about}</small>
-          </label>
-        ))}
-      </div>
+      <Options options={ways} value={w.whom} onChange={(way) => set({ whom: way })} />
       {w.whom === 'pattern' && (
         <TextField
           label="Pattern"
@@ -72,7 +65,7 @@ export function WhomFields({
           <Button size="s" icon={<FileUp aria-hidden />} onClick={() => input.current?.click()}>
             From a file
           </Button>
-          <label className={s.check}>
+          <label className={form.check}>
             <input type="checkbox" checked={w.known} onChange={(e) => set({ known: e.target.checked })} />
             Make these serials known to the platform (up to 200)
           </label>

@@ -17,7 +17,7 @@ export interface Wanted {
 
 export const states: readonly NonNullable<Claim['state']>[] = ['open', 'used', 'expired', 'revoked'];
 
-/** The claims that match, newest first as the platform has them, a page at a time. */
+/** The claims that match, in the platform's order, a page at a time. */
 export function claims(w: Wanted) {
   const wanted = Object.fromEntries(Object.entries(w).filter(([, v]) => v !== ''));
   return infiniteQueryOptions({
@@ -34,6 +34,9 @@ export function claims(w: Wanted) {
 
 /** Where the labels of a batch that was just made are printed. */
 export const labelsHref = (batch: string) => `/claims/labels?batch=${encodeURIComponent(batch)}`;
+
+/** Puts those that were made last first. */
+export const newestFirst = (all: Claim[]) => all.sort((a, b) => (a.created < b.created ? 1 : -1));
 
 /** Whether all words of a text stand in what a claim says, or the text is a serial that its pattern lets in. */
 export function matches(c: Claim, text: string): boolean {

@@ -1,9 +1,11 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useId, useState } from 'react';
+import { type FormEvent, useState } from 'react';
 import { keys } from '@/api/queries';
 import { ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { Select, TextField } from '@/parts/Field';
+import form from '@/parts/Form.module.css';
+import { Options } from '@/parts/Options';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { useAction } from '@/parts/useAction';
 import type { Place } from './address';
@@ -14,12 +16,17 @@ import { Several } from './Several';
 import { useGroups } from './useGroups';
 import { faultsOf, first, newGroup, type Wanted, wishOf } from './wanted';
 
+const whom = [
+  { id: 'one', title: 'One device', about: 'You know its serial, or choose one.' },
+  { id: 'several', title: 'Several devices', about: 'All whose serials match a pattern.' },
+] as const;
+
 /** Who will own the device, which devices may come in, how many and until when. */
 export function ForWhom({ type, go }: { type: string; go: (p: Place) => void }) {
   const owners = useGroups();
   if (owners.pending)
     return (
-      <Card title="Which device?" className={s.card}>
+      <Card title="Which device?" className={form.card}>
         <Skeleton lines={4} />
       </Card>
     );
@@ -47,7 +54,6 @@ function Form({
   go: (p: Place) => void;
 }) {
   const queries = useQueryClient();
-  const id = useId();
   const [w, setW] = useState<Wanted>({ ...first, owner: groups[0] ?? newGroup });
   const [tried, setTried] = useState(false);
   const { busy, refused, run } = useAction();
@@ -69,28 +75,21 @@ function Form({
   };
   return (
     <Card
-      className={s.card}
+      className={form.card}
       title={
         <>
           Which device of type <bdi>{type}</bdi>?
         </>
       }
     >
-      <form className={s.form} onSubmit={submit} noValidate>
-        <fieldset className={s.set}>
+      <form className={form.form} onSubmit={submit} noValidate>
+        <fieldset className={form.set}>
           <legend>Who may come in</legend>
-          <div className={s.choice}>
-            <label className={s.option}>
-              <input type="radio" name={id} checked={!w.several} onChange={() => set({ several: false })} />
-              One device
-              <small>You know its serial, or choose one.</small>
-            </label>
-            <label className={s.option}>
-              <input type="radio" name={id} checked={w.several} onChange={() => set({ several: true })} />
-              Several devices
-              <small>All whose serials match a pattern.</small>
-            </label>
-          </div>
+          <Options
+            options={whom}
+            value={w.several ? 'several' : 'one'}
+            onChange={(v) => set({ several: v === 'several' })}
+          />
         </fieldset>
         {w.several ? (
           <Several w={w} set={set} fault={fault} />
@@ -106,7 +105,7 @@ function Form({
             autoFocus
           />
         )}
-        <div className={s.two}>
+        <div className={form.two}>
           <Select
             label="Owner"
             value={w.owner}
@@ -145,7 +144,7 @@ function Form({
         </div>
         <details className={s.folded}>
           <summary>Location</summary>
-          <div className={s.two}>
+          <div className={form.two}>
             <TextField
               label="Region"
               hint="Its gateway is chosen by it."

@@ -1,4 +1,5 @@
 import { Button, ButtonLink } from '@/parts/Button';
+import form from '@/parts/Form.module.css';
 import { addressOf } from './address';
 import s from './form.module.css';
 
@@ -6,7 +7,7 @@ import s from './form.module.css';
 export function FormEnd({ refused, busy, verb }: { refused: string; busy: boolean; verb: string }) {
   return (
     <>
-      <p className={s.refused} role="alert">
+      <p className={form.refused} role="alert">
         {refused}
       </p>
       <div className={s.actions}>

@@ -4,6 +4,7 @@ import { type FormEvent, useRef, useState } from 'react';
 import { Button, IconButton } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { Select, TextField } from '@/parts/Field';
+import form from '@/parts/Form.module.css';
 import { Empty } from '@/parts/States';
 import { useAction } from '@/parts/useAction';
 import { has, useUser } from '@/parts/useUser';
@@ -54,9 +55,9 @@ export function NewType({ go }: { go: (p: Place) => void }) {
       </Empty>
     );
   return (
-    <Card title="A new type" className={s.card}>
-      <form className={s.form} onSubmit={submit} noValidate>
-        <div className={s.two}>
+    <Card title="A new type" className={form.card}>
+      <form className={form.form} onSubmit={submit} noValidate>
+        <div className={form.two}>
           <TextField
             label="Name"
             placeholder="Coolant pump"
@@ -89,7 +90,7 @@ export function NewType({ go }: { go: (p: Place) => void }) {
             {nobodys && <option value="">the maintainers</option>}
           </Select>
         </div>
-        <fieldset className={s.set}>
+        <fieldset className={form.set}>
           <legend>What its devices report</legend>
           <p className={s.hint}>
             Nested values are dotted: <code>bearing.temperature</code>. Units are UCUM codes: <code>Cel</code>,{' '}

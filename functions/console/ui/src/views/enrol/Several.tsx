@@ -1,5 +1,6 @@
 import { TextArea, TextField } from '@/parts/Field';
-import s from './form.module.css';
+import form from '@/parts/Form.module.css';
+
 import type { Wanted } from './wanted';
 
 /** Which of several devices may come in, and how many. */
@@ -14,7 +15,7 @@ export function Several({
 }) {
   return (
     <>
-      <div className={s.two}>
+      <div className={form.two}>
         <TextField
           label="Serials like"
           placeholder="P-*"

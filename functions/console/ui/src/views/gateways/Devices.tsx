@@ -1,13 +1,13 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Cpu } from 'lucide-react';
 import { useState } from 'react';
-import { Link } from 'wouter';
 import type { Assignment } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { Listed, More } from '@/parts/Listed';
 import { twinHref } from '@/parts/links';
+import { RowName, RowNote } from '@/parts/RowName';
 import { RowTable } from '@/parts/RowTable';
 import { Empty } from '@/parts/States';
 import { Time } from '@/parts/Time';
@@ -48,13 +48,11 @@ export function Devices({ gateway }: { gateway: string }) {
             {places.map((a) => (
               <tr key={a.ref}>
                 <td>
-                  <Link href={`${twinHref(a.twin)}?tab=access`} className={s.name}>
-                    <bdi>{a.twin}</bdi>
-                  </Link>
-                  <span className={s.ref}>
+                  <RowName href={`${twinHref(a.twin)}?tab=access`}>{a.twin}</RowName>
+                  <RowNote title={a.ref}>
                     {a.ref}
                     {a.kind && ` · ${a.kind}`}
-                  </span>
+                  </RowNote>
                 </td>
                 <td>
                   <Badge tone={placeState(a).tone}>{placeState(a).word}</Badge>

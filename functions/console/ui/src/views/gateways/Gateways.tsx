@@ -1,12 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { Router } from 'lucide-react';
-import { Link } from 'wouter';
 import type { Gateway } from '@/api/types';
 import { Card } from '@/parts/Card';
 import { Filter } from '@/parts/Filter';
+import { Filters } from '@/parts/Filters';
 import { count } from '@/parts/format';
 import { Listed } from '@/parts/Listed';
 import { Page } from '@/parts/Page';
+import { RowName, RowNote } from '@/parts/RowName';
 import { RowTable } from '@/parts/RowTable';
 import { Empty } from '@/parts/States';
 import { useParam } from '@/parts/useParam';
@@ -40,14 +41,15 @@ export default function Gateways() {
       title="Gateways"
       note="Devices ask to come in at provisioning gateways, and have their place at an operational one."
     >
-      <div className={s.filters}>
+      <Filters
+        count={
+          query.data && (found.length === all.length ? count(all.length) : `${count(found.length)} of ${all.length}`)
+        }
+      >
         <Filter label="Phase" value={phase} choices={phases} onChange={setPhase} />
         <Filter label="Protocol" value={protocol} choices={protocols} onChange={setProtocol} />
         <Filter label="Health" value={health} choices={healths} onChange={setHealth} />
-        <span className={s.count} role="status">
-          {query.data && (found.length === all.length ? count(all.length) : `${count(found.length)} of ${all.length}`)}
-        </span>
-      </div>
+      </Filters>
       <Card flush label="Gateways">
         <Listed
           query={query}
@@ -89,10 +91,8 @@ function Row({ gateway: g }: { gateway: Gateway }) {
   return (
     <tr>
       <td className={s.which}>
-        <Link href={gatewayHref(g.id)} className={s.name}>
-          <bdi>{g.id}</bdi>
-        </Link>
-        <span className={s.url}>{g.url}</span>
+        <RowName href={gatewayHref(g.id)}>{g.id}</RowName>
+        <RowNote title={g.url}>{g.url}</RowNote>
       </td>
       <td className={s.protocol}>{protocolName(g.protocol)}</td>
       <td className={s.phase}>{g.phase}</td>

@@ -2,8 +2,8 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useRef, useState } from 'react';
 import type { Waiting } from '@/api/types';
 import { Card } from '@/parts/Card';
-import { TextField } from '@/parts/Field';
 import { Filter } from '@/parts/Filter';
+import { Filters, SearchField } from '@/parts/Filters';
 import { count, plural } from '@/parts/format';
 import { Listed, More } from '@/parts/Listed';
 import { RowTable } from '@/parts/RowTable';
@@ -95,7 +95,9 @@ export function WaitingList() {
   const all = seen.length > 0 && seen.every((w) => chosen.has(w.id));
   return (
     <div className={s.page}>
-      <div className={s.filters}>
+      <Filters
+        count={list.data && filtered && (complete ? `${count(rows.length)} of ${count(items.length)}` : 'Searching…')}
+      >
         <Segments
           label="Which devices"
           value={state}
@@ -109,16 +111,7 @@ export function WaitingList() {
             setMost(step);
           }}
         />
-        <div className={s.search}>
-          <TextField
-            label="Search"
-            bare
-            placeholder="Serial, model or maker"
-            value={text}
-            onChange={(e) => setText(e.target.value)}
-            maxLength={64}
-          />
-        </div>
+        <SearchField placeholder="Serial, model or maker" value={text} onChange={setText} />
         <Filter
           label="Guess"
           value={guess}
@@ -129,10 +122,7 @@ export function WaitingList() {
           }))}
           onChange={setGuess}
         />
-        <span className={s.matching} role="status">
-          {list.data && filtered && (complete ? `${count(rows.length)} of ${count(items.length)}` : 'Searching…')}
-        </span>
-      </div>
+      </Filters>
       <Card flush label="Waiting list" className={s.card}>
         <Listed query={list} count={rows.length} empty={complete && <NobodyKnocks state={state} filtered={filtered} />}>
           <RowTable ref={table} className={s.table} onKeyDown={pressed}>

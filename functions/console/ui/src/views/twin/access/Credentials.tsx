@@ -58,7 +58,7 @@ export function Credentials({ twin }: { twin: Twin }) {
                     {c.by && (
                       <>
                         {' '}
-                        by <bdi>{actor(c.by)}</bdi>
+                        by <bdi>{c.by.startsWith('device:') ? 'its device' : actor(c.by)}</bdi>
                       </>
                     )}
                   </span>
