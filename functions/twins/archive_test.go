@@ -210,6 +210,7 @@ func TestWhatBecomesOfTheData(t *testing.T) {
 
 // Whatever write an instance dies at, in the end there is one archive, whole, and nothing went before it was.
 func TestAnArchiveIsWholeAfterACrashAnywhere(t *testing.T) {
+	t.Parallel()
 	w := newArchiveWorld(t)
 	for n := range 9 {
 		for _, how := range functiontest.Ways {
@@ -233,6 +234,7 @@ func TestAnArchiveIsWholeAfterACrashAnywhere(t *testing.T) {
 
 // A long history is archived in parts, by several runs, of which some die.
 func TestALongHistoryIsArchivedInParts(t *testing.T) {
+	t.Parallel()
 	const long = 6_000
 	w := newArchiveWorld(t)
 	w.said("p-1", long, 4000) // about 18 MB when compressed

@@ -170,6 +170,7 @@ func TestPeopleSuspendAndResume(t *testing.T) {
 
 // The platform dies at every write of a decommissioning, in each way, and another instance goes on: it ends with the proof.
 func TestACrashAtEveryWriteOfADecommissioning(t *testing.T) {
+	t.Parallel()
 	for _, how := range functiontest.Ways {
 		w := withDevices(t)
 		for n := 0; ; n++ {

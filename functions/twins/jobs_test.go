@@ -298,6 +298,7 @@ func TestCancellingAJob(t *testing.T) {
 
 // Whatever write an instance dies at, the next one goes on: each twin is changed once, and counted once.
 func TestAJobGoesOnAfterACrashAnywhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.make("pump")
 	end := false

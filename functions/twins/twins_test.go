@@ -316,6 +316,7 @@ func TestPhases(t *testing.T) {
 
 // Deleting takes history and parked messages along, goes on after a crash anywhere, and frees the id.
 func TestDeletingLeavesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.make("pump", "p-10 pump plant")
 	history, err := platform.OpenHistory(ctx, w.Base.DB)
