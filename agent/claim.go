@@ -78,5 +78,5 @@ func checkClaim(c *api.ClaimFile) error {
 	if err := c.Claim.Type.Valid(); err != nil {
 		return fmt.Errorf("claim file: claim.type: %w", err)
 	}
-	return nil
+	return reachable(c)
 }

@@ -55,10 +55,7 @@ func (a *Agent) provision(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if errors.Is(err, errRefused) {
-			err = fmt.Errorf("%w: claim %s may be expired, revoked or used up; ask for a new claim: castor claim create %s", err, claim.Claim.ID, claim.Claim.Type)
-		}
-		a.tell(Waiting, err.Error())
+		a.tell(Waiting, remedy(err, &claim, a.cfg.Now()).Error())
 		if !sleep(ctx, b.next()) {
 			return ctx.Err()
 		}

@@ -242,7 +242,7 @@ func whatKeepsItFromStarting(t *testing.T, p *gatewaytest.Platform) {
 		claim.Token = "guess"
 		a := start(t, p, "", func(c *agent.Config) { c.Claim = agent.Claim(claim) })
 		a.reach(agent.Waiting)
-		if d := a.detail(agent.Waiting); !strings.Contains(d, "claim-1 may be expired, revoked or used up; ask for a new claim: castor claim create") {
+		if d := a.detail(agent.Waiting); !strings.Contains(d, "claim-1 may be expired, revoked or used up, or ") || !strings.Contains(d, "ask for a new claim: castor claim create pump") {
 			t.Errorf("waits because of %q", d)
 		}
 	})

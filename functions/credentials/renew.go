@@ -32,6 +32,9 @@ func (c *credentials) renew(ctx context.Context, call *faas.Call, in api.Renewal
 	if err != nil {
 		return api.RenewAnswer{}, err
 	}
+	if w.csr != nil && w.csr.Subject.CommonName != "" && w.csr.Subject.CommonName != string(ref) {
+		return api.RenewAnswer{}, api.Invalid("csr: its subject names %.80q, not %q, the device reference that asks; leave it empty, or name that", w.csr.Subject.CommonName, ref)
+	}
 	life, err := c.lifetime(ctx, v.Type)
 	if err != nil {
 		return api.RenewAnswer{}, err
