@@ -85,7 +85,7 @@ func (j *Judge) program(expr string) (p cel.Program, err error) {
 		return nil, &provision.ExprError{Line: 1, Column: 1, Text: "a condition must not be empty"}
 	}
 	ast, issues := j.env.Compile(expr)
-	if err := positioned(issues); err != nil {
+	if err := positioned(expr, issues); err != nil {
 		return nil, err
 	}
 	if t := ast.OutputType(); !t.IsEquivalentType(cel.BoolType) && !t.IsEquivalentType(cel.DynType) {
@@ -104,8 +104,8 @@ func (j *Judge) program(expr string) (p cel.Program, err error) {
 	return p, nil
 }
 
-// positioned is the first of a compiler's issues as an error; nil if there are none.
-func positioned(issues *cel.Issues) error {
+// positioned is the first of a compiler's issues as an error, with what may have been meant; nil if there are none.
+func positioned(expr string, issues *cel.Issues) error {
 	if issues == nil || issues.Err() == nil {
 		return nil
 	}
@@ -113,7 +113,11 @@ func positioned(issues *cel.Issues) error {
 	if len(all) == 0 {
 		return &provision.ExprError{Text: issues.Err().Error()}
 	}
-	return &provision.ExprError{Line: max(all[0].Location.Line(), 0), Column: max(all[0].Location.Column()+1, 0), Text: fmt.Sprintf("%.300s", all[0].Message)}
+	at := &provision.ExprError{Line: max(all[0].Location.Line(), 0), Column: max(all[0].Location.Column()+1, 0), Text: fmt.Sprintf("%.300s", all[0].Message)}
+	if strings.HasPrefix(at.Text, "Syntax error") {
+		at.Text += hint(expr, at.Line, at.Column)
+	}
+	return at
 }
 
 // recovered makes a panic of the library an error: what devices say must not end a function.
