@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/castor-iot/castor/infra/castor/cli"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/spf13/cobra"
 )
 
@@ -20,8 +21,28 @@ import (
 var version = "dev"
 
 func main() {
+	if megabytes, ok := sandbox.Worker(os.Args); ok {
+		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
+			fmt.Fprintln(os.Stderr, "castor:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	root := rootCommand()
+	if err := root.ExecuteContext(ctx); err != nil {
+		var unwell cli.Unwell
+		if errors.As(err, &unwell) {
+			os.Exit(unwell.ExitCode())
+		}
+		fmt.Fprintln(os.Stderr, "castor:", err)
+		os.Exit(1)
+	}
+}
+
+// rootCommand is the whole command line.
+func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "castor",
 		Short:         "Device twins for people who run fleets of devices as a service",
@@ -40,12 +61,5 @@ func main() {
 		gateway.AddCommand(joinCommand())
 	}
 	cli.Usage(root)
-	if err := root.ExecuteContext(ctx); err != nil {
-		var unwell cli.Unwell
-		if errors.As(err, &unwell) {
-			os.Exit(unwell.ExitCode())
-		}
-		fmt.Fprintln(os.Stderr, "castor:", err)
-		os.Exit(1)
-	}
+	return root
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/declarative"
 )
 
 // Config says what a pool has. A zero field has the default given.
@@ -104,7 +105,20 @@ func (p *Pool) Killed() uint64 { return p.killed.Load() }
 
 var errClosed = errors.New("the pool of driver workers is closed")
 
-// Codec is a driver that runs in the pool's workers. Code that cannot be loaded is told by the first call.
+// Open makes a driver ready. Declarative ones run in this process, since each of their loops is bounded by the message; the others
+// in the pool's workers, where code that cannot be loaded is told by the first call.
+func (p *Pool) Open(d *driver.Driver) (driver.Codec, error) {
+	switch d.Kind {
+	case driver.Declarative:
+		return declarative.Parse(d.Code)
+	case driver.JavaScript:
+		return p.Codec(d), nil
+	default:
+		return nil, fmt.Errorf("kind %q is not known: declarative, javascript", d.Kind)
+	}
+}
+
+// Codec is a driver that runs in the pool's workers, whatever its kind.
 func (p *Pool) Codec(d *driver.Driver) driver.Codec {
 	sum := sha256.Sum256(append([]byte(d.Kind+"\x00"), d.Code...))
 	c := &codec{pool: p, key: hex.EncodeToString(sum[:]), kind: d.Kind, code: d.Code, limit: d.Limit}

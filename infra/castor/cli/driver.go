@@ -1,0 +1,253 @@
+package cli
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/layout"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) driverCommand() *cobra.Command {
+	return noun("driver", "Payload drivers: what makes data of a device's bytes, and bytes of commands",
+		driverTest(), driverRun(), driverBench(), driverNew())
+}
+
+// workers makes the pool in which the commands run drivers: on this machine, as the platform does.
+func workers(limit time.Duration) (*sandbox.Pool, error) {
+	return sandbox.New(sandbox.Config{Limit: limit, Log: slog.New(slog.DiscardHandler)})
+}
+
+// A tally counts the tests of one vendor, or of all.
+type tally struct{ passed, failed int }
+
+func (t tally) String() string { return fmt.Sprintf("%d passed, %d failed", t.passed, t.failed) }
+
+func driverTest() *cobra.Command {
+	var form string
+	var limit time.Duration
+	var all bool
+	c := &cobra.Command{Use: "test [DIR]", Short: "Run the tests of drivers on this machine, as the platform does at upload", Args: cobra.MaximumNArgs(1),
+		Long: `Run the tests of drivers on this machine, as the platform does at upload.
+
+DIR (default: here) holds a driver.yaml, or folders with one. With --layout it is a public collection of codecs as it is: that of The Things
+Network (lorawan-devices), or the device profiles of ChirpStack (chirpstack). It says per vendor how many tests pass, why others do not, and
+ends with one line for all.`,
+		Example: `  castor driver test
+  castor driver test --layout lorawan-devices lorawan-devices/vendor/milesight-iot
+  castor driver test --layout chirpstack chirpstack-device-profiles`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			suites, err := layout.Read(form, dir)
+			if err != nil {
+				return err
+			}
+			pool, err := workers(limit)
+			if err != nil {
+				return err
+			}
+			defer pool.Close()
+			total, err := testSuites(cmd.Context(), cmd.OutOrStdout(), pool, suites, all)
+			if err == nil && total.failed > 0 {
+				err = fmt.Errorf("%d of %d tests failed", total.failed, total.passed+total.failed)
+			}
+			return err
+		}}
+	c.Flags().StringVar(&form, "layout", "castor", "what the folder is: "+strings.Join(layout.Layouts, ", "))
+	c.Flags().DurationVar(&limit, "limit", 0, "how long one call may compute (default 100ms)")
+	c.Flags().BoolVarP(&all, "verbose", "v", false, "name the tests that pass, too, and tell every difference")
+	return c
+}
+
+// maxTold is how many failures of a vendor are told, and how many differences of each, unless all are asked for.
+const maxTold = 5
+
+func testSuites(ctx context.Context, w io.Writer, pool *sandbox.Pool, suites []layout.Suite, all bool) (total tally, err error) {
+	for len(suites) > 0 {
+		n := slices.IndexFunc(suites, func(s layout.Suite) bool { return s.Vendor != suites[0].Vendor })
+		if n < 0 {
+			n = len(suites)
+		}
+		vendor := suites[:n]
+		suites = suites[n:]
+		var t tally
+		var told []string
+		for i := range vendor {
+			said, one, err := testSuite(ctx, pool, &vendor[i], all)
+			if err != nil {
+				return total, err
+			}
+			t.passed, t.failed, told = t.passed+one.passed, t.failed+one.failed, append(told, said...)
+		}
+		fmt.Fprintf(w, "%-40s %s\n", plain(vendor[0].Vendor), t)
+		if n := len(told); n > maxTold && !all {
+			told = append(told[:maxTold:maxTold], fmt.Sprintf("  … and %d more; -v tells all", n-maxTold))
+		}
+		for _, s := range told {
+			fmt.Fprintln(w, s)
+		}
+		total.passed, total.failed = total.passed+t.passed, total.failed+t.failed
+	}
+	fmt.Fprintln(w, total)
+	return total, nil
+}
+
+func testSuite(ctx context.Context, pool *sandbox.Pool, s *layout.Suite, all bool) (told []string, t tally, err error) {
+	say := func(test, what string) {
+		told = append(told, fmt.Sprintf("  FAIL %s: %s: %s", plain(s.Name), plain(test), what))
+	}
+	for _, err := range s.Unread {
+		t.failed++
+		say("cannot be read", plain(err.Error()))
+	}
+	codec, err := pool.Open(&s.Driver)
+	if err != nil || s.Broken != nil {
+		t.failed += max(len(s.Tests), 1)
+		say("cannot be loaded", plain(errors.Join(s.Broken, err).Error()))
+		return told, t, nil
+	}
+	calls := make([]driver.Call, len(s.Tests))
+	for i := range s.Tests {
+		calls[i] = s.Tests[i].Call
+	}
+	results, err := codec.Run(ctx, calls)
+	if err != nil {
+		return nil, t, err
+	}
+	for i, r := range results {
+		different := s.Tests[i].Check(r)
+		if len(different) == 0 {
+			t.passed++
+			if all {
+				told = append(told, fmt.Sprintf("  ok   %s: %s", plain(s.Name), plain(s.Tests[i].Name)))
+			}
+			continue
+		}
+		t.failed++
+		var lines []string
+		for k, d := range different {
+			if k == maxTold && !all {
+				lines = append(lines, fmt.Sprintf("… and %d more", len(different)-k))
+				break
+			}
+			lines = append(lines, plain(firstLine(d.String())))
+		}
+		say(s.Tests[i].Name, strings.Join(lines, "\n         "))
+	}
+	return told, t, nil
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+func driverRun() *cobra.Command {
+	var port int
+	var encode, downlink, text, b64 bool
+	var topic string
+	var limit time.Duration
+	c := &cobra.Command{Use: "run DIR PAYLOAD", Short: "Give a driver bytes and see the data, or data and see the bytes", Args: cobra.ExactArgs(2),
+		Example: `  castor driver run . "08 98 64 0c e4" --port 1
+  castor driver run . --text '{"temp": 21.5}'
+  castor driver run . --encode '{"led": "green"}'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := layout.Folder(args[0])
+			if err != nil {
+				return err
+			}
+			call := driver.Call{Op: driver.DecodeUplink, Port: port, Topic: topic, Time: time.Now()}
+			switch {
+			case encode:
+				call.Op = driver.EncodeDownlink
+				err = json.Unmarshal([]byte(args[1]), &call.Data)
+			case text:
+				call.Bytes = []byte(args[1])
+			case b64:
+				call.Bytes, err = base64.StdEncoding.DecodeString(args[1])
+			default:
+				call.Bytes, err = hex.DecodeString(strings.NewReplacer(" ", "", ":", "", "0x", "").Replace(args[1]))
+			}
+			if err != nil {
+				return fmt.Errorf("PAYLOAD cannot be read: %w; it is hexadecimal, unless --text, --base64 or --encode is given", err)
+			}
+			if downlink {
+				call.Op = driver.DecodeDownlink
+			}
+			pool, err := workers(limit)
+			if err != nil {
+				return err
+			}
+			defer pool.Close()
+			codec, err := pool.Open(d)
+			if err != nil {
+				return err
+			}
+			results, err := codec.Run(cmd.Context(), []driver.Call{call})
+			if err != nil {
+				return err
+			}
+			return printResult(cmd.OutOrStdout(), call.Op, results[0])
+		}}
+	f := c.Flags()
+	f.IntVar(&port, "port", 0, "LoRaWAN FPort")
+	f.StringVar(&topic, "topic", "", "MQTT topic it came in on")
+	f.BoolVar(&encode, "encode", false, "PAYLOAD is JSON for the device")
+	f.BoolVar(&downlink, "downlink", false, "the bytes are for the device, not from it")
+	f.BoolVar(&text, "text", false, "PAYLOAD is text as it is")
+	f.BoolVar(&b64, "base64", false, "PAYLOAD is base64")
+	f.DurationVar(&limit, "limit", 0, "how long the call may compute (default 100ms)")
+	return c
+}
+
+func printResult(w io.Writer, op driver.Op, r driver.Result) error {
+	for _, line := range r.Log {
+		fmt.Fprintln(w, "log:", plain(line))
+	}
+	for _, s := range r.Warnings {
+		fmt.Fprintln(w, "warning:", plain(s))
+	}
+	if r.Failure != "" {
+		return fmt.Errorf("the driver failed (%s): %s", r.Failure, r.Reason)
+	}
+	if len(r.Errors) > 0 {
+		return fmt.Errorf("the driver says: %s", strings.Join(r.Errors, "; "))
+	}
+	if op == driver.EncodeDownlink {
+		fmt.Fprintf(w, "% x\n", r.Bytes)
+		for _, s := range []struct{ name, value string }{{"port", nonzero(r.Port)}, {"topic", r.Topic}} {
+			if s.value != "" {
+				fmt.Fprintf(w, "%s: %s\n", s.name, plain(s.value))
+			}
+		}
+		return nil
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if len(r.Records) > 0 {
+		return enc.Encode(r.Records)
+	}
+	return enc.Encode(r.Data)
+}
+
+func nonzero(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}

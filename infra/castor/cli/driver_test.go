@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/castor-iot/castor/shared/driver/sandbox"
+)
+
+// The workers of driver commands are the test program itself.
+func TestMain(m *testing.M) {
+	if megabytes, ok := sandbox.Worker(os.Args); ok {
+		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// offline runs a command that needs no platform.
+func offline(args ...string) (string, error) {
+	a := &app{}
+	c := a.driverCommand()
+	var out bytes.Buffer
+	c.SetOut(&out)
+	c.SetErr(&out)
+	c.SilenceErrors, c.SilenceUsage = true, true
+	c.SetArgs(args)
+	err := c.Execute()
+	return out.String(), err
+}
+
+func TestDriverFromScratch(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, kind := range []string{"javascript", "declarative"} {
+		name := "acme-" + kind
+		if out, err := offline("new", name, "--kind", kind); err != nil {
+			t.Fatal(out, err)
+		}
+		out, err := offline("test", name, "--limit", "5s")
+		if err != nil || !strings.HasSuffix(strings.TrimSpace(out), "passed, 0 failed") {
+			t.Errorf("what %s begins with does not pass its own tests: %v\n%s", kind, err, out)
+		}
+		out, err = offline("run", name, "08 98 64", "--limit", "5s")
+		if err != nil || !strings.Contains(out, `"temperature": 22`) {
+			t.Errorf("run: %v\n%s", err, out)
+		}
+		if out, err = offline("bench", name, "--for", "100ms"); err != nil || !strings.Contains(out, "calls/s") {
+			t.Errorf("bench: %v\n%s", err, out)
+		}
+	}
+	out, err := offline("test")
+	if err != nil || !strings.HasSuffix(strings.TrimSpace(out), "\n7 passed, 0 failed") {
+		t.Errorf("both at once: %v\n%s", err, out)
+	}
+	if out, err := offline("new", "acme-javascript"); err == nil {
+		t.Error("a folder that is there was written over:", out)
+	}
+	codec := filepath.Join("acme-javascript", "codec.js")
+	text, err := os.ReadFile(codec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(codec, bytes.Replace(text, []byte("raw / 100"), []byte("raw / 10"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err = offline("test", "--limit", "5s")
+	if err == nil || !strings.Contains(out, "FAIL acme-javascript: a warm day: data.temperature: want 22, got 220") || !strings.HasSuffix(strings.TrimSpace(out), "\n5 passed, 2 failed") {
+		t.Errorf("a codec that is wrong: %v\n%s", err, out)
+	}
+}
+
+func TestDriverRefusals(t *testing.T) {
+	for want, args := range map[string][]string{
+		"no driver of layout":   {"test"},
+		"is not known":          {"test", "--layout", "x"},
+		"must be declarative":   {"new", "a", "--kind", "x"},
+		"must be 1 to 64":       {"new", "../a"},
+		"driver.yaml":           {"run", ".", "00"},
+		"--for must be":         {"bench", "--for", "1h"},
+		"accepts 2 arg(s)":      {"run", "."},
+		"accepts at most 1 arg": {"test", "a", "b"},
+	} {
+		t.Chdir(t.TempDir())
+		if want == "--for must be" {
+			if out, err := offline("new", "a"); err != nil {
+				t.Fatal(out, err)
+			}
+			args = append(args, "a")
+		}
+		if out, err := offline(args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q\n%s", args, err, want, out)
+		}
+	}
+}
