@@ -157,7 +157,7 @@ func TestInterrupt(t *testing.T) {
 	if r := call(e, up("00")); !r.OK() {
 		t.Fatal(r)
 	}
-	go func() { time.Sleep(50 * time.Millisecond); e.Interrupt() }()
+	time.AfterFunc(50*time.Millisecond, e.Interrupt)
 	if r := call(e, up("01")); r.Failure != driver.Timeout {
 		t.Errorf("%+v", r)
 	}
