@@ -66,22 +66,26 @@ var mosquittoCommand = command{
 
 var foreignCommand = command{
 	name: "foreign",
-	does: "tells a gateway of somebody else's whom it lets in, by the contract of docs/gateways.md over HTTP",
+	does: "tells a gateway of somebody else's whom it lets in, and takes what its devices say, by the contracts of docs/gateways.md over HTTP",
 	settings: append(outside[:len(outside):len(outside)],
 		setting{name: "CASTOR_PROTOCOL", what: "what devices speak to it", otherwise: "mqtt", example: "coap"},
 		setting{name: "CASTOR_FOREIGN_URL", what: "where it implements the contract", required: true, example: "https://gateway.example.com/castor", check: checkURL("http", "https")},
+		setting{name: "CASTOR_RELAY_LISTEN", what: "the address where the gateway brings its devices' messages, on TLS; without it they come by other means", example: ":8889",
+			check: checkAddress},
+		setting{name: "CASTOR_RELAY_ACCOUNT", what: "the id of the service account that speaks for the gateway there", example: "svc-acme"},
 		setting{name: "CASTOR_FOREIGN_KEY", what: "the public X25519 key that secrets are sealed to, base64; for kinds other than certificate", example: "mZ0…="},
 	),
 	secrets: append([]string{
 		"castor-part-connector-<CASTOR_GATEWAY_ID>: the gateway's own, traded for tokens",
 		secretForeign + ": what the platform shows the gateway",
 		secretForeignCA + ": the CA of its certificate, PEM; the machine's if there is none",
+		secretCert + " and " + secretKey + ": the certificate and key of CASTOR_RELAY_LISTEN, PEM; read anew when they change",
 	}, commonSecrets...),
 	run: func(ctx context.Context, p *process) error { return p.outside(ctx, runForeign) },
 }
 
 // outside connects to the platform and runs what serves a gateway that is not the platform's own.
-func (p *process) outside(ctx context.Context, run func(context.Context, *process, *bus.Bus, *api.Client, api.Gateway) error) error {
+func (p *process) outside(ctx context.Context, run func(context.Context, *process, *bus.Bus, *platform.Platform, api.Gateway) error) error {
 	s := p.settings
 	if err := writable(s.get("CASTOR_DIR")); err != nil {
 		return fmt.Errorf("CASTOR_DIR=%s: it must be a folder that this process may write to: %w", s.get("CASTOR_DIR"), err)
@@ -104,10 +108,11 @@ func (p *process) outside(ctx context.Context, run func(context.Context, *proces
 	}
 	g := api.Gateway{ID: id, Phase: "operational", URL: s.get("CASTOR_PUBLIC_URL"), Region: s.get("CASTOR_REGION"), Location: s.location(),
 		Capacity: s.number("CASTOR_CAPACITY"), Kinds: kinds}
-	return errors.Join(run(ctx, p, b, part.API, g), b.Close())
+	return errors.Join(run(ctx, p, b, part, g), b.Close())
 }
 
-func runMosquitto(ctx context.Context, p *process, b *bus.Bus, client *api.Client, g api.Gateway) error {
+func runMosquitto(ctx context.Context, p *process, b *bus.Bus, part *platform.Platform, g api.Gateway) error {
+	client := part.API
 	s := p.settings
 	password, err := p.secret(secretMosquitto)
 	if err != nil {
@@ -192,7 +197,7 @@ func hangUp(file string) error {
 	return syscall.Kill(pid, syscall.SIGHUP)
 }
 
-func runForeign(ctx context.Context, p *process, b *bus.Bus, client *api.Client, g api.Gateway) error {
+func runForeign(ctx context.Context, p *process, b *bus.Bus, part *platform.Platform, g api.Gateway) error {
 	s := p.settings
 	token, err := p.secret(secretForeign)
 	if err != nil {
@@ -209,18 +214,27 @@ func runForeign(ctx context.Context, p *process, b *bus.Bus, client *api.Client,
 		return err
 	}
 	g.Protocol, g.Contract, g.PublicKey = s.get("CASTOR_PROTOCOL"), "http", s.get("CASTOR_FOREIGN_KEY")
-	c, err := configurator.New(configurator.Config{Gateway: g, API: client, Bus: b, Target: target, Dir: s.get("CASTOR_DIR"), Log: p.log})
+	keeping := configurator.Config{Gateway: g, API: part.API, Bus: b, Target: target, Dir: s.get("CASTOR_DIR"), Log: p.log}
+	relays := s.get("CASTOR_RELAY_LISTEN") != ""
+	if relays {
+		keeping.API = nil // the relay reports that the gateway is alive
+	}
+	c, err := configurator.New(keeping)
 	if err != nil {
 		return err
 	}
-	p.serving(b, func() error {
+	known := func() error {
 		if !c.Ready() {
 			return errors.New("whom the gateway lets in is not known yet")
 		}
 		return nil
-	})
-	c.Run(ctx)
-	return nil
+	}
+	if !relays {
+		p.serving(b, known)
+		c.Run(ctx)
+		return nil
+	}
+	return p.relay(ctx, b, part, g, c, target, known)
 }
 
 // foreignTLS trusts the CA of a gateway that is not the platform's own, where there is one of its own.

@@ -21,7 +21,7 @@ type present struct {
 
 // arrive makes the device of a session known to the link, beside, because that waits for the device's twin. done ends what waits.
 func (m *Connector) arrive(s *gateway.Session, to *stream, done <-chan struct{}) *present {
-	p := &present{session: s, ready: make(chan struct{}), turn: make(chan struct{}, 1), stream: to, mail: link.NewMailbox[*pb.Down]()}
+	p := &present{session: s, ready: make(chan struct{}), turn: make(chan struct{}, 1), stream: to, mail: link.NewMailbox[*pb.Down](link.DeviceDowns, link.DeviceDownBytes)}
 	m.sessions.Store(s.ID, p)
 	s.Attach(p)
 	m.working.Go(func() {

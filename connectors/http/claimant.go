@@ -86,7 +86,7 @@ func (c *claimantState) next(ctx context.Context, ended <-chan struct{}, patienc
 
 // ask brings a request to the platform, and its answer; one that is pending is waited for on.
 func (v *visit) ask() *problem {
-	payload, p := v.h.body(v.w, v.r)
+	payload, p := v.h.limits.body(v.w, v.r)
 	if p != nil {
 		return p
 	}

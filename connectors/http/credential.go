@@ -15,7 +15,7 @@ func (v *visit) confirmCredential() *problem {
 
 // nothing does what needs no words, and answers with none.
 func (v *visit) nothing(do func(ack func(bool))) *problem {
-	if _, p := v.h.body(v.w, v.r); p != nil {
+	if _, p := v.h.limits.body(v.w, v.r); p != nil {
 		return p
 	}
 	if p := v.settle(v.device.serial, do); p != nil {
@@ -27,7 +27,7 @@ func (v *visit) nothing(do func(ack func(bool))) *problem {
 
 // renew answers with the device's next credential, or why there is none.
 func (v *visit) renew() *problem {
-	payload, p := v.h.body(v.w, v.r)
+	payload, p := v.h.limits.body(v.w, v.r)
 	if p != nil {
 		return p
 	}

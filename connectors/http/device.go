@@ -15,7 +15,7 @@ type deviceState struct {
 }
 
 func newDevice(l *link.Session, limits Limits) *deviceState {
-	return &deviceState{link: l, places: make(chan struct{}, limits.Each), serial: make(chan struct{}, 1), down: link.NewMailbox[down]()}
+	return &deviceState{link: l, places: make(chan struct{}, limits.Each), serial: make(chan struct{}, 1), down: link.NewMailbox[down](link.DeviceDowns, link.DeviceDownBytes)}
 }
 
 // A down is something that an answer brings: one of the two.

@@ -45,12 +45,7 @@ func (h *Connector) Deliver(m bus.Downlink) {
 	if !ok || !own {
 		return
 	}
-	out := message{Name: name}
-	if json.Valid(m.Payload) {
-		out.Body = json.RawMessage(m.Payload)
-	} else {
-		out.Raw = m.Payload
-	}
+	out := messageOf(name, m.Payload)
 	if err := d.down.Put(down{message: &out}, len(m.Payload), false); err != nil {
 		s.Dropped()
 		h.log.WarnContext(trace.With(context.Background(), m.Trace), "message to a device was not delivered", "device", m.Device, "topic", m.Topic, "id", m.ID, "error", err)

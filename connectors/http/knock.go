@@ -31,7 +31,7 @@ func (h *Connector) knocked(ctx context.Context, w http.ResponseWriter, r *http.
 	if err := s.Knock(); err != nil {
 		return unheard(err)
 	}
-	payload, p := h.body(w, r)
+	payload, p := h.limits.body(w, r)
 	if p != nil {
 		return p
 	}

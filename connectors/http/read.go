@@ -174,13 +174,13 @@ func unsupported(field, detail, remedy string) *problem {
 }
 
 // body reads all of a request's body, in bounded time and of bounded size.
-func (h *Connector) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
+func (l Limits) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
 	tooLarge := func() *problem {
-		p := refuse(http.StatusRequestEntityTooLarge, "body", fmt.Sprintf("it has more than %d bytes", h.limits.Body), "send less at a time")
+		p := refuse(http.StatusRequestEntityTooLarge, "body", fmt.Sprintf("it has more than %d bytes", l.Body), "send less at a time")
 		p.close = true
 		return p
 	}
-	if r.ContentLength > int64(h.limits.Body) {
+	if r.ContentLength > int64(l.Body) {
 		return nil, tooLarge()
 	}
 	if r.ContentLength < 0 {
@@ -188,10 +188,10 @@ func (h *Connector) body(w http.ResponseWriter, r *http.Request) ([]byte, *probl
 		w.Header().Set("Connection", "close")
 	}
 	control := http.NewResponseController(w)
-	if err := control.SetReadDeadline(time.Now().Add(h.limits.BodyTime)); err != nil {
+	if err := control.SetReadDeadline(time.Now().Add(l.BodyTime)); err != nil {
 		return nil, later(http.StatusServiceUnavailable, 1, "the connection has ended")
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(h.limits.Body)))
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(l.Body)))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):

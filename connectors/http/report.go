@@ -23,7 +23,7 @@ type stored struct {
 
 func (v *visit) report(kind telemetry.Kind, topic string) *problem {
 	received := v.h.now()
-	payload, p := v.h.body(v.w, v.r)
+	payload, p := v.h.limits.body(v.w, v.r)
 	if p != nil {
 		return p
 	}

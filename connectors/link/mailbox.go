@@ -7,9 +7,11 @@ import (
 	"time"
 )
 
-// A Mailbox has what waits to go down to a device that polls, for protocols in which the device begins each call.
+// A Mailbox has what waits to go down to who polls, for protocols in which the device, or its gateway, begins each call.
 type Mailbox[T any] struct {
 	since time.Time
+	most  int // in it
+	bytes int
 
 	mu        sync.Mutex
 	waiting   []T
@@ -19,15 +21,22 @@ type Mailbox[T any] struct {
 	polling   chan struct{} // closed when a newer poll begins; nil while there is none
 }
 
-// Bounds of what waits for the next answer.
+// A Poller is whom commands reach while a poll is open: a Session.
+type Poller interface {
+	Listen()
+	Mute()
+	Waiting() int // commands that wait
+}
+
+// Bounds of what waits for one device.
 const (
-	maxWaiting     = 64
-	maxWaitingSize = 1 << 20
+	DeviceDowns     = 64
+	DeviceDownBytes = 1 << 20
 )
 
-// NewMailbox is an empty one, of a device that has just come.
-func NewMailbox[T any]() *Mailbox[T] {
-	return &Mailbox[T]{since: time.Now(), came: make(chan struct{})}
+// NewMailbox is an empty one, of who has just come, that takes so much at the most.
+func NewMailbox[T any](most, bytes int) *Mailbox[T] {
+	return &Mailbox[T]{since: time.Now(), most: most, bytes: bytes, came: make(chan struct{})}
 }
 
 // Why a Mailbox does not take what is to go down.
@@ -44,7 +53,7 @@ func (m *Mailbox[T]) Put(v T, size int, command bool) error {
 	switch {
 	case command && m.listeners == 0:
 		return ErrDeaf
-	case len(m.waiting) >= maxWaiting || m.size+size > maxWaitingSize:
+	case len(m.waiting) >= m.most || m.size+size > m.bytes:
 		return ErrFull
 	}
 	m.waiting = append(m.waiting, v)
@@ -56,7 +65,7 @@ func (m *Mailbox[T]) Put(v T, size int, command bool) error {
 
 // Take waits for what comes down, with commands for s: until something is there, for patience at most, or a moment more where commands
 // are known to wait. A poll ends an older one: replaced. Nothing is taken for who has gone: it waits for the next answer.
-func (m *Mailbox[T]) Take(ctx context.Context, s *Session, ended <-chan struct{}, patience time.Duration, poll bool) (out []T, replaced bool) {
+func (m *Mailbox[T]) Take(ctx context.Context, s Poller, ended <-chan struct{}, patience time.Duration, poll bool) (out []T, replaced bool) {
 	patience = max(patience, m.moment(s))
 	var newer chan struct{}
 	m.mu.Lock()
@@ -107,7 +116,7 @@ const gather = 5 * time.Millisecond
 
 // moment is how long an answer waits for commands that are known to wait, but have to be fetched; or may be, because the device
 // has just come.
-func (m *Mailbox[T]) moment(s *Session) time.Duration {
+func (m *Mailbox[T]) moment(s Poller) time.Duration {
 	const moment = time.Second
 	if s.Waiting() > 0 || time.Since(m.since) < moment {
 		return moment

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -146,8 +145,8 @@ func (m *Bridge) subscribed(line string) {
 
 // attend brings what the device says to the link until it has gone.
 func (m *Bridge) attend(v *visitor) {
-	number := m.number()
-	s := m.link.Open(fmt.Sprintf("%012x-%s", number, rand.Text()[:16]), v.ref, number, v.done)
+	id, number := m.numbers.Next(m.config.Now())
+	s := m.link.Open(id, v.ref, number, v.done)
 	for msg := range v.queue {
 		if msg == nil {
 			s.Listen()
@@ -161,17 +160,6 @@ func (m *Bridge) attend(v *visitor) {
 
 // end ends what the device's session still waits for.
 func (v *visitor) end() { v.leave.Do(func() { close(v.done) }) }
-
-// number is the next session's: Unix milliseconds, about, and never the same twice.
-func (m *Bridge) number() int64 {
-	for {
-		last := m.last.Load()
-		next := max(m.config.Now().UnixMilli(), last+1)
-		if m.last.CompareAndSwap(last, next) {
-			return next
-		}
-	}
-}
 
 // bring hands one message to the link, and acknowledges it to the broker when it is stored.
 func (m *Bridge) bring(s *link.Session, ref device.Ref, msg mqtt.Message) {
