@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,9 +37,6 @@ func readModel(body []byte, isJSON bool) *text {
 		f := provision.Fault{Text: err.Error()}
 		if at := new(syntaxError); errors.As(err, &at) {
 			f.Line, f.Column = at.line, at.column
-		} else if m := lineOf.FindStringSubmatch(f.Text); m != nil { // the parser tells lines in its text only
-			f.Line, _ = strconv.Atoi(m[1])
-			f.Text = "this is not the YAML expected here: " + m[2]
 		}
 		t.faults = append(t.faults, f)
 		return t
@@ -48,8 +44,6 @@ func readModel(body []byte, isJSON bool) *text {
 	t.read(root)
 	return t
 }
-
-var lineOf = regexp.MustCompile(`^yaml: line (\d+): (.*)$`)
 
 // document is the one value of a text.
 func document(body []byte, isJSON bool) (*yaml.Node, error) {
@@ -62,7 +56,7 @@ func document(body []byte, isJSON bool) (*yaml.Node, error) {
 	d := yaml.NewDecoder(bytes.NewReader(body))
 	var doc, next yaml.Node
 	if err := d.Decode(&doc); err != nil {
-		return nil, notYAML(err)
+		return nil, notYAML(body, err)
 	}
 	if err := d.Decode(&next); err != io.EOF {
 		return nil, &syntaxError{"there is something behind the first YAML document", max(next.Line, 1), max(next.Column, 1)}
@@ -71,14 +65,6 @@ func document(body []byte, isJSON bool) (*yaml.Node, error) {
 		return nil, &syntaxError{"there is no model in the YAML", 1, 1}
 	}
 	return doc.Content[0], nil
-}
-
-// notYAML is the parser's error; a few of them have no line.
-func notYAML(err error) error {
-	if lineOf.MatchString(err.Error()) {
-		return err
-	}
-	return &syntaxError{"this is not the YAML expected here: " + strings.TrimPrefix(err.Error(), "yaml: "), 1, 1}
 }
 
 // A syntaxError tells where a text cannot be read.
