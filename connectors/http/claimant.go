@@ -2,6 +2,9 @@ package http
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
 	"net/http"
 	"net/url"
 	"sync"
@@ -18,24 +21,68 @@ type claimantState struct {
 	places chan struct{} // of requests under way
 	serial chan struct{} // holds a place for the one that asks
 
-	mu      sync.Mutex
-	answer  api.ProvisionAnswer // the last
-	number  int                 // of answers that came
-	told    int                 // the number of the last that was told
-	asking  int                 // requests under way, whose answers are theirs
-	came    chan struct{}       // closed when one came, and made anew
-	polling chan struct{}       // closed when a newer poll begins
+	mu     sync.Mutex
+	asked  *asked
+	asking int           // requests under way, whose answers are theirs
+	came   chan struct{} // closed when an answer came, or another request, and made anew
+
+	polling [2]chan struct{} // closed when a newer poll begins: of others, and of who has asked
+}
+
+// asked is what was asked last, and what came of it. Devices that share a claim may take each other's names, so only who has asked the
+// same is told, and who shows the key that this was answered with.
+type asked struct {
+	digest [sha256.Size]byte
+	key    string // "" before anybody has asked
+
+	run    string              // that the answers are of
+	answer api.ProvisionAnswer // the last
+	number int                 // of answers that came
+	told   int                 // the number of the last that was told
+	early  api.ProvisionAnswer // one of a run that the request may yet turn out to be of
 }
 
 func newClaimant(l *link.Claimant, limits Limits) *claimantState {
-	return &claimantState{link: l, places: make(chan struct{}, limits.Each), serial: make(chan struct{}, 1), came: make(chan struct{})}
+	return &claimantState{link: l, places: make(chan struct{}, limits.Each), serial: make(chan struct{}, 1), asked: &asked{}, came: make(chan struct{})}
 }
 
+// begin makes a request the one whose answers come from now on. The same one goes on where it was.
+func (c *claimantState) begin(kind string, payload []byte) *asked {
+	digest := sha256.Sum256(append([]byte(kind+"\x00"), payload...))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asked.key == "" || c.asked.digest != digest {
+		c.asked = &asked{digest: digest, key: rand.Text()}
+		c.wake()
+	}
+	return c.asked
+}
+
+// put takes the answer to the request that is under way.
 func (c *claimantState) put(a api.ProvisionAnswer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.answer = a
-	c.number++
+	now := c.asked
+	now.run, now.answer = a.Run, a
+	now.number++
+	if a.Status == pending && now.early.Status != "" && now.early.Run == a.Run {
+		now.answer = now.early
+	}
+	now.early = api.ProvisionAnswer{}
+	c.wake()
+}
+
+// later takes an answer that came by itself. It may be faster than the one to the request.
+func (c *claimantState) later(a api.ProvisionAnswer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.asked
+	if a.Run != now.run {
+		now.early = a
+		return
+	}
+	now.answer = a
+	now.number++
 	c.wake()
 }
 
@@ -45,43 +92,56 @@ func (c *claimantState) wake() {
 	c.came = make(chan struct{})
 }
 
-// next waits for an answer that enough says is one, for patience at most, and tells the last there is; ok is false if there is none.
-func (c *claimantState) next(ctx context.Context, ended <-chan struct{}, patience time.Duration, poll bool, enough func() bool) (a api.ProvisionAnswer, ok, replaced bool) {
-	var newer chan struct{}
+// await waits until enough says so or another request is made than what, for patience at most. The caller holds the lock.
+func (c *claimantState) await(ctx context.Context, ended, newer <-chan struct{}, patience time.Duration, what *asked, enough func() bool) (replaced bool) {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if poll {
-		if c.polling != nil {
-			close(c.polling)
-		}
-		newer = make(chan struct{})
-		c.polling = newer
-	}
-	for waiting := true; waiting && !enough(); {
+	for c.asked == what && !enough() {
 		came := c.came
 		c.mu.Unlock()
+		on := false
 		select {
 		case <-came:
+			on = true
 		case <-newer:
-			waiting, replaced = false, true
+			replaced = true
 		case <-timeout.C:
-			waiting = false
 		case <-ended:
-			waiting = false
 		case <-ctx.Done():
-			waiting = false
 		}
-		c.mu.Lock()
+		if c.mu.Lock(); !on {
+			return replaced
+		}
 	}
-	if poll && c.polling == newer {
-		c.polling = nil
+	return false
+}
+
+// next polls for an answer that was not told yet, for patience at most, and tells the last there is; ok is false if there is none, or
+// what there is is not theirs who show this key.
+func (c *claimantState) next(ctx context.Context, ended <-chan struct{}, patience time.Duration, shown string) (a api.ProvisionAnswer, key string, ok, replaced bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	what, theirs := c.asked, 1
+	if subtle.ConstantTimeCompare([]byte(what.key), []byte(shown)) != 1 {
+		theirs = 0
+	}
+	polling := &c.polling[theirs]
+	if *polling != nil {
+		close(*polling)
+	}
+	newer := make(chan struct{})
+	*polling = newer
+	replaced = c.await(ctx, ended, newer, patience, what, func() bool { return theirs == 1 && what.number > what.told && c.asking == 0 })
+	if *polling == newer {
+		*polling = nil
+	}
+	if theirs == 0 {
+		return a, "", false, replaced
 	}
 	if !replaced && ctx.Err() == nil {
-		c.told = c.number
+		what.told = what.number
 	}
-	return c.answer, c.number > 0, replaced
+	return what.answer, what.key, what.number > 0, replaced
 }
 
 // ask brings a request to the platform, and its answer; one that is pending is waited for on.
@@ -92,7 +152,6 @@ func (v *visit) ask() *problem {
 	}
 	c := v.claimant
 	c.mu.Lock()
-	before := c.number
 	c.asking++
 	c.mu.Unlock()
 	defer func() {
@@ -101,11 +160,26 @@ func (v *visit) ask() *problem {
 		c.asking--
 		c.wake() // who polls may have an answer that was not told
 	}()
-	if p := v.settle(c.serial, func(ack func(bool)) { c.link.Request(twin.TypeID(v.word), payload, ack) }); p != nil {
+	var mine *asked
+	var before int
+	if p := v.settle(c.serial, func(ack func(bool)) {
+		now, answered := c.begin(v.word, payload), make(chan struct{})
+		c.mu.Lock()
+		mine, before = now, now.number
+		c.mu.Unlock()
+		c.link.Request(twin.TypeID(v.word), payload, func(ok bool) { ack(ok); close(answered) })
+		<-answered // the next one's answer is not this one's
+	}); p != nil {
 		return p
 	}
-	a, _, _ := c.next(v.ctx, v.session.Done(), v.wait, false, func() bool { return c.number > before && c.answer.Status != pending })
-	return v.answered(a)
+	c.mu.Lock()
+	c.await(v.ctx, v.session.Done(), nil, v.wait, mine, func() bool { return mine.number > before && mine.answer.Status != pending })
+	a, key := mine.answer, mine.key
+	if v.ctx.Err() == nil {
+		mine.told = mine.number
+	}
+	c.mu.Unlock()
+	return v.answered(a, key)
 }
 
 // pending is the status of an answer that another one follows.
@@ -116,8 +190,7 @@ func (v *visit) status() *problem {
 	if v.client == "" {
 		return bad("client", "it is missing", "give the name under which you have asked, or the address in the answer's Location")
 	}
-	c := v.claimant
-	a, ok, replaced := c.next(v.ctx, v.session.Done(), v.wait, true, func() bool { return c.number > c.told && c.asking == 0 })
+	a, key, ok, replaced := v.claimant.next(v.ctx, v.session.Done(), v.wait, v.key)
 	switch {
 	case replaced:
 		return refuse(http.StatusConflict, "", "a newer poll of this device has begun", "keep one poll open at a time")
@@ -127,12 +200,13 @@ func (v *visit) status() *problem {
 		v.w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	return v.answered(a)
+	return v.answered(a, key)
 }
 
-func (v *visit) answered(a api.ProvisionAnswer) *problem {
+// answered writes an answer. Where a pending one goes on only who has the key is told more.
+func (v *visit) answered(a api.ProvisionAnswer, key string) *problem {
 	if a.Status == pending {
-		v.w.Header().Set("Location", "/v1/provision/"+url.PathEscape(v.word)+"/status?client="+url.QueryEscape(v.session.Client))
+		v.w.Header().Set("Location", "/v1/provision/"+url.PathEscape(v.word)+"/status?client="+url.QueryEscape(v.session.Client)+"&key="+url.QueryEscape(key))
 	}
 	reply(v.w, a)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	connector "github.com/castor-iot/castor/connectors/http"
@@ -61,10 +62,12 @@ func TestTrafficIsAsTheDescriptionSays(t *testing.T) {
 		return api.ProvisionAnswer{Status: "pending", State: "approval"}, 0
 	})
 	resp = p.want(200, `{"status":"pending","state":"approval"}`, "POST", "/v1/provision/pump?client=box-1", "application/json", `{"serial":"P-7","csr":"x"}`)
-	if at := resp.Header.Get("Location"); at != "/v1/provision/pump/status?client=box-1" {
+	at := resp.Header.Get("Location")
+	if !strings.HasPrefix(at, "/v1/provision/pump/status?client=box-1&key=") {
 		t.Errorf("a pending answer goes on at %q", at)
 	}
-	p.want(200, `{"status":"pending","state":"approval"}`, "GET", "/v1/provision/pump/status?client=box-1&wait=1", "", "")
+	p.want(200, `{"status":"pending","state":"approval"}`, "GET", at+"&wait=1", "", "")
+	p.want(204, ``, "GET", "/v1/provision/pump/status?client=box-1&wait=1", "", "") // by who has not asked
 	resp = p.want(200, `{"status":"pending","state":"approval"}`, "POST", "/v1/provision/pump", "application/json", `{"serial":"P-8","csr":"x"}`)
 	p.want(200, `{"status":"pending","state":"approval"}`, "GET", resp.Header.Get("Location")+"&wait=1", "", "") // by the name that the gateway has chosen
 	p.password = "Token"

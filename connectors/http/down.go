@@ -67,7 +67,7 @@ func (h *Connector) answerLater(m bus.Downlink) {
 		h.log.Error("provisioning answer cannot be read", "client", m.Device, "error", err)
 		return
 	}
-	c.put(a)
+	c.later(a)
 }
 
 // Answer keeps the answer to a provisioning request for who waits for it.

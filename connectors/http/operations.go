@@ -51,7 +51,7 @@ func operations() []operation {
 		{method: "POST", before: "/v1/credential/renew", phase: device, media: []string{mediaJSON}, visit: (*visit).renew},
 		{method: "POST", before: "/v1/credential/confirm", phase: device, media: []string{mediaJSON}, empty: true, visit: (*visit).confirmCredential},
 		{method: "POST", before: "/v1/provision/", word: true, phase: claim, query: []string{"client", "wait"}, media: both, visit: (*visit).ask},
-		{method: "GET", before: "/v1/provision/", word: true, after: "/status", phase: claim, query: []string{"client", "wait"}, visit: (*visit).status},
+		{method: "GET", before: "/v1/provision/", word: true, after: "/status", phase: claim, query: []string{"client", "key", "wait"}, visit: (*visit).status},
 		{method: "POST", before: "/v1/knock", phase: claim, media: both, open: (*Connector).knock},
 		{method: "GET", before: "/v1/openapi.yaml", open: (*Connector).describe},
 	}

@@ -28,6 +28,7 @@ type call struct {
 	wait     time.Duration
 	commands bool
 	client   string
+	key      string // that a pending answer came with
 }
 
 // read reads a request's line and headers. It is strict: what a device does not mean to say is better refused than guessed.
@@ -100,6 +101,11 @@ func (c *call) readQuery(raw string, longest time.Duration) *problem {
 				return bad(name, "it is no name", "give 1 to 64 letters, digits, '-' or '_'")
 			}
 			c.client = v[0]
+		case "key":
+			if !wordPattern.MatchString(v[0]) {
+				return bad(name, "it is no key", "take it from the address in the answer's Location")
+			}
+			c.key = v[0]
 		}
 	}
 	return nil

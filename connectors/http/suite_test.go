@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,6 +81,7 @@ type client struct {
 	http  *http.Client
 	url   string
 	phase string
+	at    atomic.Value // where its pending request goes on
 }
 
 func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Device, error) {
@@ -106,8 +108,9 @@ func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 }
 
 type response struct {
-	status int
-	body   []byte
+	status   int
+	body     []byte
+	location string
 }
 
 func (c *client) do(method, path string, body []byte) (out response, err error) {
@@ -136,7 +139,7 @@ func (c *client) do(method, path string, body []byte) (out response, err error) 
 		return out, err
 	}
 	defer resp.Body.Close()
-	out.status = resp.StatusCode
+	out.status, out.location = resp.StatusCode, resp.Header.Get("Location")
 	out.body, err = io.ReadAll(resp.Body)
 	return out, err
 }
@@ -145,7 +148,10 @@ func (c *client) do(method, path string, body []byte) (out response, err error) 
 func (c *client) poll(context.Context) error {
 	path := "/v1/commands?wait=20s"
 	if c.phase == "provisioning" {
-		path = "/v1/provision/pump/status?wait=20&client=" + c.id.Client
+		path = "/v1/provision/pump/status?wait=1&client=" + c.id.Client
+		if at, ok := c.at.Load().(string); ok {
+			path = at + "&wait=20"
+		}
 	}
 	r, err := c.do("GET", path, nil)
 	switch {
@@ -229,6 +235,9 @@ func (c *client) Request(kind string, payload []byte) {
 		for c.Context.Err() == nil {
 			r, err := c.do("POST", "/v1/provision/"+kind+"?client="+c.id.Client, payload)
 			if err == nil && r.status == http.StatusOK {
+				if r.location != "" {
+					c.at.Store(r.location)
+				}
 				c.take(r.body)
 				return
 			}
