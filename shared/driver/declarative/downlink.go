@@ -3,6 +3,7 @@ package declarative
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/castor-iot/castor/shared/driver"
@@ -10,7 +11,9 @@ import (
 
 // downlink reads what only messages for devices have.
 func (m *message) downlink(o *object) {
-	m.command = o.text("command", 64)
+	if m.command = o.text("command", 64); m.command != "" && !o.has("name") {
+		m.name = m.command
+	}
 	m.only = o.conditions("when")
 	for _, w := range m.only {
 		if w.field == "" {
@@ -130,6 +133,15 @@ func encode(messages []*message, call *driver.Call) driver.Result {
 	return failed(first)
 }
 
+// takes names what the message takes, for people.
+func (m *message) takes() string {
+	names := slices.DeleteFunc(sorted(m.names), func(name string) bool { return name == "device" })
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return strings.Join(names, ", ")
+}
+
 var errUnfit = errors.New("does not fit")
 
 func askedFor(command string, data map[string]any) string {
@@ -166,7 +178,7 @@ func (m *message) encode(call *driver.Call, data map[string]any) (r driver.Resul
 	if !m.names["_data"] {
 		for _, k := range sorted(data) {
 			if !m.names[k] {
-				return r, fmt.Errorf("%.80s %w: %s takes %s", k, errUnfit, m.name, strings.Join(sorted(m.names), ", "))
+				return r, fmt.Errorf("%.80s %w: %s takes %s", k, errUnfit, m.name, m.takes())
 			}
 		}
 	}

@@ -121,7 +121,7 @@ downlink:
 		"all that is given":   {m{"state": "ON", "brightness": 128.0}, `{"brightness":128,"state":"ON"}`, 0, "x/plug/set"},
 		"no such command":     {m{"command": "x"}, `error: the document has no downlink for the command "x"`, 0, ""},
 		"nothing is given":    {m{"command": "message", "input": m{"key": "beef"}}, `error: text is missing: give a text`, 0, ""},
-		"too much is given":   {m{"command": "clock", "input": m{"x": 1.0}}, `error: x does not fit: downlink[3] takes `, 0, ""},
+		"too much is given":   {m{"command": "clock", "input": m{"x": 1.0}}, `error: x does not fit: clock takes nothing`, 0, ""},
 		"outside the limits":  {m{"command": "interval", "minutes": 0.5, "level": 1.0}, `error: minutes is 0.5, must be 1 to 1000 in min`, 0, ""},
 		"outside the type":    {m{"command": "interval", "minutes": 2.0, "level": 16.0}, `error: level would be 16 in the message, which holds 0 to 15`, 0, ""},
 		"no word of it":       {m{"command": "interval", "minutes": 2.0, "level": 1.0, "mode": "max"}, `error: mode must be one of eco, full`, 0, ""},

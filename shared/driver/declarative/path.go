@@ -8,12 +8,12 @@ import (
 )
 
 // A path is where a value is in JSON or CBOR: the singular queries of RFC 9535 and its wildcard. "$.a.b[0]['c d']" is from the
-// root, "a.b" from where one is. In CBOR a whole number as a key is written as in JSON: "$.1".
+// root, "a.b" from where one is. One more than there: a star within a name stands for a part of it, "switch:*". In CBOR a whole number as a key is written as in JSON: "$.1".
 type path struct {
 	text  string
 	root  bool
-	steps []string // "*" in wild
-	wild  []bool
+	steps []string
+	wild  []bool // the step has a star
 }
 
 func parsePath(s string) (*path, error) {
@@ -35,7 +35,10 @@ func parsePath(s string) (*path, error) {
 				end = len(rest) - 1
 			}
 			name, rest = rest[1:1+end], rest[1+end:]
-			wild = name == "*"
+			wild = strings.Contains(name, "*")
+			if strings.Count(name, "*") > 1 {
+				return bad()
+			}
 		case strings.HasPrefix(rest, "['") || strings.HasPrefix(rest, `["`):
 			end := strings.Index(rest[2:], rest[1:2]+"]")
 			if end < 0 {
@@ -61,7 +64,7 @@ func parsePath(s string) (*path, error) {
 		}
 		p.steps, p.wild = append(p.steps, name), append(p.wild, wild)
 	}
-	if len(p.steps) == 0 && !root || len(s) > 256 {
+	if len(p.steps) == 0 && !root || len(s) > 256 || p.wilds() > 9 {
 		return bad()
 	}
 	return p, nil
@@ -90,10 +93,15 @@ func (p *path) walk(c *cursor, found func(v any, stars []string) error) error {
 func (p *path) from(c *cursor, i int, v any, stars []string, found func(any, []string) error) error {
 	for ; i < len(p.steps); i++ {
 		if p.wild[i] {
+			before, after, _ := strings.Cut(p.steps[i], "*")
 			return each(v, func(key string, e any) error {
 				if c.work++; c.work > maxWork {
 					return fmt.Errorf("%w: %d fields", errLarge, maxWork)
 				}
+				if len(key) < len(before)+len(after) || !strings.HasPrefix(key, before) || !strings.HasSuffix(key, after) {
+					return nil
+				}
+				key = key[len(before) : len(key)-len(after)]
 				return p.from(c, i+1, e, append(stars[:len(stars):len(stars)], key), found)
 			})
 		}

@@ -208,6 +208,13 @@ func (r *rules) back(v any) (any, error) {
 		}
 		return nil, fmt.Errorf("must be one of %s", strings.Join(known, ", "))
 	}
+	if r.as == "bool" {
+		b, ok := asBool(v)
+		if !ok {
+			return nil, fmt.Errorf("must be true or false")
+		}
+		return b, nil
+	}
 	x, isNumber := v.(number)
 	if !isNumber {
 		if r.scaled || r.low != nil || r.high != nil || r.as == "number" {

@@ -115,7 +115,8 @@ func (m *message) marshal(v any) (b []byte, err error) {
 		case map[string]any, []any:
 			return nil, fmt.Errorf("payload of %s is no text", m.name)
 		default:
-			b = []byte(keyOf(v))
+			plain, _ := valueOf(v)
+			b = []byte(keyOf(plain))
 		}
 	case CBOR:
 		b, err = cbor.Marshal(v)
@@ -200,8 +201,8 @@ func (m *message) unrender(c *cursor) error {
 		v, found := values[f.name.text]
 		delete(values, f.name.text)
 		if v, ok := valueOf(v); ok && found {
-			if f.constant != nil {
-				continue
+			if _, ok, why := f.rules.apply(v); !ok {
+				return fmt.Errorf("%s %w: %s", f.name.text, errUnfit, why)
 			}
 			if err := f.take(c, v); err != nil {
 				return err

@@ -73,6 +73,8 @@ func keyOf(v any) string {
 		return strconv.FormatBool(v)
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
+	case map[string]any, []any:
+		return "\x00" // equal to nothing that a document can say
 	}
 	return ""
 }

@@ -141,7 +141,7 @@ func (f *field) wanted() string {
 	switch {
 	case f.rules.values != nil:
 		return "one of its values"
-	case f.shape != nil && f.shape.kind == boolean:
+	case f.rules.as == "bool", f.shape != nil && f.shape.kind == boolean:
 		return "true or false"
 	case f.shape != nil && f.shape.bits == 0:
 		return "a text"
