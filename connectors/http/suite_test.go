@@ -27,13 +27,15 @@ const linger = 300 * time.Millisecond
 
 func TestSuite(t *testing.T) {
 	linktest.Run(t, linktest.Protocol{
-		Start:      func(t testing.TB, w *linktest.World, phase string) (string, func()) { return start(t, w, phase, nil) },
-		Dial:       dial,
-		Provisions: true,
-		Secrets:    []device.Kind{device.Token, device.Password, device.APIKey},
-		Renews:     true,
-		MaxPayload: telemetry.MaxPayload,
-		OneByOne:   true,
+		Start:       func(t testing.TB, w *linktest.World, phase string) (string, func()) { return start(t, w, phase, nil) },
+		Dial:        dial,
+		Provisions:  true,
+		Secrets:     []device.Kind{device.Token, device.Password, device.APIKey},
+		Renews:      true,
+		Knocks:      true,
+		KnocksAgain: true,
+		MaxPayload:  telemetry.MaxPayload,
+		OneByOne:    true,
 	})
 }
 
@@ -42,7 +44,7 @@ func start(t testing.TB, w *linktest.World, phase string, change func(*connector
 	config := connector.Config{
 		Gateway: gateway.Config{
 			ID: w.Gateway, Phase: gateway.Phase(phase), Addr: "127.0.0.1:0", TLS: w.CA.Server(t, phase == "operational"),
-			Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet, Limits: gateway.Limits{FailureBurst: 10_000, Linger: linger},
+			Dir: w.Dir, Bus: w.Bus, Knocks: phase == "provisioning", Log: linktest.Quiet, Limits: gateway.Limits{FailureBurst: 10_000, Linger: linger},
 		},
 		API: w.API,
 	}
@@ -90,6 +92,9 @@ func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 	context.AfterFunc(c.Context, c.http.CloseIdleConnections)
 	if !id.Operational {
 		c.phase = "provisioning"
+	}
+	if !id.Operational && id.User == "" {
+		return c, nil // it knocks, and has nothing else to ask
 	}
 	first := "/v1/ack"
 	if c.phase == "provisioning" {
@@ -242,6 +247,15 @@ func (c *client) Request(kind string, payload []byte) {
 				return
 			}
 			<-time.After(50 * time.Millisecond)
+		}
+	}()
+}
+
+// Knock makes the device known. One that is told to come back later does not, here.
+func (c *client) Knock(payload []byte) {
+	go func() {
+		if r, err := c.do("POST", "/v1/knock", payload); err == nil && r.status == http.StatusOK {
+			c.take(r.body)
 		}
 	}()
 }

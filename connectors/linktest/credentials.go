@@ -93,8 +93,21 @@ func (p *Platform) serveKnock(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.knocks = append(p.knocks, in)
+		if a, ok := p.decided[in.Serial]; ok {
+			return a
+		}
 		return api.ProvisionAnswer{Status: "pending", Reason: "a configurator decides"}
 	})
+}
+
+// Decide has who knocks again with that serial get the answer.
+func (p *Platform) Decide(serial string, a api.ProvisionAnswer) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.decided == nil {
+		p.decided = map[string]api.ProvisionAnswer{}
+	}
+	p.decided[serial] = a
 }
 
 var renewStories = []story{
@@ -228,9 +241,14 @@ func knocks(t *testing.T, s *stage) {
 		t.Errorf("the function got %+v", got)
 	}
 	later := []byte(`{"status":"accepted","bundle":{"ref":"ref-9"}}`)
-	Eventually(t, "a connector listens", func() bool {
-		return s.w.Bus.Send(t.Context(), bus.Downlink{Gateway: s.w.Gateway, Device: got[0].Client, Topic: "castor/provision/" + got[0].Client + "/accepted", Payload: later}) == nil
-	})
+	if s.p.KnocksAgain {
+		s.w.Platform.Decide("P-9", api.ProvisionAnswer{Status: "accepted", Bundle: &api.Bundle{Ref: "ref-9"}})
+		d.(Knocker).Knock([]byte(knock))
+	} else {
+		Eventually(t, "a connector listens", func() bool {
+			return s.w.Bus.Send(t.Context(), bus.Downlink{Gateway: s.w.Gateway, Device: got[0].Client, Topic: "castor/provision/" + got[0].Client + "/accepted", Payload: later}) == nil
+		})
+	}
 	if a := s.answer(d, "accepted"); a.Bundle == nil || a.Bundle.Ref != "ref-9" {
 		t.Errorf("answered %+v", a)
 	}

@@ -37,6 +37,7 @@ type Platform struct {
 	renewals map[device.Ref][]api.Renewal
 	shown    []api.Shown
 	knocks   []api.Knock
+	decided  map[string]api.ProvisionAnswer // of knocks, by serial
 	pending  map[device.Ref]bool
 
 	commands  []api.LeasedCommand

@@ -18,13 +18,14 @@ type Protocol struct {
 	Dial func(w *World, address string, id Identity) (Device, error)
 
 	// What the protocol can do beside telemetry, so that nothing is skipped unseen.
-	Provisions bool          // it has provisioning gateways
-	Secrets    []device.Kind // what devices may show in place of a certificate, at gateways that have VerifierKey
-	Renews     bool          // its Devices are Renewers
-	Knocks     bool          // its Devices are Knockers, and its provisioning gateways take them
-	MaxPayload int           // bytes; larger ones end the connection
-	Brokered   bool          // a broker of somebody else's stands between, which acknowledges what it has taken; see brokered
-	OneByOne   bool          // a device waits for the answer to one message before it sends the next, so that nothing of it gathers
+	Provisions  bool          // it has provisioning gateways
+	Secrets     []device.Kind // what devices may show in place of a certificate, at gateways that have VerifierKey
+	Renews      bool          // its Devices are Renewers
+	Knocks      bool          // its Devices are Knockers, and its provisioning gateways take them
+	KnocksAgain bool          // a Knocker hears what was decided by knocking again: nothing reaches it between
+	MaxPayload  int           // bytes; larger ones end the connection
+	Brokered    bool          // a broker of somebody else's stands between, which acknowledges what it has taken; see brokered
+	OneByOne    bool          // a device waits for the answer to one message before it sends the next, so that nothing of it gathers
 }
 
 // A Device is the far end of a protocol, as a device would program it.
