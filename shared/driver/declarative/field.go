@@ -100,7 +100,7 @@ func (o *object) value(key string) any {
 }
 
 func (f *field) binary(o *object, k kind) {
-	f.shape = &shape{kind: skipped}
+	f.shape = &shape{kind: unsigned, bits: 8} // so that a wrong type is one fault
 	if s := o.text("type", 10); s == "" {
 		o.bad("type", "must tell how the value lies in the bytes, like u16, i16, f32, bool, text, hex or skip")
 	} else if sh, err := parseShape(s); err != nil {
@@ -173,7 +173,17 @@ func (o *object) bitField(of *shape) *bitField {
 func (f *field) cell(o *object, k kind) {
 	f.hasCell = true
 	if k.format == Text {
-		f.column, _ = o.integer("group", 0, 99)
+		if n, ok := o.take("group"); ok {
+			i, isWhole := wholeOf(n)
+			switch {
+			case isWhole && i >= 0 && i <= 99:
+				f.column = int(i)
+			case isName(n.Value):
+				f.heading = n.Value
+			default:
+				o.bad("group", "must be the number or the name of a group of the pattern")
+			}
+		}
 		return
 	}
 	n, ok := o.take("column")

@@ -26,7 +26,7 @@ func TestOtherFormats(t *testing.T) {
 		"a time that is no": {`{format: json, fields: [{path: Time, time: text}, {name: a, path: a}]}`, `{"Time":"2026-03-01T13:00:00","a":1}`, `{"a":1} warning: time: "2026-03-01T13:00:00" is no time; the time of reception counts`},
 		"csv":               {`{format: csv, separator: ";", fields: [{name: t, column: 1, as: number}, {name: h, column: 3, scale: 0.1}, {name: no, column: 9}]}`, "21.50;x;655\n", `{"h":65.5,"t":21.5}`},
 		"csv with headings": {`{format: csv, header: true, fields: [{column: ts, time: unix}, {name: t, column: Temp, as: number}]}`, "ts,temp\n1772366400,1\n1772366460,2", `+{"t":1} 2026-03-01T12:00:00Z +{"t":2} 2026-03-01T12:01:00Z`},
-		"an expression":     {`{format: text, pattern: '^T=(?P<t>[-0-9.]+);(?:H=(\d+))?', fields: [{name: t, group: 1, as: number}, {name: h, group: 2, as: number}]}`, "T=-3.50;H=40", `{"h":40,"t":-3.5}`},
+		"an expression":     {`{format: text, pattern: '^T=(?P<t>[-0-9.]+);(?:H=(\d+))?', fields: [{name: t, group: t, as: number}, {name: h, group: 2, as: number}]}`, "T=-3.50;H=40", `{"h":40,"t":-3.5}`},
 		"another text":      {`{format: text, pattern: '^T=(\d+)$', fields: [{name: t, group: 1}]}`, "x", `error: m: the message does not match ^T=(\d+)$`},
 		"the whole text":    {`{format: text, fields: [{name: online, values: {Online: true, Offline: false}}]}`, "Online", `{"online":true}`},
 		"hex in text":       {`{encoding: hex, fields: [{name: a, type: u16}]}`, "0102\n", `{"a":258}`},

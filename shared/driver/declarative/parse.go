@@ -127,8 +127,8 @@ func (r *reader) message(n *yaml.Node, path string, down bool) *message {
 		o.bad("fields", "is missing: tell what is in the message, or ignore: true")
 	}
 	o.end()
-	if m.pattern != nil {
-		m.named(r, o)
+	if m.format == Text {
+		m.named(o)
 	}
 	if down {
 		m.link(r, o)
@@ -137,14 +137,18 @@ func (r *reader) message(n *yaml.Node, path string, down bool) *message {
 }
 
 // named brings the names of an expression's groups to numbers.
-func (m *message) named(r *reader, o *object) {
+func (m *message) named(o *object) {
+	pattern := m.pattern
+	if pattern == nil {
+		pattern = regexp.MustCompile("")
+	}
 	for _, f := range fieldsOf(m.steps) {
 		if f.hasCell && f.heading != "" {
-			if f.column = m.pattern.SubexpIndex(f.heading); f.column < 0 {
+			if f.column = pattern.SubexpIndex(f.heading); f.column < 0 {
 				o.bad("pattern", "has no group %q", f.heading)
 			}
 			f.heading = ""
-		} else if f.hasCell && f.column > m.pattern.NumSubexp() {
+		} else if f.hasCell && f.column > pattern.NumSubexp() {
 			o.bad("pattern", "has no group %d", f.column)
 		}
 	}
