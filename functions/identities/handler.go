@@ -54,6 +54,7 @@ func New(p *platform.Platform) faas.Func {
 			"DELETE /identities/{id}":        faas.Op(p, makers, i.remove),
 			"POST /identities/{id}/replace":  faas.Op(p, makers.And("twin-provision"), i.replace),
 			"POST /identities/{id}/retire":   faas.Op(p, access.Parts("twins"), i.retire),
+			"POST /identities/{id}/restore":  faas.Op(p, access.Only(access.Configurator), i.restore),
 			"GET /replacing":                 faas.Op(p, access.Parts("twin-provision"), i.replacing).Quiet(),
 			"POST /identities/{id}/replaced": faas.Op(p, access.Parts("twin-provision"), i.cutOff),
 			"POST /import":                   faas.Op(p, access.Only(access.Configurator), i.imports),

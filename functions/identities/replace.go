@@ -41,7 +41,9 @@ func (i *identities) replace(ctx context.Context, c *faas.Call, in api.IdentityR
 	if err != nil {
 		return device.Identity{}, err
 	}
-	if err := i.room(ctx, id, &next, own); err != nil {
+	if err := i.room(ctx, id, &next, own); errors.Is(err, api.ErrExists) && !seesAll(c.Caller) {
+		return device.Identity{}, noSpare(next.Serial)
+	} else if err != nil {
 		return device.Identity{}, err
 	}
 	if own != nil { // its serial is one identity's only; last, so that what is refused loses nothing
@@ -68,6 +70,9 @@ func (i *identities) replace(ctx context.Context, c *faas.Call, in api.IdentityR
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		return out, platform.NotFound("identity", string(id))
+	}
+	if errors.Is(err, store.ErrExists) && !seesAll(c.Caller) {
+		return out, noSpare(next.Serial)
 	}
 	if errors.Is(err, store.ErrExists) {
 		return out, fmt.Errorf("%w: serial %q or its mac is another device's, or was", api.ErrExists, next.Serial)
@@ -99,7 +104,8 @@ func (i *identities) room(ctx context.Context, id twin.ID, next, own *device.Ide
 }
 
 // absorb returns the identity that the new device is known by, nil if it is not; what is known of the device goes over. It must have
-// no twin and may come in as this one: an owner shows by its mac and model that they have it, and takes their own group's only. Who
+// no twin and may come in as this one: an owner shows by its mac and model that they have it, and takes their own group's, or one
+// that is nobody's yet. Who
 // repeats a replacement that was cut short says again what is to be known.
 func (i *identities) absorb(ctx context.Context, c access.Caller, t *twin.Twin, next *device.Identity) (*device.Identity, error) {
 	own, err := i.known.FindOne(ctx, store.Query{Index: "by-serial", Filter: store.Eq("serial", next.Serial)})
@@ -109,13 +115,16 @@ func (i *identities) absorb(ctx context.Context, c access.Caller, t *twin.Twin, 
 	if err != nil {
 		return nil, err
 	}
-	switch used, err := i.twins.Get(ctx, string(own.ID)); {
-	case err != nil && !errors.Is(err, store.ErrNotFound):
+	used, err := i.twins.Get(ctx, string(own.ID))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
-	case err == nil && used.Deleted.IsZero(), own.Owner != "" && own.Owner != t.Definition.Owner, len(own.Former) > 0:
+	}
+	taken := err == nil && used.Deleted.IsZero() || own.Owner != "" && own.Owner != t.Definition.Owner || len(own.Former) > 0
+	switch {
+	case !seesAll(c) && own.Owner != t.Definition.Owner && (taken || !spare(&own, next, t)):
+		return nil, noSpare(next.Serial)
+	case taken:
 		return nil, fmt.Errorf("%w: serial %q is another twin's device", api.ErrConflict, next.Serial)
-	case !seesAll(c) && own.Owner != t.Definition.Owner:
-		return nil, fmt.Errorf("%w: serial %q is registered, and not for the twin's group; ask a configurator", api.ErrConflict, next.Serial)
 	case own.Type != "" && own.Type != string(t.Definition.Type):
 		return nil, fmt.Errorf("%w: serial %q is of type %s, not %s", api.ErrConflict, next.Serial, own.Type, t.Definition.Type)
 	case own.MAC != "" && next.MAC != own.MAC && (next.MAC != "" || !seesAll(c)):
@@ -134,6 +143,20 @@ func (i *identities) absorb(ctx context.Context, c access.Caller, t *twin.Twin, 
 	}
 	next.Made = own.Made
 	return &own, nil
+}
+
+// spare tells whether what an owner says of a device is what a configurator has registered of one that is nobody's yet: a claim of
+// theirs would let it in with that.
+func spare(own, next *device.Identity, t *twin.Twin) bool {
+	return own.Owner == "" && own.Retired == nil && (own.Type == "" || own.Type == string(t.Definition.Type)) &&
+		(own.MAC == "" || next.MAC == own.MAC) && (own.Model == "" || next.Model == own.Model)
+}
+
+// noSpare is what an owner is told of a serial that they may not use, whatever the reason: whose it is, and what else is known of
+// it, is not theirs to learn.
+func noSpare(serial string) error {
+	return fmt.Errorf("%w: serial %q is another's, or was, or is registered with another type, mac or model than you say; say what is on the device, or ask a configurator",
+		api.ErrConflict, serial)
 }
 
 // replaced tells the platform's parts that a serial is of a device that was replaced; nil if it is not known at all.

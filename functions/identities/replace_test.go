@@ -149,14 +149,20 @@ func TestAReplacementTakesNobodysIdentity(t *testing.T) {
 	makeTwin(t, w, twin.Twin{ID: "fake", Kind: twin.Instance, Definition: twin.Definition{Type: "pump", Owner: "press"}})
 	makeTwin(t, w, twin.Twin{ID: "p-1", Kind: twin.Instance, Definition: twin.Definition{Type: "pump", Owner: "press"}})
 	ada := w.User("ada", []access.Role{access.Owner}, "press")
-	for _, in := range []device.Identity{{Serial: "P-1"}, {Serial: "C-1", MAC: "02:00:00:00:00:c1", Model: "A"}, {Serial: "C-2", MAC: "02:00:00:00:00:c2"}, {Serial: "C-3"}} {
+	for _, in := range []device.Identity{{Serial: "P-1"}, {Serial: "C-1", MAC: "02:00:00:00:00:c1", Model: "A"}, {Serial: "C-2", MAC: "02:00:00:00:00:c2"}, {Serial: "C-3"},
+		{Serial: "C-4", MAC: "02:00:00:00:00:c4", Type: "valve"}, {Serial: "C-5"}} {
 		if _, err := carl.CreateIdentity(ctx, in); err != nil {
 			t.Fatal(err)
 		}
 	}
+	makeTwin(t, w, twin.Twin{ID: "c-5", Kind: twin.Instance, Definition: twin.Definition{Type: "pump", Owner: "paint"}})
+	if _, err := w.User("bert", []access.Role{access.Owner}, "paint").CreateIdentity(ctx, device.Identity{Serial: "B-1", Type: "pump"}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := ada.CreateIdentity(ctx, device.Identity{Serial: "H-1", Type: "pump", MAC: "02:00:00:00:00:d1", Model: "A"}); err != nil {
 		t.Fatal(err)
 	}
+	said := map[string]string{}
 	for name, tt := range map[string]struct {
 		as interface {
 			ReplaceIdentity(context.Context, twin.ID, api.IdentityReplacement) (device.Identity, error)
@@ -165,19 +171,39 @@ func TestAReplacementTakesNobodysIdentity(t *testing.T) {
 		in   api.IdentityReplacement
 		want error
 	}{
-		"a twin without an identity": {admin, "fake", api.IdentityReplacement{Serial: "C-1"}, api.ErrNotFound},
-		"another's mac":              {admin, "p-1", api.IdentityReplacement{Serial: "C-3", MAC: "02:00:00:00:00:c2"}, api.ErrExists},
-		"a configurator's":           {ada, "p-1", api.IdentityReplacement{Serial: "C-1", MAC: "02:00:00:00:00:c1", Model: "A"}, api.ErrConflict},
-		"her own without its mac":    {ada, "p-1", api.IdentityReplacement{Serial: "H-1", Model: "A"}, api.ErrConflict},
-		"her own without its model":  {ada, "p-1", api.IdentityReplacement{Serial: "H-1", MAC: "02:00:00:00:00:d1"}, api.ErrConflict},
+		"a twin without an identity":          {admin, "fake", api.IdentityReplacement{Serial: "C-1"}, api.ErrNotFound},
+		"another's mac":                       {admin, "p-1", api.IdentityReplacement{Serial: "C-3", MAC: "02:00:00:00:00:c2"}, api.ErrExists},
+		"a spare one without its mac":         {ada, "p-1", api.IdentityReplacement{Serial: "C-1", Model: "A"}, api.ErrConflict},
+		"a spare one with another mac":        {ada, "p-1", api.IdentityReplacement{Serial: "C-1", MAC: "02:00:00:00:00:cc", Model: "A"}, api.ErrConflict},
+		"a spare one without its model":       {ada, "p-1", api.IdentityReplacement{Serial: "C-1", MAC: "02:00:00:00:00:c1"}, api.ErrConflict},
+		"a spare one of another type":         {ada, "p-1", api.IdentityReplacement{Serial: "C-4", MAC: "02:00:00:00:00:c4"}, api.ErrConflict},
+		"a spare one that another group made": {ada, "p-1", api.IdentityReplacement{Serial: "B-1"}, api.ErrConflict},
+		"another twin's":                      {ada, "p-1", api.IdentityReplacement{Serial: "C-5"}, api.ErrConflict},
+		"another's mac by an owner":           {ada, "p-1", api.IdentityReplacement{Serial: "NEW", MAC: "02:00:00:00:00:c2"}, api.ErrConflict},
+		"her own without its mac":             {ada, "p-1", api.IdentityReplacement{Serial: "H-1", Model: "A"}, api.ErrConflict},
+		"her own without its model":           {ada, "p-1", api.IdentityReplacement{Serial: "H-1", MAC: "02:00:00:00:00:d1"}, api.ErrConflict},
 	} {
 		tt.in.Reason = "x"
-		if _, err := tt.as.ReplaceIdentity(ctx, tt.id, tt.in); !errors.Is(err, tt.want) {
+		_, err := tt.as.ReplaceIdentity(ctx, tt.id, tt.in)
+		if !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v", name, err)
+		}
+		if tt.as == ada && !strings.HasPrefix(name, "her own") { // in the same words, whatever is known of it
+			said[strings.ReplaceAll(err.Error(), tt.in.Serial, "…")] = name
+		}
+		if tt.in.Serial == "NEW" {
+			continue
 		}
 		if got, err := carl.FindIdentity(ctx, tt.in.Serial); err != nil || got.ID == "p-1" {
 			t.Errorf("%s: then the identity is %+v, %v", name, got, err)
 		}
+	}
+	if len(said) != 1 {
+		t.Errorf("what is not hers is told apart: %q", said)
+	}
+	got, err := ada.ReplaceIdentity(ctx, "p-1", api.IdentityReplacement{Serial: "C-1", MAC: "02:00:00:00:00:c1", Model: "A", Reason: "x"})
+	if err != nil || got.Serial != "C-1" || len(got.Former) != 1 {
+		t.Errorf("a spare one that she has: %+v, %v", got, err)
 	}
 	if _, err := ada.ReplaceIdentity(ctx, "p-1", api.IdentityReplacement{Serial: "H-1", MAC: "02:00:00:00:00:d1", Model: "A", Reason: "x"}); err != nil {
 		t.Errorf("her own: %v", err)

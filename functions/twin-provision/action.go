@@ -103,7 +103,7 @@ func differs(i *device.Identity, t twin.TypeID, serial, mac, model string) strin
 	parsed, err := net.ParseMAC(mac)
 	switch {
 	case i.Retired != nil:
-		return fmt.Sprintf("the device with serial %q was decommissioned on %s: %s; to let it in again remove identity %s and make it known anew",
+		return fmt.Sprintf("the device with serial %q was decommissioned on %s: %s; to let it in again restore it: castor identity restore %s",
 			serial, i.Retired.At.UTC().Format(time.DateOnly), i.Retired.Reason, i.ID)
 	case i.Type != "" && i.Type != string(t):
 		return fmt.Sprintf("serial %q is of type %s, not %s", serial, i.Type, t)

@@ -83,6 +83,11 @@ func (c *Client) RetireIdentity(ctx context.Context, id twin.ID, reason string) 
 	return out, c.Call(ctx, "POST", "identities", "/identities/"+string(id)+"/retire", Reset{Reason: reason}, &out)
 }
 
+// RestoreIdentity lets the device of an identity that was decommissioned come in again.
+func (c *Client) RestoreIdentity(ctx context.Context, id twin.ID, reason string) (out device.Identity, err error) {
+	return out, c.Call(ctx, "POST", "identities", "/identities/"+string(id)+"/restore", Because{reason}, &out)
+}
+
 // ListIdentities pages through the identities; prefix limits the ids.
 func (c *Client) ListIdentities(ctx context.Context, prefix, cursor string) (out Page[device.Identity], err error) {
 	return out, c.Call(ctx, "GET", "identities", "/identities"+query("prefix", prefix, "cursor", cursor), nil, &out)

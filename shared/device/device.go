@@ -63,7 +63,7 @@ type Identity struct {
 	// Replacing is when this device took over from another one whose run is still to be reset; zero once it was.
 	Replacing time.Time `json:"replacing,omitzero" bson:"replacing,omitempty"`
 
-	// Retired says that the device was decommissioned: it is refused until people remove this identity, and make it known anew.
+	// Retired says that the device was decommissioned: it is refused until people restore this identity.
 	Retired *Retirement `json:"retired,omitempty" bson:"retired,omitempty"`
 }
 

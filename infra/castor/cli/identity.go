@@ -34,7 +34,7 @@ func (a *app) identityCommand() *cobra.Command {
 		get(a, "Show an identity", "  castor identity get p-7", complete, func(ctx context.Context, c *api.Client, id string) (device.Identity, error) {
 			return c.GetIdentity(ctx, twin.ID(id))
 		}, nil),
-		a.createIdentity(), a.importIdentities(),
+		a.createIdentity(), a.importIdentities(), a.restoreIdentity(complete),
 		remove(a, "identity", "Delete identities that no twin uses", "  castor identity delete p-7", complete,
 			func(ctx context.Context, c *api.Client, id string) error { return c.DeleteIdentity(ctx, twin.ID(id)) }))
 }
@@ -61,6 +61,24 @@ func (a *app) createIdentity() *cobra.Command {
 	f.StringVar(&in.Notes, "notes", "", "remarks")
 	check(c.RegisterFlagCompletionFunc("type", twinIDs(a, twin.Type)))
 	a.outputFlag(c, asTable, asYAML, asJSON)
+	return c
+}
+
+func (a *app) restoreIdentity(complete cobra.CompletionFunc) *cobra.Command {
+	var reason string
+	c := &cobra.Command{Use: "restore IDENTITY", Short: "Let a device that was decommissioned come in again", Args: cobra.ExactArgs(1), ValidArgsFunction: first(complete),
+		Long:    "Let a device that was decommissioned come in again, with a claim, as a new twin. Its old credentials stay ended, and its data archived or erased.",
+		Example: `  castor identity restore p-7 --reason "sold on, and back"`,
+		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			i, err := c.RestoreIdentity(ctx, twin.ID(args[0]), reason)
+			if err != nil {
+				return err
+			}
+			return printDone(a, cmd, i, "identity %s restored: its device may come in again", i.ID)
+		})}
+	c.Flags().StringVar(&reason, "reason", "", "why, for the audit")
+	a.outputFlag(c, asTable, asYAML, asJSON)
+	check(c.MarkFlagRequired("reason"))
 	return c
 }
 

@@ -20,7 +20,12 @@ func (a *app) twinColumns() []column[twin.Twin] {
 		{"kind", func(t twin.Twin) string { return string(t.Kind) }},
 		{"type", func(t twin.Twin) string { return string(t.Definition.Type) }},
 		{"owner", func(t twin.Twin) string { return t.Definition.Owner }},
-		{"phase", func(t twin.Twin) string { return string(t.Definition.Phase) }},
+		{"phase", func(t twin.Twin) string {
+			if d := &t.Definition; d.Suspended && d.Phase != twin.Suspended {
+				return string(d.Phase) + ", suspended"
+			}
+			return string(t.Definition.Phase)
+		}},
 		{"presence", presence},
 		{"seen", func(t twin.Twin) string { return a.ago(t.Live.Presence.LastSeen) }},
 		{"alarms", func(t twin.Twin) string { return alarms(&t) }},
@@ -160,7 +165,7 @@ func putTwin(ctx context.Context, c *api.Client, file twinFile) (id, outcome str
 	if v.Kind != "" && v.Kind != old.Kind {
 		return id, "", fmt.Errorf("%s is of kind %s already; kinds cannot be changed", id, old.Kind)
 	}
-	patch, err := patchOf(v.Definition, "version", "updated", "phase", "configuration")
+	patch, err := patchOf(v.Definition, "version", "updated", "phase", "suspended", "configuration")
 	if err != nil {
 		return id, "", err
 	}
