@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 var (
@@ -81,7 +83,9 @@ func takes(line string) error {
 	if c == root && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		return fmt.Errorf("there is no command %q", args[0])
 	}
-	if err := c.ParseFlags(rest); err != nil {
+	if err := c.ParseFlags(rest); errors.Is(err, pflag.ErrHelp) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	if c.HasSubCommands() && c.Flags().NArg() > 0 {
@@ -89,9 +93,6 @@ func takes(line string) error {
 	}
 	if err := c.ValidateArgs(c.Flags().Args()); err != nil {
 		return err
-	}
-	if help, err := c.Flags().GetBool("help"); err == nil && help {
-		return nil
 	}
 	return c.ValidateRequiredFlags()
 }

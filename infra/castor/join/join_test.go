@@ -1,0 +1,75 @@
+package join_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/castor-iot/castor/infra/castor/join"
+	"github.com/castor-iot/castor/infra/castor/secrets"
+)
+
+// What cannot be is refused with its remedy, and nothing is written.
+func TestPlansThatCannotBe(t *testing.T) {
+	keys := secrets.Dir(t.TempDir())
+	if _, err := keys.Platform(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(*join.Plan){
+		"--as one of":        func(p *join.Plan) { p.Connector = "coap" },
+		"lower case letters": func(p *join.Plan) { p.ID = "../op" },
+		"--phase":            func(p *join.Plan) { p.Phase = "both" },
+		"must be operational": func(p *join.Plan) {
+			p.Connector, p.Phase = "mosquitto", "provisioning"
+		},
+		"--dial":                func(p *join.Plan) { p.URL = "mqtt://plant.example" },
+		"tls://plant.example":   func(p *join.Plan) { p.URL = "grpcs://plant.example:8883" },
+		"castor up --nats":      func(p *join.Plan) { p.NATS = "" },
+		"--contract is missing": func(p *join.Plan) { p.Connector = "foreign" },
+		"--kind":                func(p *join.Plan) { p.Kind = "token" },
+		"neither a host name":   func(p *join.Plan) { p.Hosts = []string{"a b"} },
+	} {
+		p := join.Plan{Keys: keys, Platform: "http://127.0.0.1:8080", NATS: "nats://127.0.0.1:4222", ID: "operational-2", Connector: "mqtt", Phase: "operational",
+			URL: "tls://plant.example:8883", Kind: "certificate", Now: time.Now()}
+		change(&p)
+		dir := filepath.Join(t.TempDir(), "out")
+		if _, err := p.Write(dir, false); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is told as: %v", want, err)
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%q: something is written all the same", want)
+		}
+	}
+}
+
+// A folder that is written anew keeps the secrets that others know by now.
+func TestAFolderIsWrittenAnew(t *testing.T) {
+	keys, dir := secrets.Dir(t.TempDir()), filepath.Join(t.TempDir(), "acme")
+	if _, err := keys.Platform(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	p := join.Plan{Keys: keys, Platform: "http://127.0.0.1:8080", NATS: "nats://127.0.0.1:4222", ID: "acme", Connector: "foreign", Phase: "operational",
+		URL: "coaps://acme.example:5684", Contract: "https://acme.example/castor", Kind: "certificate", Now: time.Now()}
+	if _, err := p.Write(dir, false); err != nil {
+		t.Fatal(err)
+	}
+	token := filepath.Join(dir, "secrets", "castor-foreign-token")
+	before, err := os.ReadFile(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := os.Stat(token); err != nil || f.Mode().Perm() != 0o600 {
+		t.Errorf("others may read it: %v, %v", f, err)
+	}
+	p.Region = "eu"
+	if _, err := p.Write(dir, true); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.ReadFile(token)
+	settings, err2 := os.ReadFile(filepath.Join(dir, "settings.env"))
+	if err != nil || err2 != nil || string(after) != string(before) || !strings.Contains(string(settings), "CASTOR_REGION=eu\n") {
+		t.Errorf("written anew the token is %v, the settings are %s", string(after) == string(before), settings)
+	}
+}
