@@ -87,7 +87,13 @@ func brief(expr string) string {
 	return "'" + expr + "'"
 }
 
-// Fill puts what is known of the run into a text for people: {serial}, {type}, {twin} and {run}.
+// Fill puts what is known of the run into a text for people: {serial}, {type}, {twin} and {run}. What is not known yet is "…".
 func (r *Run) Fill(text string) string {
-	return strings.NewReplacer("{serial}", r.Request.Serial, "{type}", string(r.Type), "{twin}", string(r.Twin), "{run}", r.ID).Replace(text)
+	known := func(s string) string {
+		if s == "" {
+			return "…"
+		}
+		return s
+	}
+	return strings.NewReplacer("{serial}", known(r.Request.Serial), "{type}", known(string(r.Type)), "{twin}", known(string(r.Twin)), "{run}", r.ID).Replace(text)
 }

@@ -435,7 +435,7 @@ func (r *Run) Late(now time.Time) bool {
 		if r.timer(&s, now) {
 			return true
 		}
-		reason = "no " + either(s.Awaits()) + " within " + s.Limit.String()
+		reason = missed(s.Awaits()) + " within " + s.Limit.String()
 	}
 	if r.Tries >= s.Retries {
 		r.Refused("timer", reason, now)

@@ -87,7 +87,7 @@ func TestPeopleAreAskedWhileARunWaits(t *testing.T) {
 	}
 	r = begun(ask)
 	r.Done("p", "", begin)
-	if !r.Late(begin.Add(72*time.Hour)) || !r.Withdrawing || !strings.Contains(r.Reason, "no approved within 72h") {
+	if !r.Late(begin.Add(72*time.Hour)) || !r.Withdrawing || !strings.Contains(r.Reason, "nobody decided within 72h") {
 		t.Errorf("nobody decides: %s, %q", state(r), r.Reason)
 	}
 }

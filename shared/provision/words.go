@@ -1,6 +1,9 @@
 package provision
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // An Action is an operation of the platform that a state performs.
 type Action string
@@ -109,6 +112,25 @@ var Triggers = []Trigger{GatewayReady, DeviceConfirm, DeviceAsked, DeviceSeen, A
 
 // Human tells whether a trigger is a decision of people.
 func (t Trigger) Human() bool { return slices.Contains([]Trigger{Approved, Declined, Confirmed}, t) }
+
+// misses are what it means for people that a trigger did not come.
+var misses = map[Trigger]string{GatewayReady: "the gateway did not let the device in", DeviceConfirm: "the device did not confirm", DeviceAsked: "the device did not ask again",
+	DeviceSeen: "the device did not come to its gateway", Approved: "nobody decided", Declined: "nobody decided", Confirmed: "nobody confirmed it",
+	Answered: "the service did not answer"}
+
+// missed says that none of all came: "nobody decided", "the device did not come to its gateway, and the device did not confirm".
+func missed(all []Trigger) string {
+	var said []string
+	for _, t := range all {
+		if m := misses[t]; m != "" && !slices.Contains(said, m) {
+			said = append(said, m)
+		}
+	}
+	if len(said) == 0 {
+		return "no way on"
+	}
+	return strings.Join(said, ", and ")
+}
 
 // kept tells whether a trigger counts that came before its state awaited it. A decision, and a device that asks, are about what
 // is asked at that time; the others have happened for good.
