@@ -1,6 +1,7 @@
 package twinprovision_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/seal"
+	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -71,11 +73,15 @@ func TestACrashAtEveryWriteOfASecret(t *testing.T) {
 		w.identity(d.r.Serial)
 		return secret{d, private}
 	}, func(_ *world, s secret) error { return s.d.drive() }, func(w *world, n int, s secret) {
+		first := w.credential(twin.ID(strings.ToLower(s.d.r.Serial)))
 		run := w.run(s.d.finish(n))
 		if len(s.d.bundles) == 0 {
 			w.t.Fatalf("crash %d: the device was handed nothing", n)
 		}
 		for _, b := range s.d.bundles {
+			if bytes.Contains(first, []byte("sealed")) && !bytes.Contains(first, []byte(b.Sealed)) {
+				w.t.Errorf("crash %d: a second secret was made", n)
+			}
 			plain, err := seal.Open(s.private, api.SealInfo(b.Ref), b.Sealed)
 			w.must(err)
 			var shown api.Secret
@@ -92,6 +98,21 @@ func TestACrashAtEveryWriteOfASecret(t *testing.T) {
 			w.t.Errorf("crash %d: its credentials: %+v", n, page.Items)
 		}
 	})
+}
+
+// credential is the document of a twin's credential as it is in the store, nil if there is none.
+func (w *world) credential(id twin.ID) (doc []byte) {
+	w.t.Helper()
+	table, err := w.Base.DB.Driver().Table(w.ctx, "credentials", nil)
+	w.must(err)
+	_, err = table.Walk(w.ctx, store.Walk{Segments: []store.Segment{{}}}, func(h store.Hit) error {
+		if bytes.Contains(h.Doc, []byte(id)) {
+			doc = bytes.Clone(h.Doc)
+		}
+		return nil
+	})
+	w.must(err)
+	return doc
 }
 
 // admission is what the operational gateway is told of a device.
