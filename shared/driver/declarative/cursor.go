@@ -29,6 +29,17 @@ type cursor struct {
 	values   int
 	work     int
 	warnings []string
+
+	first   [16]variable // where vars begins, so that most messages need no more
+	message driver.Record
+}
+
+// newCursor is at the begin of a message.
+func newCursor(call *driver.Call, properties int) *cursor {
+	c := &cursor{call: call}
+	c.message.Data = make(map[string]any, properties)
+	c.out, c.vars = &c.message, c.first[:0]
+	return c
 }
 
 // A variable is something that was read and has a name.
@@ -110,8 +121,8 @@ func (c *cursor) put(name string, v any) error {
 	return nil
 }
 
-// record reads steps into a record of its own, with variables that end with it.
-func (c *cursor) record(at time.Time, steps []step) error {
+// separate reads steps into a record of their own, with variables that end with it.
+func (c *cursor) separate(at time.Time, steps []step) error {
 	if len(c.records) == maxRecords {
 		return fmt.Errorf("%w: %d records", errLarge, maxRecords)
 	}

@@ -53,7 +53,7 @@ func (r *repeat) read(c *cursor) error {
 			if err != nil {
 				return err
 			}
-			return c.record(at, r.steps)
+			return c.separate(at, r.steps)
 		case r.list != "":
 			element := map[string]any{}
 			data := c.out.Data
@@ -229,7 +229,7 @@ func (t *tlv) element(c *cursor, at string) error {
 	}
 	var err error
 	if t.records {
-		err = c.record(c.out.Time, steps)
+		err = c.separate(c.out.Time, steps)
 	} else {
 		err = c.steps(steps)
 	}

@@ -47,7 +47,7 @@ func decode(messages []*message, call *driver.Call) driver.Result {
 		if m.ports != nil && !slices.Contains(m.ports, call.Port) {
 			continue
 		}
-		c := &cursor{call: call, out: &driver.Record{Data: map[string]any{}}}
+		c := newCursor(call, len(m.steps))
 		if m.topics != nil && !slices.ContainsFunc(m.topics, func(t *topic) bool { return t.match(call.Topic, func(name, v string) { c.set(name, v) }) }) {
 			continue
 		}
@@ -170,7 +170,7 @@ func (m *message) lines(c *cursor) error {
 	}
 	for _, row := range rows {
 		c.row = row
-		if err := c.record(c.out.Time, m.steps); err != nil {
+		if err := c.separate(c.out.Time, m.steps); err != nil {
 			return err
 		}
 	}

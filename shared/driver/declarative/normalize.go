@@ -12,7 +12,8 @@ func (n *normalization) run(call *driver.Call) driver.Result {
 	if !ok {
 		return failed(fmt.Errorf("data is %s, and must be an object", short(call.Data)))
 	}
-	c := &cursor{call: call, root: data, here: data, out: &driver.Record{Data: map[string]any{}}}
+	c := newCursor(call, len(data))
+	c.root, c.here = data, data
 	named := map[string]bool{}
 	for _, f := range n.renames {
 		if len(f.from.steps) > 0 {
