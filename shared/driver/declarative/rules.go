@@ -123,7 +123,15 @@ func (r *rules) apply(v any) (out any, ok bool, warning string) {
 		return nil, false, ""
 	}
 	if r.values != nil {
-		if out, ok = r.values[keyOf(v)]; ok {
+		out, ok = r.values[keyOf(v)]
+		if b, isBool := v.(bool); isBool && !ok { // a bit is 0 or 1 as well
+			key := "0"
+			if b {
+				key = "1"
+			}
+			out, ok = r.values[key]
+		}
+		if ok {
 			return out, true, ""
 		}
 		if r.otherwise != nil {
