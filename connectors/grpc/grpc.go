@@ -123,16 +123,13 @@ const goodbye = 250 * time.Millisecond
 
 // Run serves until ctx ends; the gateway first, so that what it has taken is still brought to the platform.
 func (m *Connector) Run(ctx context.Context) error {
-	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	linked := make(chan error, 1)
-	go func() { linked <- m.link.Run(work) }()
-	err := m.door.Run(ctx, m.server.Serve, func() {
-		hard := time.AfterFunc(goodbye, m.server.Stop)
-		m.server.GracefulStop()
-		hard.Stop()
+	return m.link.Around(ctx, func(ctx context.Context) error {
+		defer m.working.Wait()
+		defer m.server.Stop()
+		return m.door.Run(ctx, m.server.Serve, func() {
+			hard := time.AfterFunc(goodbye, m.server.Stop)
+			m.server.GracefulStop()
+			hard.Stop()
+		})
 	})
-	m.server.Stop()
-	m.working.Wait()
-	stop()
-	return errors.Join(err, <-linked)
 }

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/castor-iot/castor/connectors/gateway"
+	"github.com/castor-iot/castor/connectors/gateway/gatewaytest"
 	"github.com/castor-iot/castor/connectors/grpc"
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/castor-iot/castor/shared/device"
@@ -48,14 +47,7 @@ func run(t testing.TB, w *linktest.World, phase string, change func(*grpc.Config
 
 func begin(t testing.TB, w *linktest.World, phase string, change func(*grpc.Config)) (c *grpc.Connector, stop func()) {
 	t.Helper()
-	tls := w.CA.Server(t, phase == "operational")
-	config := grpc.Config{
-		Gateway: gateway.Config{
-			ID: w.Gateway, Phase: gateway.Phase(phase), Addr: "127.0.0.1:0", TLS: tls,
-			Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet, VerifierKey: linktest.VerifierKey, Knocks: phase == "provisioning", Limits: gateway.Limits{FailureBurst: 10_000},
-		},
-		API: w.API,
-	}
+	config := grpc.Config{Gateway: gatewaytest.Config(t, w, phase), API: w.API}
 	if change != nil {
 		change(&config)
 	}
@@ -63,22 +55,7 @@ func begin(t testing.TB, w *linktest.World, phase string, change func(*grpc.Conf
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Errorf("the connector ended with %v", err)
-			}
-		case <-time.After(linktest.Patience):
-			t.Error("the connector does not end")
-		}
-	})
-	t.Cleanup(stop)
-	return c, stop
+	return c, linktest.Go(t, c.Run)
 }
 
 // connection is a channel to the gateway whose TCP connection a test can cut.

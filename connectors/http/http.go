@@ -101,10 +101,5 @@ func (h *Connector) Stats() (gateway.Stats, link.Stats) { return h.door.Stats(),
 
 // Run serves until ctx ends; the gateway first, so that what it has taken is still brought to the platform.
 func (h *Connector) Run(ctx context.Context) error {
-	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	linked := make(chan error, 1)
-	go func() { linked <- h.link.Run(work) }()
-	err := h.door.Run(ctx, h.serve, h.end)
-	stop()
-	return errors.Join(err, <-linked)
+	return h.link.Around(ctx, func(ctx context.Context) error { return h.door.Run(ctx, h.serve, h.end) })
 }

@@ -93,21 +93,19 @@ func NewRelay(c RelayConfig) (*Relay, error) {
 
 // Run works until ctx ends; what was taken by then is still brought to the platform. Requests should have ended before.
 func (r *Relay) Run(ctx context.Context) error {
-	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	linked := make(chan error, 1)
-	go func() { linked <- r.link.Run(work) }()
-	tick := time.NewTicker(max(r.config.Silence/6, time.Millisecond))
-	defer tick.Stop()
-	for ctx.Err() == nil {
-		select {
-		case <-tick.C:
-			r.sweep(false)
-		case <-ctx.Done():
+	return r.link.Around(ctx, func(ctx context.Context) error {
+		tick := time.NewTicker(max(r.config.Silence/6, time.Millisecond))
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			select {
+			case <-tick.C:
+				r.sweep(false)
+			case <-ctx.Done():
+			}
 		}
-	}
-	r.sweep(true)
-	stop()
-	return <-linked
+		r.sweep(true)
+		return nil
+	})
 }
 
 // A downlink is something for a device of the gateway.

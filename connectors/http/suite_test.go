@@ -3,18 +3,16 @@ package http_test
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/castor-iot/castor/connectors/gateway"
+	"github.com/castor-iot/castor/connectors/gateway/gatewaytest"
 	connector "github.com/castor-iot/castor/connectors/http"
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/castor-iot/castor/shared/device"
@@ -41,16 +39,8 @@ func TestSuite(t *testing.T) {
 
 func start(t testing.TB, w *linktest.World, phase string, change func(*connector.Config)) (address string, stop func()) {
 	t.Helper()
-	config := connector.Config{
-		Gateway: gateway.Config{
-			ID: w.Gateway, Phase: gateway.Phase(phase), Addr: "127.0.0.1:0", TLS: w.CA.Server(t, phase == "operational"),
-			Dir: w.Dir, Bus: w.Bus, Knocks: phase == "provisioning", Log: linktest.Quiet, Limits: gateway.Limits{FailureBurst: 10_000, Linger: linger},
-		},
-		API: w.API,
-	}
-	if phase == "operational" {
-		config.Gateway.TLS.ClientAuth, config.Gateway.VerifierKey = tls.VerifyClientCertIfGiven, linktest.VerifierKey
-	}
+	config := connector.Config{Gateway: gatewaytest.Config(t, w, phase), API: w.API}
+	config.Gateway.Limits.Linger = linger
 	if change != nil {
 		change(&config)
 	}
@@ -58,22 +48,7 @@ func start(t testing.TB, w *linktest.World, phase string, change func(*connector
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Errorf("the connector ended with %v", err)
-			}
-		case <-time.After(linktest.Patience):
-			t.Error("the connector does not end")
-		}
-	})
-	t.Cleanup(stop)
-	return c.Addr().String(), stop
+	return c.Addr().String(), linktest.Go(t, c.Run)
 }
 
 // A client is a device that polls while it is there.

@@ -195,6 +195,16 @@ func (l *Link) Run(ctx context.Context) error {
 	return nil
 }
 
+// Around runs the link as long as gateway runs, and until what that has taken is brought to the platform: the gateway ends first.
+func (l *Link) Around(ctx context.Context, gateway func(ctx context.Context) error) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	linked := make(chan error, 1)
+	go func() { linked <- l.Run(work) }()
+	err := gateway(ctx)
+	stop()
+	return errors.Join(err, <-linked)
+}
+
 // listen keeps the two subscriptions: events that empty the cache of mappings, and downlinks.
 func (l *Link) listen(ctx context.Context) {
 	for ctx.Err() == nil {

@@ -94,12 +94,7 @@ func (m *Connector) Ready() error { return m.gateway.Ready() }
 
 // Run serves until ctx ends; the gateway first, so that what it has taken is still brought to the platform.
 func (m *Connector) Run(ctx context.Context) error {
-	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	linked := make(chan error, 1)
-	go func() { linked <- m.link.Run(work) }()
-	err := m.gateway.Run(ctx)
-	stop()
-	return errors.Join(err, <-linked)
+	return m.link.Around(ctx, m.gateway.Run)
 }
 
 // Stats are the counts of both halves.

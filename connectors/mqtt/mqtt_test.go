@@ -1,7 +1,6 @@
 package mqtt_test
 
 import (
-	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -11,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/castor-iot/castor/connectors/gateway"
+	"github.com/castor-iot/castor/connectors/gateway/gatewaytest"
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/castor-iot/castor/connectors/mqtt"
 	"github.com/castor-iot/castor/shared/device"
@@ -33,33 +32,11 @@ func TestSuite(t *testing.T) {
 
 func start(t testing.TB, w *linktest.World, phase string) (address string, stop func()) {
 	t.Helper()
-	c, err := mqtt.New(mqtt.Config{
-		Gateway: gateway.Config{
-			ID: w.Gateway, Phase: gateway.Phase(phase), Addr: "127.0.0.1:0", TLS: w.CA.Server(t, phase == "operational"),
-			Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet, Limits: gateway.Limits{FailureBurst: 10_000},
-			VerifierKey: linktest.VerifierKey, Knocks: phase == "provisioning",
-		},
-		API: w.API,
-	})
+	c, err := mqtt.New(mqtt.Config{Gateway: gatewaytest.Config(t, w, phase), API: w.API})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		select {
-		case err := <-done:
-			if err != nil {
-				t.Errorf("the connector ended with %v", err)
-			}
-		case <-time.After(linktest.Patience):
-			t.Error("the connector does not end")
-		}
-	})
-	t.Cleanup(stop)
-	return c.Addr().String(), stop
+	return c.Addr().String(), linktest.Go(t, c.Run)
 }
 
 // A client is a device on paho, which stays disconnected when it is.
