@@ -4,7 +4,8 @@
   'use strict';
   const G = globalThis;
   const { parse, stringify } = JSON;
-  const { ownKeys, getPrototypeOf, construct, deleteProperty } = Reflect;
+  const { ownKeys, getPrototypeOf, construct, deleteProperty, apply } = Reflect;
+  const call = (f, on) => apply(f, on, []);
   const { defineProperty, getOwnPropertyDescriptor, preventExtensions, isFrozen } = Object;
   const isArray = Array.isArray;
   const isFinite = Number.isFinite;
@@ -27,6 +28,15 @@
   hidden(PlatformDate, 'parse', RealDate.parse);
   hidden(PlatformDate, 'UTC', RealDate.UTC);
   hidden(RealDate.prototype, 'constructor', PlatformDate);
+  // Workers' zone is UTC, which V8 names and QuickJS does not.
+  for (const name of ['toString', 'toTimeString']) {
+    const plain = RealDate.prototype[name];
+    const named = { [name]() {
+      const text = call(plain, this);
+      return text === 'Invalid Date' ? text : text + ' (Coordinated Universal Time)';
+    } }[name];
+    hidden(RealDate.prototype, name, named);
+  }
   hidden(G, 'Date', PlatformDate);
   hidden(Math, 'random', function random() {
     seed ^= seed << 13;
