@@ -128,8 +128,8 @@ func needs(stack serve.Stack, gateways []string) []need {
 	list = append(list, need{"castor-connector stream", []string{platform.PartSecret("stream", ""), secrets.NATSToken}})
 	for _, g := range gateways {
 		names := []string{platform.PartSecret("connector", g), secrets.NATSToken, secrets.GatewayCert, secrets.GatewayKey}
-		if !strings.HasPrefix(g, "provisioning") { // there devices have no certificate yet that it could be asked about
-			names = append(names, platform.SecretCACert)
+		if !strings.HasPrefix(g, "provisioning") { // there devices have neither certificate nor secret yet that it could be asked about
+			names = append(names, platform.SecretCACert, platform.SecretVerify)
 		}
 		list = append(list, need{"castor-connector " + protocolOf(g) + " " + g, names})
 	}
