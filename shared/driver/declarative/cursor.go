@@ -26,8 +26,9 @@ type cursor struct {
 	vars     []variable
 	out      *driver.Record
 	records  []driver.Record
-	values   int
-	work     int
+	values   int // how many were put
+	size     int // their bytes
+	work     int // fields that were looked at
 	warnings []string
 
 	first   [16]variable // where vars begins, so that most messages need no more
@@ -53,6 +54,7 @@ const (
 	maxValues  = 10_000
 	maxRecords = 2_000
 	maxWork    = 200_000 // fields that are looked at
+	maxPattern = 16_384  // bytes of a text in which an expression is looked for
 )
 
 var errLarge = errors.New("the message has more in it than a driver may give")
@@ -112,6 +114,9 @@ func (c *cursor) warn(format string, args ...any) {
 func (c *cursor) put(name string, v any) error {
 	if c.values++; c.values > maxValues {
 		return fmt.Errorf("%w: %d values", errLarge, maxValues)
+	}
+	if c.size += len(name) + sizeOf(v); c.size > driver.MaxOutput {
+		return fmt.Errorf("%w: %d bytes", errLarge, driver.MaxOutput)
 	}
 	if len(name) > telemetry.MaxProperty || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
 		c.warn("%.128q cannot be the name of a property; its value was left out", name)

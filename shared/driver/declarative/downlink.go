@@ -35,7 +35,7 @@ func (m *message) downlink(o *object) {
 }
 
 // link connects what is counted with what counts it, and notes all names that the message takes.
-func (m *message) link(r *reader, o *object) {
+func (m *message) link(o *object) {
 	fields := map[string]*field{}
 	for _, f := range fieldsOf(m.steps) {
 		if len(f.name.parts) > 1 || f.use != "" {
@@ -76,26 +76,6 @@ func (m *message) link(r *reader, o *object) {
 		}
 	}
 	templateNames(m.payload, m.names)
-}
-
-func repeatsOf(steps []step) (all []*repeat) {
-	for _, s := range steps {
-		switch s := s.(type) {
-		case *repeat:
-			all = append(append(all, s), repeatsOf(s.steps)...)
-		case *group:
-			all = append(all, repeatsOf(s.steps)...)
-		case *choice:
-			for _, key := range s.keys {
-				all = append(all, repeatsOf(s.cases[key])...)
-			}
-		case *tlv:
-			for _, key := range s.keys {
-				all = append(all, repeatsOf(s.cases[key])...)
-			}
-		}
-	}
-	return all
 }
 
 // encode writes data by the first message that takes it.

@@ -41,7 +41,8 @@ const (
 // A reader reads nodes of a document and collects faults; it goes on after each, so that people see all of them at once.
 type reader struct {
 	faults Faults
-	steps  int
+	steps  int // that were read
+	parts  int // of templates
 }
 
 func (r *reader) fault(n *yaml.Node, field, format string, args ...any) {

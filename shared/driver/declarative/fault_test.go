@@ -38,7 +38,12 @@ func TestFaults(t *testing.T) {
 		"a downlink whose length is a mystery": {"castor: 1\ndownlink:\n  fields: [{name: a, type: text, length: n}]", `line 3: downlink[0].fields has a length in "n", which must be a field of the message and measure a text`},
 		"a downlink of json without one":       {"castor: 1\ndownlink:\n  format: json\n  fields: [{name: a}]", "line 3: downlink[0].payload is missing: what is sent in the format json is told by a payload"},
 		"a time of nowhere":                    {"castor: 1\nuplink:\n  fields: [{type: u32, time: unix, zone: Mars}]", `line 3: uplink[0].fields[0].zone must be like "Z" or "+01:00", and stand beside time: digits or text`},
-		"too deep":                             {"castor: 1\nuplink: {fields: " + strings.Repeat("[{fields: ", 9) + "[]" + strings.Repeat("}]", 9) + "}", "line 2: uplink[0]" + strings.Repeat(".fields[0]", 8) + ".fields is nested deeper than 8 groups"},
+		"names of nothing": {"castor: 1\nuplink:\n  fields: [{name: 'a{x}', type: u8, when: {field: y, is: 1}}, {switch: z, cases: {}}, {repeat: q, fields: [{name: b, type: u8}]}]", `line 3: uplink[0].fields asks for "y" in when, which is neither a field of the message nor a part of its topic
+line 3: uplink[0].fields asks for "x" in the name a{x}, which is neither a field of the message nor a part of its topic
+line 3: uplink[0].fields asks for "z" in switch, which is neither a field of the message nor a part of its topic
+line 3: uplink[0].fields asks for "q" in repeat, which is neither a field of the message nor a part of its topic`},
+		"a star of nothing": {"castor: 1\nuplink:\n  format: json\n  fields: [{name: 'a{2}', path: '*.x'}]", "line 4: uplink[0].fields has {2} in the name a{2}, but no path with so many stars"},
+		"too deep":          {"castor: 1\nuplink: {fields: " + strings.Repeat("[{fields: ", 9) + "[]" + strings.Repeat("}]", 9) + "}", "line 2: uplink[0]" + strings.Repeat(".fields[0]", 8) + ".fields is nested deeper than 8 groups"},
 	} {
 		_, err := Parse([]byte(tt.document))
 		var faults Faults

@@ -18,7 +18,7 @@ func TestOtherFormats(t *testing.T) {
 			`{"Time":"x","AM2301":{"Temperature":21.5},"DS18B20":{"Temperature":4}}`, `{"AM2301.t":21.5,"DS18B20.t":4}`},
 		"each": {`{format: json, fields: [{name: b, path: batt}, {each: "$.readings[*]", records: true, fields: [{path: ts, time: ms}, {name: t, path: t}, {name: id, path: $.id}]}]}`,
 			`{"id":"x","batt":3,"readings":[{"ts":1772366400000,"t":1},{"ts":1772366400500,"t":2}]}`, `{"b":3} +{"id":"x","t":1} 2026-03-01T12:00:00Z +{"id":"x","t":2} 2026-03-01T12:00:00Z`},
-		"lists":             {`{format: json, fields: [{each: "probes.*", name: probes, fields: [{name: kind, use: "_k"}, {name: t, path: t}, {name: "key", path: k}]}]}`, `{"probes":{"a":{"t":1},"b":{"t":2}}}`, `{"probes":[{"t":1},{"t":2}]}`},
+		"lists":             {`{format: json, fields: [{each: "probes.*", name: probes, fields: [{name: t, path: t}, {name: "key", path: k}]}]}`, `{"probes":{"a":{"t":1},"b":{"t":2}}}`, `{"probes":[{"t":1},{"t":2}]}`},
 		"a whole object":    {`{format: json, fields: [{name: all, path: $}]}`, `{"a":[1,{"b":null}]}`, `{"all":{"a":[1,{"b":null}]}}`},
 		"what is required":  {`{format: json, fields: [{name: a, path: a, required: true}]}`, `{}`, `error: m: a: the message has no a`},
 		"what is no json":   {`{format: json, fields: [{name: a, path: a}]}`, `{"a":1} x`, `error: m: the message is no JSON: there is more after its end`},
@@ -31,8 +31,9 @@ func TestOtherFormats(t *testing.T) {
 		"the whole text":    {`{format: text, fields: [{name: online, values: {Online: true, Offline: false}}]}`, "Online", `{"online":true}`},
 		"hex in text":       {`{encoding: hex, fields: [{name: a, type: u16}]}`, "0102\n", `{"a":258}`},
 		"ignored":           {`{ignore: true}`, "x", ``},
-		"numbers too large": {`{format: json, fields: [{name: a, path: a}, {name: b, path: b}]}`, `{"a":1e999999,"b":1e308}`, `{"b":1e+308} warning: a: cannot be told in JSON`},
-		"parts of topics":   {`{topic: "stat/{device}/POWER{n}", format: text, fields: [{name: "power{n}", as: bool}, {name: device, use: device}]}`, "ON", `{"device":"plug","power2":true}`},
+		"numbers too large": {`{format: json, fields: [{name: a, path: a}, {name: b, path: b}, {name: c, path: c}, {name: d, path: b, scale: 1000}, {name: e, path: e}]}`, `{"a":1e999999,"b":1e308,"c":1e350,"e":[1e350,1]}`,
+			`{"b":1e+308,"e":[null,1]} warning: a: cannot be told in JSON warning: c: is larger than any number that is kept warning: d: is larger than any number that is kept`},
+		"parts of topics": {`{topic: "stat/{device}/POWER{n}", format: text, fields: [{name: "power{n}", as: bool}, {name: device, use: device}]}`, "ON", `{"device":"plug","power2":true}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := parse(t, "castor: 1\nuplink: [{name: m, "+tt.message[1:]+"]")
@@ -41,6 +42,31 @@ func TestOtherFormats(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// What a message makes of a document is bounded, whatever both are.
+func TestMessagesAreBounded(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fields  string
+		message []byte
+		want    string
+	}{
+		"copies of all":       {"format: json\n  fields:\n" + strings.Repeat("  - {name: a, path: $}\n", 100), []byte(`{"a":"` + strings.Repeat("x", 10_000) + `"}`), "262144 bytes"},
+		"texts":               {"fields:\n" + strings.Repeat("  - {name: a, type: hex, length: rest, at: 0}\n", 100), make([]byte, 8_000), "262144 bytes"},
+		"values":              {"fields: [{repeat: rest, fields: [{name: \"a{n}\", type: u1}]}]", make([]byte, 20_000), "10000 values"},
+		"records":             {"fields: [{repeat: rest, records: true, fields: [{name: a, type: u1}]}]", make([]byte, 20_000), "2000 records"},
+		"hidden fields":       {"fields: [{repeat: rest, fields: [{name: _a, type: u1}]}]", make([]byte, 200_000), "200000 fields"},
+		"stars":               {"format: json\n  fields: [{name: a, path: \"$.*.x\"}, {name: b, path: \"$.*.x\"}]", []byte("[" + strings.Repeat("0,", 130_000) + "0]"), "200000 fields"},
+		"a long text":         {"format: text\n  pattern: x\n  fields: [{name: a}]", make([]byte, 20_000), "the message has 20000 bytes, an expression is looked for in at most 16384"},
+		"a message":           {"fields: [{name: a, type: u8}]", make([]byte, driver.MaxInput+1), "the message has 262145 bytes, at most 262144 are read"},
+		"an element of bytes": {"fields: [{tlv: _a, header: [{name: _a, type: u8}, {name: _l, type: u16}], length: _l, cases: {}, else: fail}]", []byte{1, 0xff, 0xff}, "_l: the element at byte 0 has 65535 bytes, the message ends before"},
+		"an element of none":  {"fields: [{tlv: port, header: [{type: skip, length: 0}], cases: {1: []}}]", []byte{1}, "the element at byte 0 takes nothing, so the list would never end"},
+	} {
+		r := run(t, parse(t, "castor: 1\nuplink:\n  "+tt.fields), driver.Call{Op: driver.DecodeUplink, Bytes: tt.message, Port: 1})
+		if len(r.Errors) != 1 || !strings.HasSuffix(r.Errors[0], tt.want) || r.Data != nil || r.Records != nil {
+			t.Errorf("%s: %.300s", name, told(r))
+		}
 	}
 }
 

@@ -43,6 +43,8 @@ type message struct {
 // decode reads a message by the first form that fits.
 func decode(messages []*message, call *driver.Call) driver.Result {
 	var reasons []error
+	var last *message // the form that was opened last, by previous
+	var previous *cursor
 	for _, m := range messages {
 		if m.ports != nil && !slices.Contains(m.ports, call.Port) {
 			continue
@@ -54,11 +56,13 @@ func decode(messages []*message, call *driver.Call) driver.Result {
 		if m.ignore && m.when == nil {
 			return driver.Result{}
 		}
-		if err := m.open(c); err != nil {
+		if last != nil && last.alike(m) {
+			c.b, c.end, c.root, c.here = previous.b, previous.end, previous.root, previous.root
+		} else if err := m.open(c); err != nil {
 			reasons = append(reasons, fmt.Errorf("%s: %w", m.name, err))
 			continue
 		}
-		if !c.fits(m.when) {
+		if last, previous = m, c; !c.fits(m.when) {
 			continue
 		}
 		if m.ignore {
@@ -88,6 +92,11 @@ func (c *cursor) result(command string) driver.Result {
 		r.Data = c.out.Data
 	}
 	return r
+}
+
+// alike tells whether a message that m opened need not be opened anew for other.
+func (m *message) alike(other *message) bool {
+	return m.format == other.format && m.encoding == other.encoding && m.format != Text
 }
 
 // open brings the bytes into the form in which steps look at them.
@@ -132,6 +141,9 @@ func (m *message) match(b []byte) ([]string, error) {
 	}
 	if m.pattern == nil {
 		return []string{strings.TrimSpace(string(b))}, nil
+	}
+	if len(b) > maxPattern {
+		return nil, fmt.Errorf("the message has %d bytes, an expression is looked for in at most %d", len(b), maxPattern)
 	}
 	groups := m.pattern.FindStringSubmatch(string(b))
 	if groups == nil {

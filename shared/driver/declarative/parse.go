@@ -80,6 +80,9 @@ func (r *reader) program(n *yaml.Node) *Program {
 
 func (r *reader) message(n *yaml.Node, path string, down bool) *message {
 	o := r.object(n, path)
+	if !r.step(n) {
+		return &message{}
+	}
 	m := &message{name: o.text("name", 64), names: map[string]bool{}}
 	if m.name == "" {
 		m.name = path
@@ -131,7 +134,9 @@ func (r *reader) message(n *yaml.Node, path string, down bool) *message {
 		m.named(o)
 	}
 	if down {
-		m.link(r, o)
+		m.link(o)
+	} else {
+		m.resolve(o)
 	}
 	return m
 }
@@ -194,34 +199,4 @@ func (o *object) stepsOf(key string, k kind) (steps []step) {
 		}
 	}
 	return steps
-}
-
-// fieldsOf are the fields of steps, those of groups among them.
-func fieldsOf(steps []step) (all []*field) {
-	for _, s := range steps {
-		switch s := s.(type) {
-		case *field:
-			all = append(all, s)
-			for _, b := range s.bits {
-				all = append(all, b.field)
-			}
-		case *group:
-			all = append(all, fieldsOf(s.steps)...)
-		case *repeat:
-			all = append(all, fieldsOf(s.steps)...)
-		case *tlv:
-			all = append(all, fieldsOf(s.header)...)
-			all = append(all, s.choice.fields()...)
-		case *choice:
-			all = append(all, s.fields()...)
-		}
-	}
-	return all
-}
-
-func (s *choice) fields() (all []*field) {
-	for _, key := range s.keys {
-		all = append(all, fieldsOf(s.cases[key])...)
-	}
-	return append(all, fieldsOf(s.other)...)
 }

@@ -2,6 +2,7 @@ package declarative
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"strings"
 
@@ -183,7 +184,11 @@ func (r *rules) number(x number) (out any, ok bool, warning string) {
 	if r.decimals >= 0 {
 		x = x.rounded(r.decimals)
 	}
-	if f := x.float(); r.low != nil && f < *r.low || r.high != nil && f > *r.high {
+	f := x.float()
+	if math.IsInf(f, 0) {
+		return nil, false, "is larger than any number that is kept"
+	}
+	if r.low != nil && f < *r.low || r.high != nil && f > *r.high {
 		return x, r.keep, fmt.Sprintf("%s is outside %s", x.text(), r.bounds())
 	}
 	return x, true, ""

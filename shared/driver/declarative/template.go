@@ -16,8 +16,17 @@ import (
 // A template is a value in which texts may have {names}: map[string]any, []any, label, or a scalar. A text that is one {name} and
 // nothing else becomes the value as it is, a number too; {_data} is all that was given.
 
+// maxParts bounds the templates of a document: each part may be filled in with all that was given.
+const maxParts = 200
+
 func (o *object) template(n *yaml.Node, path string, depth int) any {
 	if n = plainNode(n); !o.step(n) || depth > 16 {
+		return nil
+	}
+	if o.parts++; o.parts == maxParts+1 {
+		o.fault(n, path, "has more than %d parts", maxParts)
+	}
+	if o.parts > maxParts {
 		return nil
 	}
 	switch n.Kind {

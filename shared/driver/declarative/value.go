@@ -3,6 +3,7 @@ package declarative
 import (
 	"encoding/json"
 	"maps"
+	"math"
 	"math/big"
 	"slices"
 	"strconv"
@@ -40,7 +41,10 @@ func valueOf(v any) (any, bool) {
 func done(v any) any {
 	switch v := v.(type) {
 	case number:
-		return v.float()
+		if f := v.float(); !math.IsInf(f, 0) {
+			return f
+		}
+		return nil
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, e := range v {
@@ -60,6 +64,24 @@ func done(v any) any {
 		return done(plain)
 	}
 	return nil
+}
+
+// sizeOf is about how long a value is in JSON.
+func sizeOf(v any) int {
+	n := 8
+	switch v := v.(type) {
+	case string:
+		n += len(v)
+	case map[string]any:
+		for k, e := range v {
+			n += len(k) + sizeOf(e)
+		}
+	case []any:
+		for _, e := range v {
+			n += sizeOf(e)
+		}
+	}
+	return n
 }
 
 // keyOf is a value as text, by which it is compared: 1, 1.0 and "1" are the same.
