@@ -86,6 +86,12 @@ func TestEverySecretThatAProcessNeedsIsMade(t *testing.T) {
 			}
 		}
 	}
+	for gateway, want := range map[string]bool{"operational-1": true, "provisioning-1": false} {
+		names, err := castor(t, "--list", "--stack", stackFile, "castor-connector mqtt "+gateway)
+		if err != nil || strings.Contains(names, "castor-verifier\n") != want {
+			t.Errorf("gateway %s is given the key of verifiers: %v, %v\n%s", gateway, !want, err, names)
+		}
+	}
 	out, err = castor(t, "--list", "--stack", stackFile, "function")
 	if err != nil {
 		t.Fatal(err)
