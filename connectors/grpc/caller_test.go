@@ -48,7 +48,9 @@ func call(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 	}
 	c := &caller{Caller: linktest.NewCaller(address+id.Client, linger), conn: conn, device: pb.NewDeviceClient(conn), show: id}
 	context.AfterFunc(c.Context, func() { _ = conn.Close() })
-	if err := c.poll(c.Context, 0); err != nil {
+	first, cancel := context.WithTimeout(c.Context, linktest.Patience)
+	defer cancel()
+	if err := c.poll(first, 0, rpc.WaitForReady(true)); err != nil { // a connection that breaks on a busy machine is no refusal
 		c.Leave()
 		return nil, err
 	}
@@ -56,8 +58,8 @@ func call(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 	return c, nil
 }
 
-func (c *caller) poll(ctx context.Context, wait uint32) error {
-	out, err := c.device.Poll(showing(ctx, c.show), &pb.PollRequest{Wait: wait})
+func (c *caller) poll(ctx context.Context, wait uint32, options ...rpc.CallOption) error {
+	out, err := c.device.Poll(showing(ctx, c.show), &pb.PollRequest{Wait: wait}, options...)
 	for _, d := range out.GetDown() {
 		switch what := d.What.(type) {
 		case *pb.Down_Command:
