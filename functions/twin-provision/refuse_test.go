@@ -164,7 +164,7 @@ func TestARunThatIsTooLateIsWithdrawn(t *testing.T) {
 		w.must(w.later(35 * time.Second))
 	}
 	run := w.run(a.Run)
-	if run.Outcome != provision.Rejected || !strings.Contains(run.Reason, "gateway-ready") {
+	if run.Outcome != provision.Rejected || !strings.Contains(run.Reason, "the gateway did not let the device in within 30s") {
 		t.Fatalf("it ended as %s, because %q:\n%s", run.Outcome, run.Reason, log(run))
 	}
 	if got := w.sent("c-p-1"); got.Status != "rejected" || got.Reason != run.Reason {
