@@ -27,6 +27,9 @@ type condition struct {
 func (o *object) conditions(key string) (all []condition) {
 	for _, n := range o.list(key) {
 		c := o.object(n, o.field(key))
+		if !o.step(n) {
+			break
+		}
 		var when condition
 		when.ports = c.integers("port", 1, 255)
 		when.topics = c.topics()
@@ -108,6 +111,7 @@ func (o *object) aPath(key, s string) *path {
 
 // fits tells whether all conditions hold where the cursor is.
 func (c *cursor) fits(all []condition) bool {
+	c.work += len(all)
 	for i := range all {
 		if !c.holds(&all[i]) {
 			return false

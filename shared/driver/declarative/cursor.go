@@ -54,6 +54,7 @@ const (
 	maxValues  = 10_000
 	maxRecords = 2_000
 	maxWork    = 200_000 // fields that are looked at
+	maxColumns = 1_000   // of a table with headings
 	maxPattern = 16_384  // bytes of a text in which an expression is looked for
 )
 

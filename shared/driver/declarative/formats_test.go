@@ -25,6 +25,7 @@ func TestOtherFormats(t *testing.T) {
 		"a time as text":    {`{format: json, fields: [{path: Time, time: text, zone: "+01:00"}, {name: a, path: a}]}`, `{"Time":"2026-03-01T13:00:00","a":1}`, `{"a":1} at "2026-03-01T12:00:00Z"`},
 		"a time that is no": {`{format: json, fields: [{path: Time, time: text}, {name: a, path: a}]}`, `{"Time":"2026-03-01T13:00:00","a":1}`, `{"a":1} warning: time: "2026-03-01T13:00:00" is no time; the time of reception counts`},
 		"csv":               {`{format: csv, separator: ";", fields: [{name: t, column: 1, as: number}, {name: h, column: 3, scale: 0.1}, {name: no, column: 9}]}`, "21.50;x;655\n", `{"h":65.5,"t":21.5}`},
+		"csv with tabs":     {`{format: csv, separator: tab, fields: [{name: t, column: 2}]}`, "a\t\"b c\"", `{"t":"b c"}`},
 		"csv with headings": {`{format: csv, header: true, fields: [{column: ts, time: unix}, {name: t, column: Temp, as: number}]}`, "ts,temp\n1772366400,1\n1772366460,2", `+{"t":1} 2026-03-01T12:00:00Z +{"t":2} 2026-03-01T12:01:00Z`},
 		"an expression":     {`{format: text, pattern: '^T=(?P<t>[-0-9.]+);(?:H=(\d+))?', fields: [{name: t, group: t, as: number}, {name: h, group: 2, as: number}]}`, "T=-3.50;H=40", `{"h":40,"t":-3.5}`},
 		"another text":      {`{format: text, pattern: '^T=(\d+)$', fields: [{name: t, group: 1}]}`, "x", `error: m: the message does not match ^T=(\d+)$`},
@@ -126,6 +127,8 @@ downlink:
         header: [{name: _t, type: u8}, {name: _l, type: u8}]
         length: _l
         cases: {1: [{name: low, type: i8}], 2: [{name: high, type: u16}]}
+  - {command: cbor, port: 30, format: cbor, payload: {1: "{a}", -2: ["{b}", 3], x: true}}
+  - {command: hex, port: 31, format: json, encoding: hex, payload: {a: "{a}"}}
   - {topic: "x/{device}/set", format: json, payload: "{_data}", when: {field: state, exists: true}}
 `
 	p := parse(t, document)
@@ -144,6 +147,8 @@ downlink:
 		"a template":          {m{"command": "rpc", "input": m{"n": 2.0}}, `{"id":1,"method":"Set","params":{"channel":2,"note":"to 2!","on":true}}`, 0, "plug/rpc"},
 		"a template in full":  {m{"command": "rpc", "input": m{"n": 0.5, "on": false, "after": 5.0}}, `{"id":1,"method":"Set","params":{"channel":0.5,"note":"to 0.5!","on":false,"toggle_after":5}}`, 0, "plug/rpc"},
 		"a text":              {m{"command": "say", "input": m{"on": true, "n": 2.0}}, "ON", 0, "cmnd/plug/POWER2"},
+		"cbor":                {m{"command": "cbor", "input": m{"a": 21.5, "b": "z"}}, "a3" + "01f94d60" + "2182617a03" + "6178f5", 30, ""},
+		"json in hex":         {m{"command": "hex", "input": m{"a": 1.0}}, hex.EncodeToString([]byte(`{"a":1}`)), 31, ""},
 		"all that is given":   {m{"state": "ON", "brightness": 128.0}, `{"brightness":128,"state":"ON"}`, 0, "x/plug/set"},
 		"no such command":     {m{"command": "x"}, `error: the document has no downlink for the command "x"`, 0, ""},
 		"nothing is given":    {m{"command": "message", "input": m{"key": "beef"}}, `error: text is missing: give a text`, 0, ""},

@@ -169,7 +169,9 @@ func (m *message) lines(c *cursor) error {
 			row[i] = strings.ToValidUTF8(strings.TrimSpace(row[i]), "\uFFFD")
 		}
 		if m.header && c.header == nil {
-			c.header = row
+			if c.header = row; len(row) > maxColumns {
+				return fmt.Errorf("%w: %d columns", errLarge, maxColumns)
+			}
 			continue
 		}
 		if rows = append(rows, row); len(rows) > maxRecords {
