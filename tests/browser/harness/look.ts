@@ -16,6 +16,15 @@ export function overflow(page: Page): Promise<string> {
   });
 }
 
+/** The cells of tables whose text lies over their neighbours, however long it is: they must wrap it or cut it off. */
+export function clipped(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>('main td, main th, main [role=cell], main dd')]
+      .filter((c) => c.offsetParent && c.clientWidth > 0 && c.textContent?.trim() && getComputedStyle(c).overflowX === 'visible' && c.scrollWidth > c.clientWidth + 1)
+      .map((c) => `${c.className} ${c.scrollWidth} > ${c.clientWidth}: ${c.textContent?.slice(0, 60)}`),
+  );
+}
+
 /** axe's serious and critical findings, one line each. */
 export async function findings(page: Page): Promise<string[]> {
   await page.evaluate(axe);
