@@ -105,7 +105,7 @@ func float(v uint64, width int) (any, bool) {
 		for digits := 1; digits <= 5; digits++ { // the shortest decimal that stands for this half
 			text := strconv.FormatFloat(f, 'g', digits, 64)
 			if g, err := strconv.ParseFloat(text, 64); err == nil && toHalf(g) == uint16(v) {
-				return decimal(text)
+				return decimal(shorter(f, text))
 			}
 		}
 		return ofFloat(f, 64)

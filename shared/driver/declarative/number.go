@@ -90,8 +90,8 @@ func rational(r *big.Rat) number {
 	return number{big: r}
 }
 
-// ofFloat reads a float as the shortest decimal that stands for it, with the digits of its own width: the float32 nearest to 0.1
-// is 0.1. False for what is no number or infinite.
+// ofFloat reads a float as a person would have written it: as the shortest decimal that stands for it in its own width, so that
+// the float32 nearest to 0.1 is 0.1; or as what it is, where that is hardly longer: 191.25. False for what is no number or infinite.
 func ofFloat(f float64, width int) (number, bool) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return number{}, false
@@ -99,7 +99,25 @@ func ofFloat(f float64, width int) (number, bool) {
 	if f == math.Trunc(f) && math.Abs(f) < exact {
 		return whole(int64(f)), true
 	}
-	return decimal(strconv.FormatFloat(f, 'g', -1, width))
+	return decimal(shorter(f, strconv.FormatFloat(f, 'g', -1, width)))
+}
+
+// shorter is the short decimal, or f itself if that has two digits more at most.
+func shorter(f float64, short string) string {
+	if full := strconv.FormatFloat(f, 'g', -1, 64); figures(full) <= figures(short)+2 {
+		return full
+	}
+	return short
+}
+
+// figures counts the digits of a number but those of its exponent.
+func figures(s string) (n int) {
+	for i := 0; i < len(s) && s[i] != 'e'; i++ {
+		if s[i] >= '0' && s[i] <= '9' {
+			n++
+		}
+	}
+	return n
 }
 
 func (x number) rat() *big.Rat {
