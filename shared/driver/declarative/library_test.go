@@ -154,3 +154,26 @@ func TestTopicsOfDialects(t *testing.T) {
 		}
 	}
 }
+
+// A model can be begun from a document.
+func TestProperties(t *testing.T) {
+	p := parse(t, `
+castor: 1
+uplink:
+  - fields:
+      - {name: t, type: i16, unit: Cel}
+      - {name: _hidden, type: u8}
+      - {name: "t{_hidden}", type: u8}
+      - {name: open, type: bool}
+      - {type: u7, bits: [{name: alarm, bit: 0}, {name: mode, bit: 1, type: u2, values: {0: eco, 1: full}}]}
+      - {name: id, type: text, length: 2}
+      - {type: u32, time: unix}
+      - {repeat: rest, name: probes, fields: [{name: x, type: u8}]}
+  - {format: json, fields: [{name: t, path: t}, {name: level, path: l, unit: cm}]}
+  - {format: text, fields: [{name: words}]}
+`)
+	if got := fmt.Sprint(p.Properties()); got != "[{alarm boolean  <nil> <nil> } {id string  <nil> <nil> } {level number cm <nil> <nil> } {mode string  <nil> <nil> } "+
+		"{open boolean  <nil> <nil> } {t number Cel <nil> <nil> } {words string  <nil> <nil> }]" {
+		t.Error(got)
+	}
+}

@@ -127,6 +127,7 @@ func (o *object) bitField(of *shape) *bitField {
 	if !o.has("bit") || f.first+f.shape.bits > of.bits {
 		o.bad("bit", "must be the lowest bit of it, from 0 (the least significant), and within the %d bits", of.bits)
 	}
+	f.field.shape = &f.shape
 	f.rules = o.rules(&f.shape)
 	o.end()
 	return f

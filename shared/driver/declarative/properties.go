@@ -1,0 +1,61 @@
+package declarative
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// Properties are what uplinks of the document report, as a type's model has properties: a proposal for whoever writes the model.
+// Those whose names depend on a message, and what lies within objects and lists that are taken as they are, cannot be told. The limits are
+// not the document's: min and max there say what the sensor can measure.
+func (p *Program) Properties() (all []twin.Property) {
+	seen := map[string]int{}
+	for _, m := range p.uplink {
+		within := map[*field]bool{} // lists, whose elements are named by their place
+		for _, r := range repeatsOf(m.steps) {
+			for _, f := range fieldsOf(r.steps) {
+				within[f] = within[f] || r.list != ""
+			}
+		}
+		for _, f := range fieldsOf(m.steps) {
+			if f.name.text == "" || f.name.hidden() || len(f.name.parts) > 1 || f.clock != nil || within[f] || f.shape != nil && f.shape.kind == skipped {
+				continue
+			}
+			found := twin.Property{Name: f.name.text, Type: f.kind(), Unit: f.rules.unit}
+			if i, twice := seen[found.Name]; !twice {
+				seen[found.Name] = len(all)
+				all = append(all, found)
+			} else if all[i].Unit == "" && all[i].Type == found.Type {
+				all[i].Unit = found.Unit
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b twin.Property) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// kind is the type of the values that a field gives.
+func (f *field) kind() string {
+	sample := f.constant
+	for _, word := range f.rules.words {
+		sample = f.rules.values[word]
+	}
+	as := f.rules.as
+	switch sample.(type) {
+	case bool:
+		as = "bool"
+	case string:
+		as = "text"
+	case number:
+		as = "number"
+	}
+	switch {
+	case as == "bool", as == "" && f.shape != nil && f.shape.kind == boolean:
+		return "boolean"
+	case as == "text", as == "" && f.shape != nil && f.shape.bits == 0, as == "" && f.hasCell && !f.rules.scaled && f.rules.low == nil && f.rules.high == nil:
+		return "string"
+	}
+	return "number"
+}
