@@ -43,6 +43,7 @@ func (f *field) readBinary(c *cursor) error {
 		return fmt.Errorf("%s: needs bytes %d to %d, the message has %d bytes", f.title(c), start/8, (start+size-1)/8, c.end/8)
 	}
 	c.pos = start + size
+	c.work += size / 8 / copied
 	switch f.shape.kind {
 	case skipped:
 		return nil

@@ -67,6 +67,9 @@ func (o *object) conditions(key string) (all []condition) {
 
 func (o *object) integers(key string, low, high int) (all []int) {
 	for _, n := range o.list(key) {
+		if !o.step(n) {
+			break
+		}
 		i, ok := wholeOf(plainNode(n))
 		if !ok || i < int64(low) || i > int64(high) {
 			o.bad(key, "must be a whole number from %d to %d, or a list of them", low, high)
@@ -79,6 +82,9 @@ func (o *object) integers(key string, low, high int) (all []int) {
 
 func (o *object) topics() (all []*topic) {
 	for _, n := range o.list("topic") {
+		if !o.step(n) {
+			break
+		}
 		if t := o.topic(n); t != nil {
 			all = append(all, t)
 		}

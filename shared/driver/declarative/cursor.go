@@ -19,9 +19,9 @@ type cursor struct {
 	pos, end int    // in bits
 	root     any    // JSON, CBOR
 	here     any
-	row      []string // CSV
-	header   []string
-	groups   []string // text: what the expression found
+	row      []string       // CSV
+	header   map[string]int // columns by heading, in lower case
+	groups   []string       // text: what the expression found
 
 	vars     []variable
 	out      *driver.Record
@@ -55,7 +55,9 @@ const (
 	maxRecords = 2_000
 	maxWork    = 200_000 // fields that are looked at
 	maxColumns = 1_000   // of a table with headings
-	maxPattern = 16_384  // bytes of a text in which an expression is looked for
+	maxPattern = 4_096   // bytes of a text in which an expression is looked for
+	lookups    = 32      // variables that are looked through cost as much as one field
+	copied     = 64      // bytes that are copied cost as much as one field
 )
 
 var errLarge = errors.New("the message has more in it than a driver may give")
@@ -86,9 +88,11 @@ func (c *cursor) set(name string, v any) {
 func (c *cursor) get(name string) (any, bool) {
 	for i := len(c.vars) - 1; i >= 0; i-- {
 		if c.vars[i].name == name {
+			c.work += (len(c.vars) - i) / lookups
 			return c.vars[i].value, true
 		}
 	}
+	c.work += len(c.vars) / lookups
 	if name == "port" && c.call.Port != 0 {
 		return whole(int64(c.call.Port)), true
 	}

@@ -35,6 +35,7 @@ const (
 	MaxDocument = 256 << 10 // bytes
 	maxDepth    = 8         // groups within groups
 	maxSteps    = 2_000     // fields, groups, cases and bits in all, an alias counted wherever it stands
+	maxStates   = 2_000     // of all expressions
 	maxFaults   = 20
 )
 
@@ -43,6 +44,7 @@ type reader struct {
 	faults Faults
 	steps  int // that were read
 	parts  int // of templates
+	states int // of expressions
 }
 
 func (r *reader) fault(n *yaml.Node, field, format string, args ...any) {
@@ -191,7 +193,12 @@ func (o *object) fraction(key string) *big.Rat {
 		o.bad(key, "must be a number like 0.1 or a fraction like 1/3")
 		return nil
 	}
-	return new(big.Rat).Quo(a.rat(), b.rat())
+	r := new(big.Rat).Quo(a.rat(), b.rat())
+	if r.Num().BitLen() > 256 || r.Denom().BitLen() > 256 {
+		o.bad(key, "has more digits than anybody measures")
+		return nil
+	}
+	return r
 }
 
 // list is the elements of a list, or the one thing that stands in its place.

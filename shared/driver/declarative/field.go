@@ -2,7 +2,6 @@ package declarative
 
 import (
 	"fmt"
-	"strings"
 )
 
 // A field is one value of a message: where it is, and what becomes of it.
@@ -120,6 +119,9 @@ func (f *field) readPath(c *cursor) error {
 			c.warn("%s: cannot be told in JSON", f.title(c))
 			return nil
 		}
+		if x, isNumber := v.(number); isNumber && x.big != nil {
+			c.work += copied // fractions of many digits are slow
+		}
 		err := f.take(c, v)
 		if len(stars) > 0 {
 			c.vars = c.vars[:vars]
@@ -138,7 +140,9 @@ func (f *field) readCell(c *cursor) error {
 		cells = c.groups
 	}
 	if f.heading != "" {
-		for i = 0; i < len(c.header) && !strings.EqualFold(c.header[i], f.heading); i++ {
+		var ok bool
+		if i, ok = c.header[f.heading]; !ok {
+			i = len(cells)
 		}
 	}
 	if i < len(cells) && cells[i] != "" {

@@ -169,8 +169,12 @@ func (m *message) lines(c *cursor) error {
 			row[i] = strings.ToValidUTF8(strings.TrimSpace(row[i]), "\uFFFD")
 		}
 		if m.header && c.header == nil {
-			if c.header = row; len(row) > maxColumns {
+			if len(row) > maxColumns {
 				return fmt.Errorf("%w: %d columns", errLarge, maxColumns)
+			}
+			c.header = make(map[string]int, len(row))
+			for i := len(row) - 1; i >= 0; i-- { // of two alike the first counts
+				c.header[strings.ToLower(row[i])] = i
 			}
 			continue
 		}

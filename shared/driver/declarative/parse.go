@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -109,11 +110,7 @@ func (r *reader) message(n *yaml.Node, path string, down bool) *message {
 		k.header = m.header
 	case Text:
 		if s := o.text("pattern", 1000); s != "" {
-			re, err := regexp.Compile(s)
-			if err != nil || re.NumSubexp() > 50 {
-				o.bad("pattern", "must be a regular expression (RE2) of at most 50 groups: %v", err)
-			}
-			m.pattern = re
+			m.pattern = o.expression(s)
 		}
 	}
 	if down {
@@ -139,6 +136,24 @@ func (r *reader) message(n *yaml.Node, path string, down bool) *message {
 		m.resolve(o)
 	}
 	return m
+}
+
+// expression compiles the pattern of a message. What it costs is bounded by its states, which {1000} makes many of.
+func (o *object) expression(s string) *regexp.Regexp {
+	re, err := regexp.Compile(s)
+	if err != nil || re.NumSubexp() > 50 {
+		o.bad("pattern", "must be a regular expression (RE2) of at most 50 groups: %v", err)
+		return nil
+	}
+	if tree, err := syntax.Parse(s, syntax.Perl); err == nil {
+		if program, err := syntax.Compile(tree.Simplify()); err == nil {
+			o.states += len(program.Inst)
+		}
+	}
+	if o.states > maxStates {
+		o.bad("pattern", "has too many states, all patterns together at most %d: repeat less", maxStates)
+	}
+	return re
 }
 
 // named brings the names of an expression's groups to numbers.

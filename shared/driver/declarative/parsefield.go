@@ -2,6 +2,7 @@ package declarative
 
 import (
 	"fmt"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -158,7 +159,7 @@ func (f *field) cell(o *object, k kind) {
 	case isWhole && i >= 1 && i <= 1000:
 		f.column = int(i) - 1
 	case ok && !isWhole && n.Kind == yaml.ScalarNode && k.header:
-		f.heading = n.Value
+		f.heading = strings.ToLower(n.Value)
 	case !k.down:
 		o.bad("column", "must be a column's number from 1, or its heading where header is true")
 	}

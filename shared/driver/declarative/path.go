@@ -94,10 +94,10 @@ func (p *path) from(c *cursor, i int, v any, stars []string, found func(any, []s
 	for ; i < len(p.steps); i++ {
 		if p.wild[i] {
 			before, after, _ := strings.Cut(p.steps[i], "*")
+			if c.work += length(v); c.work > maxWork {
+				return fmt.Errorf("%w: %d fields", errLarge, maxWork)
+			}
 			return each(v, func(key string, e any) error {
-				if c.work++; c.work > maxWork {
-					return fmt.Errorf("%w: %d fields", errLarge, maxWork)
-				}
 				if len(key) < len(before)+len(after) || !strings.HasPrefix(key, before) || !strings.HasSuffix(key, after) {
 					return nil
 				}
@@ -138,6 +138,17 @@ func (p *path) one(c *cursor) (v any, ok bool) {
 }
 
 var errFound = errors.New("found")
+
+// length is how many things are in an object or a list.
+func length(v any) int {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v)
+	case []any:
+		return len(v)
+	}
+	return 1
+}
 
 func each(v any, do func(key string, e any) error) error {
 	switch v := v.(type) {

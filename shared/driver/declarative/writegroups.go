@@ -31,7 +31,7 @@ func (r *repeat) write(w *writer) error {
 		if !ok {
 			return fmt.Errorf("%s[%d] must be an object", r.list, i)
 		}
-		w.data = element
+		w.data, w.chose = element, w.chose[:chose]
 		if err := w.steps(r.steps); err != nil {
 			return fmt.Errorf("%s[%d].%w", r.list, i, err)
 		}

@@ -27,6 +27,7 @@ func (w *writer) get(name string) (any, bool) {
 	if v, ok := w.data[name]; ok && v != nil {
 		return valueOf(v)
 	}
+	w.work += len(w.chose) / lookups
 	for i := len(w.chose) - 1; i >= 0; i-- {
 		if w.chose[i].name == name {
 			return w.chose[i].value, true
