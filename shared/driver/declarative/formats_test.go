@@ -78,6 +78,11 @@ func TestCBOR(t *testing.T) {
 	if got != `{"b":"beef","f":21.5,"s":"x","t":21.5} warning: n: cannot be told in JSON` {
 		t.Error(got)
 	}
+	// A number of a thousand digits is none.
+	huge := append([]byte{0xa1, 0x01, 0xc2, 0x59, 0x02, 0x00, 0xff}, make([]byte, 511)...)
+	if got := told(run(t, p, driver.Call{Op: driver.DecodeUplink, Bytes: huge})); got != `{} warning: t: cannot be told in JSON` {
+		t.Error(got)
+	}
 	for _, bad := range []string{"", "ff", "a20101 0102", "9b00000000ffffffff", "5b7fffffffffffffff"} {
 		if r := run(t, p, driver.Call{Op: driver.DecodeUplink, Bytes: unhex(t, bad)}); len(r.Errors) != 1 {
 			t.Errorf("%s: %s", bad, told(r))

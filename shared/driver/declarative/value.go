@@ -30,7 +30,7 @@ func valueOf(v any) (any, bool) {
 	case int:
 		return whole(int64(v)), true
 	case big.Int:
-		return rational(new(big.Rat).SetInt(&v)), true
+		return rational(new(big.Rat).SetInt(&v)), v.BitLen() <= 1024 // no float64 is larger
 	case nil, string, bool, map[string]any, []any, number:
 		return v, true
 	}
