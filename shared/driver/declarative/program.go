@@ -28,6 +28,8 @@ type Program struct {
 	normalize        *normalization
 }
 
+var _ driver.Codec = (*Program)(nil)
+
 // Has tells whether the document says anything of an operation.
 func (p *Program) Has(op driver.Op) bool {
 	switch op {
