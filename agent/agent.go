@@ -5,7 +5,7 @@
 //
 // The way of a device (the wire contract is ARCHITECTURE.md's): it makes a key that never leaves it, shows its claim at
 // the provisioning gateway and asks for a certificate for that key, goes to the operational gateway with the certificate,
-// confirms, and from then on needs no claim.
+// confirms, and from then on needs no claim. A device that has no claim knocks there, and asks the same once people let it in.
 package agent
 
 import (
@@ -47,6 +47,9 @@ type Config struct {
 
 	// Claim is asked for a claim when the device has not been provisioned yet; see Claim and ClaimAt. nil = none.
 	Claim ClaimSource
+
+	// Knock is where a device without a claim makes itself known until people let it in; used if Claim is nil. nil = nowhere.
+	Knock *Knock
 
 	// Serial is what the device is known by. MAC and Model may be "", Facts nil.
 	Serial string

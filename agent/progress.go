@@ -15,6 +15,7 @@ type Phase string
 const (
 	Keying    Phase = "keying"    // makes its key
 	Claiming  Phase = "claiming"  // has shown its claim and asks to be provisioned
+	Knocking  Phase = "knocking"  // has no claim, and makes itself known
 	Pending   Phase = "pending"   // the platform has taken the request and is not done with it
 	Accepted  Phase = "accepted"  // has its certificate
 	Connected Phase = "connected" // is known at its operational gateway

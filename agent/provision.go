@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -15,13 +16,30 @@ import (
 // maxAnswer bounds an answer in bytes.
 const maxAnswer = 1 << 20
 
-// request is what a device says about itself; the rest of api.ProvisionRequest the gateway adds.
+// request is what a device says about itself; the rest of api.ProvisionRequest and api.Knock the gateway adds.
 type request struct {
 	Serial string            `json:"serial"`
 	MAC    string            `json:"mac,omitempty"`
 	Model  string            `json:"model,omitempty"`
 	Facts  map[string]string `json:"facts,omitempty"`
 	CSR    string            `json:"csr"`
+
+	// Of a device that knocks.
+	Maker        string   `json:"maker,omitempty"`
+	Capabilities []string `json:"capabilities,omitempty"`
+}
+
+// A way is how a device asks to be let in: with a claim, or without one, by knocking.
+type way struct {
+	login   login
+	request request // what only this way says
+	retry   Retry
+	phase   Phase // entered by asking
+	detail  string
+	ask     func(ctx context.Context, s session, payload []byte) error
+	remedy  func(error) error // what is to be done about an error
+
+	told string // what people were told last that the device waits for
 }
 
 // provision gets the device its bundle, if it has none. It asks until there is an answer, always with the same key, so
@@ -30,14 +48,8 @@ func (a *Agent) provision(ctx context.Context) error {
 	if a.id.bundle != nil {
 		return nil
 	}
-	if a.cfg.Claim == nil {
-		return fmt.Errorf("%w: give it a claim file", ErrNoClaim)
-	}
-	claim, err := a.cfg.Claim(ctx)
+	w, err := a.way(ctx)
 	if err != nil {
-		return err
-	}
-	if err := checkClaim(&claim); err != nil {
 		return err
 	}
 	if a.id.key == nil {
@@ -46,35 +58,72 @@ func (a *Agent) provision(ctx context.Context) error {
 			return err
 		}
 	}
-	client := strings.ToLower(rand.Text()) // nobody can guess it and sit on it
-	for b := a.cfg.Retry.start(); ; {
-		err := a.claim(ctx, claim, client)
-		if err == nil || errors.Is(err, ErrRejected) {
-			return err
+	w.login.client = strings.ToLower(rand.Text()) // nobody can guess it and sit on it
+	for b := w.retry.start(); ; {
+		err := a.enter(ctx, w)
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, ErrRejected) {
+			return w.remedy(err)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		a.tell(Waiting, remedy(err, &claim, a.cfg.Now()).Error())
+		if !errors.Is(err, errWaits) {
+			a.tell(Waiting, w.remedy(err).Error())
+			w.told = ""
+		}
 		if !sleep(ctx, b.next()) {
 			return ctx.Err()
 		}
 	}
 }
 
-// claim makes one session at the provisioning gateway and asks in it until the answer is final.
-func (a *Agent) claim(ctx context.Context, c api.ClaimFile, client string) error {
+// way is the way that the configuration names.
+func (a *Agent) way(ctx context.Context) (*way, error) {
+	switch {
+	case a.cfg.Claim != nil:
+		return a.claiming(ctx)
+	case a.cfg.Knock != nil:
+		return a.knocking(ctx)
+	}
+	return nil, fmt.Errorf("%w: give it a claim file", ErrNoClaim)
+}
+
+// claiming is the way of a device with a claim.
+func (a *Agent) claiming(ctx context.Context) (*way, error) {
+	c, err := a.cfg.Claim(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkClaim(&c); err != nil {
+		return nil, err
+	}
+	return &way{
+		login: login{gateway: c.Gateway, ca: c.CA, user: c.Claim.ID, password: c.Token}, retry: a.cfg.Retry,
+		phase: Claiming, detail: fmt.Sprintf("asking as %s with claim %s at %s", a.cfg.Serial, c.Claim.ID, c.Gateway),
+		ask: func(ctx context.Context, s session, payload []byte) error {
+			return s.ask(ctx, string(c.Claim.Type), payload)
+		},
+		remedy: func(err error) error { return remedy(err, &c, a.cfg.Now()) },
+	}, nil
+}
+
+// enter makes one session at the provisioning gateway and asks in it until the answer is final, or that nobody knows the device yet.
+func (a *Agent) enter(ctx context.Context, w *way) error {
 	csr, err := a.id.csr(a.cfg.Serial)
 	if err != nil {
 		return err
 	}
-	ask, err := json.Marshal(request{a.cfg.Serial, a.cfg.MAC, a.cfg.Model, a.cfg.Facts, csr})
+	r := w.request
+	r.Serial, r.MAC, r.Model, r.Facts, r.CSR = a.cfg.Serial, a.cfg.MAC, a.cfg.Model, a.cfg.Facts, csr
+	ask, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
 	answers := make(chan api.ProvisionAnswer, 8)
-	l := login{gateway: c.Gateway, ca: c.CA, client: client, user: c.Claim.ID, password: c.Token}
-	s, err := a.connect(ctx, l, heard{answer: func(payload []byte) {
+	s, err := a.connect(ctx, w.login, heard{answer: func(payload []byte) {
 		var answer api.ProvisionAnswer
 		if len(payload) > maxAnswer || json.Unmarshal(payload, &answer) != nil {
 			a.cfg.Log.Warn("answer to the provisioning request cannot be read", "bytes", len(payload))
@@ -89,45 +138,68 @@ func (a *Agent) claim(ctx context.Context, c api.ClaimFile, client string) error
 		return err
 	}
 	defer s.close()
-	a.tell(Claiming, fmt.Sprintf("asking as %s with claim %s at %s", a.cfg.Serial, c.Claim.ID, c.Gateway))
-	if err := s.ask(ctx, string(c.Claim.Type), ask); err != nil {
+	if w.told == "" {
+		a.tell(w.phase, w.detail)
+	}
+	if err := w.ask(ctx, s, ask); err != nil {
 		return err
 	}
-	again := a.cfg.Retry.start()
-	pending, told := false, false // whether the newest request was answered; whether a person knows
+	again := w.retry.start()
+	pending := false // whether the newest request was answered
 	timer := time.NewTimer(a.cfg.AnswerTimeout)
 	defer timer.Stop()
 	for {
 		select {
 		case answer := <-answers:
-			switch answer.Status {
-			case "accepted":
-				return a.accept(answer)
-			case "rejected":
-				return fmt.Errorf("%w: %.1000s", ErrRejected, answer.Reason)
-			case "pending":
-				if !told {
-					a.tell(Pending, fmt.Sprintf("run %.64s is at %.64q", answer.Run, answer.State))
-				}
-				pending, told = true, true
-				timer.Reset(again.next())
+			if final, err := a.hear(w, answer); final {
+				return err
 			}
+			pending = true
+			timer.Reset(again.next())
 		case <-timer.C:
 			if !pending {
 				return fmt.Errorf("asking to be provisioned: %w", errAnswer)
 			}
 			// The answer comes by itself; asking again is for the case that it got lost.
-			if err := s.ask(ctx, string(c.Claim.Type), ask); err != nil {
+			if err := w.ask(ctx, s, ask); err != nil {
 				return err
 			}
 			pending = false
 			timer.Reset(a.cfg.AnswerTimeout)
 		case <-s.lost():
+			for len(answers) > 0 { // what came before counts: a gateway may hang up after a final answer
+				if final, err := a.hear(w, <-answers); final {
+					return err
+				}
+			}
 			return s.why()
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// hear takes an answer. It is final if the session is not needed any more.
+func (a *Agent) hear(w *way, answer api.ProvisionAnswer) (final bool, err error) {
+	switch answer.Status {
+	case "accepted":
+		return true, a.accept(answer)
+	case "rejected":
+		return true, fmt.Errorf("%w: %.1000s", ErrRejected, answer.Reason)
+	}
+	told := fmt.Sprintf("run %.64s is at %.64q", answer.Run, answer.State)
+	unknown := answer.Run == "" && w.phase == Knocking
+	if unknown {
+		told = fmt.Sprintf("%.300s; it is in the list of those who wait (castor waiting list)", cmp.Or(answer.Reason, errWaits.Error()))
+	}
+	if w.told != told {
+		a.tell(Pending, told)
+	}
+	w.told = told
+	if unknown { // nothing comes before the next knock, and the gateway has few places for strangers
+		return true, errWaits
+	}
+	return false, nil
 }
 
 // accept keeps the bundle.

@@ -19,10 +19,16 @@ var errAnswer = errors.New("no answer in time")
 // errRefused tells that the gateway was reached and did not want the credentials.
 var errRefused = errors.New("the gateway does not let the device in")
 
+// errThrottled tells that the gateway wants to hear no more for a while.
+var errThrottled = errors.New("the gateway hears no more for now")
+
 // A session is one connection to a gateway, of whatever protocol. When it breaks it is given up and a new one is made.
 type session interface {
 	// ask sends a provisioning request for a type. Answers come by heard.answer.
 	ask(ctx context.Context, kind string, payload []byte) error
+
+	// knock makes a device known that has nothing to show. Answers come as for ask.
+	knock(ctx context.Context, payload []byte) error
 
 	// publish hands a message on; topic is that of the wire contract below castor/{ref}/. Messages go in the order of the calls. It
 	// waits while the connection takes nothing. Whether the message is stored only heard.stored tells.

@@ -15,17 +15,20 @@ import (
 // belongs refuses a serial or a claim that is for another device, or for another platform, than the directory is of: the agent
 // would go on as the old device and say nothing. It returns the serial to go on with, "" if that is still to be found out. A claim
 // file that is not there any more says nothing: it was needed the first time only.
-func belongs(ctx context.Context, dir, serial, claimFile string) (string, error) {
+func belongs(ctx context.Context, dir, serial, claimFile string, knock *agent.Knock) (string, error) {
 	st, err := agent.ReadStatus(dir)
 	if err != nil || !st.Provisioned {
 		return serial, nil // what keeps a directory from being read, agent.New says
 	}
-	whose := fmt.Errorf("folder %s belongs to %s at %s: give another folder with --dir, or leave out --claim and --serial to go on as that device",
+	whose := fmt.Errorf("folder %s belongs to %s at %s: give another folder with --dir, or leave out --claim, --knock and --serial to go on as that device",
 		dir, cmp.Or(st.Serial, string(st.Twin)), st.Gateway)
 	if serial != "" && st.Serial != "" && serial != st.Serial {
 		return "", whose
 	}
 	serial = cmp.Or(serial, st.Serial)
+	if knock != nil && !sameCA(knock.CA, st.CA) {
+		return "", whose
+	}
 	if claimFile == "" {
 		return serial, nil
 	}
@@ -39,7 +42,7 @@ func belongs(ctx context.Context, dir, serial, claimFile string) (string, error)
 	if err != nil {
 		return serial, nil
 	}
-	if claim.CA != "" && !strings.Contains(claim.CA, strings.TrimSpace(st.CA)) && !strings.Contains(st.CA, strings.TrimSpace(claim.CA)) {
+	if claim.CA != "" && !sameCA(claim.CA, st.CA) {
 		return "", whose
 	}
 	if pattern := claim.Claim.Serials; pattern != "" && serial != "" {
@@ -48,4 +51,9 @@ func belongs(ctx context.Context, dir, serial, claimFile string) (string, error)
 		}
 	}
 	return serial, nil
+}
+
+// sameCA tells whether one of two PEM texts has the other's certificates: there may be more around them.
+func sameCA(a, b string) bool {
+	return strings.Contains(a, strings.TrimSpace(b)) || strings.Contains(b, strings.TrimSpace(a))
 }

@@ -37,7 +37,7 @@ func command() *cobra.Command {
 }
 
 func run(dir *string) *cobra.Command {
-	var claim, protocol, serial, model, mac string
+	var claim, protocol, serial, model, mac, knockAt, ca, maker string
 	var interval time.Duration
 	var spool int64
 	var verbose bool
@@ -47,17 +47,23 @@ func run(dir *string) *cobra.Command {
 		Short: "Provision this machine if it is not yet, then measure and report",
 		Long: `Provision this machine if it is not yet, then measure and report until interrupted.
 
-The claim file is needed the first time only. What is measured while the platform
+The claim file is needed the first time only. A machine that has none may knock
+(--knock): it makes itself known at a provisioning gateway and comes in when the
+platform's people have admitted it (castor waiting admit). What is measured while the platform
 cannot be reached is kept on disk and sent later, in order.`,
 		Example: `  castor-agent run --claim claim.json
   castor-agent run --claim claim.json --dir /var/lib/castor-agent --interval 1m
   castor-agent run --claim claim.json --protocol grpc
+  castor-agent run --knock tls://castor.example:8883 --ca ca.pem
   castor-agent run --claim claim.json --dir ./P-7 --serial P-7 --model "Pump 3000"`,
 		Args: cobra.NoArgs,
 	}
 	f := c.Flags()
 	f.StringVar(&claim, "claim", "", "claim file, or the text of its QR code; not needed once the machine is provisioned")
 	f.StringVar(&protocol, "protocol", "", "what to come in by, mqtt or grpc (default what the claim names first)")
+	f.StringVar(&knockAt, "knock", "", "without a claim: knock at this provisioning gateway, tls://host:port (MQTT) or grpcs://host:port (gRPC), until people admit the machine")
+	f.StringVar(&ca, "ca", "", "with --knock: file with the platform's CA certificate, PEM")
+	f.StringVar(&maker, "maker", "", "with --knock: who made the device")
 	f.DurationVar(&interval, "interval", 5*time.Second, "time between measurements")
 	f.StringVar(&serial, "serial", "", "serial of the device (default made of the machine's id)")
 	f.StringVar(&model, "model", "", "model of the device (default what the firmware says)")
@@ -76,8 +82,12 @@ cannot be reached is kept on disk and sent later, in order.`,
 		if err != nil {
 			return err
 		}
+		knock, err := knocks(knockAt, ca, maker, claim)
+		if err != nil {
+			return err
+		}
 		ctx := c.Context()
-		if serial, err = belongs(ctx, *dir, serial, claim); err != nil {
+		if serial, err = belongs(ctx, *dir, serial, claim, knock); err != nil {
 			return err
 		}
 		if serial == "" {
@@ -93,7 +103,7 @@ cannot be reached is kept on disk and sent later, in order.`,
 		}
 		cfg := agent.Config{
 			Dir: *dir, Serial: serial, Model: model, MAC: mac, Facts: host.Facts(ctx, version),
-			Source: host.New().Measure, Interval: interval, SpoolBytes: spool << 20, Commands: handlers,
+			Source: host.New().Measure, Interval: interval, SpoolBytes: spool << 20, Commands: handlers, Knock: knock,
 			Progress: func(p agent.Progress) {
 				if p.Phase != agent.Failed { // which is Run's error too, and that main prints
 					printPhase(c.OutOrStdout(), p)
@@ -116,7 +126,7 @@ cannot be reached is kept on disk and sent later, in order.`,
 		defer func() { err = errors.Join(err, a.Close()) }()
 		err = a.Run(ctx)
 		if errors.Is(err, agent.ErrNoClaim) {
-			return fmt.Errorf("this machine is not provisioned: run castor-agent with --claim FILE (directory %s)", *dir)
+			return fmt.Errorf("this machine is not provisioned: run castor-agent with --claim FILE, or let it knock with --knock ADDRESS --ca FILE (directory %s)", *dir)
 		}
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -141,26 +142,73 @@ func TestThisMachineComesInAndComesBack(t *testing.T) {
 }
 
 func TestWhatIsWrongIsSaid(t *testing.T) {
-	empty := filepath.Join(t.TempDir(), "nothing")
+	empty, ca := filepath.Join(t.TempDir(), "nothing"), filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, []byte(gatewaytest.NewCA(t).PEM()), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		args []string
 		says string
 	}{
-		"no device":            {[]string{"status", "--dir", empty}, "--claim FILE"},
-		"not provisioned":      {[]string{"run", "--dir", t.TempDir(), "--serial", "P-7"}, "--claim FILE"},
-		"claim file missing":   {[]string{"run", "--dir", t.TempDir(), "--serial", "P-7", "--claim", empty}, empty},
-		"interval too short":   {[]string{"run", "--dir", t.TempDir(), "--interval", "1ms"}, "--interval"},
-		"spool too small":      {[]string{"run", "--dir", t.TempDir(), "--spool", "0"}, "--spool"},
-		"serial impossible":    {[]string{"run", "--dir", t.TempDir(), "--serial", "*"}, "serial"},
-		"output form unknown":  {[]string{"status", "-o", "xml"}, "--output"},
-		"directory is a file":  {[]string{"run", "--dir", os.Args[0], "--serial", "P-7"}, os.Args[0]},
-		"something else given": {[]string{"run", "now"}, "now"},
+		"no device":               {[]string{"status", "--dir", empty}, "--claim FILE"},
+		"not provisioned":         {[]string{"run", "--dir", t.TempDir(), "--serial", "P-7"}, "--claim FILE"},
+		"claim file missing":      {[]string{"run", "--dir", t.TempDir(), "--serial", "P-7", "--claim", empty}, empty},
+		"neither claim nor knock": {[]string{"run", "--dir", t.TempDir(), "--serial", "P-7"}, "--knock ADDRESS --ca FILE"},
+		"claim and knock":         {[]string{"run", "--claim", empty, "--knock", "tls://h:1", "--ca", empty}, "one of --knock and --claim"},
+		"knock without CA":        {[]string{"run", "--knock", "tls://h:1"}, "--ca FILE"},
+		"knock, CA is none":       {[]string{"run", "--knock", "tls://h:1", "--ca", os.Args[0]}, "no certificate in PEM"},
+		"knock, CA is missing":    {[]string{"run", "--knock", "tls://h:1", "--ca", empty}, empty},
+		"CA without knock":        {[]string{"run", "--claim", empty, "--ca", empty}, "--knock ADDRESS"},
+		"knock by HTTP":           {[]string{"run", "--dir", t.TempDir(), "--serial", "P-7", "--knock", "https://h:1", "--ca", ca}, "tls://host:8883"},
+		"interval too short":      {[]string{"run", "--dir", t.TempDir(), "--interval", "1ms"}, "--interval"},
+		"spool too small":         {[]string{"run", "--dir", t.TempDir(), "--spool", "0"}, "--spool"},
+		"serial impossible":       {[]string{"run", "--dir", t.TempDir(), "--serial", "*"}, "serial"},
+		"output form unknown":     {[]string{"status", "-o", "xml"}, "--output"},
+		"directory is a file":     {[]string{"run", "--dir", os.Args[0], "--serial", "P-7"}, os.Args[0]},
+		"something else given":    {[]string{"run", "now"}, "now"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if out, err := call(c.args...); err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error is %v, want one with %q; output:\n%s", err, c.says, out)
 			}
 		})
+	}
+}
+
+// A machine without a claim knocks until it is let in; its directory is that platform's then.
+func TestThisMachineKnocks(t *testing.T) {
+	p := gatewaytest.New(t)
+	p.Knocked = func(api.Knock) *api.ProvisionAnswer {
+		return &api.ProvisionAnswer{Status: "pending", State: api.WaitingNow, Reason: "nobody knows this device yet"}
+	}
+	ca, other := filepath.Join(t.TempDir(), "ca.pem"), filepath.Join(t.TempDir(), "other.pem")
+	for file, text := range map[string]string{ca: p.CA.PEM(), other: gatewaytest.NewCA(t).PEM()} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"run", "--dir", t.TempDir(), "--knock", p.Claim.Gateway, "--ca", ca, "--maker", "Acme", "--serial", "P-7", "--interval", "100ms"}
+	first := start(t, args...)
+	first.reach(t, agent.Pending)
+	if k := p.Knocks()[0]; k.Maker != "Acme" || k.Facts["os"] == "" || !slices.Contains(k.Capabilities, "cpu.percent") {
+		t.Errorf("it says of itself %+v", k)
+	}
+	first.Process.Signal(os.Interrupt)
+	if err := first.Wait(); err != nil {
+		t.Errorf("interrupted, it ended with %v:\n%s", err, first.text())
+	}
+	p.Do(func() {
+		p.Knocked = func(k api.Knock) *api.ProvisionAnswer {
+			return p.Accept(api.ProvisionRequest{Serial: k.Serial, CSR: k.CSR})
+		}
+	})
+	second := start(t, args...)
+	second.reach(t, agent.Reporting)
+	second.Process.Signal(os.Interrupt)
+	second.Wait()
+	args[6] = other
+	if _, err := call(args...); err == nil || !strings.Contains(err.Error(), "belongs to P-7 at tls://") {
+		t.Errorf("at another platform in the directory of P-7: %v", err)
 	}
 }
 

@@ -27,6 +27,28 @@ func (p *Platform) asked(client, claim string, payload []byte) (*api.ProvisionAn
 	return answer(req), nil
 }
 
+// knocking tells whether devices may knock.
+func (p *Platform) knocking() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.Knocked != nil
+}
+
+// knocked takes a knock and returns the answer; nil is none.
+func (p *Platform) knocked(client string, payload []byte) (*api.ProvisionAnswer, error) {
+	k := api.Knock{Client: client}
+	if err := json.Unmarshal(payload, &k); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	p.knocks = append(p.knocks, k)
+	answer := p.Knocked
+	p.mu.Unlock()
+	p.answering.Lock()
+	defer p.answering.Unlock()
+	return answer(k), nil
+}
+
 // confirmed takes a confirmation, or does not.
 func (p *Platform) confirmed(ref device.Ref) bool {
 	p.mu.Lock()

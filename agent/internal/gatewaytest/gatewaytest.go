@@ -40,6 +40,9 @@ type Platform struct {
 	// Answer decides about a request; nil accepts it. Returning nil answers nothing.
 	Answer func(req api.ProvisionRequest) *api.ProvisionAnswer
 
+	// Knocked answers who knocks; nil lets nobody knock. Returning nil hears nothing.
+	Knocked func(k api.Knock) *api.ProvisionAnswer
+
 	// Hold leaves telemetry unstored: neither PUBACK nor acknowledgement.
 	Hold bool
 
@@ -59,6 +62,7 @@ type Platform struct {
 	mu           sync.Mutex
 	gateway      string // address of the operational gateway
 	requests     []api.ProvisionRequest
+	knocks       []api.Knock
 	confirms     []device.Ref
 	messages     []Message
 	publications int
@@ -115,6 +119,13 @@ func (p *Platform) Requests() []api.ProvisionRequest {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.requests)
+}
+
+// Knocks are those so far.
+func (p *Platform) Knocks() []api.Knock {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.knocks)
 }
 
 // Confirms are the devices that have confirmed, once for each time.

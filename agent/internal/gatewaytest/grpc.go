@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
+	"github.com/castor-iot/castor/shared/api"
 	pb "github.com/castor-iot/castor/shared/api/devicepb"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/twin"
@@ -76,18 +77,43 @@ func (v *provisioner) Ask(in *pb.ProvisionRequest, s pb.Provisioning_AskServer) 
 	}
 	if len(in.Payload) > 0 {
 		out, err := v.p.asked(shown(s.Context(), "castor-client"), v.p.Claim.Claim.ID, in.Payload)
-		if err != nil {
-			return status.Error(codes.InvalidArgument, err.Error())
-		}
-		if out != nil {
-			b, _ := json.Marshal(out)
-			if err := s.Send(&pb.ProvisionAnswer{Payload: b}); err != nil || out.Status != "pending" {
-				return err
-			}
+		if final, err := told(s, out, err); final {
+			return err
 		}
 	}
 	<-s.Context().Done()
 	return nil
+}
+
+func (v *provisioner) Knock(in *pb.KnockRequest, s pb.Provisioning_KnockServer) error {
+	if shown(s.Context(), "authorization") != "" || !v.p.knocking() {
+		return status.Error(codes.Unauthenticated, "nobody may knock here")
+	}
+	out, err := v.p.knocked(shown(s.Context(), "castor-client"), in.Payload)
+	if err == nil && out == nil {
+		return status.Error(codes.ResourceExhausted, "there were too many knocks")
+	}
+	if err := s.SendHeader(metadata.MD{}); err != nil {
+		return err
+	}
+	if final, err := told(s, out, err); final {
+		return err
+	}
+	<-s.Context().Done()
+	return nil
+}
+
+// told sends an answer, if there is one. After a final one the call ends.
+func told(s grpc.ServerStreamingServer[pb.ProvisionAnswer], out *api.ProvisionAnswer, err error) (final bool, _ error) {
+	if err != nil {
+		return true, status.Error(codes.InvalidArgument, err.Error())
+	}
+	if out == nil {
+		return false, nil
+	}
+	b, _ := json.Marshal(out)
+	err = s.Send(&pb.ProvisionAnswer{Payload: b})
+	return err != nil || out.Status != "pending", err
 }
 
 // operator is the operational gateway.

@@ -15,6 +15,7 @@ import (
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -110,6 +111,9 @@ func (l mqttLine) write(filter, topic string, payload []byte) bool {
 	}) == nil
 }
 
+// knock is the topic of devices that have nothing to show.
+const knock = "castor/provision/knock"
+
 // claims is the provisioning gateway.
 type claims struct {
 	mochi.HookBase
@@ -122,12 +126,18 @@ func (*claims) Provides(b byte) bool {
 }
 
 func (h *claims) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
+	if !pk.Connect.UsernameFlag && !pk.Connect.PasswordFlag {
+		return h.p.knocking()
+	}
 	h.p.mu.Lock()
 	defer h.p.mu.Unlock()
 	return string(pk.Connect.Username) == h.p.Claim.Claim.ID && string(pk.Connect.Password) == h.p.Claim.Token
 }
 
 func (h *claims) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
+	if write && len(cl.Properties.Username) == 0 {
+		return topic == knock
+	}
 	if write {
 		return strings.HasPrefix(topic, "castor/provision/") && strings.HasSuffix(topic, "/request")
 	}
@@ -138,7 +148,13 @@ func (h *claims) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet,
 	if cl.Net.Inline {
 		return pk, nil
 	}
-	out, err := h.p.asked(cl.ID, string(cl.Properties.Username), pk.Payload)
+	var out *api.ProvisionAnswer
+	var err error
+	if pk.TopicName == knock {
+		out, err = h.p.knocked(cl.ID, pk.Payload)
+	} else {
+		out, err = h.p.asked(cl.ID, string(cl.Properties.Username), pk.Payload)
+	}
 	if err != nil {
 		return pk, packets.ErrRejectPacket
 	}
