@@ -130,7 +130,7 @@ func (c *cursor) holds(w *condition) bool {
 	if w.ports != nil && !slices.Contains(w.ports, c.call.Port) || w.lengths != nil && !slices.Contains(w.lengths, len(c.call.Bytes)) {
 		return false
 	}
-	if w.topics != nil && !slices.ContainsFunc(w.topics, func(t *topic) bool { return t.match(c.call.Topic, func(name, v string) { c.set(name, v) }) }) {
+	if w.topics != nil && !c.cameBy(w.topics) {
 		return false
 	}
 	var v any
@@ -154,6 +154,18 @@ func (c *cursor) holds(w *condition) bool {
 		return true
 	}
 	return w.compare(v, found)
+}
+
+// cameBy tells whether the message's topic is one of these, whose named parts become variables.
+func (c *cursor) cameBy(all []*topic) bool {
+	vars := len(c.vars)
+	for _, t := range all {
+		if t.match(c.call.Topic, func(name, v string) { c.set(name, v) }) {
+			return true
+		}
+		c.vars = c.vars[:vars]
+	}
+	return false
 }
 
 func (w *condition) compare(v any, found bool) bool {

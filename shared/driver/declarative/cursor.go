@@ -54,6 +54,7 @@ const (
 	maxValues  = 10_000
 	maxRecords = 2_000
 	maxWork    = 200_000 // fields that are looked at
+	maxNested  = 15      // levels of an object that is taken as it is
 	maxColumns = 1_000   // of a table with headings
 	maxPattern = 4_096   // bytes of a text in which an expression is looked for
 	lookups    = 32      // variables that are looked through cost as much as one field
@@ -123,8 +124,12 @@ func (c *cursor) put(name string, v any) error {
 	if c.size += len(name) + sizeOf(v); c.size > driver.MaxOutput {
 		return fmt.Errorf("%w: %d bytes", errLarge, driver.MaxOutput)
 	}
-	if len(name) > telemetry.MaxProperty || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
+	if name == "" || len(name) > telemetry.MaxProperty || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
 		c.warn("%.128q cannot be the name of a property; its value was left out", name)
+		return nil
+	}
+	if !isFlat(v, maxNested) {
+		c.warn("%s: is nested deeper than %d levels; it was left out", name, maxNested)
 		return nil
 	}
 	c.out.Data[name] = done(v)

@@ -34,7 +34,11 @@ func TestOtherFormats(t *testing.T) {
 		"ignored":           {`{ignore: true}`, "x", ``},
 		"numbers too large": {`{format: json, fields: [{name: a, path: a}, {name: b, path: b}, {name: c, path: c}, {name: d, path: b, scale: 1000}, {name: e, path: e}]}`, `{"a":1e999999,"b":1e308,"c":1e350,"e":[1e350,1]}`,
 			`{"b":1e+308,"e":[null,1]} warning: a: cannot be told in JSON warning: c: is larger than any number that is kept warning: d: is larger than any number that is kept`},
-		"parts of topics": {`{topic: "stat/{device}/POWER{n}", format: text, fields: [{name: "power{n}", as: bool}, {name: device, use: device}]}`, "ON", `{"device":"plug","power2":true}`},
+		"names of nothing": {`{format: json, fields: [{name: "{1}", path: "POWER*"}]}`, `{"POWER":1,"POWER2":2}`, `{"2":2} warning: "" cannot be the name of a property; its value was left out`},
+		"what is deep": {`{format: json, fields: [{name: a, path: a}, {name: b, path: b}]}`, `{"a":` + strings.Repeat("[", 16) + "1" + strings.Repeat("]", 16) + `,"b":` + strings.Repeat("[", 15) + "1" + strings.Repeat("]", 15) + `}`,
+			`{"b":` + strings.Repeat("[", 15) + "1" + strings.Repeat("]", 15) + `} warning: a: is nested deeper than 15 levels; it was left out`},
+		"topics that nearly fit": {`{topic: ["stat/{other}/x", "{all...}/POWER{n}"], format: text, fields: [{name: other, use: other}, {name: all, use: all}]}`, "ON", `{"all":"stat/plug"}`},
+		"parts of topics":        {`{topic: "stat/{device}/POWER{n}", format: text, fields: [{name: "power{n}", as: bool}, {name: device, use: device}]}`, "ON", `{"device":"plug","power2":true}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := parse(t, "castor: 1\nuplink: [{name: m, "+tt.message[1:]+"]")

@@ -50,7 +50,7 @@ func decode(messages []*message, call *driver.Call) driver.Result {
 			continue
 		}
 		c := newCursor(call, len(m.steps))
-		if m.topics != nil && !slices.ContainsFunc(m.topics, func(t *topic) bool { return t.match(call.Topic, func(name, v string) { c.set(name, v) }) }) {
+		if m.topics != nil && !c.cameBy(m.topics) {
 			continue
 		}
 		if m.ignore && m.when == nil {

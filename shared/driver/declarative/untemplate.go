@@ -16,11 +16,11 @@ func (m *message) unrender(c *cursor) error {
 		return fmt.Errorf("the message %w", errUnfit)
 	}
 	for _, t := range m.topics {
-		t.match(c.call.Topic, func(name, v string) {
-			if name != "device" {
-				values[name] = v
+		for _, name := range t.names() {
+			if v, ok := c.get(name); ok && name != "device" {
+				values[name] = keyOf(v)
 			}
-		})
+		}
 	}
 	for _, s := range m.steps {
 		f, ok := s.(*field)

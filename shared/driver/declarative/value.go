@@ -84,6 +84,25 @@ func sizeOf(v any) int {
 	return n
 }
 
+// isFlat tells whether a value has so many levels at most.
+func isFlat(v any, levels int) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, e := range v {
+			if levels == 0 || !isFlat(e, levels-1) {
+				return false
+			}
+		}
+	case []any:
+		for _, e := range v {
+			if levels == 0 || !isFlat(e, levels-1) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // keyOf is a value as text, by which it is compared: 1, 1.0 and "1" are the same.
 func keyOf(v any) string {
 	switch v := v.(type) {
