@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Board, ProvisioningModel, Run, Waiting } from '@/api/types';
 import { askedOf, chosenBecause, endedAt, nextOf, present, stays } from '@/parts/run/words';
 import { wantsReason } from './approvals/decide';
-import { lanes, pick } from './board/board';
+import { lanes, ordered } from './board/board';
 import { chosenAfter, commonGuess, guesses, shown } from './waiting/waiting';
 
 const item = (model: string, state: string, count: number, more: Partial<Board['items'][number]> = {}) => ({
@@ -35,9 +35,10 @@ describe('the board', () => {
     const run = (id: string, updated: string) =>
       ({ id, updated, created: updated, model: { id: 'm' }, state: 's' }) as Run;
     const runs = [run('new', '2026-01-02T00:00:00Z'), run('old', '2026-01-01T00:00:00Z')];
-    const ids = (order: 'still' | 'newest') => pick(runs, { model: '', state: '', order }).map((r) => r.id);
+    const ids = (order: 'still' | 'newest' | 'ended') => ordered(runs, order).map((r) => r.id);
     expect(ids('still')).toEqual(['old', 'new']);
     expect(ids('newest')).toEqual(['new', 'old']);
+    expect(ids('ended')).toEqual(['new', 'old']);
   });
 });
 

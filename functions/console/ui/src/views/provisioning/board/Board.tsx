@@ -21,15 +21,19 @@ const words: Record<Order, string> = {
   ended: 'Ended',
 };
 
+const outcomes = ['completed', 'rejected'] as const;
+
 /** All runs under way: how many are in which state, and the runs themselves. */
 export function Board() {
   const query = useQuery(board());
   const [type, setType] = useParam('type');
   const [model] = useParam('model');
   const [state] = useParam('state');
+  const [ended, setEnded] = useParam('outcome');
   const [show, setShow] = useParam('show', 'newest');
   const [, setParams] = useSearchParams();
   const order = orders.find((o) => o === show) ?? 'newest';
+  const outcome = outcomes.find((o) => o === ended) ?? '';
   const items = query.data?.items ?? [];
   const all = lanes(items, type);
   const types = [...new Set(items.map((i) => i.type))].sort();
@@ -102,13 +106,21 @@ export function Board() {
           }))}
           onChange={(m) => narrow(m, '')}
         />
-        {state && (
+        {order === 'ended' && (
+          <Filter
+            label="Outcome"
+            value={outcome}
+            choices={outcomes.map((id) => ({ id, label: id === 'completed' ? 'Completed' : 'Rejected' }))}
+            onChange={setEnded}
+          />
+        )}
+        {state && order !== 'ended' && (
           <button type="button" className={s.clear} onClick={() => narrow(model, '')}>
             In state <b>{all.flatMap((l) => l.stages).find((x) => x.state === state)?.title ?? state}</b> ×
           </button>
         )}
       </div>
-      <RunTable type={type} model={model} state={state} order={order} />
+      <RunTable only={{ type, model, state, outcome }} order={order} />
     </div>
   );
 }

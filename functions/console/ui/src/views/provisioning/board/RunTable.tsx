@@ -1,5 +1,6 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { ListChecks } from 'lucide-react';
+import { useEffect } from 'react';
 import { Link } from 'wouter';
 import { api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
@@ -16,20 +17,33 @@ import { Time } from '@/parts/Time';
 import { has, useUser } from '@/parts/useUser';
 import { StandingBadge } from '../StandingBadge';
 import s from './Board.module.css';
-import { type Order, pick } from './board';
+import { type Order, ordered } from './board';
 
 const step = 50; // rows more at each click
+const most = { runs: 5000, rows: 500 }; // of those that stand still for longest: how many are read, how many shown
 
-/** The runs behind the numbers. Those that stand still for longest are the last of the list, so for them all of it is read. */
-export function RunTable({ type, model, state, order }: { type: string; model: string; state: string; order: Order }) {
+/** Which runs; '' is any. */
+export interface Only {
+  type: string;
+  model: string;
+  state: string;
+  outcome: Run['outcome'] | '';
+}
+
+/** The runs behind the numbers. Those that stand still for longest are the last of the list, so for them it is read to its end. */
+export function RunTable({ only, order }: { only: Only; order: Order }) {
   const decides = has(useUser(), 'maintainer', 'configurator', 'owner');
   const titles = new Map(useQuery(board()).data?.items.map((i) => [`${i.model} ${i.state}`, i.title]));
-  const narrowed = order === 'still' || !!model || !!state;
+  const { type, model, state, outcome } = only;
   const query = {
     open: order === 'ended' ? ('false' as const) : ('true' as const),
     ...(order === 'people' && { awaits: 'people' as const }),
     ...(type && { type }),
-    limit: narrowed ? 1000 : step,
+    ...(model && { model }),
+    // What has ended is in no state any more, and what has not has no outcome.
+    ...(state && order !== 'ended' && { state }),
+    ...(outcome && order === 'ended' && { outcome }),
+    limit: order === 'still' ? 1000 : step,
   };
   const list = useInfiniteQuery({
     queryKey: keys.runs({ ...query, pages: true }),
@@ -44,7 +58,13 @@ export function RunTable({ type, model, state, order }: { type: string; model: s
     getNextPageParam: (last) => last.next || undefined,
     placeholderData: (old) => old,
   });
-  const rows = pick(list.data?.pages.flatMap((p) => p.items) ?? [], { model, state, order }).slice(0, 500);
+  const read = list.data?.pages.flatMap((p) => p.items) ?? [];
+  const rows = order === 'still' ? ordered(read, order).slice(0, most.rows) : ordered(read, order);
+  const goesOn = order === 'still' && list.hasNextPage && !list.isFetching && !list.error && read.length < most.runs;
+  const { fetchNextPage } = list;
+  useEffect(() => {
+    if (goesOn) void fetchNextPage();
+  }, [goesOn, fetchNextPage]);
   return (
     <Card flush label="Runs">
       <Listed
@@ -79,7 +99,7 @@ export function RunTable({ type, model, state, order }: { type: string; model: s
             ))}
           </tbody>
         </RowTable>
-        {list.hasNextPage && (
+        {list.hasNextPage && order !== 'still' && (
           <More busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
             Show more
           </More>

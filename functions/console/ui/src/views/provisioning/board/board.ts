@@ -41,11 +41,15 @@ export function lanes(items: readonly Item[], type = ''): Lane[] {
 export const orders = ['newest', 'people', 'still', 'ended'] as const;
 export type Order = (typeof orders)[number];
 
-/** What is shown of what was read: only a model's and a state's, in the order asked for. */
-export function pick(runs: readonly Run[], f: { model: string; state: string; order: Order }): Run[] {
-  const some = runs.filter((r) => (!f.model || r.model.id === f.model) && (!f.state || r.state === f.state));
-  if (f.order === 'still') return some.sort((a, b) => Date.parse(a.updated) - Date.parse(b.updated));
-  if (f.order === 'people')
-    return some.sort((a, b) => Date.parse(a.asks?.since ?? a.updated) - Date.parse(b.asks?.since ?? b.updated));
-  return some.sort((a, b) => Date.parse(b.created) - Date.parse(a.created));
+/** What was read of the list, in the order asked for. */
+export function ordered(runs: readonly Run[], order: Order): Run[] {
+  const at = (when: (r: Run) => string) => (r: Run) => Date.parse(when(r));
+  const first = {
+    newest: at((r) => r.created),
+    people: at((r) => r.asks?.since ?? r.updated),
+    still: at((r) => r.updated),
+    ended: at((r) => r.updated),
+  }[order];
+  const oldest = order === 'people' || order === 'still';
+  return [...runs].sort((a, b) => (oldest ? first(a) - first(b) : first(b) - first(a)));
 }
