@@ -50,6 +50,9 @@ type Config struct {
 // drainFor is how long what was received may take to be stored when the bridge ends. The broker keeps the rest.
 const drainFor = 5 * time.Second
 
+// tellFor is how long the broker may take, when the bridge ends, to have what devices are told.
+const tellFor = 2 * time.Second
+
 // maxPayload is the most of one message, in bytes; larger ones are dropped.
 const maxPayload = telemetry.MaxPayload
 
@@ -69,6 +72,7 @@ type Bridge struct {
 	over    chan struct{} // closed when Run ends
 
 	dropped atomic.Uint64
+	told    atomic.Value // the newest mqtt.Token of what was published
 }
 
 // New makes the bridge. It connects in Run.
@@ -153,14 +157,23 @@ func (m *Bridge) Run(ctx context.Context) error {
 	patience.Stop()
 	stop()
 	err := <-linked
+	// A broker that ends now, too, reads nothing more: what it has answered for is on its way to the devices.
+	if last, ok := m.told.Load().(mqtt.Token); ok && m.Ready() == nil {
+		last.WaitTimeout(tellFor)
+	}
 	m.client.Disconnect(250) // after the last acknowledgement
 	return err
+}
+
+// publish says something to devices.
+func (m *Bridge) publish(topic string, retain bool, payload []byte) {
+	m.told.Store(m.client.Publish(topic, 1, retain, payload))
 }
 
 // Stored publishes castor/{ref}/ack.
 func (m *Bridge) Stored(s *link.Session, o twin.Order) {
 	if payload, err := json.Marshal(o); err == nil {
-		m.client.Publish(fmt.Sprintf("castor/%s/ack", s.Ref), 1, false, payload)
+		m.publish(fmt.Sprintf("castor/%s/ack", s.Ref), false, payload)
 	}
 }
 
@@ -172,7 +185,7 @@ func (m *Bridge) Deliver(d bus.Downlink) {
 	if device.Ref(d.Device).Valid() != nil || !strings.HasPrefix(d.Topic, "castor/"+d.Device+"/") || strings.ContainsAny(d.Topic, "+#\x00") {
 		return
 	}
-	m.client.Publish(d.Topic, 1, d.Retain, d.Payload)
+	m.publish(d.Topic, d.Retain, d.Payload)
 }
 
 // Command publishes castor/{ref}/command/{id}.
@@ -180,6 +193,6 @@ func (m *Bridge) Command(s *link.Session, id string, payload []byte) error {
 	if err := m.Ready(); err != nil {
 		return err
 	}
-	m.client.Publish(fmt.Sprintf("castor/%s/command/%s", s.Ref, id), 1, false, payload)
+	m.publish(fmt.Sprintf("castor/%s/command/%s", s.Ref, id), false, payload)
 	return nil
 }

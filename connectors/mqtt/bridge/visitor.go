@@ -175,7 +175,7 @@ func (m *Bridge) bring(s *link.Session, ref device.Ref, msg mqtt.Message) {
 	case rest == "credential/renew":
 		s.Renew(msg.Payload(), func(a api.RenewAnswer) {
 			if payload, err := json.Marshal(a); err == nil {
-				m.client.Publish(fmt.Sprintf("castor/%s/credential/renewed", ref), 1, false, payload)
+				m.publish(fmt.Sprintf("castor/%s/credential/renewed", ref), false, payload)
 			}
 		}, ack)
 	case rest == "credential/confirm":
