@@ -36,6 +36,13 @@ func (m *message) downlink(o *object) {
 
 // link connects what is counted with what counts it, and notes all names that the message takes.
 func (m *message) link(o *object) {
+	if m.payload != nil {
+		for _, s := range m.steps {
+			if _, plain := s.(*field); !plain {
+				o.bad("fields", "beside a payload must be fields that say what its names are, not groups of them")
+			}
+		}
+	}
 	fields := map[string]*field{}
 	for _, f := range fieldsOf(m.steps) {
 		if len(f.name.parts) > 1 || f.use != "" {

@@ -44,8 +44,10 @@ func TestFaults(t *testing.T) {
 line 3: uplink[0].fields asks for "x" in the name a{x}, which is neither a field of the message nor a part of its topic
 line 3: uplink[0].fields asks for "z" in switch, which is neither a field of the message nor a part of its topic
 line 3: uplink[0].fields asks for "q" in repeat, which is neither a field of the message nor a part of its topic`},
-		"a star of nothing": {"castor: 1\nuplink:\n  format: json\n  fields: [{name: 'a{2}', path: '*.x'}]", "line 4: uplink[0].fields has {2} in the name a{2}, but no path with so many stars"},
-		"too deep":          {"castor: 1\nuplink: {fields: " + strings.Repeat("[{fields: ", 9) + "[]" + strings.Repeat("}]", 9) + "}", "line 2: uplink[0]" + strings.Repeat(".fields[0]", 8) + ".fields is nested deeper than 8 groups"},
+		"a constant of no width":  {"castor: 1\ndownlink:\n  fields: [{name: a, value: 1}]", "line 3: downlink[0].fields[0].type must tell how the value lies in the bytes, like u16, i16, f32, bool, text, hex or skip"},
+		"groups beside a payload": {"castor: 1\ndownlink:\n  format: json\n  payload: x\n  fields: [{fields: []}]", "line 5: downlink[0].fields beside a payload must be fields that say what its names are, not groups of them"},
+		"a star of nothing":       {"castor: 1\nuplink:\n  format: json\n  fields: [{name: 'a{2}', path: '*.x'}]", "line 4: uplink[0].fields has {2} in the name a{2}, but no path with so many stars"},
+		"too deep":                {"castor: 1\nuplink: {fields: " + strings.Repeat("[{fields: ", 9) + "[]" + strings.Repeat("}]", 9) + "}", "line 2: uplink[0]" + strings.Repeat(".fields[0]", 8) + ".fields is nested deeper than 8 groups"},
 	} {
 		_, err := Parse([]byte(tt.document))
 		var faults Faults

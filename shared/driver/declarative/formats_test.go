@@ -136,6 +136,9 @@ downlink:
         header: [{name: _t, type: u8}, {name: _l, type: u8}]
         length: _l
         cases: {1: [{name: low, type: i8}], 2: [{name: high, type: u16}]}
+  - command: tail
+    port: 14
+    fields: [{name: a, type: u8}, {name: b, type: u8, optional: true}, {name: c, type: u8, optional: true}]
   - {command: cbor, port: 30, format: cbor, payload: {1: "{a}", -2: ["{b}", 3], x: true}}
   - {command: hex, port: 31, format: json, encoding: hex, payload: {a: "{a}"}}
   - {topic: "x/{device}/set", format: json, payload: "{_data}", when: {field: state, exists: true}}

@@ -22,6 +22,7 @@ var seeds = []string{
 	"castor: 1\nuplink: {format: text, pattern: '(\\d+)', fields: [{name: a, group: 1, time: digits}]}",
 	"castor: 1\nuplink: {fields: [{type: u32, time: unix}, {type: u16, bits: [{name: a, bit: 0}, {name: b, bit: 1, type: i4}]}]}",
 	"castor: 1\ndownlink: {port: 1, fields: [{name: a, type: i16, scale: 0.1}, {name: s, type: text, length: 4}]}",
+	"castor: 1\ndownlink: [{command: x, fields: [{type: u8, value: 1}, {name: _n, type: u8}, {repeat: _n, name: l, fields: [{name: a, type: u4}, {name: b, type: u4, default: 1}]}]}, {fields: [{switch: a, cases: {1: [{name: b, type: hex, length: 1}]}}, {tlv: _t, header: [{name: _t, type: u8}], cases: {1: [{name: a, type: f16, optional: true}]}}]}]",
 	"castor: 1\ndownlink: {format: json, topic: \"{device}/set\", payload: {a: \"{a}\", b: \"x{b}y\"}}\nnormalize: {fields: [{path: \"a.*\", name: \"{1}\", scale: 2}]}",
 }
 
@@ -90,10 +91,10 @@ func FuzzRun(f *testing.F) {
 	f.Add(uint8(4), 0, "", []byte{0xa1, 0x01, 0xfb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0})
 	f.Add(uint8(5), 0, "", []byte("a,b\n1,2\n3,\"4"))
 	f.Add(uint8(6), 0, "", []byte("260301120000"))
-	f.Add(uint8(10), 0, "", []byte{3, 0x67, 1, 0x10})
-	f.Add(uint8(11), 0, "x/events/rpc", []byte(`{"method":"NotifyStatus","params":{"switch:0":{"output":true}}}`))
-	f.Add(uint8(12), 0, "tele/x/SENSOR", []byte(`{"A":{"Temperature":1},"TempUnit":"F"}`))
-	f.Add(uint8(13), 0, "zigbee2mqtt/a/b", []byte(`{"a":{"b":[1]}}`))
+	f.Add(uint8(11), 0, "", []byte{3, 0x67, 1, 0x10})
+	f.Add(uint8(12), 0, "x/events/rpc", []byte(`{"method":"NotifyStatus","params":{"switch:0":{"output":true}}}`))
+	f.Add(uint8(13), 0, "tele/x/SENSOR", []byte(`{"A":{"Temperature":1},"TempUnit":"F"}`))
+	f.Add(uint8(14), 0, "zigbee2mqtt/a/b", []byte(`{"a":{"b":[1]}}`))
 	f.Fuzz(func(t *testing.T, which uint8, port int, topic string, b []byte) {
 		p := programs[int(which)%len(programs)]
 		r := try(t, p, driver.Call{Op: driver.DecodeUplink, Bytes: b, Port: port, Topic: topic, Time: at})

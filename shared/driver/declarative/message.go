@@ -42,8 +42,8 @@ type message struct {
 
 // decode reads a message by the first form that fits.
 func decode(messages []*message, call *driver.Call) driver.Result {
-	var reasons []error
-	var last *message // the form that was opened last, by previous
+	var reasons []string // why forms that might fit do not
+	var last *message    // the form that was opened last, by previous
 	var previous *cursor
 	for _, m := range messages {
 		if m.ports != nil && !slices.Contains(m.ports, call.Port) {
@@ -59,7 +59,7 @@ func decode(messages []*message, call *driver.Call) driver.Result {
 		if last != nil && last.alike(m) {
 			c.b, c.end, c.root, c.here = previous.b, previous.end, previous.root, previous.root
 		} else if err := m.open(c); err != nil {
-			reasons = append(reasons, fmt.Errorf("%s: %w", m.name, err))
+			reasons = append(reasons, m.name+": "+err.Error())
 			continue
 		}
 		if last, previous = m, c; !c.fits(m.when) {
@@ -69,7 +69,7 @@ func decode(messages []*message, call *driver.Call) driver.Result {
 			return driver.Result{}
 		}
 		if err := m.read(c); errors.Is(err, errUnfit) {
-			reasons = append(reasons, fmt.Errorf("%s: %w", m.name, err))
+			reasons = append(reasons, m.name+": "+err.Error())
 			continue
 		} else if err != nil {
 			return failed(fmt.Errorf("%s: %w", m.name, err))
@@ -77,7 +77,7 @@ func decode(messages []*message, call *driver.Call) driver.Result {
 		return c.result(m.command)
 	}
 	if len(reasons) > 0 {
-		return failed(errors.Join(reasons...))
+		return driver.Result{Errors: driver.Notes(reasons)}
 	}
 	return failed(fmt.Errorf("no message of the document fits %d bytes on port %d, topic %.100q", len(call.Bytes), call.Port, call.Topic))
 }

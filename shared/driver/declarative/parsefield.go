@@ -18,7 +18,7 @@ func (o *object) fieldStep(k kind) *field {
 	}
 	f.use = o.text("use", 64)
 	switch {
-	case k.format == Binary && o.has("type"):
+	case k.format == Binary && (k.down || o.has("type")):
 		f.binary(o, k)
 	case f.constant != nil, f.use != "":
 		if f.use != "" && !isName(f.use) {

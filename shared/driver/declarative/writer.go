@@ -15,6 +15,8 @@ type writer struct {
 	pos  int // in bits
 	work int // fields that were looked at
 
+	ended string // the optional field that was not given, after which nothing can stand
+
 	data  map[string]any // what is written, done values
 	chose []variable     // what constants and cases gave
 }
@@ -89,10 +91,13 @@ func (f *field) write(w *writer) error {
 		return f.writeBits(w)
 	}
 	v, err := f.given(w)
-	if errors.Is(err, errMissing) && f.optional {
+	switch {
+	case errors.Is(err, errMissing) && f.optional:
+		w.ended = f.label()
 		return nil
-	}
-	if err == nil {
+	case err == nil && w.ended != "":
+		err = fmt.Errorf("stands after %s, which %w", w.ended, errMissing)
+	case err == nil:
 		err = f.putValue(w, v)
 	}
 	if err != nil {
