@@ -14,10 +14,10 @@ type condition struct {
 	topics  []*topic
 	lengths []int
 
-	field, command string
-	path           *path
-	byteAt         int
-	hasByte        bool
+	field   string
+	path    *path
+	byteAt  int
+	hasByte bool
 
 	is, not map[string]bool
 	exists  *bool
