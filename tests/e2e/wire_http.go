@@ -36,12 +36,26 @@ func (httpWire) report(ctx context.Context, to way, p proof, ref device.Ref, bod
 	return httpCall(ctx, to, p, "/v1/telemetry", body, nil)
 }
 
+// httpPoll keeps a poll for commands open, as long as it gets.
+func httpPoll(ctx context.Context, to way, p proof) error {
+	r, err := http.NewRequestWithContext(ctx, "GET", to.url+"/v1/commands?wait=60", nil)
+	if err != nil {
+		return err
+	}
+	return httpDo(to, p, r, nil)
+}
+
 func httpCall(ctx context.Context, to way, p proof, path string, body, answer any) error {
 	r, err := http.NewRequestWithContext(ctx, "POST", to.url+path, bytes.NewReader(raw(body)))
 	if err != nil {
 		return err
 	}
 	r.Header.Set("Content-Type", "application/json")
+	return httpDo(to, p, r, answer)
+}
+
+// httpDo makes a request on a connection of its own.
+func httpDo(to way, p proof, r *http.Request, answer any) error {
 	switch p.kind {
 	case device.Password:
 		r.SetBasicAuth(p.user, p.secret)
