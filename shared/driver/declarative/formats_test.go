@@ -32,6 +32,8 @@ func TestOtherFormats(t *testing.T) {
 		"the whole text":    {`{format: text, fields: [{name: online, values: {Online: true, Offline: false}}]}`, "Online", `{"online":true}`},
 		"hex in text":       {`{encoding: hex, fields: [{name: a, type: u16}]}`, "0102\n", `{"a":258}`},
 		"ignored":           {`{ignore: true}`, "x", ``},
+		"others are ignored": {`{fields: [{type: u8, value: 1}, {name: a, type: u8}]}, {ignore: true}`, "x", ``},
+		"the broken are not": {`{format: json, fields: [{name: a, path: a}]}, {ignore: true}`, "x", `error: m: the message is no JSON: invalid character 'x' looking for beginning of value`},
 		"numbers too large": {`{format: json, fields: [{name: a, path: a}, {name: b, path: b}, {name: c, path: c}, {name: d, path: b, scale: 1000}, {name: e, path: e}]}`, `{"a":1e999999,"b":1e308,"c":1e350,"e":[1e350,1]}`,
 			`{"b":1e+308,"e":[null,1]} warning: a: cannot be told in JSON warning: c: is larger than any number that is kept warning: d: is larger than any number that is kept`},
 		"names of nothing": {`{format: json, fields: [{name: "{1}", path: "POWER*"}]}`, `{"POWER":1,"POWER2":2}`, `{"2":2} warning: "" cannot be the name of a property; its value was left out`},

@@ -45,6 +45,7 @@ func decode(messages []*message, call *driver.Call) driver.Result {
 	var reasons []string // why forms that might fit do not
 	var last *message    // the form that was opened last, by previous
 	var previous *cursor
+	ignored, broken := false, false
 	for _, m := range messages {
 		if m.ports != nil && !slices.Contains(m.ports, call.Port) {
 			continue
@@ -54,19 +55,21 @@ func decode(messages []*message, call *driver.Call) driver.Result {
 			continue
 		}
 		if m.ignore && m.when == nil {
-			return driver.Result{}
+			ignored = true
+			break
 		}
 		if last != nil && last.alike(m) {
 			c.b, c.end, c.root, c.here = previous.b, previous.end, previous.root, previous.root
 		} else if err := m.open(c); err != nil {
-			reasons = append(reasons, m.name+": "+err.Error())
+			reasons, broken = append(reasons, m.name+": "+err.Error()), true
 			continue
 		}
 		if last, previous = m, c; !c.fits(m.when) {
 			continue
 		}
 		if m.ignore {
-			return driver.Result{}
+			ignored = true
+			break
 		}
 		if err := m.read(c); errors.Is(err, errUnfit) {
 			reasons = append(reasons, m.name+": "+err.Error())
@@ -75,6 +78,9 @@ func decode(messages []*message, call *driver.Call) driver.Result {
 			return failed(fmt.Errorf("%s: %w", m.name, err))
 		}
 		return c.result(m.command)
+	}
+	if ignored && !broken { // what is broken must not be lost
+		return driver.Result{}
 	}
 	if len(reasons) > 0 {
 		return driver.Result{Errors: driver.Notes(reasons)}
