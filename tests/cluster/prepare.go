@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/castor-iot/castor/tests/images"
 )
@@ -117,20 +118,20 @@ func (c *Cluster) prepare(p programs, settings, objects []string) {
 	c.t.Helper()
 	stack, err := images.ReadStack(root())
 	c.must(err, "stack.yml")
-	gatewayAddr := freePort(c)
+	gatewayAddr := FreePort(c.t)
 	c.URL = "http://" + gatewayAddr
 	settings = append(settings, "CASTOR_GATEWAY_URL="+c.URL)
 
 	var operational []string
 	for range 2 {
-		operational = append(operational, freePort(c))
+		operational = append(operational, FreePort(c.t))
 	}
 	c.Operational = NewLink(c.t, operational...)
-	provisioning := freePort(c)
+	provisioning := FreePort(c.t)
 	others := []*other{{protocol: "grpc", scheme: "grpcs"}, {protocol: "http", scheme: "https"}}
 	dialled := []string{"tls://" + provisioning}
 	for _, o := range others {
-		o.provisioning, o.operational = freePort(c), freePort(c)
+		o.provisioning, o.operational = FreePort(c.t), FreePort(c.t)
 		dialled = append(dialled, o.scheme+"://"+o.provisioning)
 	}
 
@@ -141,7 +142,7 @@ func (c *Cluster) prepare(p programs, settings, objects []string) {
 			settings = append(slices.Clone(settings), objects...)
 		}
 		for i := range c.config.Replicas {
-			r := &Replica{Function: name, Host: freePort(c)}
+			r := &Replica{Function: name, Host: FreePort(c.t)}
 			r.Process = c.process(fmt.Sprintf("%s/%d", name, i+1), p.functions[name], nil, append(slices.Clone(settings), "CASTOR_LISTEN="+r.Host, "CASTOR_SECRETS="+secrets,
 				"CASTOR_PROVISIONING="+strings.Join(dialled, ","), "CASTOR_SMTP_URL="+c.config.SMTP, "CASTOR_SMTP_FROM="+c.config.From, "CASTOR_WEBHOOKS=private"))
 			c.Functions[name] = append(c.Functions[name], r)
@@ -154,7 +155,7 @@ func (c *Cluster) prepare(p programs, settings, objects []string) {
 	}
 	secrets = c.mount("stream", "castor-part-stream", "castor-nats-token")
 	for i := range 2 {
-		listen := freePort(c)
+		listen := FreePort(c.t)
 		c.Streams = append(c.Streams, c.process(fmt.Sprintf("stream/%d", i+1), p.connector, []string{"stream"}, append(slices.Clone(settings), "CASTOR_SECRETS="+secrets, "CASTOR_LISTEN="+listen)))
 		c.streams = append(c.streams, "http://"+listen)
 	}
@@ -184,18 +185,20 @@ type other struct{ protocol, scheme, provisioning, operational string }
 
 // process describes a program, which has its settings from the environment and nothing else of this one.
 func (c *Cluster) process(name, file string, args, env []string) *Process {
-	metrics := freePort(c)
+	metrics := FreePort(c.t)
 	return &Process{Name: name, cluster: c, file: file, args: args, metrics: metrics, env: append(slices.Clone(env), "CASTOR_METRICS="+metrics)}
 }
 
-// ports are given out one after the other, from below those that the system takes for connections: a process shall have its
-// address again each time it is started.
+// ports are those of FreePort.
 var ports struct {
 	sync.Mutex
 	next int
 }
 
-func freePort(c *Cluster) string {
+// FreePort is an address that nobody listens at. They are given out one after the other, from below those that the system takes for
+// connections: a process shall have its address again each time it is started.
+func FreePort(t testing.TB) string {
+	t.Helper()
 	ports.Lock()
 	defer ports.Unlock()
 	if ports.next == 0 {
@@ -211,6 +214,6 @@ func freePort(c *Cluster) string {
 			return address
 		}
 	}
-	c.t.Fatal("no port is free")
+	t.Fatal("no port is free")
 	return ""
 }

@@ -20,7 +20,7 @@ func TestGatewaysJoinARunningPlatform(t *testing.T) {
 	w := NewWorld(t, func(s *Settings) { s.NATS = "127.0.0.1:0" })
 	w.Type("pump")
 	w.Identity("P-7")
-	hall := w.joins("hall-3", "--as", "mosquitto", "--listen", freePort(t), "--region", "hall", "--at", "48.1,11.5")
+	hall := w.joins("hall-3", "--as", "mosquitto", "--listen", cluster.FreePort(t), "--region", "hall", "--at", "48.1,11.5")
 	w.Eventually("mosquitto has its list of revoked certificates", func() bool {
 		_, err := os.Stat(filepath.Join(hall.dir, "mosquitto", "revoked.pem"))
 		return err == nil
@@ -91,7 +91,7 @@ type joined struct {
 // joins makes the folder of a gateway as an operator does, and starts its connector.
 func (w *World) joins(id string, args ...string) *joined {
 	w.Helper()
-	j := &joined{dir: filepath.Join(w.T.TempDir(), id), address: freePort(w.T)}
+	j := &joined{dir: filepath.Join(w.T.TempDir(), id), address: cluster.FreePort(w.T)}
 	j.url = "tls://" + j.address
 	// Mosquitto runs as its package's own account where root starts it, which must reach its part of the folder.
 	for dir := filepath.Dir(j.dir); strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {

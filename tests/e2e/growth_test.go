@@ -36,7 +36,7 @@ func TestGrowthWithoutRipples(t *testing.T) {
 	if _, err := cluster.Castor(); err != nil { // which takes a while the first time
 		t.Fatal(err)
 	}
-	w := NewWorld(t, func(c *Settings) { c.NATS = freePort(t) })
+	w := NewWorld(t, func(c *Settings) { c.NATS = cluster.FreePort(t) })
 	w.Type("pump")
 	pumps := w.report("pump", crowd, 500*time.Millisecond)
 	<-time.After(2 * time.Second)

@@ -28,7 +28,7 @@ func (w *World) Joins(id, region string) (kill func()) {
 	w.Helper()
 	castor, err := cluster.Castor()
 	w.must(err, "the program")
-	secrets, listen := w.TempDir(), freePort(w.T)
+	secrets, listen := w.TempDir(), cluster.FreePort(w.T)
 	read := func(path ...string) []byte {
 		b, err := os.ReadFile(filepath.Join(append([]string{w.Config.Dir}, path...)...))
 		w.must(err, "a secret")

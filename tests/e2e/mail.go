@@ -75,13 +75,3 @@ func (s mailSession) Data(r io.Reader) error {
 	s.box.mail = append(s.box.mail, string(b))
 	return nil
 }
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}

@@ -27,7 +27,7 @@ var shownPassword = regexp.MustCompile(`password (\S+)`)
 func NewProcess(t *testing.T) *Process {
 	t.Helper()
 	p := &Process{World: &World{T: t, owners: map[string]bool{}, HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}}}
-	p.Config.Config = up.Config{Dir: t.TempDir(), Listen: freePort(t), Provisioning: freePort(t), Operational: freePort(t)}
+	p.Config.Config = up.Config{Dir: t.TempDir(), Listen: cluster.FreePort(t), Provisioning: cluster.FreePort(t), Operational: cluster.FreePort(t)}
 	p.URL = "http://" + p.Config.Listen
 	p.Start()
 	t.Cleanup(p.Kill)

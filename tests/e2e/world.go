@@ -64,8 +64,8 @@ func NewWorld(t *testing.T, options ...Option) *World {
 		w.startCluster()
 		return w
 	}
-	w.Config.Listen, w.Config.Provisioning, w.Config.Operational = "127.0.0.1:0", freePort(t), freePort(t)
-	w.Config.ProvisioningGRPC, w.Config.OperationalGRPC, w.Config.ProvisioningHTTP, w.Config.OperationalHTTP = freePort(t), freePort(t), freePort(t), freePort(t)
+	w.Config.Listen, w.Config.Provisioning, w.Config.Operational = "127.0.0.1:0", cluster.FreePort(t), cluster.FreePort(t)
+	w.Config.ProvisioningGRPC, w.Config.OperationalGRPC, w.Config.ProvisioningHTTP, w.Config.OperationalHTTP = cluster.FreePort(t), cluster.FreePort(t), cluster.FreePort(t), cluster.FreePort(t)
 	if w.Config.Log == nil {
 		w.Config.Log = slog.NewJSONHandler(logFile(t), nil)
 	}
