@@ -150,4 +150,7 @@ const (
 	MaxOutput = 256 << 10 // bytes of a result as JSON
 	MaxTests  = 1_000
 	MaxNotes  = 20 // warnings or errors of a result, of 500 bytes each
+
+	MaxState    = 64 << 10 // bytes that OnEvent keeps for a twin
+	MaxCommands = 20       // that one OnEvent wants sent
 )
