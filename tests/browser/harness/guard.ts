@@ -5,13 +5,17 @@ export class Guard {
   private readonly problems: string[] = [];
   private readonly allowed: { status: number; path: RegExp }[] = [];
   private away = false;
+  private readonly asking = new Set<Request>();
   readonly navigations: string[] = [];
 
-  private constructor(private readonly origin: string) {}
+  private constructor(
+    private readonly page: Page,
+    private readonly origin: string,
+  ) {}
 
   /** Begins to watch; before the first address is opened. */
   static async on(page: Page, origin: string): Promise<Guard> {
-    const g = new Guard(origin);
+    const g = new Guard(page, origin);
     page.on('console', (m) => {
       // Chromium itself says this of each answer that is no success; those are judged by their status below.
       if (['error', 'warning'].includes(m.type()) && !/^Failed to load resource/.test(m.text())) g.add(`console ${m.type()}: ${m.text()}`);
@@ -22,7 +26,9 @@ export class Guard {
       void d.dismiss();
     });
     page.on('request', (r) => g.asked(r));
+    page.on('requestfinished', (r) => g.asking.delete(r));
     page.on('requestfailed', (r) => {
+      g.asking.delete(r);
       const why = r.failure()?.errorText ?? '';
       // A page gives up what it does not need any more, and a stream ends when the platform goes.
       if (!g.away && why !== 'net::ERR_ABORTED') g.add(`failed: ${r.method()} ${r.url()} ${why}`);
@@ -59,12 +65,24 @@ export class Guard {
     return taken;
   }
 
+  /** Waits until the page shows all that it has asked for: what it waits for no more cannot come later. */
+  async quiet(): Promise<void> {
+    const end = Date.now() + 15_000;
+    // An answer may lead to the next question, so it must be quiet for some looks.
+    for (let looks = 0; looks < 3; looks++) {
+      if (this.asking.size || (await this.page.locator('main [aria-busy=true]').count())) looks = -1;
+      if (Date.now() > end) throw new Error(`${this.page.url()} is still busy: ${[...this.asking].map((r) => r.url()) || 'a part of it says so'}`);
+      await new Promise((go) => setTimeout(go, 40));
+    }
+  }
+
   get found(): readonly string[] {
     return this.problems;
   }
 
   private asked(r: Request): void {
     const u = new URL(r.url());
+    if (u.pathname !== '/stream') this.asking.add(r); // which never ends
     if (u.origin !== this.origin && !['data:', 'blob:'].includes(u.protocol)) this.add(`asked somebody else: ${r.url()}`);
   }
 

@@ -34,12 +34,19 @@ export async function findings(page: Page): Promise<string[]> {
     .flatMap((v) => v.nodes.map((n) => `${v.id} (${v.impact}): ${n.html.slice(0, 160)} ${n.any.map((c) => c.message).join('; ')}`));
 }
 
+/** Waits until what moves or fades has come to its end; what goes on for ever does not count. */
+const still = (page: Page) =>
+  page.evaluate(async () => {
+    await new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
+    await Promise.allSettled(document.getAnimations().map((a) => a.effect?.getComputedTiming().iterations !== Number.POSITIVE_INFINITY && a.finished));
+  });
+
 /** The findings of a view in both themes, each with the theme's name; and what overflows. */
 export async function inBothThemes(page: Page): Promise<string[]> {
   const all: string[] = [];
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
-    await page.waitForTimeout(300); // colours fade
+    await still(page);
     all.push(...(await findings(page)).map((f) => `${colorScheme}: ${f}`));
   }
   await page.emulateMedia({ colorScheme: 'light' });

@@ -82,7 +82,7 @@ test('a device of a new type is enrolled, and every step is seen as it happens',
   // Among the runs it stands as ended, with its model, its log and the time in each state.
   await page.getByRole('link', { name: 'Provisioning' }).click();
   await page.getByRole('radio', { name: 'Ended' }).click();
-  await page.getByRole('link', { name: 'SC-1' }).click();
+  await page.getByRole('link', { name: 'SC-1', exact: true }).click();
   await page.getByRole('heading', { name: 'SC-1', level: 1 }).waitFor();
   await page.getByText('It has come through.').waitFor();
   await page.getByRole('img', { name: /State machine automatic: claim done/ }).waitFor();

@@ -82,7 +82,7 @@ for (const phone of [false, true])
     for (const view of views()) {
       await page.goto(p.at(view));
       await page.getByRole('heading', { level: 1 }).first().waitFor();
-      await page.waitForTimeout(250);
+      await guard.quiet();
       expect(await page.evaluate(() => (window as { ran?: number }).ran), view).toBeUndefined();
       expect(await page.locator('main script, main img[src=x], main svg[onload], main u, main i, main b[onmouseover]').count(), view).toBe(0);
       expect(await overflow(page), view).toBe('');
@@ -93,7 +93,7 @@ for (const phone of [false, true])
     await page.goto(p.at('/'));
     await page.getByRole('button', { name: /Search twins/ }).click();
     await page.getByRole('combobox').fill('script');
-    await page.waitForTimeout(400);
+    await guard.quiet();
     expect(await page.evaluate(() => (window as { ran?: number }).ran)).toBeUndefined();
   });
 

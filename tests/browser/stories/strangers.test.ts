@@ -42,7 +42,7 @@ test('an owner sees nothing of another: no view, count, name or address', async 
     await page.goto(p.at(view));
     await page.getByRole('heading', { level: 1 }).first().waitFor();
     await expect.poll(() => liveMark(page).textContent()).toBe('Live');
-    await page.waitForTimeout(400);
+    await guard.quiet();
     expect(await page.locator('body').ariaSnapshot(), view).not.toMatch(/lagoon|8\.125/i);
   }
 

@@ -17,12 +17,12 @@ afterAll(async () => {
 });
 
 test('the main ways by touch, on a phone', async ({ visit }) => {
-  const { page } = await visit(p, { as: p.admin, phone: true });
+  const { page, guard } = await visit(p, { as: p.admin, phone: true });
   await page.getByRole('link', { name: /Cooling pump 3/ }).first().tap();
   await page.getByRole('heading', { name: 'Cooling pump 3', level: 1 }).waitFor();
   for (const tab of ['Provisioning', 'Alarms & rules', 'Configuration', 'Log', 'Commands', 'Raw', 'Overview']) {
     await page.getByRole('tab', { name: tab }).tap();
-    await page.waitForTimeout(200);
+    await guard.quiet();
     expect(await overflow(page), tab).toBe('');
   }
   const nav = page.getByRole('navigation', { name: 'Main' });
@@ -54,7 +54,7 @@ for (const phone of [false, true])
       await on.getByRole('heading', { level: 1 }).first().waitFor();
       if (!v.anonymous) await expect.poll(() => liveMark(on).textContent()).toBe('Live');
       await v.then?.(on);
-      await on.waitForTimeout(500);
+      await (v.anonymous ? guard : admin.guard).quiet();
       // Colours are the same on a phone: once is enough.
       const said = phone ? await findings(on) : await inBothThemes(on);
       found.push(...said.map((f) => `${v.name}: ${f}`));

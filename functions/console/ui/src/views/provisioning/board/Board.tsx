@@ -9,7 +9,9 @@ import { count, plural } from '@/parts/format';
 import { Listed } from '@/parts/Listed';
 import { Segments } from '@/parts/Segments';
 import { Empty } from '@/parts/States';
+import { useKinds } from '@/parts/useKinds';
 import { useParam } from '@/parts/useParam';
+import { usesOf } from '@/views/models/models';
 import s from './Board.module.css';
 import { type Lane, lanes, type Order, orders } from './board';
 import { RunTable } from './RunTable';
@@ -36,7 +38,8 @@ export function Board() {
   const outcome = outcomes.find((o) => o === ended) ?? '';
   const items = query.data?.items ?? [];
   const all = lanes(items, type);
-  const types = [...new Set(items.map((i) => i.type))].sort();
+  const types = [...useKinds().values()].filter((t) => t.kind === 'type');
+  const uses = usesOf(types);
   const narrow = (m: string, st: string) =>
     setParams(
       (old) => {
@@ -94,16 +97,21 @@ export function Board() {
         <Filter
           label="Type"
           value={type}
-          choices={[...new Set([...types, ...(type ? [type] : [])])].map((id) => ({ id, label: id }))}
+          choices={choices(
+            type,
+            items.map((i) => i.type),
+            types.map((t) => t.id),
+          )}
           onChange={setType}
         />
         <Filter
           label="Model"
           value={model}
-          choices={[...new Set([...all.map((l) => l.model), ...(model ? [model] : [])])].map((id) => ({
-            id,
-            label: id,
-          }))}
+          choices={choices(
+            model,
+            all.map((l) => l.model),
+            uses.keys(),
+          )}
           onChange={(m) => narrow(m, '')}
         />
         {order === 'ended' && (
@@ -124,6 +132,10 @@ export function Board() {
     </div>
   );
 }
+
+/** What a filter offers: what is under way, what might be, and what is chosen. */
+const choices = (chosen: string, ...some: Iterable<string>[]) =>
+  [...new Set([...some.flatMap((x) => [...x]), ...(chosen ? [chosen] : [])])].sort().map((id) => ({ id, label: id }));
 
 /** One model: its states in their order, each as wide as the others, its number as large as it is. */
 function OneLane({
