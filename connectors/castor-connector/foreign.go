@@ -68,7 +68,7 @@ var foreignCommand = command{
 	name: "foreign",
 	does: "tells a gateway of somebody else's whom it lets in, and takes what its devices say, by the contracts of docs/gateways.md over HTTP",
 	settings: append(outside[:len(outside):len(outside)],
-		setting{name: "CASTOR_PROTOCOL", what: "what devices speak to it", otherwise: "mqtt", example: "coap"},
+		setting{name: "CASTOR_PROTOCOL", what: "what devices speak to it, as they say when they come in", otherwise: "mqtt", example: "http"},
 		setting{name: "CASTOR_FOREIGN_URL", what: "where it implements the contract", required: true, example: "https://gateway.example.com/castor", check: checkURL("http", "https")},
 		setting{name: "CASTOR_RELAY_LISTEN", what: "the address where the gateway brings its devices' messages, on TLS; without it they come by other means", example: ":8889",
 			check: checkAddress},

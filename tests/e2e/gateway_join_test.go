@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,7 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/castor-iot/castor/agent"
+	"github.com/castor-iot/castor/agent/device"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/pki"
+	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/twin"
 	"github.com/castor-iot/castor/tests/cluster"
 )
@@ -83,9 +90,102 @@ func TestGatewaysJoinARunningPlatform(t *testing.T) {
 	}
 }
 
+// A gateway of somebody else's joins a castor up that runs, by the contracts of docs/gateways.md and one command: it is told of a device,
+// which comes in there; the device's readings reach the twin, a command reaches the device and its answer the platform; and who is
+// revoked is out within a second.
+func TestAGatewayOfSomebodyElsesJoins(t *testing.T) {
+	w := NewWorld(t, func(s *Settings) { s.NATS = "127.0.0.1:0" })
+	w.Type("valve")
+	w.Identity("V-1")
+	account, err := w.Admin.CreateAccount(w.Context(), api.Account{ID: "acme-gateway"})
+	w.must(err, "account")
+	tok, err := w.Client("").Exchange(w.Context(), api.Exchange{Account: "acme-gateway", Secret: account.Secret, Audience: "*"})
+	w.must(err, "its token")
+	g := w.newAcme()
+	relay := "https://" + cluster.FreePort(t)
+	j := w.joins("acme", "--as", "foreign", "--contract", g.contract.URL+"/castor", "--contract-ca", g.ca(), "--relay", relay, "--account", "acme-gateway", "--region", "acme")
+	expects, err := os.ReadFile(filepath.Join(j.dir, "secrets", "castor-foreign-token"))
+	w.must(err, "what the platform shows")
+	ca, server := w.platformCA()
+	g.listen(j.address, relay, server, ca.Pool(), strings.TrimSpace(string(expects)), tok.Access)
+	w.listed("acme")
+
+	opened := make(chan string, 1)
+	d, err := device.Start(device.Config{Claim: w.Claim("valve", "plant", func(c *api.NewClaim) { c.Location = &twin.Location{Region: "acme"} }), Serial: "V-1", Dir: w.TempDir(),
+		AnswerTimeout: 5 * time.Second, Commands: map[string]agent.Handler{"open": func(_ context.Context, c agent.Command) (any, error) {
+			opened <- string(c.Input)
+			return map[string]any{"opened": true}, nil
+		}}})
+	w.must(err, "valve")
+	w.Cleanup(func() { d.Close() })
+	w.Ready(d)
+	if got := g.clients(); len(got) != 1 || got[0] != string(d.Ref()) {
+		t.Fatalf("the gateway lets in %v, want %s", got, d.Ref())
+	}
+	w.Measure(d, "rpm", 1, 2, 3)
+	w.Drained(d)
+	if got := w.Reported(d.Twin(), "rpm"); got != 3.0 {
+		t.Errorf("the twin reports %v", got)
+	}
+	if got := len(w.History(d.Twin(), "rpm")); got != 3 {
+		t.Errorf("history has %d readings, want 3", got)
+	}
+	w.Eventually("the twin is online", func() bool { return w.Twin(d.Twin()).Live.Presence.Connected })
+	c, err := w.Admin.SendCommand(w.Context(), api.NewCommand{Twin: d.Twin(), Name: "open", Input: json.RawMessage(`{"percent":40}`)})
+	w.must(err, "send")
+	if n := w.Ended(w.Admin, c.ID); n.State != api.CommandSucceeded || !strings.Contains(string(n.Output), `"opened":true`) || <-opened != `{"percent":40}` {
+		t.Errorf("the command ended as %+v with output %s", n, n.Output)
+	}
+
+	// The floor is what the same way down takes: from the function to the gateway.
+	begin := time.Now()
+	w.Measure(d, "rpm", 4)
+	w.Drained(d)
+	floor := time.Since(begin)
+	begin = time.Now()
+	w.must(w.Admin.RevokeCredential(w.Context(), d.Ref(), "stolen"), "revoke")
+	w.Eventually("the gateway has shut its door", func() bool {
+		_, there := g.broker.Clients.Get(string(d.Ref()))
+		return len(g.clients()) == 0 && !there
+	})
+	w.judge("a gateway of somebody else's has obeyed", time.Since(begin), floor)
+	w.Eventually("the device is away", func() bool { return !w.Twin(d.Twin()).Live.Presence.Connected })
+	if g.brings(map[string]any{"client": string(d.Ref()), "kind": "telemetry", "body": map[string]any{"epoch": 99, "seq": 1, "data": map[string]any{"rpm": 9}}}) {
+		t.Error("what the gateway says for a device that was revoked is taken")
+	}
+
+	// A connector that starts anew goes on.
+	w.ends(j.process)
+	j.process = w.runs(j.process.Path, "foreign", "--settings", j.dir)
+	w.Identity("V-2")
+	second := w.Device(w.Claim("valve", "plant", func(c *api.NewClaim) { c.Location = &twin.Location{Region: "acme"} }), "V-2")
+	w.Ready(second)
+	w.Measure(second, "rpm", 7)
+	w.Drained(second)
+	if got := g.clients(); len(got) != 1 || got[0] != string(second.Ref()) {
+		t.Errorf("the gateway lets in %v, want %s", got, second.Ref())
+	}
+}
+
+// platformCA is the platform's, and a server's certificate by it.
+func (w *World) platformCA() (*pki.CA, tls.Certificate) {
+	w.Helper()
+	read := func(name string) []byte {
+		b, err := os.ReadFile(filepath.Join(w.keys(), name))
+		w.must(err, name)
+		return b
+	}
+	ca, err := pki.LoadCA(read(platform.SecretCACert), read(platform.SecretCAKey))
+	w.must(err, "CA")
+	server, err := ca.Server(time.Now(), "127.0.0.1")
+	w.must(err, "certificate")
+	return ca, server
+}
+
 // A joined gateway runs in a process of its own, by its folder.
 type joined struct {
 	dir, url, address string
+	process           *exec.Cmd
 }
 
 // joins makes the folder of a gateway as an operator does, and starts its connector.
@@ -101,7 +201,7 @@ func (w *World) joins(id string, args ...string) *joined {
 	w.must(err, out)
 	connector, err := cluster.Connector()
 	w.must(err, "castor-connector")
-	w.runs(connector, args[1], "--settings", j.dir)
+	j.process = w.runs(connector, args[1], "--settings", j.dir)
 	return j
 }
 

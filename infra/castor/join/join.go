@@ -48,8 +48,13 @@ type Plan struct {
 	// Kind is what devices show at a mosquitto or at a foreign gateway: certificate or password.
 	Kind string
 
-	// Contract is where a foreign gateway implements the contract, Key the public key that secrets are sealed to for it.
-	Contract, Key string
+	// Contract is where a foreign gateway implements the contract, ContractCA the file with the CA of its certificate, PEM ("" = one
+	// that every machine trusts); Key the public key that secrets are sealed to for it, Protocol what its devices speak.
+	Contract, ContractCA, Key, Protocol string
+
+	// Relay is where a foreign gateway brings what its devices say, https://, and Account the service account that it shows there;
+	// "" = their messages come by other means.
+	Relay, Account string
 
 	Now time.Time
 }
@@ -75,12 +80,15 @@ func (p *Plan) check() (port string, err error) {
 		return "", errors.New("the bus of this platform is in its process only, and no gateway can enter it: start it as castor up --nats 127.0.0.1:4222 (an address that the gateway reaches; or nats: in castor.yaml)")
 	case p.Platform == "":
 		return "", errors.New("the user gateway's URL is missing: give it with --platform")
-	case p.Connector == "foreign" && p.Contract == "":
-		return "", errors.New("--contract is missing: where the gateway implements the contract of docs/gateways.md, like https://gateway.example/castor")
 	case p.Kind != "certificate" && p.Kind != "password":
 		return "", fmt.Errorf("--kind %.40q must be certificate or password", p.Kind)
 	}
-	return u.Port(), secrets.CheckHosts(append([]string{u.Hostname()}, p.Hosts...))
+	if port = u.Port(); p.Connector == "foreign" {
+		if port, err = p.checkForeign(); err != nil {
+			return "", err
+		}
+	}
+	return port, secrets.CheckHosts(p.hosts())
 }
 
 func or(a, b string) string {
@@ -184,18 +192,26 @@ func (p *Plan) secrets(dir string, anew bool) ([]file, error) {
 	switch {
 	case p.Connector == "foreign":
 		random("castor-foreign-token", secrets.Random(32))
+		if p.ContractCA != "" {
+			trusted, err := readCA(p.ContractCA)
+			if err != nil {
+				return nil, err
+			}
+			add(secretForeignCA, trusted)
+		}
+		if p.Relay == "" {
+			return out, nil
+		}
+		return out, p.server(add)
 	case p.Connector == "mosquitto":
 		random(secretMosquitto, secrets.Random(24))
 		if p.Kind == "password" {
 			random("castor-foreign-key", secrets.Random(24)) // 32 characters
 		}
 	default:
-		chain, key, _, err := p.Keys.Server(p.Now, p.hosts())
-		if err != nil {
+		if err := p.server(add); err != nil {
 			return nil, err
 		}
-		add(secrets.GatewayCert, chain)
-		add(secrets.GatewayKey, key)
 		if p.Phase == "operational" {
 			verify, err := p.Keys.Read(platform.SecretVerify)
 			if err != nil {
@@ -205,6 +221,16 @@ func (p *Plan) secrets(dir string, anew bool) ([]file, error) {
 		}
 	}
 	return out, nil
+}
+
+// server adds a certificate for what this process listens on, and its key.
+func (p *Plan) server(add func(name string, value []byte)) error {
+	chain, key, _, err := p.Keys.Server(p.Now, p.hosts())
+	if err == nil {
+		add(secrets.GatewayCert, chain)
+		add(secrets.GatewayKey, key)
+	}
+	return err
 }
 
 // secretMosquitto is the password of mosquitto's administrator.
@@ -219,9 +245,14 @@ func valueOf(files []file, secret string) string {
 	return ""
 }
 
-// hosts are the names that the gateway's certificate is for, the one that devices dial first.
+// hosts are the names that the folder's certificate is for, first the one that devices dial; of a foreign gateway, which has a
+// certificate of its own, the one where it finds the relay.
 func (p *Plan) hosts() []string {
-	u, _ := url.Parse(p.URL) // which was checked
+	dialled := p.URL
+	if p.Relay != "" {
+		dialled = p.Relay
+	}
+	u, _ := url.Parse(dialled) // which was checked
 	hosts := []string{u.Hostname()}
 	for _, h := range p.Hosts {
 		if !slices.Contains(hosts, h) {
@@ -257,9 +288,7 @@ func (p *Plan) settings(port string) []byte {
 		set("CASTOR_MOSQUITTO_CRL", "${DIR}/"+mosquittoDir+"/revoked.pem")
 		set("CASTOR_MOSQUITTO_PID", "${DIR}/"+mosquittoDir+"/mosquitto.pid")
 	case "foreign":
-		set("CASTOR_KINDS", p.Kind)
-		set("CASTOR_FOREIGN_URL", p.Contract)
-		set("CASTOR_FOREIGN_KEY", p.Key)
+		p.foreign(set, port)
 	default:
 		set("CASTOR_GATEWAY_PHASE", p.Phase)
 		set("CASTOR_LISTEN", or(p.Listen, net.JoinHostPort("", port)))
