@@ -11,6 +11,7 @@
   const isFinite = Number.isFinite;
   const RealDate = Date;
   const stringOf = String;
+  const InternalError = G.InternalError;
   const hidden = (object, name, value) => defineProperty(object, name, { value, writable: true, enumerable: false, configurable: true });
 
   // The clock stands while a codec runs: at the time its message was received. Chance is the same for the same message.
@@ -223,9 +224,15 @@
           if (e instanceof Error) {
             kind = e.name;
             said = e.name + ': ' + e.message + (typeof e.stack === 'string' ? '\n' + e.stack : '');
+          } else if (e === null) { // QuickJS throws null where there is no memory for an error
+            kind = 'InternalError';
+            said = 'out of memory';
           } else said = shown(e);
-        } catch {
-          // then it is not told
+        } catch (x) {
+          if (x instanceof InternalError || e instanceof InternalError) { // no memory even to tell of it
+            kind = 'InternalError';
+            said = 'out of memory';
+          }
         }
         out = stringify({ thrown: said.slice(0, 2000), kind });
       }
