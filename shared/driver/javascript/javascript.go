@@ -214,6 +214,12 @@ func (e *Engine) Close() {
 	}
 }
 
+// Reset is Close: what an engine keeps between calls is its heap, whose size it does not tell.
+func (e *Engine) Reset() { e.Close() }
+
+// Held is 0: what a heap has is not known without walking through it.
+func (e *Engine) Held() int { return 0 }
+
 // Interrupt ends the call under way at the next step that is not inside a built-in function. It may be called at any time.
 func (e *Engine) Interrupt() {
 	if vm := e.under.Load(); vm != nil {

@@ -46,5 +46,8 @@ func computedBy(pid int) (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
-// apart keeps signals of the parent's terminal from the worker, and ends it with its parent.
-func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// apart keeps signals of the parent's terminal from the worker, and ends it with its parent, even while it is in a module's loop, where
+// nothing of its own runs that would see that.
+func apart() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}

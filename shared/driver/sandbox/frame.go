@@ -18,7 +18,7 @@ type request struct {
 	Key   string        `cbor:"1,keyasint"`
 	Kind  driver.Kind   `cbor:"2,keyasint"`
 	Code  []byte        `cbor:"3,keyasint,omitempty"` // where the worker has it not yet
-	Drop  string        `cbor:"4,keyasint,omitempty"` // a driver that it may forget
+	Drop  []string      `cbor:"4,keyasint,omitempty"` // drivers that it forgets
 	Limit time.Duration `cbor:"5,keyasint"`
 	Calls []driver.Call `cbor:"6,keyasint"`
 }

@@ -28,7 +28,7 @@ type Config struct {
 
 	Workers   int           // processes: one more than there are processors, at least 3
 	Megabytes int           // memory of a worker: 512
-	Drivers   int           // that a worker holds at a time: 200
+	Drivers   int           // that a worker holds at a time: 200; a WebAssembly module counts as one more for each 128 KiB
 	Limit     time.Duration // of a call, where the driver says none: 100 ms
 	Penalty   time.Duration // for which a driver that cost a worker has the last one only: 1 min
 
@@ -111,10 +111,10 @@ func (p *Pool) Open(d *driver.Driver) (driver.Codec, error) {
 	switch d.Kind {
 	case driver.Declarative:
 		return declarative.Parse(d.Code)
-	case driver.JavaScript:
+	case driver.JavaScript, driver.WASM:
 		return p.Codec(d), nil
 	default:
-		return nil, fmt.Errorf("kind %q is not known: declarative, javascript", d.Kind)
+		return nil, fmt.Errorf("kind %q is not known: declarative, javascript, wasm", d.Kind)
 	}
 }
 
@@ -132,6 +132,14 @@ type codec struct {
 	kind  driver.Kind
 	code  []byte
 	limit time.Duration
+}
+
+// weight is the codec's share of what a worker holds.
+func (c *codec) weight() int {
+	if c.kind == driver.WASM {
+		return 1 + len(c.code)>>17
+	}
+	return 1
 }
 
 // Run is driver.Codec's.

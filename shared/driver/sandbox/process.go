@@ -18,8 +18,33 @@ type process struct {
 	closer io.Closer
 	pipe   *os.File // what it answers
 	out    *bufio.Reader
-	loaded map[string]int64 // drivers it has, with when they were last called
+	loaded map[string]held // drivers it has
 	clock  int64
+}
+
+// A held driver is one that a worker has: when it was last called, by the worker's count of requests, and its share of the room.
+type held struct {
+	at     int64
+	weight int
+}
+
+// makeRoom forgets the drivers that were not called for longest, until one of this weight finds room.
+func (p *process) makeRoom(weight, room int) (forgotten []string) {
+	for _, h := range p.loaded {
+		weight += h.weight
+	}
+	for weight > room && len(p.loaded) > 0 {
+		least, oldest := p.clock, ""
+		for key, h := range p.loaded {
+			if h.at <= least {
+				least, oldest = h.at, key
+			}
+		}
+		weight -= p.loaded[oldest].weight
+		delete(p.loaded, oldest)
+		forgotten = append(forgotten, oldest)
+	}
+	return forgotten
 }
 
 func start(command []string, megabytes int) (*process, error) {
@@ -40,7 +65,7 @@ func start(command []string, megabytes int) (*process, error) {
 		_ = r.Close()
 		return nil, fmt.Errorf("a driver worker cannot be started: %w", err)
 	}
-	p := &process{cmd: cmd, in: bufio.NewWriter(in), closer: in, pipe: r, out: bufio.NewReader(r), loaded: make(map[string]int64)}
+	p := &process{cmd: cmd, in: bufio.NewWriter(in), closer: in, pipe: r, out: bufio.NewReader(r), loaded: make(map[string]held)}
 	if _, err := p.await(beginning); err != nil {
 		p.end()
 		return nil, fmt.Errorf("a driver worker does not begin: %w", err)
@@ -48,10 +73,11 @@ func start(command []string, megabytes int) (*process, error) {
 	return p, nil
 }
 
-// How long a worker may compute until it has begun, and has read a driver.
+// How long a worker may compute until it has begun, and has read a driver: a module is compiled, which takes about 0.4 s per MiB.
 const (
-	beginning = 10 * time.Second
-	loading   = 5 * time.Second
+	beginning  = 10 * time.Second
+	loading    = 5 * time.Second
+	loadingKiB = 4 * time.Millisecond // more for each KiB of code
 )
 
 // end kills the worker and waits for it.

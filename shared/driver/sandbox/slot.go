@@ -8,6 +8,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/driver/javascript"
+	"github.com/castor-iot/castor/shared/driver/wasm"
 )
 
 // work is a place for one worker process: it is started when there is work, and again when a driver has cost it.
@@ -58,19 +59,15 @@ func (p *Pool) work(last bool) {
 func (p *Pool) serve(w *process, j *job, n int) (grave bool, err error) {
 	c := j.codec
 	q := request{Key: c.key, Kind: c.kind, Limit: c.limit, Calls: j.calls[j.at : j.at+n]}
-	if w.clock++; w.loaded[c.key] == 0 {
-		q.Code = c.code
-		if len(w.loaded) >= p.config.Drivers {
-			q.Drop = w.oldest()
-			delete(w.loaded, q.Drop)
-		}
+	if w.clock++; w.loaded[c.key].at == 0 {
+		q.Code, q.Drop = c.code, w.makeRoom(c.weight(), p.config.Drivers)
 	}
-	w.loaded[c.key] = w.clock
+	w.loaded[c.key] = held{w.clock, c.weight()}
 	if err := send(w.in, q); err != nil {
 		return false, err
 	}
 	if q.Code != nil {
-		if r, err := w.await(loading); err != nil {
+		if r, err := w.await(loading + time.Duration(len(q.Code)>>10)*loadingKiB); err != nil {
 			return true, err
 		} else if r.Refuse != "" {
 			delete(w.loaded, c.key)
@@ -85,7 +82,7 @@ func (p *Pool) serve(w *process, j *job, n int) (grave bool, err error) {
 		if err != nil {
 			return grave, err
 		}
-		j.results[j.at] = javascript.Read(j.calls[j.at].Op, string(r.Answer))
+		j.results[j.at] = readers[c.kind](j.calls[j.at].Op, string(r.Answer))
 		grave = grave || r.Grave || j.results[j.at].Failure.Grave()
 		if j.at++; r.Stop {
 			break
@@ -94,13 +91,8 @@ func (p *Pool) serve(w *process, j *job, n int) (grave bool, err error) {
 	return grave, nil
 }
 
-// oldest is the driver that was not called for longest.
-func (p *process) oldest() (key string) {
-	least := p.clock
-	for k, at := range p.loaded {
-		if at < least {
-			key, least = k, at
-		}
-	}
-	return key
+// readers make results of what engines answer.
+var readers = map[driver.Kind]func(op driver.Op, answer string) driver.Result{
+	driver.JavaScript: javascript.Read,
+	driver.WASM:       wasm.Read,
 }

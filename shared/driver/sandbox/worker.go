@@ -10,6 +10,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/driver/javascript"
+	"github.com/castor-iot/castor/shared/driver/wasm"
 )
 
 // Argument is what a program is started with to be a worker: PROGRAM driver-worker MEGABYTES.
@@ -20,13 +21,17 @@ type engine interface {
 	Ready() error // makes what the next call needs, before its time is counted
 	Call(c driver.Call) string
 	Interrupt()
-	Close()
+	Held() int // bytes that it keeps between calls, as far as that is known
+	Reset()    // gives them back, and with them what an interruption may have left
+	Close()    // the end
 }
 
 func load(kind driver.Kind, code []byte) (engine, error) {
 	switch kind {
 	case driver.JavaScript:
 		return javascript.New(code, javascript.Limits{})
+	case driver.WASM:
+		return wasm.New(code, wasm.Limits{})
 	default:
 		return nil, fmt.Errorf("kind %q has no engine", kind)
 	}
@@ -38,7 +43,7 @@ func Work(in io.Reader, out io.Writer, megabytes int) error {
 	if err := confine(megabytes); err != nil {
 		return fmt.Errorf("driver worker: %w", err)
 	}
-	w := worker{engines: make(map[string]engine), out: bufio.NewWriter(out)}
+	w := worker{engines: make(map[string]engine), out: bufio.NewWriter(out), most: megabytes << 20 / 4}
 	if err := send(w.out, reply{}); err != nil { // it has begun
 		return err
 	}
@@ -74,6 +79,7 @@ func Worker(args []string) (megabytes int, ok bool) {
 type worker struct {
 	engines map[string]engine
 	out     *bufio.Writer
+	most    int // bytes that all engines may keep between calls
 
 	mu      sync.Mutex
 	running *run // nil between calls, and once it is interrupted
@@ -87,9 +93,11 @@ type run struct {
 }
 
 func (w *worker) serve(q request) error {
-	if e := w.engines[q.Drop]; e != nil {
-		e.Close()
-		delete(w.engines, q.Drop)
+	for _, key := range q.Drop {
+		if e := w.engines[key]; e != nil {
+			e.Close()
+			delete(w.engines, key)
+		}
 	}
 	e := w.engines[q.Key]
 	if e == nil {
@@ -101,6 +109,7 @@ func (w *worker) serve(q request) error {
 			return send(w.out, reply{Refuse: driver.Invalid, Reason: err.Error()})
 		}
 		w.engines[q.Key] = e
+		w.trim(q.Key)
 		if err := send(w.out, reply{}); err != nil { // it is loaded
 			return err
 		}
@@ -114,14 +123,32 @@ func (w *worker) serve(q request) error {
 		answer := e.Call(c)
 		r := reply{Answer: []byte(answer), Grave: w.finish()}
 		if r.Grave {
-			e.Close() // the interruption may have come after the call, and must not meet the next
+			e.Reset() // the interruption may have come after the call, and must not meet the next
 		}
 		r.Stop = r.Grave || time.Since(began) > 2*slice
 		if err := send(w.out, r); err != nil || r.Stop {
 			return err
 		}
 	}
+	w.trim(q.Key)
 	return nil
+}
+
+// trim has engines other than this one give back what they keep, if all together keep too much.
+func (w *worker) trim(but string) {
+	held := 0
+	for _, e := range w.engines {
+		held += e.Held()
+	}
+	for key, e := range w.engines {
+		if held <= w.most {
+			return
+		}
+		if key != but {
+			held -= e.Held()
+			e.Reset()
+		}
+	}
 }
 
 func (w *worker) begin(r *run) {

@@ -39,27 +39,27 @@ func TestNothingIsKept(t *testing.T) {
 		m    made
 		kept bool // the instance is used again
 	}{
-		"memory":             {made{exports: map[string][]byte{"decode": code(digit, digit, load8, at, i32(1), add, store8, at, answer(len(counting)))}}, true},
-		"globals":            {made{globals: [][]byte{code(0x7f, 0, i32(7), 0x0b), code(0x7f, 1, i32(0), 0x0b)}, exports: map[string][]byte{"decode": code(globalGet, 1, i32(1), add, globalSet, 1, digit, globalGet, 1, store8, at, answer(len(counting)))}}, true},
-		"the size of memory": {made{exports: map[string][]byte{"decode": code(digit, memorySize, 0, store8, at, i32(3), memoryGrow, 0, drop, answer(len(counting)))}}, true},
-		"grown memory": {made{exports: map[string][]byte{"decode": code(i32(1), memoryGrow, 0, drop,
+		"memory":             {made{Exports: map[string][]byte{"decode": code(digit, digit, load8, at, i32(1), add, store8, at, answer(len(counting)))}}, true},
+		"globals":            {made{Globals: [][]byte{code(0x7f, 0, i32(7), 0x0b), code(0x7f, 1, i32(0), 0x0b)}, Exports: map[string][]byte{"decode": code(globalGet, 1, i32(1), add, globalSet, 1, digit, globalGet, 1, store8, at, answer(len(counting)))}}, true},
+		"the size of memory": {made{Exports: map[string][]byte{"decode": code(digit, memorySize, 0, store8, at, i32(3), memoryGrow, 0, drop, answer(len(counting)))}}, true},
+		"grown memory": {made{Exports: map[string][]byte{"decode": code(i32(1), memoryGrow, 0, drop,
 			i32(page+5), i32(page+5), load8, at, i32(1), add, store8, at, digit, i32(page+5), load8, at, store8, at, answer(len(counting)))}}, true},
-		"at its own maximum": {made{pages: [2]int{1, 2}, exports: map[string][]byte{"decode": code(digit, memorySize, 0, store8, at, i32(1), memoryGrow, 0, drop, answer(len(counting)))}}, false},
-		"a table": {made{table: []byte{0x70, 0, 1}, exports: map[string][]byte{"decode": code(
+		"at its own maximum": {made{Pages: [2]int{1, 2}, Exports: map[string][]byte{"decode": code(digit, memorySize, 0, store8, at, i32(1), memoryGrow, 0, drop, answer(len(counting)))}}, false},
+		"a table": {made{Table: []byte{0x70, 0, 1}, Exports: map[string][]byte{"decode": code(
 			digit, i32(0), 0x25, 0, 0xd1, i32(1), add, store8, at, // table.get, ref.is_null: 2 where the place is empty
 			i32(0), i32(0), 0x25, 0, 0x26, 0, // table.set, to what it is
 			0xd0, 0x70, i32(1), 0xfc, 15, 0, drop, // table.grow
 			digit, 0xfc, 16, 0, store8, at, answer(len(counting)))}}, false}, // table.size
-		"a vector": {made{globals: [][]byte{code(0x7b, 1, 0xfd, 12, make([]byte, 16), 0x0b)}, exports: map[string][]byte{"decode": code(
+		"a vector": {made{Globals: [][]byte{code(0x7b, 1, 0xfd, 12, make([]byte, 16), 0x0b)}, Exports: map[string][]byte{"decode": code(
 			digit, globalGet, 0, 0xfd, 27, 3, i32(1), add, store8, at, // i32x4.extract_lane 3
 			globalGet, 0, i32(1), 0xfd, 28, 3, globalSet, 0, answer(len(counting)))}}, false}, // i32x4.replace_lane 3
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.m.data = counting
+			c.m.Data = counting
 			if name != "at its own maximum" {
-				c.m.pages = [2]int{1, 0}
+				c.m.Pages = [2]int{1, 0}
 			}
-			e := open(t, c.m.bytes(), Limits{})
+			e := open(t, c.m.Bytes(), Limits{})
 			first := call(e, up)
 			if data, _ := first.Data.(object); !first.OK() || data["n"] == 0.0 {
 				t.Fatalf("%+v", first)
@@ -95,32 +95,32 @@ func TestMisconduct(t *testing.T) {
 		"returned nothing":                              {made{}, i64(4096 << 32), driver.Invalid},
 		"the result has 4294967295 bytes":               {made{}, i64(-1), driver.Output},
 		"the result has 262145 bytes":                   {made{}, answer(driver.MaxOutput + 1), driver.Output},
-		"what it returned cannot be read":               {made{data: []byte("\xa1\x61")}, answer(2), driver.Invalid},
-		"no place for so many bytes":                    {made{alloc: i32(65530)}, answer(1), driver.Invalid},
-		"alloc(33) returned 0, which":                   {made{alloc: i32(0)}, answer(1), driver.Invalid},
+		"what it returned cannot be read":               {made{Data: []byte("\xa1\x61")}, answer(2), driver.Invalid},
+		"no place for so many bytes":                    {made{Alloc: i32(65530)}, answer(1), driver.Invalid},
+		"alloc(33) returned 0, which":                   {made{Alloc: i32(0)}, answer(1), driver.Invalid},
 		"more memory than it may have, 1 MiB":           {made{}, endless(i32(1), memoryGrow, 0, i32(-1), 0x46, 0x04, 0x40, unreached, 0x0b), driver.Memory},
-		"castor.log: pointer 65535":                     {made{imports: logs}, code(i32(65535), i32(2), 0x10, 0, answer(1)), driver.Exception},
-		"it ended itself with code 7":                   {made{imports: [][3]string{{preview1, "proc_exit", "\x00\x04"}}}, code(i32(7), 0x10, 0, unreached), driver.Exception},
-		"[_initialize] failed: wasm error: unreachable": {made{exports: map[string][]byte{"_initialize": {unreached}}}, answer(1), driver.Exception},
-		"its initialisation: start function[3] failed":  {made{start: code(unreached)}, answer(1), driver.Exception},
+		"castor.log: pointer 65535":                     {made{Imports: logs}, code(i32(65535), i32(2), 0x10, 0, answer(1)), driver.Exception},
+		"it ended itself with code 7":                   {made{Imports: [][3]string{{preview1, "proc_exit", "\x00\x04"}}}, code(i32(7), 0x10, 0, unreached), driver.Exception},
+		"[_initialize] failed: wasm error: unreachable": {made{Exports: map[string][]byte{"_initialize": {unreached}}}, answer(1), driver.Exception},
+		"its initialisation: start function[3] failed":  {made{Start: code(unreached)}, answer(1), driver.Exception},
 	} {
 		t.Run(want, func(t *testing.T) {
-			if c.m.exports == nil {
-				c.m.exports = map[string][]byte{}
+			if c.m.Exports == nil {
+				c.m.Exports = map[string][]byte{}
 			}
-			c.m.exports["decode"] = c.body
-			c.m.exports["normalize"] = answer(len(counting))
-			sound := c.m.alloc == nil && c.m.start == nil && c.m.exports["_initialize"] == nil
-			if c.m.data == nil {
-				c.m.data = counting
+			c.m.Exports["decode"] = c.body
+			c.m.Exports["normalize"] = answer(len(counting))
+			sound := c.m.Alloc == nil && c.m.Start == nil && c.m.Exports["_initialize"] == nil
+			if c.m.Data == nil {
+				c.m.Data = counting
 			}
-			e := open(t, c.m.bytes(), Limits{Memory: 1 << 20})
+			e := open(t, c.m.Bytes(), Limits{Memory: 1 << 20})
 			for range 2 {
 				if r := call(e, driver.Call{Op: driver.DecodeUplink}); r.Failure != c.kind || !strings.Contains(r.Reason, want) {
 					t.Errorf("%s: %s, want %s", r.Failure, r.Reason, c.kind)
 				}
 			}
-			if r := call(e, driver.Call{Op: driver.NormalizeUplink, Data: object{}}); sound && c.m.data[0] == counting[0] && !r.OK() {
+			if r := call(e, driver.Call{Op: driver.NormalizeUplink, Data: object{}}); sound && c.m.Data[0] == counting[0] && !r.OK() {
 				t.Errorf("the next call: %+v", r)
 			}
 		})
@@ -131,12 +131,12 @@ func TestMisconduct(t *testing.T) {
 func TestALogThatIsFlooded(t *testing.T) {
 	logs := [][3]string{{"castor", "log", "\x00\x03"}}
 	line := code(i32(4096), i32(60_000), 0x10, 0)
-	e := open(t, made{imports: logs, data: counting, exports: map[string][]byte{"decode": append(slices.Repeat(line, 1000), answer(len(counting))...)}}.bytes(), Limits{})
+	e := open(t, made{Imports: logs, Data: counting, Exports: map[string][]byte{"decode": append(slices.Repeat(line, 1000), answer(len(counting))...)}}.Bytes(), Limits{})
 	r := call(e, up)
 	if !r.OK() || len(r.Log) != driver.MaxNotes || r.Log[driver.MaxNotes-1] != "and 981 more" {
 		t.Errorf("%d lines: %.1000v", len(r.Log), r)
 	}
-	e = open(t, made{imports: logs, exports: map[string][]byte{"decode": code(0x03, 0x40, line, 0x0c, 0, 0x0b, unreached)}}.bytes(), Limits{})
+	e = open(t, made{Imports: logs, Exports: map[string][]byte{"decode": code(0x03, 0x40, line, 0x0c, 0, 0x0b, unreached)}}.Bytes(), Limits{})
 	time.AfterFunc(50*time.Millisecond, e.Interrupt)
 	if r := call(e, up); r.Failure != driver.Timeout || len(r.Log) != driver.MaxNotes {
 		t.Errorf("%.1000v", fmt.Sprint(r))

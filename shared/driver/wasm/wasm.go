@@ -103,27 +103,39 @@ func (e *Engine) Ready() error {
 		return nil
 	}
 	if i.before == nil || !i.before.restore(i.module.Memory()) {
-		e.drop()
+		e.Reset()
 	}
 	i.used = false
 	return nil
 }
 
-// Close gives back the driver's memory, and what it was compiled to. The engine is not called again.
-func (e *Engine) Close() {
-	e.drop()
-	_ = e.module.Close(context.Background())
+// Held is how many bytes the driver's instance has, with what it is restored from.
+func (e *Engine) Held() int {
+	if e.instance == nil {
+		return 0
+	}
+	return cap(e.instance.memory.b) + cap(e.instance.memory.base)
 }
 
-func (e *Engine) drop() {
+// Reset gives the instance back; the next call makes another.
+func (e *Engine) Reset() {
 	if e.instance != nil {
 		_ = e.instance.module.Close(context.Background())
 		e.instance = nil
 	}
 }
 
+// Close gives everything back. The engine is not called again.
+func (e *Engine) Close() {
+	e.Reset()
+	_ = e.module.Close(context.Background())
+}
+
 // Interrupt makes the call under way fail, if only once it comes to its end or calls what is outside the module.
 func (e *Engine) Interrupt() { e.stopped.Store(true) }
+
+// maxSnapshot is how much memory is copied for each call; a module with more has a new one, which the system clears as it is used.
+const maxSnapshot = 8 << 20
 
 // begin makes an instance: the module initialises itself, in a world that is the same each time.
 func (e *Engine) begin() error {
@@ -138,7 +150,7 @@ func (e *Engine) begin() error {
 		return &failure{err, m.refused, h.lines()}
 	}
 	e.instance = &instance{module: made, memory: m}
-	if e.lasting != "" {
+	if e.lasting != "" || len(m.b) > maxSnapshot {
 		return nil
 	}
 	globals := make([]api.MutableGlobal, len(e.globals))
@@ -176,12 +188,12 @@ func (e *Engine) Call(c driver.Call) (answer string) {
 	log := h.lines()
 	if err != nil || e.stopped.Load() {
 		answer = e.failed(err, log, i.memory.refused)
-		e.drop()
+		e.Reset()
 		return answer
 	}
 	answer = pack(reply{Out: out, Log: log})
 	if i.before == nil {
-		e.drop()
+		e.Reset()
 	}
 	return answer
 }

@@ -87,15 +87,15 @@ func TestWhatIsNoDriver(t *testing.T) {
 		"exports no memory":                                missing("memory"),
 		"exports no function alloc":                        missing("alloc"),
 		"is a WASI command":                                bytes.Replace(missing("alloc"), text("decode"), text("_start"), 1),
-		"none of the functions":                            made{}.bytes(),
-		`function "log" of "env"`:                          made{imports: [][3]string{{"env", "log", "\x00\x03"}}}.bytes(),
-		`function "sock_open" of "wasi_snapshot_preview1"`: made{imports: [][3]string{{preview1, "sock_open", "\x00\x03"}}}.bytes(),
-		`imports the memory "m" of "env"`:                  made{imports: [][3]string{{"env", "m", "\x02\x00\x01"}}}.bytes(),
-		`imports the global "g" of "env"`:                  made{imports: [][3]string{{"env", "g", "\x03\x7f\x00"}}}.bytes(),
-		`imports the table "t" of "env"`:                   made{imports: [][3]string{{"env", "t", "\x01\x70\x00\x01"}}}.bytes(),
-		"513 pages":                                        made{pages: [2]int{513, 600}, exports: map[string][]byte{"decode": answer(1)}}.bytes(),
+		"none of the functions":                            made{}.Bytes(),
+		`function "log" of "env"`:                          made{Imports: [][3]string{{"env", "log", "\x00\x03"}}}.Bytes(),
+		`function "sock_open" of "wasi_snapshot_preview1"`: made{Imports: [][3]string{{preview1, "sock_open", "\x00\x03"}}}.Bytes(),
+		`imports the memory "m" of "env"`:                  made{Imports: [][3]string{{"env", "m", "\x02\x00\x01"}}}.Bytes(),
+		`imports the global "g" of "env"`:                  made{Imports: [][3]string{{"env", "g", "\x03\x7f\x00"}}}.Bytes(),
+		`imports the table "t" of "env"`:                   made{Imports: [][3]string{{"env", "t", "\x01\x70\x00\x01"}}}.Bytes(),
+		"513 pages":                                        made{Pages: [2]int{513, 600}, Exports: map[string][]byte{"decode": answer(1)}}.Bytes(),
 		"export alloc is a function (i32, i32) → (i64), it must be (i32) → (i32)": bytes.Replace(good, append(text("alloc"), aFunction, 0), append(text("alloc"), aFunction, 1), 1),
-		"not valid": made{exports: map[string][]byte{"decode": {0x6a}}}.bytes(),
+		"not valid": made{Exports: map[string][]byte{"decode": {0x6a}}}.Bytes(),
 	} {
 		if e, err := New(module, Limits{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
