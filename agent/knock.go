@@ -15,7 +15,7 @@ import (
 // A Knock is how a device without a claim makes itself known: it says at a provisioning gateway who it is, again and again, until
 // people let it in. It is known again by its key.
 type Knock struct {
-	Gateway string // a provisioning gateway's address: tls://host:8883 (MQTT) or grpcs://host:8886 (gRPC)
+	Gateway string // a provisioning gateway's address: tls://host:8884 (MQTT) or grpcs://host:8885 (gRPC)
 	CA      string // PEM: who signed the gateway's certificate
 	Maker   string // may be ""
 

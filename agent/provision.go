@@ -190,7 +190,7 @@ func (a *Agent) hear(w *way, answer api.ProvisionAnswer) (final bool, err error)
 	told := fmt.Sprintf("run %.64s is at %.64q", answer.Run, answer.State)
 	unknown := answer.Run == "" && w.phase == Knocking
 	if unknown {
-		told = fmt.Sprintf("%.300s; it is in the list of those who wait (castor waiting list)", cmp.Or(answer.Reason, errWaits.Error()))
+		told = fmt.Sprintf("%.300s (castor waiting list)", cmp.Or(answer.Reason, errWaits.Error()))
 	}
 	if w.told != told {
 		a.tell(Pending, told)

@@ -54,7 +54,7 @@ cannot be reached is kept on disk and sent later, in order.`,
 		Example: `  castor-agent run --claim claim.json
   castor-agent run --claim claim.json --dir /var/lib/castor-agent --interval 1m
   castor-agent run --claim claim.json --protocol grpc
-  castor-agent run --knock tls://castor.example:8883 --ca ca.pem
+  castor-agent run --knock tls://castor.example:8884 --ca ca.pem
   castor-agent run --claim claim.json --dir ./P-7 --serial P-7 --model "Pump 3000"`,
 		Args: cobra.NoArgs,
 	}
