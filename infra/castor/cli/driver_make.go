@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -73,39 +74,61 @@ func driverBench() *cobra.Command {
 var scaffolds embed.FS
 
 func driverNew() *cobra.Command {
-	var kind string
+	var kind, language string
 	c := &cobra.Command{Use: "new NAME", Short: "Begin a driver: a folder with code and a test that pass", Args: cobra.ExactArgs(1),
-		Example: "  castor driver new acme-th1\n  castor driver new acme-th1 --kind declarative",
+		Example: "  castor driver new acme-th1\n  castor driver new acme-th1 --kind declarative\n  castor driver new acme-th1 --kind wasm --language c",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
 			if twin.ID(name).Valid() != nil {
 				return fmt.Errorf("name %.80q must be 1 to 64 letters, digits, '.', '-' or '_', beginning with a letter or digit", name)
 			}
-			from, err := fs.Sub(scaffolds, "scaffold/"+kind)
+			folder, err := scaffoldOf(driver.Kind(kind), language)
 			if err != nil {
 				return err
 			}
-			files, err := fs.ReadDir(from, ".")
+			files, err := fs.ReadDir(scaffolds, folder)
 			if err != nil {
-				return fmt.Errorf("--kind %q must be declarative or javascript", kind)
+				return err
 			}
 			if err := os.Mkdir(name, 0o755); err != nil {
 				return err
 			}
 			for _, f := range files {
-				text, err := fs.ReadFile(from, f.Name())
+				text, err := fs.ReadFile(scaffolds, path.Join(folder, f.Name()))
 				if err != nil {
 					return err
 				}
 				text = []byte(strings.ReplaceAll(string(text), "NAME", name))
-				if err := os.WriteFile(filepath.Join(name, f.Name()), text, 0o644); err != nil {
+				to := filepath.Join(name, strings.TrimSuffix(f.Name(), ".txt")) // which keeps Go from taking a template for a part of this program
+				if err := os.WriteFile(to, text, 0o644); err != nil {
 					return err
 				}
-				fmt.Fprintln(cmd.OutOrStdout(), filepath.Join(name, f.Name()))
+				fmt.Fprintln(cmd.OutOrStdout(), to)
+			}
+			if kind == string(driver.WASM) {
+				hint(cmd, "Build it: make -C "+name)
 			}
 			hint(cmd, "Try it: castor driver test "+name)
 			return nil
 		}}
-	c.Flags().StringVar(&kind, "kind", string(driver.JavaScript), "declarative or javascript")
+	c.Flags().StringVar(&kind, "kind", string(driver.JavaScript), "declarative, javascript or wasm")
+	c.Flags().StringVar(&language, "language", "", "of a wasm driver: go (default) or c")
 	return c
+}
+
+// scaffoldOf is the folder of what a driver of a kind begins with.
+func scaffoldOf(kind driver.Kind, language string) (string, error) {
+	switch {
+	case kind == driver.WASM && (language == "" || language == "go"):
+		return "scaffold/wasm-go", nil
+	case kind == driver.WASM && language == "c":
+		return "scaffold/wasm-c", nil
+	case kind == driver.WASM:
+		return "", fmt.Errorf("--language %q must be go or c; docs/drivers-wasm.md has the interface for others", language)
+	case language != "":
+		return "", fmt.Errorf("--language is for --kind wasm")
+	case kind == driver.JavaScript, kind == driver.Declarative:
+		return "scaffold/" + string(kind), nil
+	}
+	return "", fmt.Errorf("--kind %q must be declarative, javascript or wasm", kind)
 }

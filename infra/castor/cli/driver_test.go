@@ -81,6 +81,8 @@ func TestDriverRefusals(t *testing.T) {
 		"no driver of layout":   {"test"},
 		"is not known":          {"test", "--layout", "x"},
 		"must be declarative":   {"new", "a", "--kind", "x"},
+		"must be go or c":       {"new", "a", "--kind", "wasm", "--language", "perl"},
+		"is for --kind wasm":    {"new", "a", "--language", "c"},
 		"must be 1 to 64":       {"new", "../a"},
 		"driver.yaml":           {"run", ".", "00"},
 		"--for must be":         {"bench", "--for", "1h"},
