@@ -103,14 +103,14 @@ function Drawn({ drawing: d, model, standings, taken, selected, onSelect }: Show
               <title>{explain(n.name, state, at)}</title>
               <rect width={nodeWidth} height={nodeHeight} rx="8" />
               {at && <Mark at={at} />}
-              <text x={at ? 34 : 14} y={does ? 18 : 26} className={s.name}>
-                {short(state?.title || n.name, at ? 19 : 22)}
-              </text>
-              {does && (
-                <text x={at ? 34 : 14} y={33} className={s.does}>
-                  {short(does, at ? 23 : 27)}
-                </text>
-              )}
+              <foreignObject x={at ? 34 : 14} width={nodeWidth - (at ? 34 : 14) - 8} height={nodeHeight}>
+                <div className={s.words}>
+                  <div className={s.name} dir="auto">
+                    {state?.title || n.name}
+                  </div>
+                  {does && <div className={s.does}>{does}</div>}
+                </div>
+              </foreignObject>
             </g>
           );
         })}
@@ -145,8 +145,6 @@ function Mark({ at }: { at: Standing }) {
 }
 
 const wasTaken = (w: Way, taken: Set<string> | undefined) => !!taken?.has(`${w.from}→${w.to}`);
-
-const short = (text: string, most: number) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 function explain(name: string, state: NonNullable<ProvisioningModel['states']>[number] | undefined, at?: Standing) {
   const parts = [name];

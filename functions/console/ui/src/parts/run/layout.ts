@@ -26,7 +26,7 @@ export interface Drawing {
   ways: Way[];
 }
 
-export const nodeWidth = 176;
+export const nodeWidth = 200;
 export const nodeHeight = 42;
 
 const gap = 48; // to an end at the side

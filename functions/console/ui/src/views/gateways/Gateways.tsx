@@ -4,7 +4,7 @@ import type { Gateway } from '@/api/types';
 import { Card } from '@/parts/Card';
 import { Filter } from '@/parts/Filter';
 import { Filters } from '@/parts/Filters';
-import { count } from '@/parts/format';
+import { count, plural } from '@/parts/format';
 import { Listed } from '@/parts/Listed';
 import { Page } from '@/parts/Page';
 import { RowName, RowNote } from '@/parts/RowName';
@@ -43,7 +43,8 @@ export default function Gateways() {
     >
       <Filters
         count={
-          query.data && (found.length === all.length ? count(all.length) : `${count(found.length)} of ${all.length}`)
+          query.data &&
+          (found.length === all.length ? plural(all.length, 'gateway') : `${count(found.length)} of ${all.length}`)
         }
       >
         <Filter label="Phase" value={phase} choices={phases} onChange={setPhase} />

@@ -30,7 +30,8 @@ export function CodeArea({
 }) {
   const lines = useMemo(() => text.split('\n'), [text]);
   const at = useMemo(() => byLine(faults, lines.length), [faults, lines.length]);
-  const longest = lines.reduce((most, l) => Math.max(most, l.length), 0);
+  const said = (line: number) => (at.get(line) ?? []).map((f) => f.text).join('; ');
+  const widest = lines.reduce((most, l, i) => Math.max(most, l.length + said(i + 1).length), 0);
   const top = (line: number) => ({ top: (line - 1) * rowHeight });
   return (
     <div className={s.box}>
@@ -42,7 +43,7 @@ export function CodeArea({
           </span>
         ))}
       </div>
-      <div className={s.sheet} style={{ height: lines.length * rowHeight }}>
+      <div className={s.sheet} style={{ height: lines.length * rowHeight, minWidth: `${widest + 3}ch` }}>
         {chosen && (
           <div
             className={s.chosen}
@@ -50,10 +51,10 @@ export function CodeArea({
             aria-hidden
           />
         )}
-        {[...at].map(([line, found]) => (
+        {[...at.keys()].map((line) => (
           <div key={line} className={s.fault} style={top(line)} aria-hidden>
             <span className={s.said} style={{ marginLeft: `${(lines[line - 1]?.length ?? 0) + 3}ch` }}>
-              {found.map((f) => f.text).join('; ')}
+              {said(line)}
             </span>
           </div>
         ))}
@@ -63,7 +64,6 @@ export function CodeArea({
           aria-describedby={describedBy}
           aria-invalid={faults.length > 0 || undefined}
           className={s.area}
-          style={{ minWidth: `${longest + 3}ch` }}
           value={text}
           readOnly={readOnly}
           wrap="off"

@@ -78,7 +78,7 @@ export function DryRun({
                 ))}
               </p>
             )}
-            <Steps steps={shown.steps} since={shown.begun} />
+            <Steps steps={shown.steps} since={shown.begun} name={(state) => titleOf(model, state)} />
           </>
         )}
       </section>

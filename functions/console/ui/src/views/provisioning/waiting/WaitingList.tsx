@@ -139,7 +139,9 @@ export function WaitingList() {
                     onChange={() => setChosen(new Set(all ? [] : order))}
                   />
                 </th>
-                <th scope="col">Device</th>
+                <th scope="col" className={s.who}>
+                  Device
+                </th>
                 <th scope="col" className={s.guess}>
                   {state === 'waiting' ? 'It may be' : 'Decided'}
                 </th>
