@@ -262,14 +262,18 @@ func (e *Engine) failed(err error, log []string, refused bool) string {
 	case errors.As(err, &m):
 		return refuse(m.kind, m.reason, log)
 	case errors.As(err, &exit):
-		said := "nothing"
-		if len(log) > 0 {
-			said = log[0]
-		}
-		return refuse(driver.Exception, fmt.Sprintf("it ended itself with code %d; its log begins with: %s", exit.ExitCode(), said), log)
+		return refuse(driver.Exception, fmt.Sprintf("it ended itself with code %d", exit.ExitCode())+begin(log), log)
 	default:
-		return refuse(driver.Exception, firstLine(err), log)
+		return refuse(driver.Exception, firstLine(err)+begin(log), log)
 	}
+}
+
+// begin tells how a log begins: who panics says why there.
+func begin(log []string) string {
+	if len(log) == 0 {
+		return ""
+	}
+	return "; its log begins with: " + log[0]
 }
 
 // firstLine leaves out where in the module it was, which only helps who has its source.

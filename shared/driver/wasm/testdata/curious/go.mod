@@ -1,0 +1,3 @@
+module curious
+
+go 1.24
