@@ -72,6 +72,7 @@ type deployment struct {
 	functions *linktest.Platform
 	gateway   string
 	onEvents  func(body []byte) // what function probe does with events
+	keys      api.JWKS          // what function users signs with
 
 	mu     sync.Mutex
 	called map[string]int // "POST /function/x/schedule" → how often
@@ -116,6 +117,8 @@ func (d *deployment) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.called[r.Method+" "+r.URL.Path]++
 	d.mu.Unlock()
 	switch {
+	case r.URL.Path == "/function/users/keys":
+		_ = json.NewEncoder(w).Encode(d.keys)
 	case r.URL.Path == "/function/users/token" || strings.HasPrefix(r.URL.Path, "/function/users/"):
 		_ = json.NewEncoder(w).Encode(api.Token{Access: "token", Expires: time.Now().Add(10 * time.Minute)})
 	case r.URL.Path == "/system/functions":
@@ -196,6 +199,18 @@ func (d *deployment) put(key, value string) {
 	b, err := d.bus.Bucket(d.t.Context(), api.BucketOf("op-1"))
 	if err == nil {
 		_, err = b.Put(d.t.Context(), key, []byte(value))
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// dismiss takes a device's place at gateway op-1.
+func (d *deployment) dismiss(ref string) {
+	d.t.Helper()
+	b, err := d.bus.Bucket(d.t.Context(), api.BucketOf("op-1"))
+	if err == nil {
+		_, err = b.Delete(d.t.Context(), api.AdmissionKey(ref))
 	}
 	if err != nil {
 		d.t.Fatal(err)

@@ -30,7 +30,7 @@ func (p *process) relay(ctx context.Context, b *bus.Bus, part *platform.Platform
 	if err != nil {
 		return err
 	}
-	r, err := relay.NewRelay(relay.RelayConfig{Gateway: g, API: part.API, Bus: b, Account: account, Authenticate: part.SignedIn, Log: p.log,
+	r, err := relay.NewRelay(relay.RelayConfig{Gateway: g, API: part.API, Bus: b, Account: account, Authenticate: part.SignedIn, Ending: ctx.Done(), Log: p.log,
 		Admitted: func(client string) bool { _, in := c.Get(client); return in },
 		Shown: func(client string) api.Shown {
 			a, _ := c.Get(client)
@@ -61,7 +61,7 @@ func (p *process) relay(ctx context.Context, b *bus.Bus, part *platform.Platform
 	// Requests end before the link that they wait for.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayGrace)
 	defer cancel()
-	if server.Shutdown(grace) != nil { // a poll is open, most likely
+	if server.Shutdown(grace) != nil {
 		_ = server.Close()
 	}
 	stop()

@@ -15,7 +15,7 @@ import (
 )
 
 // schemes are how the URLs of gateways begin.
-var schemes = map[string]string{"mqtt": "tls", "grpc": "grpcs", "http": "https", "events": "tls", "stream": "tls"}
+var schemes = map[string]string{"mqtt": "tls", "grpc": "grpcs", "http": "https", "events": "tls", "stream": "tls", "foreign": "tls"}
 
 // Without a secret that it needs a connector ends, and says which file and what to do; when the file is there, the next start works.
 func TestASecretIsMissingEmptyOrUnreadable(t *testing.T) {

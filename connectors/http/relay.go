@@ -39,6 +39,9 @@ type RelayConfig struct {
 	// Alive tells whether the gateway can be configured, before it is reported alive; nil = it is while the relay runs.
 	Alive func(ctx context.Context) error
 
+	// Ending is closed when the process is about to end: polls are answered then, so that requests end soon. nil = they wait.
+	Ending <-chan struct{}
+
 	Silence time.Duration // without a call, after which the gateway's devices have gone: 90 s if 0
 	Link    link.Limits   // zero fields have defaults
 	Now     func() time.Time
@@ -72,6 +75,9 @@ const (
 	maxDownlinkAll = 32 << 20 // bytes
 )
 
+// sweepEvery is how soon it is seen that a device has no place any more.
+const sweepEvery = 250 * time.Millisecond
+
 // NewRelay makes the relay. It serves requests by ServeHTTP while Run runs.
 func NewRelay(c RelayConfig) (*Relay, error) {
 	if c.Account == "" || c.Authenticate == nil || c.Admitted == nil {
@@ -94,7 +100,7 @@ func NewRelay(c RelayConfig) (*Relay, error) {
 // Run works until ctx ends; what was taken by then is still brought to the platform. Requests should have ended before.
 func (r *Relay) Run(ctx context.Context) error {
 	return r.link.Around(ctx, func(ctx context.Context) error {
-		tick := time.NewTicker(max(r.config.Silence/6, time.Millisecond))
+		tick := time.NewTicker(max(min(r.config.Silence/6, sweepEvery), time.Millisecond))
 		defer tick.Stop()
 		for ctx.Err() == nil {
 			select {

@@ -226,7 +226,7 @@ func (r *Relay) downlinks(w http.ResponseWriter, req *http.Request) *problem {
 	if err != nil || time.Duration(wait)*time.Second > r.limits.Wait {
 		return bad("wait", "it is no number of seconds that a call may wait", fmt.Sprintf("give 0 to %d", int(r.limits.Wait.Seconds())))
 	}
-	all, replaced := r.down.Take(req.Context(), r, nil, time.Duration(wait)*time.Second, true)
+	all, replaced := r.down.Take(req.Context(), r, r.config.Ending, time.Duration(wait)*time.Second, true)
 	switch {
 	case replaced:
 		return refuse(http.StatusConflict, "", "a newer poll of this gateway has begun", "keep one poll open at a time")
