@@ -28,8 +28,7 @@ the bus is not encrypted.`,
 		Example: `  castor gateway join operational-2 --as mqtt --dial tls://plant.example:8983 --out ./operational-2
   castor gateway join provisioning-2 --as mqtt --phase provisioning --dial tls://plant.example:8984 --out ./provisioning-2
   castor gateway join hall-3 --as mosquitto --dial tls://hall3.example:8883 --region eu-west --out ./hall-3
-  castor gateway join acme --as foreign --dial tls://acme.example:8883 --contract https://acme.example/castor \
-    --relay https://relay.example:8889 --account acme-gateway --out ./acme
+  castor gateway join acme --as foreign --dial tls://acme.example:8883 --contract https://acme.example/castor --relay https://relay.example:8889 --account acme-gateway --out ./acme
   castor gateway join operational-2 --as mqtt --dial tls://plant.example:8983 --out ./operational-2 --renew`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at, err := up.ReadAddresses(data)

@@ -150,6 +150,7 @@ func TestAGatewayOfSomebodyElsesJoins(t *testing.T) {
 	})
 	w.judge("a gateway of somebody else's has obeyed", time.Since(begin), floor)
 	w.Eventually("the device is away", func() bool { return !w.Twin(d.Twin()).Live.Presence.Connected })
+	w.judge("its twin says so", time.Since(begin), floor)
 	if g.brings(map[string]any{"client": string(d.Ref()), "kind": "telemetry", "body": map[string]any{"epoch": 99, "seq": 1, "data": map[string]any{"rpm": 9}}}) {
 		t.Error("what the gateway says for a device that was revoked is taken")
 	}

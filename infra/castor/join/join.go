@@ -6,12 +6,10 @@ package join
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -98,13 +96,6 @@ func or(a, b string) string {
 	return b
 }
 
-// A file is one that is written: its path in the folder, and whether only its owner may read it.
-type file struct {
-	name    string
-	content []byte
-	secret  bool
-}
-
 // Write makes the folder. One that has something in it is refused unless anew is true: then what is in it is written again, with a
 // new certificate; what the gateway itself keeps there stays. It returns what is to be done with it, in order.
 func (p Plan) Write(dir string, anew bool) (steps []string, err error) {
@@ -143,27 +134,6 @@ func (p Plan) Write(dir string, anew bool) (steps []string, err error) {
 		steps = append(steps, fmt.Sprintf("mosquitto -c %s", filepath.Join(dir, mosquittoDir, "mosquitto.conf")))
 	}
 	return steps, nil
-}
-
-func (f file) write(dir string) error {
-	path := filepath.Join(dir, f.name)
-	mode := os.FileMode(0o644)
-	if f.secret {
-		mode = 0o600
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(f.content)
-	if err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
 }
 
 // secrets are those that the process needs, and no others. A random one that is in the folder stays.
@@ -236,15 +206,6 @@ func (p *Plan) server(add func(name string, value []byte)) error {
 // secretMosquitto is the password of mosquitto's administrator.
 const secretMosquitto = "castor-mosquitto-password"
 
-func valueOf(files []file, secret string) string {
-	for _, f := range files {
-		if filepath.Base(f.name) == secret {
-			return strings.TrimSpace(string(f.content))
-		}
-	}
-	return ""
-}
-
 // hosts are the names that the folder's certificate is for, first the one that devices dial; of a foreign gateway, which has a
 // certificate of its own, the one where it finds the relay.
 func (p *Plan) hosts() []string {
@@ -260,40 +221,4 @@ func (p *Plan) hosts() []string {
 		}
 	}
 	return hosts
-}
-
-// settings are what castor-connector reads.
-func (p *Plan) settings(port string) []byte {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# Gateway %s: castor-connector %s --settings <this folder>. The environment goes above what is said here.\n", p.ID, p.Connector)
-	set := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, "%s=%s\n", name, value)
-		}
-	}
-	set("CASTOR_GATEWAY_ID", p.ID)
-	set("CASTOR_PUBLIC_URL", p.URL)
-	set("CASTOR_GATEWAY_URL", p.Platform)
-	set("CASTOR_NATS_URL", p.NATS)
-	set("CASTOR_NATS_USER", p.ID)
-	set("CASTOR_REGION", p.Region)
-	set("CASTOR_LOCATION", p.Location)
-	if p.Capacity > 0 {
-		set("CASTOR_CAPACITY", strconv.FormatInt(p.Capacity, 10))
-	}
-	switch p.Connector {
-	case "mosquitto":
-		set("CASTOR_KINDS", p.Kind)
-		set("CASTOR_MOSQUITTO_URL", "tcp://"+p.control())
-		set("CASTOR_MOSQUITTO_CRL", "${DIR}/"+mosquittoDir+"/revoked.pem")
-		set("CASTOR_MOSQUITTO_PID", "${DIR}/"+mosquittoDir+"/mosquitto.pid")
-	case "foreign":
-		p.foreign(set, port)
-	default:
-		set("CASTOR_GATEWAY_PHASE", p.Phase)
-		set("CASTOR_LISTEN", or(p.Listen, net.JoinHostPort("", port)))
-	}
-	b.WriteString("# An address like 127.0.0.1:9102 serves /metrics and /readyz, for Prometheus and castor-connector health.\n")
-	set("CASTOR_METRICS", "off")
-	return []byte(b.String())
 }
