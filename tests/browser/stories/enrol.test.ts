@@ -82,7 +82,14 @@ test('a device of a new type is enrolled, and every step is seen as it happens',
   // Among the runs it stands as ended, with its model, its log and the time in each state.
   await page.getByRole('link', { name: 'Provisioning' }).click();
   await page.getByRole('radio', { name: 'Ended' }).click();
-  await page.getByRole('link', { name: 'SC-1', exact: true }).click();
+  const ended = page.getByRole('link', { name: 'SC-1', exact: true });
+  await ended.waitFor();
+  for (const outcome of ['Rejected', 'Completed']) {
+    await page.getByRole('button', { name: /^Outcome/ }).click();
+    await page.getByRole('menuitemradio', { name: outcome }).click();
+    await ended.waitFor({ state: outcome === 'Rejected' ? 'detached' : 'visible' });
+  }
+  await ended.click();
   await page.getByRole('heading', { name: 'SC-1', level: 1 }).waitFor();
   await page.getByText('It has come through.').waitFor();
   await page.getByRole('img', { name: /State machine automatic: claim done/ }).waitFor();

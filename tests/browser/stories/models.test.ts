@@ -54,6 +54,8 @@ test('a model is written, its fault is shown at its line, it is tried, saved and
   // Tried: the way lights up, and each step has its time.
   const result = page.getByRole('region', { name: 'What becomes of it' });
   await result.getByText(/stands at Old firmware/).waitFor();
+  // As long as no type takes it, devices come in by another one.
+  await result.getByText('A pump like this comes in by automatic: the type names none.').waitFor();
   await result.getByText('P-7 has old firmware. Let it in?').waitFor();
   await result.getByRole('button', { name: 'approved' }).click();
   await page.getByLabel('Event 1 after').fill('2h');

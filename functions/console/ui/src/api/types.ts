@@ -22,6 +22,7 @@ export type Gateway = Schemas['Gateway'];
 export type Live = Schemas['Live'];
 export type Model = Schemas['Model'];
 export type ModelCheck = Schemas['ProvisioningCheck'];
+export type ModelChosen = Schemas['ProvisioningChosen'];
 export type ModelFault = Schemas['ProvisioningFault'];
 export type NewClaim = Schemas['NewClaim'];
 export type NewDecommission = Schemas['NewDecommission'];

@@ -2,13 +2,14 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { FlaskConical } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
 import { reasonOf } from '@/api/problem';
-import type { ProvisioningModel, Simulation } from '@/api/types';
+import type { ProvisioningModel, Simulate, Simulation } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
 import { Steps } from '@/parts/run/Steps';
 import { Empty } from '@/parts/States';
 import s from './DryRun.module.css';
 import { Events } from './Events';
+import { Gets } from './Gets';
 import { simulate } from './models';
 import { SampleForm } from './SampleForm';
 import { callOf, firstSample, type Happening, happenings } from './sample';
@@ -67,6 +68,7 @@ export function DryRun({
           </Empty>
         ) : (
           <>
+            <Gets id={model?.id ?? ''} sample={(JSON.parse(call) as Simulate).sample ?? {}} />
             <Outcome result={shown} title={titleOf(model, shown.state)} />
             {awaited.length > 0 && (
               <p className={s.awaits}>

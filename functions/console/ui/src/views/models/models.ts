@@ -71,6 +71,10 @@ export const check = (text: string, signal?: AbortSignal): Promise<ModelCheck> =
 export const simulate = (body: Simulate, signal?: AbortSignal) =>
   ok(api.POST('/function/twin-provision/models/simulate', { body, signal }));
 
+/** Tells by which model a device of a type would come in, and why. */
+export const choose = (body: NonNullable<Simulate['sample']> & { type: string }, signal?: AbortSignal) =>
+  ok(api.POST('/function/twin-provision/models/choose', { body, signal }));
+
 /** The entity tag of what is not there yet. */
 export const notYet = '"0"';
 
