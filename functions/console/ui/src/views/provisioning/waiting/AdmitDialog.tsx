@@ -50,15 +50,18 @@ export function AdmitDialog({
       setOut(d);
       throw new Error('some were not admitted');
     }
-    toast.done(`${plural(d.done, 'device')} admitted: they come in when they knock again`);
+    toast.done(
+      `${plural(d.done, 'device')} admitted: ${d.done === 1 ? 'it comes in when it knocks' : 'they come in when they knock'} again`,
+    );
     onDone([]);
   };
+  const one = who.length === 1;
   if (out) return <Outcome out={out} who={who} verb="admitted" onClose={() => onDone(out.faults.map((f) => f.id))} />;
   return (
     <ConfirmDialog
       onClose={far.close}
-      title={who.length === 1 ? `Admit ${who[0]!.serial.slice(0, 60)}` : `Admit ${count(who.length)} devices`}
-      note="They come in as soon as they knock again."
+      title={one ? `Admit ${who[0]!.serial.slice(0, 60)}` : `Admit ${count(who.length)} devices`}
+      note={one ? 'It comes in as soon as it knocks again.' : 'They come in as soon as they knock again.'}
       verb="Admit"
       disabled={!group || (!type && !guessed)}
       work={work}
@@ -69,7 +72,7 @@ export function AdmitDialog({
         onChange={(e) => setType(e.target.value)}
         hint={!type && !guessed ? 'Not every one has a guess: choose a type.' : undefined}
       >
-        <option value="">{who.length === 1 ? 'Choose…' : 'Each as what it likeliest is'}</option>
+        <option value="">{one ? 'Choose…' : 'Each as what it likeliest is'}</option>
         {type && !types.some((t) => t.id === type) && <option value={type}>{type}</option>}
         {types.map((t) => (
           <option key={t.id} value={t.id}>
@@ -82,7 +85,7 @@ export function AdmitDialog({
         label="Owner"
         value={group}
         onChange={(e) => setOwner(e.target.value)}
-        hint="The group that sees and manages them."
+        hint={`The group that sees and manages ${one ? 'it' : 'them'}.`}
       >
         {groups.map((g) => (
           <option key={g} value={g}>
@@ -97,8 +100,12 @@ export function AdmitDialog({
       <label className={s.tick}>
         <input type="checkbox" checked={register} onChange={(e) => setRegister(e.target.checked)} />
         <span>
-          Make their identities known
-          <small>Without that, their serials must be registered before they come in.</small>
+          {one ? 'Make its identity known' : 'Make their identities known'}
+          <small>
+            {one
+              ? 'Without that, its serial must be registered before it comes in.'
+              : 'Without that, their serials must be registered before they come in.'}
+          </small>
         </span>
       </label>
       <TextField label="Reason" value={reason} onChange={(e) => setReason(e.target.value)} maxLength={200} />
