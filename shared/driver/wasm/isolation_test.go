@@ -142,3 +142,14 @@ func TestALogThatIsFlooded(t *testing.T) {
 		t.Errorf("%.1000v", fmt.Sprint(r))
 	}
 }
+
+// What is written is not kept only to be thrown away at the end.
+func TestALogKeepsFewLines(t *testing.T) {
+	h := &host{}
+	for range 10_000 {
+		h.write([]byte(strings.Repeat("x", 1000) + "\n"))
+	}
+	if len(h.log) != maxLines || len(h.log[0]) > maxLine+1 || h.more != 10_000-maxLines {
+		t.Errorf("%d lines of %d bytes are kept, %d are only counted", len(h.log), len(h.log[0]), h.more)
+	}
+}

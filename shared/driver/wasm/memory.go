@@ -37,7 +37,7 @@ func (m *memory) Reallocate(size uint64) []byte {
 	case size <= uint64(cap(m.b)):
 		m.b = m.b[:size] // what lies beyond is zero: restore sees to it
 	default:
-		b := make([]byte, size, min(max(size, 2*uint64(cap(m.b))), m.limit))
+		b := make([]byte, size, min(size+size/4, m.limit))
 		copy(b, m.b)
 		m.b = b
 	}

@@ -59,6 +59,9 @@ type instance struct {
 	memory *memory
 	before *snapshot // nil = it serves one call
 	used   bool      // since it was made or restored
+
+	alloc      api.Function
+	operations map[driver.Op]api.Function
 }
 
 // New reads and compiles a module. One that is none, is not of this interface or wants what is not there is refused with the reason.
@@ -149,7 +152,10 @@ func (e *Engine) begin() error {
 	if err != nil {
 		return &failure{err, m.refused, h.lines()}
 	}
-	e.instance = &instance{module: made, memory: m}
+	e.instance = &instance{module: made, memory: m, alloc: made.ExportedFunction("alloc"), operations: make(map[driver.Op]api.Function)}
+	for op, export := range e.exports {
+		e.instance.operations[op] = made.ExportedFunction(export)
+	}
 	if e.lasting != "" || len(m.b) > maxSnapshot {
 		return nil
 	}
@@ -164,8 +170,7 @@ func (e *Engine) begin() error {
 // Call asks the driver and returns its answer, which Read understands.
 func (e *Engine) Call(c driver.Call) (answer string) {
 	e.stopped.Store(false)
-	export, ok := e.exports[c.Op]
-	if !ok {
+	if e.exports[c.Op] == "" {
 		return refuse(driver.Missing, fmt.Sprintf("the module exports no function %s", exportOf[c.Op]), nil)
 	}
 	in, err := question(c)
@@ -184,7 +189,7 @@ func (e *Engine) Call(c driver.Call) (answer string) {
 	i := e.instance
 	i.used, i.memory.refused = true, false
 	ctx, h := newHost(moment(c), in, &e.stopped)
-	out, err := i.ask(ctx, export, in, e.limits.Output)
+	out, err := i.ask(ctx, c.Op, in, e.limits.Output)
 	log := h.lines()
 	if err != nil || e.stopped.Load() {
 		answer = e.failed(err, log, i.memory.refused)
@@ -199,28 +204,28 @@ func (e *Engine) Call(c driver.Call) (answer string) {
 }
 
 // ask writes the input where the module wants it, and copies what it answers.
-func (i *instance) ask(ctx context.Context, export string, in []byte, most int) (out []byte, err error) {
-	at, err := i.module.ExportedFunction("alloc").Call(ctx, uint64(len(in)))
+func (i *instance) ask(ctx context.Context, op driver.Op, in []byte, most int) (out []byte, err error) {
+	at, err := i.alloc.Call(ctx, uint64(len(in)))
 	if err != nil {
 		return nil, err
 	}
 	if at[0] = uint64(uint32(at[0])); at[0] == 0 || !i.module.Memory().Write(uint32(at[0]), in) {
 		return nil, wrongf("alloc(%d) returned %d, which is no place for so many bytes in a memory of %d", len(in), at[0], i.module.Memory().Size())
 	}
-	packed, err := i.module.ExportedFunction(export).Call(ctx, at[0], uint64(len(in)))
+	packed, err := i.operations[op].Call(ctx, at[0], uint64(len(in)))
 	if err != nil {
 		return nil, err
 	}
 	where, length := uint32(packed[0]>>32), uint32(packed[0])
 	switch {
 	case length == 0:
-		return nil, wrongf("%s returned nothing; a map with data, or with errors, is needed", export)
+		return nil, wrongf("%s returned nothing; a map with data, or with errors, is needed", exportOf[op])
 	case int64(length) > int64(most):
 		return nil, &misconduct{driver.Output, fmt.Sprintf("the result has %d bytes, at most %d are taken", length, most)}
 	}
 	said, ok := i.module.Memory().Read(where, length)
 	if !ok {
-		return nil, wrongf("%s returned pointer %d and length %d, which is outside its memory of %d bytes", export, where, length, i.module.Memory().Size())
+		return nil, wrongf("%s returned pointer %d and length %d, which is outside its memory of %d bytes", exportOf[op], where, length, i.module.Memory().Size())
 	}
 	return append([]byte(nil), said...), nil
 }
