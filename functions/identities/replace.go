@@ -53,6 +53,8 @@ func (i *identities) replace(ctx context.Context, c *faas.Call, in api.IdentityR
 	}
 	out, err := i.known.Update(ctx, string(id), func(v *device.Identity) error {
 		switch {
+		case v.Serial == next.Serial && len(v.Former) == 0:
+			return fmt.Errorf("%w: serial %q is the device that the twin has; to let it in anew, reset its run: castor run reset RUN", api.ErrConflict, v.Serial)
 		case v.Serial == next.Serial && (in.MAC == "" || v.MAC == next.MAC) && (in.Model == "" || v.Model == next.Model):
 			return store.Unchanged
 		case v.Serial == next.Serial:

@@ -30,6 +30,9 @@ func TestADeviceIsReplaced(t *testing.T) {
 	makeTwin(t, w, twin.Twin{ID: "p-1", Kind: twin.Instance, Definition: twin.Definition{Owner: "press"}})
 	makeTwin(t, w, twin.Twin{ID: "p-2", Kind: twin.Instance, Definition: twin.Definition{Owner: "press"}})
 	ada := w.User("ada", []access.Role{access.Owner}, "press")
+	if _, err := admin.ReplaceIdentity(ctx, "p-1", api.IdentityReplacement{Serial: "P-1", Reason: "x"}); !errors.Is(err, api.ErrConflict) || !strings.Contains(err.Error(), "castor run reset") {
+		t.Errorf("by the device that it has: %v", err)
+	}
 	in := api.IdentityReplacement{Serial: "P-9", Reason: "bearing worn out"}
 	for range 2 { // asked again, nothing changes
 		got, err := admin.ReplaceIdentity(ctx, "p-1", in)

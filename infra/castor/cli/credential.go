@@ -40,7 +40,7 @@ func (a *app) listCredentials() *cobra.Command {
 func (a *app) revokeCredential() *cobra.Command {
 	var reason string
 	c := &cobra.Command{Use: "revoke TWIN", Short: "End what a twin's device proves itself by: it is cut off at once", Args: cobra.ExactArgs(1), ValidArgsFunction: first(twinIDs(a, twin.Instance)),
-		Long: "End what a twin's device proves itself by: it is cut off at once, and refused until it is provisioned anew. After castor run reset TWIN it may be,\n" +
+		Long: "End what a twin's device proves itself by: it is cut off at once, and refused until it is provisioned anew. After castor run reset RUN it may be,\n" +
 			"with a claim. To keep a device out for a while only, suspend its twin: castor twin suspend. Devices renew their credentials by themselves, before they expire.",
 		Example: `  castor credential revoke pump-7 --reason "its key was copied"`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
