@@ -95,7 +95,9 @@ const MaxPending = 64
 // An Outbox is the part of a document that holds the events still to be published. It is changed in the same
 // compare-and-swap as the rest of the document, so a crash leaves either both or neither. The zero value is empty.
 type Outbox struct {
-	// Next is the number of the next event. It only grows, also past events that were published.
+	// Next is the number of the next event. It only grows, also past events that were published. The first is of the time, in
+	// milliseconds: a document that is made anew under an id that was deleted repeats none of the other's, which the bus would
+	// take for an event that it has.
 	Next int64 `json:"next,omitempty" bson:"next,omitempty"`
 
 	Pending []Event `json:"pending,omitempty" bson:"pending,omitempty"`
@@ -107,6 +109,9 @@ type Outbox struct {
 // Add appends an event about doc, the id of the document that holds the outbox. The topic is part of the event's id, because
 // documents of two collections may have the same id.
 func (o *Outbox) Add(doc string, topic Topic, subject string, at time.Time, v any) {
+	if o.Next == 0 {
+		o.Next = at.UnixMilli()
+	}
 	e := New(string(topic)+":"+doc+"#"+strconv.FormatInt(o.Next, 10), topic, subject, at, v)
 	o.Next++
 	if len(o.Pending) == 0 {

@@ -29,6 +29,26 @@ func TestNumbersAreNeverUsedTwice(t *testing.T) {
 	}
 }
 
+// A document is made, deleted, and made anew under its id: the bus keeps an event's id for a while, and drops what repeats one.
+func TestLivesOfADocumentShareNoNumber(t *testing.T) {
+	var first, second Outbox
+	seen := map[string]bool{}
+	for i := range 50 {
+		first.Add("d", TwinChanged, "d", noon.Add(time.Duration(i)*time.Millisecond), i)
+	}
+	for _, e := range first.Pending {
+		seen[e.ID] = true
+	}
+	for i := range 50 {
+		second.Add("d", TwinChanged, "d", noon.Add(time.Second+time.Duration(i)*time.Millisecond), i)
+	}
+	for _, e := range second.Pending {
+		if seen[e.ID] {
+			t.Errorf("%s is of both", e.ID)
+		}
+	}
+}
+
 func TestCoalesceKeepsTheNewestOfWhatSaysTheSame(t *testing.T) {
 	var o Outbox
 	o.Coalesce("d", TwinChanged, "d", noon, "live")
