@@ -31,6 +31,7 @@ func (f *function) advance(ctx context.Context, id string) (provision.Run, error
 	r, err := f.runs.Get(ctx, id)
 	told := "" // the event of the hop before
 	ctx, judge := f.metered(ctx)
+	looked := false // this very call has looked at the claim
 	for range maxHops {
 		if err != nil || !r.Ready(f.p.Time()) || judge.spent > judgeFor {
 			break
@@ -38,8 +39,13 @@ func (f *function) advance(ctx context.Context, id string) (provision.Run, error
 		before := r.Attempt
 		var waits hold
 		var stands stop
+		var over lapse
 		made, failure := result{}, f.stopped(ctx, &r)
+		if failure == nil && !looked && makes(r.Next()) {
+			failure = f.lapsed(ctx, &r)
+		}
 		if failure == nil {
+			looked = looked || r.Next() == provision.CheckClaim
 			made, failure = f.act(ctx, &r)
 		}
 		if ctx.Err() != nil {
@@ -54,6 +60,8 @@ func (f *function) advance(ctx context.Context, id string) (provision.Run, error
 				r.Done(self, made.note, now)
 			case errors.As(failure, &stands):
 				r.Suspended(self, string(stands), now)
+			case errors.As(failure, &over):
+				r.Reset(self, string(over), now)
 			case errors.As(failure, &waits):
 				held(r, string(waits), now)
 			case refused(failure):

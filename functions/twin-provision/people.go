@@ -32,6 +32,14 @@ func (f *function) decideRun(ctx context.Context, c *faas.Call, in api.Decide) (
 	if err := f.mayDecide(ctx, c.Caller, &r); err != nil {
 		return r, err
 	}
+	if in.Trigger != provision.Declined { // to decline is what is done then
+		ended, over, err := f.lapse(ctx, &r)
+		if over {
+			return ended, fmt.Errorf("%w: run %s is rejected: its claim %s was revoked, and its device is turned away; let it ask with another claim", api.ErrConflict, r.ID, r.Request.Claim)
+		} else if err != nil {
+			return r, err
+		}
+	}
 	who, again, no := c.Caller.String(), false, error(nil)
 	keys := in.PublicKey == "" || r.By == who
 	if !keys {

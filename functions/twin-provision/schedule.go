@@ -86,6 +86,9 @@ func (f *function) takeUp(ctx context.Context, id string) error {
 		return err
 	}
 	if reminds {
+		if _, over, err := f.lapse(ctx, &r); over || err != nil {
+			return err // nobody is to be asked about a device that is turned away
+		}
 		return f.remind(ctx, &r)
 	}
 	_, err = f.goOn(ctx, id)
