@@ -46,8 +46,10 @@ const (
 
 // A Simulation is what would become of a device.
 type Simulation struct {
-	Steps   []Step   `json:"steps"` // at the times counted from Begun
-	Path    []string `json:"path"`  // the states in the order in which they were entered
+	Steps     []Step `json:"steps"`               // at the times counted from Begun
+	Forgotten int    `json:"forgotten,omitempty"` // how many more there were before them: a run keeps its newest MaxSteps
+
+	Path    []string `json:"path"` // the states in the order in which they were entered
 	State   string   `json:"state"`
 	Outcome Outcome  `json:"outcome,omitempty"` // "" = it still waits or rests
 	Reason  string   `json:"reason,omitempty"`
@@ -116,8 +118,14 @@ func Simulate(ctx context.Context, m Model, guard Guard, sample Sample, events [
 	if err := meter.Err(); err != nil {
 		return Simulation{}, err
 	}
+	if s.cut {
+		return Simulation{}, fmt.Errorf("%w: events: what becomes of them takes more than %d steps; take longer limits, or fewer events", twin.ErrInvalid, maxHappens)
+	}
 	return s.result(), nil
 }
+
+// maxHappens bounds how much happens between two events of a simulation. A run is rejected for going in circles before.
+const maxHappens = 4 * maxAttempts
 
 type simulation struct {
 	run      Run
@@ -126,11 +134,15 @@ type simulation struct {
 	failures []Event
 	out      Simulation
 	over     func() bool // it may take no longer
+	cut      bool        // more happened than is tried
 }
 
 // work does what is to be done until the run waits, rests or ends.
 func (s *simulation) work() {
-	for n := 0; n < maxAttempts*2 && s.run.Ready(s.now) && !s.over(); n++ {
+	for n := 0; s.run.Ready(s.now) && !s.over(); n++ {
+		if s.cut = s.cut || n >= maxHappens; s.cut {
+			break
+		}
 		s.enter()
 		i := slices.IndexFunc(s.failures, func(e Event) bool { return e.Do == "" || e.Do == s.run.Next() })
 		if i < 0 || s.run.Next() == "" {
@@ -161,21 +173,65 @@ func (s *simulation) enter() {
 
 // pass lets time go by up to t, with what becomes due until then.
 func (s *simulation) pass(t time.Time) {
-	for n := 0; n < maxAttempts && !s.over() && s.run.Outcome == "" && !s.run.Due.IsZero() && !s.run.Due.After(t); n++ {
+	for n := 0; !s.over() && s.run.Outcome == "" && !s.run.Due.IsZero() && !s.run.Due.After(t); n++ {
+		if s.cut = s.cut || n >= maxHappens; s.cut {
+			break
+		}
 		if s.run.Due.After(s.now) {
 			s.now = s.run.Due
 		}
-		if !s.run.Late(s.now) && !s.run.Reminded(s.now) && !s.run.Ready(s.now) {
-			break
+		switch r := &s.run; {
+		case r.Late(s.now):
+		case s.remind(t):
+		case !r.Ready(s.now):
+			s.now = later(s.now, t)
+			return
 		}
 		s.work()
 	}
-	if t.After(s.now) {
-		s.now = t
+	s.now = later(s.now, t)
+}
+
+// remind has people reminded as often as they would be until t, in one line of the log: a day of reminders is not to hide what else
+// becomes of the device.
+func (s *simulation) remind(t time.Time) bool {
+	r := &s.run
+	a := r.Asks
+	if !r.Waiting || a == nil || a.Remind.IsZero() || s.now.Before(a.Remind) {
+		return false
 	}
+	if !r.Deadline.IsZero() && !t.Before(r.Deadline) {
+		t = r.Deadline.Add(-1)
+	}
+	more := int(max(0, t.Sub(s.now)) / a.Every.D())
+	if more == 0 {
+		return r.Reminded(s.now)
+	}
+	s.now = s.now.Add(time.Duration(more) * a.Every.D())
+	a.Reminders += more + 1
+	r.remindNext(s.now)
+	r.Log(Step{At: s.now, State: r.State, Actor: "timer", Outcome: "waiting", Reason: fmt.Sprintf("%d reminders to %s, every %s", more+1, a.By, a.Every)})
+	return true
+}
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// limit is when the time of the state is over: its limit, where it has one, for reminders end nothing.
+func (s *simulation) limit() time.Time {
+	if r := &s.run; r.Waiting && !r.Deadline.IsZero() {
+		return r.Deadline
+	}
+	return s.run.Due
 }
 
 func (s *simulation) happen(e Event) {
+	logged := len(s.run.Fresh())
 	if e.After > 0 {
 		s.pass(s.out.Begun.Add(e.After.D()))
 	} else if s.run.Rest.After(s.now) {
@@ -184,9 +240,10 @@ func (s *simulation) happen(e Event) {
 	r, went := &s.run, false
 	switch {
 	case r.Outcome != "":
+		went = e.When == Timer && len(r.Fresh()) > logged // it ended while this time passed
 	case e.When == Timer:
 		if went = true; e.After == 0 {
-			s.pass(r.Due)
+			s.pass(s.limit())
 		}
 	case e.When.Human():
 		by := e.By
@@ -213,6 +270,7 @@ func (s *simulation) happen(e Event) {
 func (s *simulation) result() Simulation {
 	r, out := &s.run, s.out
 	out.Steps, out.State, out.Outcome, out.Reason, out.Asks, out.Due = r.Steps, r.State, r.Outcome, r.Reason, r.Asks, r.Due
+	out.Forgotten = len(r.Fresh()) - len(r.Steps)
 	out.Unused = append(out.Unused, s.failures...)
 	if st, ok := r.Model.State(r.State); ok && r.Waiting {
 		out.Awaits, out.Due = st.Awaits(), r.Deadline // reminders end nothing

@@ -18,6 +18,26 @@ func TestASimulationWaitsUntilTheLimit(t *testing.T) {
 	}
 }
 
+// Thousands of reminders are one line, and hide neither the end nor what came before them.
+func TestRemindersOfASimulationAreOneLine(t *testing.T) {
+	r := begun(State{Name: "ask", Do: Ask, With: map[string]string{"question": "is it?"}, On: []Transition{{When: Approved, Then: "yes"}}, Limit: 48 * hour, Remind: twin.Duration(time.Minute)})
+	for name, e := range map[string]Event{"at 49h": {When: Timer, After: 49 * hour}, "at the limit": {When: Timer}} {
+		out, err := Simulate(t.Context(), r.Model, nil, Sample{}, []Event{e}, begin)
+		if err != nil || out.Outcome != Rejected || len(out.Steps) > 10 || out.Forgotten != 0 || len(out.Unused) > 0 {
+			t.Fatalf("%s: %s in state %s, with %d steps, %v", name, out.Outcome, out.State, len(out.Steps), err)
+		}
+		lines := 0
+		for _, s := range out.Steps {
+			if s.Reason == "2879 reminders to owner, every 1m" && s.At.Equal(begin.Add(48*time.Hour-time.Minute)) {
+				lines++
+			}
+		}
+		if last := out.Steps[len(out.Steps)-1]; lines != 1 || !last.At.Equal(begin.Add(48*time.Hour)) {
+			t.Errorf("%s: %d lines of reminders, the last step %+v", name, lines, last)
+		}
+	}
+}
+
 // An event that is none is refused, by its number, with what there is; every one that there is is taken.
 func TestASimulationKnowsItsEvents(t *testing.T) {
 	m := begun(State{Name: "a", Do: CheckClaim, Then: "yes"}).Model
