@@ -51,7 +51,7 @@ type function struct {
 	types   []kind // as guesses need them, read at typesAt
 	typesAt time.Time
 
-	phases sync.Map // gateway id → phase, which never changes
+	phases sync.Map // gateway id → phased
 }
 
 // New returns the function running on p.

@@ -244,23 +244,40 @@ func disturbed(r *provision.Run, req provision.Request, why string, now time.Tim
 	return nil
 }
 
+// phaseFor is how long the phase of a gateway is believed: one that was deleted may come again as another.
+const phaseFor = 30 * time.Second
+
+// phased is a gateway's phase, and when it was read.
+type phased struct {
+	phase twin.Phase
+	read  time.Time
+}
+
+func (p phased) fresh(now time.Time) bool { return now.Sub(p.read).Abs() <= phaseFor }
+
+func (f *function) phased(gateway string) phased {
+	known, _ := f.phases.Load(gateway)
+	p, _ := known.(phased)
+	return p
+}
+
 // speaksFor refuses a connector whose gateway is not of the phase: an operational one authenticates no claims, a provisioning
 // one no devices. One that the gateway manager does not know yet is told to try again.
 func (f *function) speaksFor(ctx context.Context, gateway string, phase twin.Phase) error {
-	known, ok := f.phases.Load(gateway)
-	if !ok {
+	known, now := f.phased(gateway), f.p.Time()
+	if !known.fresh(now) {
 		list, err := f.p.API.ListGateways(ctx, string(phase))
 		if err != nil {
 			return err
 		}
 		for _, g := range list.Items {
-			f.phases.Store(g.ID, twin.Phase(g.Phase))
+			f.phases.Store(g.ID, phased{twin.Phase(g.Phase), now})
 		}
-		if known, ok = f.phases.Load(gateway); !ok {
+		if known = f.phased(gateway); !known.fresh(now) {
 			return fmt.Errorf("%w: no %s gateway %s is known, or not yet", api.ErrUnavailable, phase, gateway)
 		}
 	}
-	if known != phase {
+	if known.phase != phase {
 		return fmt.Errorf("%w: gateway %s is not a %s one", access.ErrDenied, gateway, phase)
 	}
 	return nil
