@@ -118,7 +118,8 @@ type Consumer struct {
 // handled once at least and not always in the order they were published.
 //
 // An error of handle (or a panic) means that nothing of the batch was handled: it is delivered again after a delay. From
-// the fourth delivery on an event comes alone, so that one that cannot be handled does not take others with it.
+// the fourth delivery on an event comes alone, so that one that cannot be handled does not take others with it. What is no event, or
+// says another topic than it was published under, is passed over: logged, and counted as given up.
 //
 // Consume returns ErrInvalid for a malformed consumer, and ErrClosed if the bus is closed while it runs. All other
 // trouble is logged and tried again.
@@ -140,15 +141,30 @@ func (b *Bus) Consume(ctx context.Context, c Consumer, handle func(context.Conte
 		maxDeliver: uint64(positive(c.MaxDeliver, 20)),
 		timeout:    positive(c.Timeout, time.Minute),
 		handle: func(ctx context.Context, messages []jetstream.Msg) error {
-			events := make([]event.Event, len(messages))
-			for i, m := range messages {
-				if err := json.Unmarshal(m.Data(), &events[i]); err != nil {
-					return fmt.Errorf("event of subject %s: %w", m.Subject(), err)
+			events := make([]event.Event, 0, len(messages))
+			for _, m := range messages {
+				e, err := readEvent(m.Subject(), m.Data())
+				if err != nil { // it would not be one the next time either
+					b.count.dead.Add(1)
+					b.log.Error("bus message is no event", "consumer", c.Name, "subject", m.Subject(), "error", err)
+					continue
 				}
+				events = append(events, e)
+			}
+			if len(events) == 0 {
+				return nil
 			}
 			return handle(trace.With(ctx, event.Trace(events)), events)
 		},
 	})
+}
+
+// readEvent reads an event, whose topic is the one that it was published under: who may publish some topics only cannot speak under others.
+func readEvent(subject string, data []byte) (e event.Event, err error) {
+	if err = json.Unmarshal(data, &e); err == nil && eventSubject+string(e.Topic) != subject {
+		err = fmt.Errorf("%w: it says topic %.64q", ErrInvalid, e.Topic)
+	}
+	return e, err
 }
 
 func positive[T int | time.Duration](n, otherwise T) T {

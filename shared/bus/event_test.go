@@ -11,6 +11,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/event"
+	"github.com/nats-io/nats.go"
 )
 
 func record(seen *tally) func(context.Context, []event.Event) error {
@@ -273,5 +274,41 @@ func TestAConsumerSurvivesARestart(t *testing.T) {
 		eventually(t, "it has come", func() bool { return seen.of(fmt.Sprintf("alarm-%d", i)) > 0 })
 		w.stop()
 		w.start()
+	}
+}
+
+// What is no event, or speaks under a topic that it was not published under, takes nothing with it and is not tried again.
+func TestWhatIsNoEventIsPassedOver(t *testing.T) {
+	w := newWorld(t)
+	b := w.connect()
+	raw, err := nats.Connect(w.server.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	forged, err := json.Marshal(event.New("forged", event.TwinDeleted, "", time.Now(), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, data := range [][]byte{[]byte("junk"), forged, nil, []byte("null")} {
+		if err := raw.Publish("castor.event.alarm.raised", data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := raw.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Publish(t.Context(), alarm(1)); err != nil {
+		t.Fatal(err)
+	}
+	var seen tally
+	background(t, func(ctx context.Context) error { return b.Consume(ctx, alarms("careful"), record(&seen)) })
+	eventually(t, "the event has come", func() bool { return seen.of(alarm(1).ID) == 1 })
+	eventually(t, "the rest is counted", func() bool { return b.Stats().Dead == 4 })
+	if n := seen.of("forged"); n != 0 || len(seen.all()) != 1 {
+		t.Errorf("handled %v, the forged one %d times", seen.all(), n)
+	}
+	if s := b.Stats(); s.Failed != 0 {
+		t.Errorf("%d deliveries failed, want none", s.Failed)
 	}
 }

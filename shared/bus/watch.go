@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"encoding/json"
 	"fmt"
 	"sync"
 
@@ -60,8 +59,8 @@ type watch struct {
 }
 
 func (w *watch) deliver(m *nats.Msg) {
-	var e event.Event
-	if err := json.Unmarshal(m.Data, &e); err != nil {
+	e, err := readEvent(m.Subject, m.Data)
+	if err != nil {
 		w.bus.log.Warn("bus event not readable", "subject", m.Subject, "error", err)
 		return
 	}
