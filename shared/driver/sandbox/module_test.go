@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/driver/wasm/wasmtest"
@@ -100,6 +101,23 @@ func TestNoModule(t *testing.T) {
 		if r.Failure != driver.Invalid || !strings.Contains(r.Reason, "component") {
 			t.Errorf("%+v", r)
 		}
+	}
+}
+
+// A driver that cannot be read in time costs one worker for all calls that wait, not one for each.
+func TestADriverThatIsReadTooSlowly(t *testing.T) {
+	defer func(was, more time.Duration) { loading, loadingKiB = was, more }(loading, loadingKiB)
+	loading, loadingKiB = time.Microsecond, 0
+	p := pool(t, Config{Workers: 1})
+	defer p.Close() // before the time is set back
+	large := answers(t, wasmtest.Module{}, slices.Repeat(wasmtest.Code(wasmtest.I32(1), 0x1a), 200_000))
+	for _, r := range ask(t, module(p, large), frames("00", "01", "02", "03")) {
+		if r.Failure != driver.Timeout || !strings.Contains(r.Reason, "reading the driver") {
+			t.Errorf("%+v", r)
+		}
+	}
+	if p.Killed() != 1 {
+		t.Errorf("%d workers were killed for it", p.Killed())
 	}
 }
 

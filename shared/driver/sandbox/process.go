@@ -74,10 +74,10 @@ func start(command []string, megabytes int) (*process, error) {
 }
 
 // How long a worker may compute until it has begun, and has read a driver: a module is compiled, which takes about 0.4 s per MiB.
-const (
+var (
 	beginning  = 10 * time.Second
 	loading    = 5 * time.Second
-	loadingKiB = 4 * time.Millisecond // more for each KiB of code
+	loadingKiB = 2 * time.Millisecond // more for each KiB of code
 )
 
 // end kills the worker and waits for it.
@@ -90,6 +90,9 @@ func (p *process) end() {
 
 // errLate tells that a worker has computed longer than a call may.
 var errLate = errors.New("it computed longer than it may")
+
+// errLoading tells that this was before any call.
+var errLoading = fmt.Errorf("reading the driver: %w", errLate)
 
 // await reads the next reply. It gives up with errLate when the worker has computed for more than limit, or has neither
 // computed nor answered for much longer. A machine that is busy with something else is not the driver's fault.

@@ -46,8 +46,13 @@ func (p *Pool) work(last bool) {
 				failure = fmt.Errorf("its worker ended: %w", failure)
 			}
 			p.killed.Add(1)
-			j.results[j.at] = driver.Result{Failure: f, Reason: failure.Error()}
-			j.at++
+			cost := j.at + 1
+			if errors.Is(failure, errLoading) {
+				cost = len(j.calls) // none of them would fare better, and each attempt takes very long
+			}
+			for ; j.at < cost; j.at++ {
+				j.results[j.at] = driver.Result{Failure: f, Reason: failure.Error()}
+			}
 			p.config.Log.Warn("a payload driver has cost its worker", "driver", j.codec.key[:12], "failure", f, "error", failure)
 		}
 		p.settle(j, q, j.at-before, p.config.Now().Sub(began), grave || failure != nil)
@@ -67,7 +72,9 @@ func (p *Pool) serve(w *process, j *job, n int) (grave bool, err error) {
 		return false, err
 	}
 	if q.Code != nil {
-		if r, err := w.await(loading + time.Duration(len(q.Code)>>10)*loadingKiB); err != nil {
+		if r, err := w.await(loading + time.Duration(len(q.Code)>>10)*loadingKiB); errors.Is(err, errLate) {
+			return true, errLoading
+		} else if err != nil {
 			return true, err
 		} else if r.Refuse != "" {
 			delete(w.loaded, c.key)
