@@ -60,6 +60,9 @@ type Config struct {
 	// Knocks lets clients that show nothing into a provisioning gateway, to knock and to hear the answer.
 	Knocks bool
 
+	// Tell brings to the platform whom the gateway lets in now; nil = it is published. A guest on the bus may publish nothing.
+	Tell func(ctx context.Context, applied []api.GatewayApplied) error
+
 	// Dismissed, if set, is told of clients that were removed: nothing is to be kept for them.
 	Dismissed func(client string)
 
@@ -112,7 +115,7 @@ func NewDoor(c Config) (*Door, error) {
 	d.sessions = &sessions{byClient: make(map[string]*Session)}
 	var err error
 	d.admitted, err = configurator.New(configurator.Config{
-		Gateway: api.Gateway{ID: c.ID, Phase: string(c.Phase)}, Bus: c.Bus, Target: (*target)(d), Dir: c.Dir, Now: c.Now, Log: c.Log,
+		Gateway: api.Gateway{ID: c.ID, Phase: string(c.Phase)}, Bus: c.Bus, Target: (*target)(d), Tell: c.Tell, Dir: c.Dir, Now: c.Now, Log: c.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func (g *gateways) fillClaims(ctx context.Context, b *bus.Bucket, gateway string
 // is told of by who makes it.
 func (g *gateways) fillPlaces(ctx context.Context, b *bus.Bucket, gateway string) error {
 	each := func(v place) error {
-		if v.Removed || v.Revision == 0 || v.admission(gateway) == nil {
+		if v.Removed || v.Revision == 0 || v.admission(gateway, true) == nil {
 			return nil
 		}
 		if _, err := b.Get(ctx, api.AdmissionKey(string(v.Ref))); !errors.Is(err, bus.ErrNotFound) {
@@ -76,7 +76,7 @@ func (g *gateways) tellPlace(ctx context.Context, v place, at string) error {
 			return store.Unchanged // who changes it tells of it
 		}
 		v.Revision = revision
-		v.Applied = v.Applied || v.AppliedRevision >= revision
+		v.Applied = !v.out() && (v.Applied || v.AppliedRevision >= revision)
 		return nil
 	})
 	if errors.Is(err, store.ErrNotFound) {

@@ -75,12 +75,13 @@ func (g *gateways) routes() faas.Routes {
 	reporters := access.Users().And("connector")
 	reporters.Services = true // a stranger's gateway is kept by an account that needs no role: it speaks for that gateway only
 	return platform.Watched(g.p, faas.Routes{
-		"PUT /gateways/{id}":         faas.Op(g.p, reporters, g.putGateway).Quiet(), // a heartbeat
-		"GET /gateways":              faas.Op(g.p, configurators.And("twin-provision", "twin-watchdog", "credentials"), g.listGateways),
-		"GET /gateways/{id}":         faas.Op(g.p, configurators, g.getGateway),
-		"DELETE /gateways/{id}":      faas.Op(g.p, configurators, g.deleteGateway),
-		"POST /gateways/{id}/drain":  faas.Op(g.p, configurators, g.drain),
-		"POST /gateways/{id}/resume": faas.Op(g.p, configurators, g.resume),
+		"PUT /gateways/{id}":          faas.Op(g.p, reporters, g.putGateway).Quiet(), // a heartbeat
+		"GET /gateways":               faas.Op(g.p, configurators.And("twin-provision", "twin-watchdog", "credentials"), g.listGateways),
+		"GET /gateways/{id}":          faas.Op(g.p, configurators, g.getGateway),
+		"DELETE /gateways/{id}":       faas.Op(g.p, configurators, g.deleteGateway),
+		"POST /gateways/{id}/applied": faas.Op(g.p, access.Parts("connector"), g.tells).Quiet(),
+		"POST /gateways/{id}/drain":   faas.Op(g.p, configurators, g.drain),
+		"POST /gateways/{id}/resume":  faas.Op(g.p, configurators, g.resume),
 
 		"GET /assignments":             faas.Op(g.p, access.Users(), g.listAssignments),
 		"PUT /assignments/{ref}":       faas.Op(g.p, provision, g.assign).Quiet(),

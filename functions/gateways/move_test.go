@@ -16,6 +16,7 @@ import (
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/seal"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 	"github.com/castor-iot/castor/tests/functiontest"
@@ -327,6 +328,61 @@ func TestASuspendedTwinsDeviceIsLetOutAndIn(t *testing.T) {
 	}
 	if in, _ := w.admitted("op", "dev-1"); in != nil {
 		t.Error("nothing may be shown, and it is let in")
+	}
+}
+
+// A gateway that was given a password and keeps a hash of its own must not be told to forget it: nobody else has it.
+func TestASuspendedDevicesPasswordStaysAtItsGateway(t *testing.T) {
+	w := start(t)
+	public, _, err := seal.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := api.Gateway{ID: "op", Phase: "operational", Kinds: []device.Kind{device.Password}, PublicKey: public, Contract: "mosquitto"}
+	w.gateway(op)
+	w.twin("t-1", "press")
+	in := assign(1, "")
+	in.Kind, in.Fingerprints, in.Verifiers, in.SealedFor = device.Password, nil, []string{fingerprint(1)}, map[string]string{"op": "sealed"}
+	w.place(in)
+	phase := func(to bool, sealed string) *api.Admission {
+		t.Helper()
+		w.change("t-1", "definition", func(t *twin.Twin) { t.Definition.Suspended = to })
+		a, revision := w.admitted("op", "dev-1")
+		if a == nil || a.Suspended() != to || a.Sealed != sealed {
+			t.Fatalf("suspended %v: the gateway is told %+v", to, a)
+		}
+		if !to {
+			w.applied("op", "dev-1", revision)
+		}
+		if a := w.assignment("dev-1"); a.Suspended != to || a.Applied == to {
+			t.Fatalf("suspended %v: %+v", to, a)
+		}
+		return a
+	}
+	phase(true, "")
+	b, err := w.Base.Bus.Bucket(context.Background(), api.BucketOf("op"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{api.FilledKey, api.AdmissionKey("dev-1")} { // the bucket is lost
+		if _, err := b.Delete(context.Background(), key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.gateway(op)
+	if a, _ := w.admitted("op", "dev-1"); a == nil || !a.Suspended() {
+		t.Errorf("a bucket that was lost and filled again tells %+v", a)
+	}
+	if a := w.assignment("dev-1"); a.Applied {
+		t.Errorf("applied: %+v", a)
+	}
+	phase(false, "")
+	phase(true, "")
+	if err := w.provision.RemoveAssignment(context.Background(), "dev-1"); err != nil {
+		t.Fatal(err)
+	}
+	if a, _ := w.admitted("op", "dev-1"); a != nil {
+		t.Errorf("its place is taken away, and the gateway is told %+v", a)
 	}
 }
 

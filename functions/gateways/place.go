@@ -68,8 +68,11 @@ func (v *place) applied() {
 }
 
 // out tells whether nobody is to be let in.
-func (v *place) out() bool {
-	return v.Removed || v.Suspended || len(v.Fingerprints) == 0 && len(v.Verifiers) == 0
+func (v *place) out() bool { return v.Suspended || v.ended() }
+
+// ended tells whether there is nothing that the device could ever be let in by.
+func (v *place) ended() bool {
+	return v.Removed || len(v.Fingerprints) == 0 && len(v.Verifiers) == 0
 }
 
 // staying tells whether the gateway that is being left still lets the device in.
@@ -80,16 +83,23 @@ func (v *place) mayLeave(now time.Time) bool {
 	return v.Leaving != "" && (v.StayUntil.IsZero() || v.Applied && !now.Before(v.StayUntil))
 }
 
-// admission is what a gateway must know of the device; nil if it must not let it in.
-func (v *place) admission(at string) *api.Admission {
-	if v.out() || v.Gateway != at && !(v.staying() && v.Leaving == at) {
+// admission is what a gateway must know of the device; nil if it must not let it in. A gateway that alone has its secret (keeps) is told of
+// a suspended device too: if it forgot the secret, the device could not come back.
+func (v *place) admission(at string, keeps bool) *api.Admission {
+	phase := operational
+	if v.Suspended && keeps && !v.ended() && v.Kind.Secret() {
+		phase = string(twin.Suspended)
+	} else if v.out() {
+		return nil
+	}
+	if v.Gateway != at && !(v.staying() && v.Leaving == at) {
 		return nil
 	}
 	kind := v.Kind
 	if kind == "" {
 		kind = device.Certificate
 	}
-	return &api.Admission{Client: string(v.Ref), Phase: operational, Kind: kind, Username: v.Username,
+	return &api.Admission{Client: string(v.Ref), Phase: phase, Kind: kind, Username: v.Username,
 		Fingerprints: v.Fingerprints, Verifiers: v.Verifiers, Expires: v.Proof.Expires, Sealed: v.SealedFor[at]}
 }
 
@@ -153,7 +163,11 @@ func (g *gateways) inform(ctx context.Context, ref, at string) (revision uint64,
 		if err != nil {
 			return 0, err
 		}
-		switch a := v.admission(at); {
+		keeps, err := g.keeps(ctx, &v, at)
+		if err != nil {
+			return 0, err
+		}
+		switch a := v.admission(at, keeps); {
 		case a != nil && there:
 			revision, err = b.Update(ctx, key, encode(*a), e.Revision)
 		case a != nil:
@@ -168,6 +182,18 @@ func (g *gateways) inform(ctx context.Context, ref, at string) (revision uint64,
 		}
 	}
 	return 0, fmt.Errorf("%w: what gateway %s knows of device %s is being changed by others", api.ErrUnavailable, at, ref)
+}
+
+// keeps tells whether a suspended device's secret is at the gateway only, which had it sealed and has a hash of its own now.
+func (g *gateways) keeps(ctx context.Context, v *place, at string) (bool, error) {
+	if !v.Suspended || v.Removed || !v.Kind.Secret() {
+		return false, nil
+	}
+	w, err := g.gateways.Get(ctx, at)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return w.PublicKey != "", err
 }
 
 // merge puts what is sealed for gateways beside what there is.

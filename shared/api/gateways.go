@@ -57,7 +57,7 @@ type Gateway struct {
 // it has from the bus alone. The key is "client." and the claim's id or the device reference.
 type Admission struct {
 	Client string `json:"client"` // id of a claim; device reference, which is the name in a device's certificate
-	Phase  string `json:"phase"`  // provisioning or operational
+	Phase  string `json:"phase"`  // provisioning or operational; suspended = not let in, but its secret is kept where nobody else has it
 
 	// Kind is what the client shows; "" = a claim's token.
 	Kind device.Kind `json:"kind,omitempty"`
@@ -80,6 +80,9 @@ type Admission struct {
 	// Sealed is the secret, sealed to the gateway's public key, for a gateway that can compare plain secrets only.
 	Sealed string `json:"sealed,omitempty"`
 }
+
+// Suspended tells whether the client is shut out for a while.
+func (a Admission) Suspended() bool { return a.Phase == string(twin.Suspended) }
 
 // AdmissionKey is the key of a client in a gateway's bucket.
 func AdmissionKey(client string) string { return "client." + client }

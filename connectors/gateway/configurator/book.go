@@ -103,20 +103,25 @@ func (b *book) named(user string) string {
 func (b *book) clients() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Collect(maps.Keys(b.known))
+	return slices.DeleteFunc(slices.Collect(maps.Keys(b.known)), func(c string) bool { return b.known[c].Suspended() })
 }
 
-func (b *book) number() int {
+func (b *book) number() (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.known)
+	for _, a := range b.known {
+		if !a.Suspended() {
+			n++
+		}
+	}
+	return n
 }
 
 // put and remove keep the user names in step. The caller holds the lock.
 func (b *book) put(a admission) {
 	b.remove(a.Client)
 	b.known[a.Client] = a
-	if a.Username != "" {
+	if a.Username != "" && !a.Suspended() {
 		b.names[a.Username] = a.Client
 	}
 }

@@ -56,9 +56,14 @@ func (k *Configurator) change(ctx context.Context, c change) {
 	applied := api.GatewayApplied{Gateway: k.config.Gateway.ID, Client: c.Client, Revision: c.Revision}
 	a, in := k.book.get(c.Client)
 	var err error
-	if applied.Removed = !in; in && !k.over(a) {
+	applied.Removed = !in || a.Suspended()
+	keeper, keeps := k.config.Target.(Keeper)
+	switch {
+	case in && !k.over(a) && !a.Suspended():
 		err = k.config.Target.Apply(call, a.Admission)
-	} else {
+	case in && !k.over(a) && keeps:
+		err = keeper.Suspend(call, a.Admission)
+	default:
 		err = k.config.Target.Remove(call, c.Client)
 	}
 	switch {
@@ -127,12 +132,12 @@ func (k *Configurator) compare(ctx context.Context) bool {
 		}
 	}
 	for client, a := range b.known {
-		if _, there := slices.BinarySearch(has, client); lost || !there && !k.over(a) {
+		if _, there := slices.BinarySearch(has, client); lost || !there && !k.over(a) && !a.Suspended() {
 			open(client)
 		}
 	}
 	for _, client := range has {
-		if _, ok := b.known[client]; !ok {
+		if a, ok := b.known[client]; !ok || a.Suspended() {
 			open(client)
 		}
 	}

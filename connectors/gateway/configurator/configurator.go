@@ -46,6 +46,13 @@ type Wide interface {
 	Width() int
 }
 
+// A Keeper is a Target that alone has the secrets of some clients, and keeps them while those are suspended. Of others a suspended client is
+// removed.
+type Keeper interface {
+	// Suspend does what Remove does, but that an Apply that follows needs no more than was known before.
+	Suspend(ctx context.Context, a api.Admission) error
+}
+
 // A Counter is a Target that can tell how many devices are connected.
 type Counter interface {
 	Sessions(ctx context.Context) (int64, error)
@@ -65,6 +72,9 @@ type Config struct {
 
 	Bus    *bus.Bus
 	Target Target
+
+	// Tell brings to the platform what the target has taken over; nil = it is published. A guest on the bus may publish nothing.
+	Tell func(ctx context.Context, applied []api.GatewayApplied) error
 
 	// Dir keeps what was applied, in a file named by the gateway's id. It is made if missing.
 	Dir string
@@ -146,6 +156,9 @@ func (k *Configurator) Ready() bool { return k.told.Load() }
 // Get returns what the client is let in by, as far as known.
 func (k *Configurator) Get(client string) (api.Admission, bool) {
 	a, ok := k.book.get(client)
+	if a.Suspended() {
+		return api.Admission{}, false
+	}
 	return a.Admission, ok
 }
 

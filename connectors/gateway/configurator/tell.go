@@ -2,7 +2,6 @@ package configurator
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -37,13 +36,12 @@ func (k *Configurator) tell(ctx context.Context) {
 }
 
 func (k *Configurator) publish(ctx context.Context, applied []api.GatewayApplied) error {
+	if k.config.Tell != nil {
+		return k.config.Tell(ctx, applied)
+	}
 	events := make([]event.Event, len(applied))
 	for i, a := range applied {
-		id := fmt.Sprintf("applied:%s:%s:%d", a.Gateway, a.Client, a.Revision)
-		if a.Lost != "" {
-			id += ":lost"
-		}
-		events[i] = event.New(id, event.GatewayApplied, a.Client, k.config.Now(), a)
+		events[i] = a.Event(k.config.Now())
 	}
 	return k.config.Bus.Publish(ctx, events...)
 }

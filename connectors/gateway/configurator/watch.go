@@ -136,7 +136,7 @@ func (k *Configurator) read(client string, value []byte) (*api.Admission, error)
 	switch {
 	case a.Client != client:
 		return nil, fmt.Errorf("client is %.64q", a.Client)
-	case a.Phase != k.config.Gateway.Phase:
+	case a.Phase != k.config.Gateway.Phase && !(a.Suspended() && k.config.Gateway.Phase == string(twin.Operational)):
 		return nil, fmt.Errorf("phase is %.64q, the gateway's is %s", a.Phase, k.config.Gateway.Phase)
 	case len(proofs) == 0 || len(proofs) > 2*api.MaxProofs || slices.ContainsFunc(proofs, func(p string) bool { return !sumPattern.MatchString(p) }):
 		return nil, fmt.Errorf("it needs 1 to %d fingerprints and verifiers, each 32 bytes in lower-case hexadecimal", 2*api.MaxProofs)

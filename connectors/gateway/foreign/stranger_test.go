@@ -35,6 +35,7 @@ type stranger struct {
 	epoch    string
 	clients  map[string]api.Admission
 	secrets  map[string]string
+	verifier map[string]string // that the secret came with
 	sessions map[string]session
 }
 
@@ -45,7 +46,7 @@ type session struct {
 
 func newStranger(t testing.TB, w *linktest.World, private []byte) *stranger {
 	t.Helper()
-	s := &stranger{private: private, epoch: rand.Text(), clients: map[string]api.Admission{}, secrets: map[string]string{}, sessions: map[string]session{}}
+	s := &stranger{private: private, epoch: rand.Text(), clients: map[string]api.Admission{}, secrets: map[string]string{}, verifier: map[string]string{}, sessions: map[string]session{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /castor/clients/{client}", s.put)
 	mux.HandleFunc("DELETE /castor/clients/{client}", s.remove)
@@ -95,7 +96,7 @@ func (s *stranger) put(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a.Kind == device.Password {
+	if old := s.secrets[a.Client]; a.Kind == device.Password && !(a.Sealed == "" && old != "" && s.verifier[a.Client] == a.Verifiers[len(a.Verifiers)-1]) {
 		var plain struct {
 			Secret string `json:"secret"`
 		}
@@ -108,7 +109,7 @@ func (s *stranger) put(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprint(w, `{"detail":"there is no secret"}`)
 			return
 		}
-		s.secrets[a.Client] = plain.Secret
+		s.secrets[a.Client], s.verifier[a.Client] = plain.Secret, a.Verifiers[len(a.Verifiers)-1]
 	}
 	s.clients[a.Client] = a
 	s.cut(a.Client)
@@ -119,7 +120,9 @@ func (s *stranger) remove(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.clients, r.PathValue("client"))
-	delete(s.secrets, r.PathValue("client"))
+	if r.URL.Query().Get("suspended") == "" {
+		delete(s.secrets, r.PathValue("client"))
+	}
 	s.cut(r.PathValue("client"))
 	w.WriteHeader(http.StatusNoContent)
 }

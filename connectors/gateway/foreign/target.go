@@ -77,6 +77,16 @@ func (t *Target) Remove(ctx context.Context, client string) error {
 	return err
 }
 
+// Suspend deletes the client for a while: the gateway may keep its secret, which nobody else has. One that does not know the word forgets
+// it, and answers 410 when the client is put again.
+func (t *Target) Suspend(ctx context.Context, a api.Admission) error {
+	err := t.call(ctx, http.MethodDelete, "/clients/"+url.PathEscape(a.Client)+"?suspended=true", nil, nil)
+	if errors.Is(err, errNotFound) {
+		return nil
+	}
+	return err
+}
+
 // List asks for the clients. Names that no device can have are passed over.
 func (t *Target) List(ctx context.Context) ([]string, error) {
 	var out struct {

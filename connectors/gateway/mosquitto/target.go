@@ -1,6 +1,7 @@
 // Package mosquitto makes a gateway of an Eclipse Mosquitto with its plugin "dynamic security" (paper 4.10): it tells the
 // broker over MQTT whom it lets in. For each device there are a client and a role of its own, because the plugin refuses patterns,
-// and a removed device loses both: mosquitto lets a client that is only disabled in again by its certificate (its issue 2999).
+// and a removed device loses both: mosquitto lets a client that is only disabled in again by its certificate (its issue 2999). A
+// suspended one with a password keeps its client, because nobody else has the password.
 //
 // Mosquitto identifies a certificate by its name, not by its fingerprint, so those that were replaced or revoked are in a
 // revocation list that it reads (see Revocations). Passwords come sealed to this gateway, once; mosquitto keeps a hash of them,
@@ -72,9 +73,20 @@ func (t *Target) role(client string) string { return "castor:" + t.c.Gateway + "
 type known struct {
 	Username    string `json:"username"`
 	Description string `json:"textdescription"`
+	Disabled    bool   `json:"disabled"`
 	Roles       []struct {
 		Name string `json:"rolename"`
 	} `json:"roles"`
+}
+
+// has tells whether the client has the role.
+func (k *known) has(role string) bool {
+	for _, r := range k.Roles {
+		if r.Name == role {
+			return true
+		}
+	}
+	return false
 }
 
 // user is the name that mosquitto knows the device by.
@@ -121,6 +133,9 @@ func (t *Target) Apply(ctx context.Context, a api.Admission) error {
 		t.mu.Lock()
 		shows, ok := t.shows[a.Client]
 		t.mu.Unlock()
+		if byPassword && (old.Disabled || !old.has(t.role(a.Client))) {
+			return t.enable(ctx, a)
+		}
 		if byPassword || !ok || within(a.Fingerprints, shows) {
 			t.show(a.Client, a.Fingerprints)
 			return t.afterReload(ctx) // nothing new

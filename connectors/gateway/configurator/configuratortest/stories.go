@@ -52,6 +52,39 @@ func again(s *stage) {
 	s.in(fresh)
 }
 
+func suspended(s *stage) {
+	id, a := s.admit("p-1")
+	other, _ := s.admit("p-2")
+	d, stays := s.in(id), s.in(other)
+	a.Sealed = "" // the platform erases it once the gateway has it
+	shut := a
+	shut.Phase = "suspended"
+	begin := time.Now()
+	revision := s.w.Admit(shut)
+	s.gone(d, linktest.Patience, "the suspended device's connection")
+	if took := time.Since(begin); took > time.Second {
+		s.t.Errorf("the device was cut off after %s, want a second at most", took)
+	}
+	if told := s.await("p-1", revision); !told.Removed || told.Lost != "" {
+		s.t.Errorf("told %+v", told)
+	}
+	s.out(id, "it is suspended")
+	s.stays(stays, "another device's connection")
+	s.put(shut)
+	s.Stop()
+	s.Running = s.g.Start(s.t, s.w)
+	s.in(other)
+	s.out(id, "it is suspended still")
+	if told := s.await("p-1", s.put(a)); told.Removed || told.Lost != "" {
+		s.t.Errorf("resumed: told %+v", told)
+	}
+	again := s.in(id)
+	s.put(shut)
+	s.gone(again, linktest.Patience, "the connection of the device that is suspended again")
+	s.remove("p-1")
+	s.out(id, "it was removed")
+}
+
 func strangers(s *stage) {
 	id, _ := s.admit("p-1")
 	unknown, _ := s.admission("p-9")

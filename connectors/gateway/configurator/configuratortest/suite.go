@@ -72,6 +72,7 @@ var stories = []struct {
 	{"who is admitted comes in, and it is told", admitted},
 	{"who is removed is cut off within a second and stays out", removed},
 	{"who is admitted again comes in again", again},
+	{"who is suspended stays out, also after a restart, and comes in again by what it had", suspended},
 	{"strangers, and devices with another's credential, stay out", strangers},
 	{"while a credential is renewed both are good, and only who shows the old one goes with it", renewed},
 	{"what stays the same ends no session", same},
