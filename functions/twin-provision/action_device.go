@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
@@ -53,7 +55,13 @@ func checkLocation(r *provision.Run, region string) (result, error) {
 	return result{}, refusal(fmt.Sprintf("the device is in region %s, and must be in %s", at, region))
 }
 
-// notify has people told by their routes; the same state of the same round tells them once.
+// toldGroup is how the log says that people were told.
+const toldGroup = "told group "
+
+// notifyAgain is how soon a state tells people again: a model may lead back to it as often as the device asks.
+const notifyAgain = time.Minute
+
+// notify has people told by their routes, the same state once in notifyAgain; what is undone tells always. Repeating an attempt tells nobody twice.
 func (f *function) notify(ctx context.Context, r *provision.Run, with map[string]string) (result, error) {
 	to := r.Owner
 	if g, ok := strings.CutPrefix(with["to"], "group:"); ok {
@@ -62,10 +70,16 @@ func (f *function) notify(ctx context.Context, r *provision.Run, with map[string
 	if to == "" {
 		return done("there is no group to be told"), nil
 	}
+	since := f.p.Time().Add(-notifyAgain)
+	if !r.Undoing() && slices.ContainsFunc(r.Steps, func(s provision.Step) bool {
+		return s.State == r.State && s.Action == provision.Notify && s.At.After(since) && strings.HasPrefix(s.Reason, toldGroup)
+	}) {
+		return done("not told again within " + notifyAgain.String()), nil
+	}
 	n := api.Notification{Key: fmt.Sprintf("%s/%d/told", roundOf(r), r.Attempt), Owner: to, Title: short(r.Fill(with["text"]), 200), Link: "/runs/" + r.ID,
 		Text: short(fmt.Sprintf("Serial    %s\nType      %s\nState     %s", r.Request.Serial, r.Type, r.State), 4000)}
 	if _, err := f.p.API.Notify(ctx, n); err != nil {
 		return result{}, err
 	}
-	return done("told group " + to), nil
+	return done(toldGroup + to), nil
 }

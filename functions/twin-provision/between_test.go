@@ -16,11 +16,11 @@ import (
 // Who begins a run by hand where another group's has ended reads nothing of that one.
 func TestARunByHandOfAnotherGroupBeginsAnew(t *testing.T) {
 	w, ada, bob, _ := twoGroups(t)
-	first, err := ada.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", Serial: "P-3", Reason: "secret of press"})
+	first, err := ada.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", Serial: "P-3", Reason: "secret of press", PublicKey: mustKey(w)})
 	w.must(err)
 	_, err = ada.ResetRun(w.ctx, first.ID, "secret of press")
 	w.must(err)
-	second, err := bob.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "paint", Serial: "P-3"})
+	second, err := bob.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "paint", Serial: "P-3", PublicKey: mustKey(w)})
 	if err != nil || second.ID != first.ID {
 		t.Fatalf("run %s after %s, %v", second.ID, first.ID, err)
 	}

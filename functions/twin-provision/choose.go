@@ -22,7 +22,13 @@ func (f *function) choose(ctx context.Context, t *twin.Twin, r *provision.Run) (
 			return m, "", err
 		}
 	}
-	chosen := provision.Choose(t.Definition.Model, f.guard, r.Facts())
+	meter := provision.Metered(ctx, f.guard, judgeFor)
+	chosen := provision.Choose(t.Definition.Model, meter, r.Facts())
+	if ctx.Err() != nil {
+		return m, "", ctx.Err()
+	} else if meter.Err() != nil {
+		return m, "", refusal(fmt.Sprintf("the choices of type %s take more than %s to judge; make them simpler, or fewer", t.ID, judgeFor))
+	}
 	m, err = f.modelFor(ctx, t, chosen.Model)
 	if err == nil && !looked && m.Conditional() {
 		err = f.know(ctx, r)

@@ -47,15 +47,15 @@ func TestARunByHandNeedsAModelForIt(t *testing.T) {
 		want error
 		says string
 	}{
-		"an automatic type":               {ada, api.NewRun{Type: "pump"}, api.ErrConflict, "set the type's provisioning"},
+		"an automatic type":               {ada, api.NewRun{Type: "pump", PublicKey: mustKey(w)}, api.ErrConflict, "set the type's provisioning"},
 		"an owner names it":               {ada, api.NewRun{Type: "pump", Provisioning: "manual"}, access.ErrDenied, "provisioning"},
 		"a configurator of other types":   {con, api.NewRun{Type: "theirs", Provisioning: "manual"}, access.ErrDenied, "theirs"},
-		"a configurator, nobody's type":   {con, api.NewRun{Type: "pump", Provisioning: "manual"}, nil, ""},
-		"no model for installers":         {w.admin, api.NewRun{Type: "pump", Provisioning: "automatic"}, twin.ErrInvalid, "provisioning"},
-		"no model at all":                 {w.admin, api.NewRun{Type: "pump", Provisioning: "../x"}, twin.ErrInvalid, "provisioning"},
-		"who may change the type":         {w.admin, api.NewRun{Type: "pump", Provisioning: "manual"}, nil, ""},
-		"the type names it beside":        {ada, api.NewRun{Type: "mixed"}, nil, ""},
-		"the type is brought in that way": {ada, api.NewRun{Type: "hand"}, nil, ""},
+		"a configurator, nobody's type":   {con, api.NewRun{Type: "pump", Provisioning: "manual", PublicKey: mustKey(w)}, nil, ""},
+		"no model for installers":         {w.admin, api.NewRun{Type: "pump", Provisioning: "automatic", PublicKey: mustKey(w)}, twin.ErrInvalid, "provisioning"},
+		"no model at all":                 {w.admin, api.NewRun{Type: "pump", Provisioning: "../x", PublicKey: mustKey(w)}, twin.ErrInvalid, "provisioning"},
+		"who may change the type":         {w.admin, api.NewRun{Type: "pump", Provisioning: "manual", PublicKey: mustKey(w)}, nil, ""},
+		"the type names it beside":        {ada, api.NewRun{Type: "mixed", PublicKey: mustKey(w)}, nil, ""},
+		"the type is brought in that way": {ada, api.NewRun{Type: "hand", PublicKey: mustKey(w)}, nil, ""},
 	} {
 		tt.in.Owner = "press"
 		r, err := tt.as.StartRun(w.ctx, tt.in)
@@ -101,7 +101,7 @@ func TestWhoIsOnlyAskedSwapsNothing(t *testing.T) {
 func TestNobodySquatsASerial(t *testing.T) {
 	w, ada, bob, paints := twoGroups(t)
 	begin := func(c *api.Client, group, serial string) (provision.Run, error) {
-		return c.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: group, Serial: serial})
+		return c.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: group, Serial: serial, PublicKey: mustKey(w)})
 	}
 	open, err := begin(ada, "press", "")
 	w.must(err)
@@ -147,7 +147,7 @@ func mustKey(w *world) string {
 // A round of another group knows nothing of those before, and a group's device does not become another's by a request.
 func TestARoundOfAnotherGroupBeginsAnew(t *testing.T) {
 	w, ada, bob, paints := twoGroups(t)
-	first, err := ada.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", Serial: "P-1", Reason: "secret of press"})
+	first, err := ada.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", Serial: "P-1", Reason: "secret of press", PublicKey: mustKey(w)})
 	w.must(err)
 	_, err = ada.ResetRun(w.ctx, first.ID, "secret of press")
 	w.must(err)
@@ -192,7 +192,7 @@ func TestAReplacementOnTheWayKeepsTheTwin(t *testing.T) {
 	if r := w.run(a.Run); r.Outcome != provision.Rejected {
 		t.Errorf("the old device's run:\n%s", log(r))
 	}
-	other, err := w.admin.StartRun(w.ctx, api.NewRun{Type: "pump", Provisioning: "manual", Owner: "press", Serial: "P-3"})
+	other, err := w.admin.StartRun(w.ctx, api.NewRun{Type: "pump", Provisioning: "manual", Owner: "press", Serial: "P-3", PublicKey: mustKey(w)})
 	w.must(err)
 	if _, err := w.admin.ReplaceDevice(w.ctx, api.Replacement{Twin: "p-1", Serial: "P-3", Reason: "x"}); !errors.Is(err, api.ErrConflict) || !strings.Contains(err.Error(), other.ID) {
 		t.Errorf("by a device that a run brings in: %v", err)
@@ -202,7 +202,7 @@ func TestAReplacementOnTheWayKeepsTheTwin(t *testing.T) {
 // A run that was going to make a twin deletes none that people made before it did.
 func TestATwinThatPeopleMadeInBetweenStays(t *testing.T) {
 	w := byHand(t)
-	r, err := w.admin.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", Serial: "P-1"})
+	r, err := w.admin.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", Serial: "P-1", PublicKey: mustKey(w)})
 	w.must(err)
 	runs, err := store.Open[provision.Run](w.ctx, w.Base.DB, store.Spec{Name: "runs", Schema: 1})
 	w.must(err)

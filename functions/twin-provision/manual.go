@@ -53,6 +53,9 @@ func (f *function) startRun(ctx context.Context, c *faas.Call, in api.NewRun) (f
 	if err != nil {
 		return faas.Reply{}, told(err)
 	}
+	if req.PublicKey == "" && issues(&model) { // it would fail once an installer has walked to the device
+		return faas.Reply{}, api.Invalid("publicKey is missing: the secret that model %s has made for the device is sealed to it (castor run start --key FILE makes one)", model.ID)
+	}
 	var no error
 	r, err := f.runs.Upsert(ctx, id, func(r *provision.Run, exists bool) error {
 		no = nil
@@ -150,6 +153,11 @@ func (f *function) namedModel(ctx context.Context, c access.Caller, t *twin.Twin
 // forInstallers tells whether a model leads an installer.
 func forInstallers(m *provision.Model) bool {
 	return slices.ContainsFunc(m.States, func(s provision.State) bool { return s.Do == provision.Instruct })
+}
+
+// issues tells whether a model has a credential made.
+func issues(m *provision.Model) bool {
+	return slices.ContainsFunc(m.States, func(s provision.State) bool { return s.Do == provision.IssueCredential })
 }
 
 // told makes a reason that a device would be told a caller's fault.

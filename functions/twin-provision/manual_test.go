@@ -110,13 +110,14 @@ func TestWhoMayBeginARun(t *testing.T) {
 	if _, err := w.User("vic", []access.Role{access.Viewer}, "press").StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press"}); !errors.Is(err, access.ErrDenied) {
 		t.Errorf("a viewer: %v", err)
 	}
-	if _, err := con.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", Serial: "P-1"}); err != nil {
+	if _, err := con.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", Serial: "P-1", PublicKey: mustKey(w)}); err != nil {
 		t.Errorf("who brings devices in for any group: %v", err)
 	}
 	for field, in := range map[string]api.NewRun{
 		"type": {Type: "nothing", Owner: "press"}, "owner": {Type: "hand", Owner: "../x"}, "serial": {Type: "hand", Owner: "press", Serial: strings.Repeat("P", 10<<10)},
 		"model": {Type: "hand", Owner: "press", Model: "a\u202eb"}, "publicKey": {Type: "hand", Owner: "press", PublicKey: "x"},
-		"kind": {Type: "hand", Owner: "press", Kind: "certificate"}, "protocol": {Type: "hand", Owner: "press", Protocol: "telnet"}, "mac": {Type: "hand", Owner: "press", MAC: "x"},
+		"publicKey is missing": {Type: "hand", Owner: "press"},
+		"kind":                 {Type: "hand", Owner: "press", Kind: "certificate"}, "protocol": {Type: "hand", Owner: "press", Protocol: "telnet"}, "mac": {Type: "hand", Owner: "press", MAC: "x"},
 	} {
 		if _, err := w.admin.StartRun(w.ctx, in); !errors.Is(err, twin.ErrInvalid) || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s: %v", field, err)

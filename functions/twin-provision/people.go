@@ -40,7 +40,7 @@ func (f *function) decideRun(ctx context.Context, c *faas.Call, in api.Decide) (
 			return r, err
 		}
 	}
-	who, again, no := c.Caller.String(), false, error(nil)
+	seen, who, again, no := r, c.Caller.String(), false, error(nil)
 	keys := in.PublicKey == "" || r.By == who
 	if !keys {
 		_, err := f.find(ctx, c.Caller, access.Write, r.ID)
@@ -55,6 +55,10 @@ func (f *function) decideRun(ctx context.Context, c *faas.Call, in api.Decide) (
 	r, err = f.change(ctx, r.ID, func(r *provision.Run, now time.Time) error {
 		again, no = decided(r, &in, who), nil
 		if again {
+			return store.Unchanged
+		}
+		if r.Asks != nil && !sameQuestion(&seen, r) { // whether the caller may decide about this one nobody has looked
+			no = fmt.Errorf("%w: run %s has gone on to %s meanwhile", api.ErrConflict, r.ID, r.State)
 			return store.Unchanged
 		}
 		if no = takeDecision(r, &in, keys); no != nil {
@@ -192,6 +196,11 @@ func decided(r *provision.Run, in *api.Decide, who string) bool {
 		return r.Asks == nil
 	}
 	return in.State == d.State
+}
+
+// sameQuestion tells whether a run asks now what it asked when it was seen, and the same people.
+func sameQuestion(seen, now *provision.Run) bool {
+	return seen.Asks != nil && now.Asks != nil && seen.Attempt == now.Attempt && seen.Asks.State == now.Asks.State && seen.Asks.By == now.Asks.By
 }
 
 // groupAsked is the group whose members decide; "" if those do who may change the run.

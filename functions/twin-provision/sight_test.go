@@ -107,7 +107,7 @@ func TestOneSerialIsNamedInManyRunsAtOnce(t *testing.T) {
 		serial := fmt.Sprint("P-", round)
 		var runs [most]string
 		for i := range runs {
-			r, err := w.admin.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press"})
+			r, err := w.admin.StartRun(w.ctx, api.NewRun{Type: "hand", Owner: "press", PublicKey: mustKey(w)})
 			w.must(err)
 			w.confirms(w.admin, r.ID, "place", api.Decide{})
 			runs[i] = r.ID

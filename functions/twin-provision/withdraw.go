@@ -54,7 +54,8 @@ func (f *function) withdrawTwin(ctx context.Context, r *provision.Run) error {
 		if err := f.p.API.DeleteTwin(ctx, r.Twin); err != nil && !errors.Is(err, api.ErrNotFound) {
 			return err
 		}
-	case t.Definition.Phase == twin.Provisioning, r.Results.Kept && (t.Definition.Phase == twin.Operational || t.Definition.Phase == twin.Suspended):
+	// Who is kept was operational; else only this round can have made it so, for it found the twin in an earlier phase.
+	case t.Definition.Phase == twin.Provisioning, (r.Results.Kept || r.Results.TwinReady) && (t.Definition.Phase == twin.Operational || t.Definition.Phase == twin.Suspended):
 		_, err := f.p.API.SetPhase(ctx, r.Twin, api.PhaseChange{Phase: twin.Onboarding})
 		return err
 	}

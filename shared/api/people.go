@@ -15,7 +15,7 @@ type NewRun struct {
 	MAC       string         `json:"mac,omitempty"`
 	Model     string         `json:"model,omitempty"` // the maker's name of the device's model
 	Location  *twin.Location `json:"location,omitempty"`
-	PublicKey string         `json:"publicKey,omitempty"` // X25519, base64: the installer's page opens what is sealed to it
+	PublicKey string         `json:"publicKey,omitempty"` // X25519, base64: the installer's page opens what is sealed to it; required where the model has a credential made
 	Protocol  string         `json:"protocol,omitempty"`
 	Kind      string         `json:"kind,omitempty"` // of credential
 	Reason    string         `json:"reason,omitempty"`
