@@ -3,6 +3,7 @@ package gateways
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -10,6 +11,7 @@ import (
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store"
+	"github.com/castor-iot/castor/shared/twin"
 )
 
 // changeProof tells the device's gateways what it may show from now on. What it showed before and may not any more ends its
@@ -111,6 +113,9 @@ func (g *gateways) moveAssignment(ctx context.Context, call *faas.Call, in api.M
 		return api.Assignment{}, api.Invalid("reason: say why, in at most 500 characters; people see it where the device is")
 	}
 	v, err := g.assignment(ctx, call)
+	if errors.Is(err, api.ErrNotFound) {
+		v, err = g.onlyPlace(ctx, call, err)
+	}
 	if err != nil {
 		return v.Assignment, err
 	}
@@ -123,6 +128,10 @@ func (g *gateways) moveAssignment(ctx context.Context, call *faas.Call, in api.M
 		if in.Gateway == v.Gateway {
 			return g.told(ctx, v, nil)
 		}
+		need := v.want()
+		if why := need.never(&w); why != "" {
+			return v.Assignment, fmt.Errorf("%w: device %s cannot move to gateway %s: %s", api.ErrConflict, v.Ref, w.ID, why)
+		}
 		m.to = &w
 	}
 	if old, err := g.gateways.Get(ctx, v.Gateway); err != nil || !old.healthy(g.p.Time()) {
@@ -130,6 +139,27 @@ func (g *gateways) moveAssignment(ctx context.Context, call *faas.Call, in api.M
 	}
 	v, err = g.relocate(ctx, v, m)
 	return g.told(ctx, v, err)
+}
+
+// onlyPlace is the place of a twin that people name in place of its device, if it has one device that the caller may see; else it is
+// missing.
+func (g *gateways) onlyPlace(ctx context.Context, call *faas.Call, missing error) (place, error) {
+	id := twin.ID(call.Var("ref"))
+	if id.Valid() != nil {
+		return place{}, missing
+	}
+	page, err := g.places.Find(ctx, store.Query{Index: "by-twin", Filter: store.Eq("twin", id), Partial: true})
+	if err != nil {
+		return place{}, err
+	}
+	all := slices.DeleteFunc(page.Items, func(v place) bool { return v.Removed })
+	switch {
+	case len(all) == 0 || g.maySee(ctx, call, all[0]) != nil:
+		return place{}, missing
+	case len(all) > 1:
+		return place{}, api.Invalid("twin %s has %d devices; name the one that is to move: %s or %s", id, len(all), all[0].Ref, all[1].Ref)
+	}
+	return all[0], nil
 }
 
 // assignment is the place that a call is about, if the caller may see it.

@@ -54,6 +54,22 @@ func (w *want) speaks(v *gateway) bool {
 	return !kind.Secret() || v.PublicKey == "" || w.sealedFor[v.ID] != ""
 }
 
+// never says why the gateway could not take the device even if it were alive and empty; "" if it could.
+func (w *want) never(v *gateway) string {
+	kind := cmp.Or(w.kind, device.Certificate)
+	switch {
+	case v.Phase != operational:
+		return "it is a provisioning one, where devices only come in"
+	case v.Protocol != w.protocol:
+		return fmt.Sprintf("it speaks %s and the device %s", v.Protocol, w.protocol)
+	case len(v.Kinds) > 0 && !slices.Contains(v.Kinds, kind):
+		return fmt.Sprintf("it does not take what the device shows, a credential of kind %s", kind)
+	case !w.speaks(v):
+		return fmt.Sprintf("it keeps secrets of its own, and the device's %s is not to be had any more; enroll the device anew to give it another", kind)
+	}
+	return ""
+}
+
 // fits tells whether the gateway can take the device now.
 func (w *want) fits(v *gateway, now time.Time) bool {
 	return w.speaks(v) && v.ID != w.not && v.healthy(now) && !v.Draining && v.room()
@@ -102,9 +118,9 @@ func choose(all []gateway, w want, now time.Time) (best gateway, reason string, 
 	case region != "" && best.Region == region:
 		reason = "region " + region + " is the device's; " + load
 	case region != "":
-		reason = fmt.Sprintf("no gateway of region %s is alive and has room; %s", region, load)
+		reason = fmt.Sprintf("no %sgateway of region %s is alive and has room; %s", w.other(), region, load)
 	case w.location != nil && w.location.Latitude != nil:
-		reason = "no gateway says where it stands; " + load
+		reason = "no " + w.other() + "gateway says where it stands; " + load
 	default:
 		reason = "nobody knows where the device is; " + load
 	}
@@ -114,14 +130,24 @@ func choose(all []gateway, w want, now time.Time) (best gateway, reason string, 
 	return best, reason, nil
 }
 
+// other is a word before "gateway": one is not asked, if the device is to leave it.
+func (w *want) other() string {
+	if w.not != "" {
+		return "other "
+	}
+	return ""
+}
+
 // whyNone tells what keeps each gateway from taking the device.
 func (w *want) whyNone(all []gateway, now time.Time) string {
-	var other, silent, draining, full int
+	var other, secret, silent, draining, full int
 	for _, v := range all {
 		switch {
+		case v.ID == w.not:
+		case !w.speaks(&v) && v.Protocol == w.protocol && (len(v.Kinds) == 0 || slices.Contains(v.Kinds, cmp.Or(w.kind, device.Certificate))):
+			secret++
 		case !w.speaks(&v):
 			other++
-		case v.ID == w.not:
 		case !v.healthy(now):
 			silent++
 		case v.Draining:
@@ -134,7 +160,8 @@ func (w *want) whyNone(all []gateway, now time.Time) string {
 	for _, c := range []struct {
 		n    int
 		what string
-	}{{other, "speak another protocol or take other credentials"}, {silent, "are not heard of"}, {draining, "are being drained"}, {full, "are full"}} {
+	}{{other, "speak another protocol or take other credentials"},
+		{secret, fmt.Sprintf("keep secrets of their own and cannot be given the device's %s: it must be enrolled anew", w.kind)}, {silent, "are not heard of"}, {draining, "are being drained"}, {full, "are full"}} {
 		if c.n > 0 {
 			why = append(why, fmt.Sprintf("%d %s", c.n, c.what))
 		}

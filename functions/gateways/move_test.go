@@ -331,6 +331,46 @@ func TestASuspendedTwinsDeviceIsLetOutAndIn(t *testing.T) {
 	}
 }
 
+func TestWhatAMoveSays(t *testing.T) {
+	w := start(t)
+	public, _, err := seal.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.gateway(api.Gateway{ID: "a", Phase: "operational", Region: "north"})
+	w.gateway(api.Gateway{ID: "b", Phase: "operational", Region: "south"})
+	w.gateway(api.Gateway{ID: "calls", Phase: "operational", Protocol: "grpc"})
+	w.gateway(api.Gateway{ID: "door", Phase: "provisioning"})
+	w.gateway(api.Gateway{ID: "keeps", Phase: "operational", PublicKey: public, Kinds: []device.Kind{device.Password}})
+	w.twin("t-1", "press")
+	w.twin("t-2", "press")
+	w.place(assign(1, "north"))
+	secret := assign(2, "north")
+	secret.Kind, secret.Fingerprints, secret.Verifiers = device.Password, nil, []string{fingerprint(2)}
+	w.place(secret)
+	c := w.Admin()
+	for _, tt := range []struct {
+		what, ref, to, says string
+	}{
+		{"another protocol", "dev-1", "calls", "it speaks grpc and the device mqtt"},
+		{"a provisioning gateway", "dev-1", "door", "it is a provisioning one"},
+		{"what it shows", "dev-1", "keeps", "it does not take what the device shows, a credential of kind certificate"},
+		{"a secret that nobody has", "dev-2", "keeps", "is not to be had any more; enroll the device anew"},
+	} {
+		_, err := c.MoveAssignment(context.Background(), device.Ref(tt.ref), api.MoveDevice{Gateway: tt.to, Reason: "test"})
+		if !errors.Is(err, api.ErrConflict) || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v, want a conflict that says %q", tt.what, err, tt.says)
+		}
+	}
+	a, err := c.MoveAssignment(context.Background(), "t-1", api.MoveDevice{Reason: "test"}) // its twin
+	if err != nil || a.Ref != "dev-1" || a.Gateway != "b" || !strings.Contains(a.Reason, "no other gateway of region north") {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if _, err := c.MoveAssignment(context.Background(), "t-9", api.MoveDevice{Reason: "test"}); !errors.Is(err, api.ErrNotFound) {
+		t.Errorf("nobody's: %v", err)
+	}
+}
+
 // A gateway that was given a password and keeps a hash of its own must not be told to forget it: nobody else has it.
 func TestASuspendedDevicesPasswordStaysAtItsGateway(t *testing.T) {
 	w := start(t)

@@ -156,7 +156,7 @@ func (a *app) resumeGateway(complete cobra.CompletionFunc) *cobra.Command {
 func (a *app) moveDevice(complete cobra.CompletionFunc) *cobra.Command {
 	var in api.MoveDevice
 	c := &cobra.Command{Use: "move DEVICE", Short: "Give a device a place at another gateway", Args: cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
-		Long:    "Give a device a place at another gateway. DEVICE is its reference, as castor gateway get shows it.",
+		Long:    "Give a device a place at another gateway. DEVICE is its reference, as castor gateway get shows it, or the id of its twin.",
 		Example: "  castor gateway move dev-4f2a --to operational-2 --reason 'nearer to hall 3'",
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			v, err := c.MoveAssignment(ctx, device.Ref(args[0]), in)
