@@ -13,7 +13,7 @@ import (
 // knocks again to hear more.
 func (h *Connector) knock(ctx context.Context, w http.ResponseWriter, r *http.Request, c call) {
 	if p := h.knocked(ctx, w, r, c); p != nil {
-		p.write(w)
+		p.write(w, r)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -87,7 +88,7 @@ func problemOf(err error, phase gateway.Phase) *problem {
 }
 
 // write sends the problem. Nothing of the request is in it but names of its parts.
-func (p *problem) write(w http.ResponseWriter) {
+func (p *problem) write(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "application/problem+json")
 	if p.after > 0 {
@@ -99,15 +100,22 @@ func (p *problem) write(w http.ResponseWriter) {
 	if p.allow != "" {
 		header.Set("Allow", p.allow)
 	}
-	if p.close {
+	if p.close && r.ProtoMajor == 1 { // on HTTP/2 nothing is left on the connection, and ending it would take the answer along
 		header.Set("Connection", "close")
 	}
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // who has gone will ask again
+	encode(w, p)
 }
 
 // reply sends an answer.
 func reply(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v)
+	encode(w, v)
+}
+
+// encode writes JSON as people read it: nobody puts it into a web page. Who has gone meanwhile will ask again.
+func encode(w io.Writer, v any) {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v)
 }

@@ -79,7 +79,11 @@ func (c *call) readQuery(raw string, longest time.Duration) *problem {
 	}
 	for name, v := range values {
 		if !slices.Contains(c.op.query, name) {
-			return bad("query", fmt.Sprintf("there is no parameter %.40q here", name), "leave it out; there are: "+strings.Join(c.op.query, ", "))
+			remedy := "leave it out; there are none"
+			if len(c.op.query) > 0 {
+				remedy = "leave it out; there are: " + strings.Join(c.op.query, ", ")
+			}
+			return bad("query", fmt.Sprintf("there is no parameter %.40q here", name), remedy)
 		}
 		if len(v) != 1 {
 			return bad(name, "it is given more than once", "give it once")
@@ -189,7 +193,7 @@ func (l Limits) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem) 
 	if r.ContentLength > int64(l.Body) {
 		return nil, tooLarge()
 	}
-	if r.ContentLength < 0 {
+	if r.ContentLength < 0 && r.ProtoMajor == 1 {
 		// Of unknown length. Whoever is between may see its end elsewhere, so nothing after it counts.
 		w.Header().Set("Connection", "close")
 	}

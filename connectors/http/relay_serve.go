@@ -45,7 +45,7 @@ const (
 func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if p := r.serve(w, req); p != nil {
-		p.write(w)
+		p.write(w, req)
 	}
 }
 

@@ -27,14 +27,14 @@ func (h *Connector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	c, p := read(r, h.phase, h.limits.Wait)
 	if p != nil {
-		p.write(w)
+		p.write(w, r)
 		return
 	}
 	select {
 	case h.places <- struct{}{}:
 		defer func() { <-h.places }()
 	default:
-		later(http.StatusServiceUnavailable, 5, "the gateway has no room for more requests").write(w)
+		later(http.StatusServiceUnavailable, 5, "the gateway has no room for more requests").write(w, r)
 		return
 	}
 	if c.op.open != nil {
@@ -42,7 +42,7 @@ func (h *Connector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p := h.visit(w, r, c); p != nil {
-		p.write(w)
+		p.write(w, r)
 	}
 }
 
