@@ -146,7 +146,7 @@ func runMosquitto(ctx context.Context, p *process, b *bus.Bus, part *platform.Pl
 	}
 	defer config.Control.Close()
 	target := mosquitto.New(config)
-	c, err := configurator.New(configurator.Config{Gateway: g, Bus: b, Target: target, Dir: s.get("CASTOR_DIR"), Log: p.log})
+	c, err := configurator.New(configurator.Config{Gateway: g, Bus: b, Target: target, Tell: p.teller(part.API, g.ID), Dir: s.get("CASTOR_DIR"), Log: p.log})
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func runForeign(ctx context.Context, p *process, b *bus.Bus, part *platform.Plat
 		return err
 	}
 	g.Protocol, g.Contract, g.PublicKey = s.get("CASTOR_PROTOCOL"), "http", s.get("CASTOR_FOREIGN_KEY")
-	keeping := configurator.Config{Gateway: g, API: part.API, Bus: b, Target: target, Dir: s.get("CASTOR_DIR"), Log: p.log}
+	keeping := configurator.Config{Gateway: g, API: part.API, Bus: b, Target: target, Tell: p.teller(part.API, g.ID), Dir: s.get("CASTOR_DIR"), Log: p.log}
 	relays := s.get("CASTOR_RELAY_LISTEN") != ""
 	if relays {
 		keeping.API = nil // the relay reports that the gateway is alive

@@ -98,7 +98,7 @@ func runGateway(ctx context.Context, p *process, name string, open func(gateway.
 		return errors.Join(err, b.Close())
 	}
 	door := gateway.Config{
-		ID: id, Phase: phase, Addr: s.get("CASTOR_LISTEN"), TLS: config, Dir: s.get("CASTOR_DIR"), Bus: b, Log: p.log,
+		ID: id, Phase: phase, Addr: s.get("CASTOR_LISTEN"), TLS: config, Dir: s.get("CASTOR_DIR"), Bus: b, Tell: p.teller(part.API, id), Log: p.log,
 		Knocks: phase == gateway.Provisioning && s.get("CASTOR_KNOCKS") == "yes", Limits: gateway.Limits{Balancers: balancers},
 	}
 	if phase == gateway.Operational {

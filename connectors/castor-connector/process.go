@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/platform"
 )
@@ -108,6 +109,16 @@ func (p *process) platform(b *bus.Bus, part, gateway string) (*platform.Platform
 		}}
 	}
 	return platform.New(base, part, gateway), nil
+}
+
+// teller is how a guest on the bus tells what its gateway has applied: it may publish no events. nil if this process is none.
+func (p *process) teller(client *api.Client, gateway string) func(context.Context, []api.GatewayApplied) error {
+	if p.settings.get("CASTOR_NATS_USER") == "" {
+		return nil
+	}
+	return func(ctx context.Context, applied []api.GatewayApplied) error {
+		return client.TellApplied(ctx, gateway, applied)
+	}
 }
 
 // secret is a secret that must be there.

@@ -29,8 +29,9 @@ type Scope struct {
 	// Gateway has its downlinks taken, Peers are asked and answered, Bucket is read.
 	Gateway, Peers, Bucket string
 
-	// Publishes and Watches are topics of events.
-	Publishes, Watches []event.Topic
+	// Watches are topics of events. A guest publishes none: the ids by which the server knows what it had are of all topics together, so
+	// who may publish one topic could silence every other.
+	Watches []event.Topic
 }
 
 // Subjects are what the server lets the guest publish and subscribe to, besides one answer to each message it gets. Errors:
@@ -41,19 +42,15 @@ func (s Scope) Subjects() (publish, subscribe []string, err error) {
 			return nil, nil, err
 		}
 	}
-	published, err := topicSubjects(s.Publishes)
-	if err != nil {
-		return nil, nil, err
-	}
 	watched, err := topicSubjects(s.Watches)
 	if err != nil {
 		return nil, nil, err
 	}
 	kv := "KV_" + s.Bucket
-	publish = append(published, peerSubject+s.Peers,
-		"$JS.API.STREAM.INFO."+eventStream, // Ping
-		"$JS.API.STREAM.INFO."+kv, "$JS.API.DIRECT.GET."+kv+".>", "$JS.API.STREAM.MSG.GET."+kv,
-		"$JS.API.CONSUMER.CREATE."+kv+".>", "$JS.API.CONSUMER.INFO."+kv+".>", "$JS.API.CONSUMER.DELETE."+kv+".>", "$JS.FC."+kv+".>")
+	publish = []string{peerSubject + s.Peers,
+		"$JS.API.STREAM.INFO." + eventStream, // Ping
+		"$JS.API.STREAM.INFO." + kv, "$JS.API.DIRECT.GET." + kv + ".>", "$JS.API.STREAM.MSG.GET." + kv,
+		"$JS.API.CONSUMER.CREATE." + kv + ".>", "$JS.API.CONSUMER.INFO." + kv + ".>", "$JS.API.CONSUMER.DELETE." + kv + ".>", "$JS.FC." + kv + ".>"}
 	subscribe = append(watched, downlinkSubject+s.Gateway, peerSubject+s.Peers, guestInbox+s.User+".>")
 	return publish, subscribe, nil
 }
