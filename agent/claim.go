@@ -59,6 +59,19 @@ func Speaking(protocol string, claim ClaimSource) ClaimSource {
 	}
 }
 
+// others are the gateways that a claim names beside its own, which speak the same.
+func others(c *api.ClaimFile) (all []string) {
+	scheme, _, _ := strings.Cut(c.Gateway, "://")
+	for _, protocol := range slices.Sorted(maps.Keys(c.Alternatives)) {
+		for _, g := range c.Alternatives[protocol] {
+			if _, _, err := parseAddress(g); err == nil && strings.HasPrefix(g, scheme+"://") && g != c.Gateway && len(all) < maxGateways {
+				all = append(all, g)
+			}
+		}
+	}
+	return all
+}
+
 // checkClaim names the field that keeps c from being used.
 func checkClaim(c *api.ClaimFile) error {
 	missing := ""

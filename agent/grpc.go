@@ -5,6 +5,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -76,7 +77,7 @@ func (s *grpcSession) receive() {
 // breakDown ends the session.
 func (s *grpcSession) breakDown(err error) {
 	s.once.Do(func() {
-		s.reason = fmt.Errorf("connection to %s lost: %w", s.conn.Target(), s.fault(s.ctx, err))
+		s.reason = fmt.Errorf("connection to %s lost: %w", strings.TrimPrefix(s.conn.Target(), passthrough), s.fault(s.ctx, err))
 		close(s.broken)
 	})
 }

@@ -18,6 +18,9 @@ import (
 	pb "github.com/castor-iot/castor/shared/api/devicepb"
 )
 
+// passthrough has the library dial an address as it is; people are not told of it.
+const passthrough = "passthrough:///"
+
 // connectGRPC opens the connection and, for a device that has come in, its stream.
 func (a *Agent) connectGRPC(ctx context.Context, address string, l login, h heard) (session, error) {
 	tls, err := a.secure(ctx, address, l, "h2")
@@ -26,7 +29,7 @@ func (a *Agent) connectGRPC(ctx context.Context, address string, l login, h hear
 	}
 	first := make(chan net.Conn, 1)
 	first <- tls
-	conn, err := grpc.NewClient("passthrough:///"+address,
+	conn, err := grpc.NewClient(passthrough+address,
 		grpc.WithTransportCredentials(standing{}), grpc.WithDisableRetry(), grpc.WithDisableServiceConfig(), grpc.WithNoProxy(), grpc.WithIdleTimeout(0),
 		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {
 			select {

@@ -32,10 +32,10 @@ func (a *Agent) operate(ctx context.Context) {
 		if until := a.id.cert.Leaf.NotAfter; a.cfg.Now().After(until) {
 			err = fmt.Errorf("%w (the device's certificate expired at %s: remove %s and start with a new claim)", err, until.Format(time.RFC3339), bundleName)
 		} else if errors.Is(err, errRefused) {
-			err = fmt.Errorf("%w: the device may be suspended, replaced or retired; if its twin was deleted or reset, provision it anew with a new claim and an empty --dir", err)
+			err = fmt.Errorf("%w: the device may be suspended, replaced or retired, or its credential revoked; if its twin was deleted or reset, provision it anew with a new claim and an empty --dir", err)
 		}
 		a.tell(Waiting, err.Error())
-		if !sleep(ctx, b.next()) {
+		if !sleep(ctx, a.pause(b)) {
 			return
 		}
 	}

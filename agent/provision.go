@@ -39,6 +39,8 @@ type way struct {
 	ask     func(ctx context.Context, s session, payload []byte) error
 	remedy  func(error) error // what is to be done about an error
 
+	others []string // gateways to ask where the last one did not answer, in this order
+
 	told string // what people were told last that the device waits for
 }
 
@@ -73,10 +75,19 @@ func (a *Agent) provision(ctx context.Context) error {
 		if !errors.Is(err, errWaits) {
 			a.tell(Waiting, w.remedy(err).Error())
 			w.told = ""
+			w.elsewhere()
 		}
 		if !sleep(ctx, b.next()) {
 			return ctx.Err()
 		}
+	}
+}
+
+// elsewhere has the next gateway asked, and the one that did not answer last of all.
+func (w *way) elsewhere() {
+	if len(w.others) > 0 {
+		w.others = append(w.others, w.login.gateway)
+		w.login.gateway, w.others = w.others[0], w.others[1:]
 	}
 }
 
@@ -101,7 +112,8 @@ func (a *Agent) claiming(ctx context.Context) (*way, error) {
 		return nil, err
 	}
 	return &way{
-		login: login{gateway: c.Gateway, ca: c.CA, user: c.Claim.ID, password: c.Token}, retry: a.cfg.Retry,
+		others: others(&c),
+		login:  login{gateway: c.Gateway, ca: c.CA, user: c.Claim.ID, password: c.Token}, retry: a.cfg.Retry,
 		phase: Claiming, detail: fmt.Sprintf("asking as %s with claim %s at %s", a.cfg.Serial, c.Claim.ID, c.Gateway),
 		ask: func(ctx context.Context, s session, payload []byte) error {
 			return s.ask(ctx, string(c.Claim.Type), payload)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/castor-iot/castor/shared/api"
 )
@@ -15,14 +16,28 @@ const maxGateways = 8
 // errMoved ends a session because the device has its place at another gateway.
 var errMoved = errors.New("the device has its place at another gateway")
 
-// gateway is the address for the next attempt: the device's own gateway, and between two attempts there, one after the other,
-// those where it may have its place by now. A gateway that only restarts is not left, and one that is gone is not waited for.
+// gateway is the address for the next attempt. Attempts go in rounds: the device's own gateway, and after it, once each, those where it
+// may have its place by now. A gateway that only restarts is not left, and one that is gone is not waited for.
 func (a *Agent) gateway() string {
-	own, others := a.id.bundle.Gateway, a.id.others()
-	if a.tries%2 == 0 || len(others) == 0 {
-		return own
+	if n := a.tries % a.round(); n > 0 {
+		return a.id.others()[n-1]
 	}
-	return others[a.tries/2%len(others)]
+	return a.id.bundle.Gateway
+}
+
+// round is how many attempts a round has.
+func (a *Agent) round() int { return 1 + len(a.id.others()) }
+
+// pause is how long to wait before the next attempt: short within a round, and growing from round to round. A device that has other
+// gateways waits half as long: it has a place at one of them soon after its own has died, and no gateway hears it more often than once a round.
+func (a *Agent) pause(b *backoff) time.Duration {
+	switch n := a.round(); {
+	case a.tries%n > 0:
+		return a.cfg.Retry.start().next()
+	case a.tries > 0 && n > 1:
+		return b.next() / 2
+	}
+	return b.next()
 }
 
 // others are the gateways that the device knows beside its own.
