@@ -50,7 +50,15 @@ func call(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 	context.AfterFunc(c.Context, func() { _ = conn.Close() })
 	first, cancel := context.WithTimeout(c.Context, linktest.Patience)
 	defer cancel()
-	if err := c.poll(first, 0, rpc.WaitForReady(true)); err != nil { // a connection that breaks on a busy machine is no refusal
+	err = c.poll(first, 0, rpc.WaitForReady(true))
+	for status.Code(err) == codes.Unavailable && first.Err() == nil { // a connection that breaks on a busy machine is no refusal
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-first.Done():
+		}
+		err = c.poll(first, 0, rpc.WaitForReady(true))
+	}
+	if err != nil {
 		c.Leave()
 		return nil, err
 	}
