@@ -55,6 +55,10 @@ func (c *credentials) createClaim(ctx context.Context, call *faas.Call, in api.N
 	if err := c.checkClaim(ctx, call.Caller, &in); err != nil {
 		return faas.Reply{}, err
 	}
+	f, err := c.entrances(ctx, &in)
+	if err != nil {
+		return faas.Reply{}, err
+	}
 	var secret [32]byte
 	rand.Read(secret[:]) // never fails since Go 1.24
 	token := base64.RawURLEncoding.EncodeToString(secret[:])
@@ -68,7 +72,7 @@ func (c *credentials) createClaim(ctx context.Context, call *faas.Call, in api.N
 		Serials: in.Serials, Listed: int64(len(in.Identities)), Batch: in.Batch, Temporary: in.Temporary, Note: in.Note, Expires: now.Add(in.Expires.D()), MaxUses: in.MaxUses, By: call.Caller.String(), Created: now,
 		Verifier: hex.EncodeToString(sum[:])}}
 	// The list first: a claim without its list would let others in.
-	err := c.keepSerials(ctx, id, in.Identities)
+	err = c.keepSerials(ctx, id, in.Identities)
 	if err == nil {
 		err = c.claims.Insert(ctx, v)
 	}
@@ -76,7 +80,8 @@ func (c *credentials) createClaim(ctx context.Context, call *faas.Call, in api.N
 		if v, err = c.claims.Get(ctx, id); err == nil && (v.Type != in.Type || v.Owner != in.Owner || v.Serials != in.Serials) {
 			err = fmt.Errorf("%w: claim %s is another one", api.ErrConflict, id)
 		}
-		return faas.Created("/claims/"+id, api.ClaimFile{Claim: c.told(v), Gateway: c.p.Provisioning, Gateways: c.p.Gateways, CA: string(c.ca.PEM())}), err
+		f.Claim = c.told(v)
+		return faas.Created("/claims/"+id, f), err
 	}
 	if err != nil {
 		return faas.Reply{}, err
@@ -85,7 +90,8 @@ func (c *credentials) createClaim(ctx context.Context, call *faas.Call, in api.N
 	if err := c.tell(ctx, v); err != nil {
 		c.p.Log.WarnContext(ctx, "claim not admitted yet", "claim", v.ID, "error", err)
 	}
-	return faas.Created("/claims/"+v.ID, api.ClaimFile{Claim: c.told(v), Token: token, Gateway: c.p.Provisioning, Gateways: c.p.Gateways, CA: string(c.ca.PEM())}), nil
+	f.Claim, f.Token = c.told(v), token
+	return faas.Created("/claims/"+v.ID, f), nil
 }
 
 // claimID is what parts of the platform may call a claim.

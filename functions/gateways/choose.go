@@ -107,8 +107,12 @@ func choose(all []gateway, w want, now time.Time) (best gateway, reason string, 
 	}
 	w.order(fits)
 	best = fits[0]
-	load := fmt.Sprintf("it has %d of %d devices", best.Devices, best.Capacity)
-	km, known := w.far(&best)
+	return best, w.why(&best, fmt.Sprintf("it has %d of %d devices", best.Devices, best.Capacity), len(fits)), nil
+}
+
+// why says why a gateway is the best of n.
+func (w *want) why(best *gateway, load string, n int) (reason string) {
+	km, known := w.far(best)
 	switch region := w.region(); {
 	case known:
 		reason = fmt.Sprintf("%.0f km away, the nearest; %s", km, load)
@@ -124,10 +128,10 @@ func choose(all []gateway, w want, now time.Time) (best gateway, reason string, 
 	default:
 		reason = "nobody knows where the device is; " + load
 	}
-	if len(fits) > 1 {
-		reason += fmt.Sprintf(", the best of %d", len(fits))
+	if n > 1 {
+		reason += fmt.Sprintf(", the best of %d", n)
 	}
-	return best, reason, nil
+	return reason
 }
 
 // other is a word before "gateway": one is not asked, if the device is to leave it.

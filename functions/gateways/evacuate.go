@@ -222,6 +222,9 @@ func (g *gateways) deleteGateway(ctx context.Context, call *faas.Call, _ faas.No
 	case v.healthy(now):
 		return faas.None{}, fmt.Errorf("%w: gateway %s was heard of %s ago and would come back; stop it, and delete it 45 s later", api.ErrConflict, id, now.Sub(v.Seen).Round(time.Second))
 	}
+	if _, err := g.deleted.Upsert(ctx, id, func(d *deletion, _ bool) error { d.At = now; return nil }); err != nil {
+		return faas.None{}, err
+	}
 	seen := store.Eq("seen", v.Seen)
 	if v.Seen.IsZero() {
 		seen = store.Eq("seen", nil) // it was never heard of, and nothing is stored

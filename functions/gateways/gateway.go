@@ -138,6 +138,9 @@ func (g *gateways) putGateway(ctx context.Context, call *faas.Call, in api.Gatew
 		case configures && !keeps && in.Keeper == "":
 			return api.Invalid("keeper must be the id of the service account that speaks for the gateway")
 		}
+		if err := g.bound(ctx, by, &in, exists); err != nil {
+			return err
+		}
 		old := *v
 		v.Gateway = in
 		v.Devices, v.Draining, v.Reason, v.Stuck, v.Seen, v.Replicas = old.Devices, old.Draining, old.Reason, old.Stuck, old.Seen, old.Replicas

@@ -27,6 +27,7 @@ type gateways struct {
 	places   *store.Collection[place]
 	claims   *store.Collection[claim]
 	pulses   *store.Collection[pulse]
+	deleted  *store.Collection[deletion]
 	twins    *store.Collection[twin.Twin] // read only
 
 	moves moves
@@ -64,6 +65,9 @@ func open(ctx context.Context, p *platform.Platform) (*gateways, error) {
 	if g.pulses, err = store.Open[pulse](ctx, p.DB, store.Spec{Name: "gateway-pulse", Schema: 1}); err != nil {
 		return nil, err
 	}
+	if g.deleted, err = store.Open[deletion](ctx, p.DB, store.Spec{Name: "gateway-deletions", Schema: 1}); err != nil {
+		return nil, err
+	}
 	g.twins, err = platform.OpenTwins(ctx, p.DB)
 	return g, err
 }
@@ -82,6 +86,8 @@ func (g *gateways) routes() faas.Routes {
 		"POST /gateways/{id}/applied": faas.Op(g.p, access.Parts("connector"), g.tells).Quiet(),
 		"POST /gateways/{id}/drain":   faas.Op(g.p, configurators, g.drain),
 		"POST /gateways/{id}/resume":  faas.Op(g.p, configurators, g.resume),
+
+		"POST /gateways/find": faas.Op(g.p, claims, g.findEntrances).Quiet(),
 
 		"GET /assignments":             faas.Op(g.p, access.Users(), g.listAssignments),
 		"PUT /assignments/{ref}":       faas.Op(g.p, provision, g.assign).Quiet(),

@@ -23,6 +23,9 @@ type NewClaim struct {
 	Temporary bool   `json:"temporary,omitempty"` // an installer's: it ends within 24 h
 	Note      string `json:"note,omitempty"`      // for people
 
+	// Gateway is the id of the provisioning gateway that the claim names; "" = the nearest that is alive and has room.
+	Gateway string `json:"gateway,omitempty"`
+
 	// ID is for parts of the platform: the same one gets the same claim again, then without its token.
 	ID string `json:"id,omitempty"`
 }
@@ -36,6 +39,10 @@ type ClaimFile struct {
 
 	// Gateways are those of other protocols too: "mqtt", "grpc", "http". A device dials the one that it speaks.
 	Gateways map[string]string `json:"gateways,omitempty"`
+
+	// Reason is why Gateway is named. Alternatives are what else a device may dial where that one does not answer, by protocol, the nearest first.
+	Reason       string              `json:"reason,omitempty"`
+	Alternatives map[string][]string `json:"alternatives,omitempty"`
 }
 
 // ClaimUse asks for one use of a claim by a run. Asking twice for the same run counts once; a run that has given its use back

@@ -139,6 +139,28 @@ func (c *Client) RemoveAssignment(ctx context.Context, ref device.Ref) error {
 	return c.Call(ctx, "DELETE", "gateways", "/assignments/"+string(ref), nil, nil)
 }
 
+// FindEntrances asks at which provisioning gateways devices are to come in.
+type FindEntrances struct {
+	Location *twin.Location `json:"location,omitempty"` // where the devices are, as far as known
+	Gateway  string         `json:"gateway,omitempty"`  // the id of one that people insist on
+	Prefer   []string       `json:"prefer,omitempty"`   // addresses that come first among equally near ones
+}
+
+// An Entrance is the provisioning gateway of one protocol at which devices are to come in.
+type Entrance struct {
+	Protocol     string   `json:"protocol"`
+	Gateway      string   `json:"gateway"`
+	URL          string   `json:"url"`
+	Reason       string   `json:"reason"`                 // why this one
+	Named        bool     `json:"named,omitempty"`        // people insisted on it
+	Alternatives []string `json:"alternatives,omitempty"` // addresses of others of the protocol, the nearest first
+}
+
+// FindEntrances returns the best provisioning gateway of each protocol that is alive and has room.
+func (c *Client) FindEntrances(ctx context.Context, in FindEntrances) (out []Entrance, err error) {
+	return out, c.Call(ctx, "POST", "gateways", "/gateways/find", in, &out)
+}
+
 // AdmitClaim lets a claim in at every provisioning gateway.
 func (c *Client) AdmitClaim(ctx context.Context, in Admission) error {
 	return c.Call(ctx, "PUT", "gateways", "/claims/"+in.Client, in, nil)

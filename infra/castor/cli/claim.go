@@ -176,6 +176,7 @@ func (a *app) createClaim() *cobra.Command {
 	f.Int64Var(&in.MaxUses, "uses", 0, "how many devices it may bring in (default 1, or as many as there are identities)")
 	f.StringVar(&identities, "identities", "", "file with the serials of the devices it is for, one a line (default all that match)")
 	f.StringVar(&protocol, "protocol", "", "what the devices speak, so that the claim names that gateway: mqtt, grpc or http (default mqtt, where there is one)")
+	f.StringVar(&in.Gateway, "gateway", "", "provisioning gateway that the claim names (default the nearest by location and region that is alive and has room)")
 	f.StringVar(&in.Batch, "batch", "", "label that the claims of one lot of devices share")
 	f.BoolVar(&in.Temporary, "temporary", false, "for an installer: it ends within 24 hours")
 	f.StringVar(&in.Note, "note", "", "remark for people")
@@ -198,6 +199,8 @@ func speak(claim *api.ClaimFile, protocol string) error {
 	if url == "" {
 		return fmt.Errorf("the platform has no provisioning gateway for %q; it has them for: %s. The claim names %s", protocol, strings.Join(slices.Sorted(maps.Keys(claim.Gateways)), ", "), claim.Gateway)
 	}
-	claim.Gateway = url
+	if claim.Gateway != url {
+		claim.Gateway, claim.Reason = url, ""
+	}
 	return nil
 }
