@@ -41,11 +41,15 @@ func (u *users) sign(ctx context.Context, c access.Caller, life time.Duration, a
 	}
 	now := u.p.Time()
 	expires := now.Add(life).Truncate(time.Second) // tokens count in seconds
-	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, platform.Claims{
+	claims := platform.Claims{
 		RegisteredClaims: jwt.RegisteredClaims{Issuer: platform.Issuer, Subject: c.ID, Audience: jwt.ClaimStrings{audience}, ID: rand.Text(),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires)},
-		Kind: c.Kind, Roles: c.Roles, Groups: c.Groups, Gateway: c.Gateway, Bound: bound,
-	})
+		Kind: c.Kind, Roles: c.Roles, Groups: c.Groups, Gateway: c.Gateway, Phase: c.Phase, Bound: bound,
+	}
+	if !c.Made.IsZero() {
+		claims.Made = c.Made.UnixMilli()
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)
 	t.Header["kid"] = kid
 	text, err := t.SignedString(key)
 	return api.Token{Access: text, Expires: expires}, err
@@ -69,10 +73,11 @@ func (u *users) exchange(ctx context.Context, c *faas.Call, in api.Exchange) (ap
 	if err != nil {
 		return api.Token{}, err
 	}
-	if subtle.ConstantTimeCompare([]byte(platform.DerivePart(key, in.Part, in.Gateway)), []byte(in.Secret)) != 1 {
+	bond, ok := platform.CheckPart(key, in.Part, in.Gateway, in.Secret)
+	if !ok {
 		return api.Token{}, errSecret
 	}
-	who := access.Caller{Kind: access.Part, ID: in.Part, Gateway: in.Gateway}
+	who := access.Caller{Kind: access.Part, ID: in.Part, Gateway: in.Gateway, Phase: bond.Phase, Made: bond.Made}
 	c.Caller = who
 	return u.sign(ctx, who, partLife, in.Audience, "")
 }

@@ -54,6 +54,11 @@ type Caller struct {
 	// Gateway limits a connector: it may act for twins assigned to this gateway only. "" for all other callers.
 	Gateway string `json:"gateway,omitempty"`
 
+	// Phase and Made are what the secret of a connector's folder binds it to: the phase of its gateway, and when it was made. Zero for
+	// connectors that are bound to neither.
+	Phase string    `json:"-"`
+	Made  time.Time `json:"-"`
+
 	// For is the user on whose behalf a part of the platform calls; nil if it calls for itself. Both need the right.
 	For *Caller `json:"for,omitempty"`
 

@@ -31,6 +31,8 @@ type Claims struct {
 	Roles   []access.Role     `json:"rol,omitempty"`
 	Groups  []string          `json:"grp,omitempty"`
 	Gateway string            `json:"gwy,omitempty"`
+	Phase   string            `json:"phs,omitempty"` // what a connector's folder is bound to
+	Made    int64             `json:"mde,omitempty"` // and when it was made, in milliseconds
 	Bound   string            `json:"bnd,omitempty"` // the console's page that it is for (faas.Bound)
 }
 
@@ -88,7 +90,11 @@ func (p *Platform) verify(ctx context.Context, token string) (who access.Caller,
 	if c.Subject == "" || c.Kind != access.User && c.Kind != access.Service && c.Kind != access.Part {
 		return access.Caller{}, "", fmt.Errorf("%w: the token does not say whose it is", access.ErrUnauthenticated)
 	}
-	return access.Caller{Kind: c.Kind, ID: c.Subject, Roles: c.Roles, Groups: c.Groups, Gateway: c.Gateway, Expires: c.ExpiresAt.UTC()}, c.Bound, nil
+	who = access.Caller{Kind: c.Kind, ID: c.Subject, Roles: c.Roles, Groups: c.Groups, Gateway: c.Gateway, Phase: c.Phase, Expires: c.ExpiresAt.UTC()}
+	if c.Made != 0 {
+		who.Made = time.UnixMilli(c.Made).UTC()
+	}
+	return who, c.Bound, nil
 }
 
 // UseKeys makes tokens be checked with the keys that fetch returns, instead of asking function users: for users itself.

@@ -156,7 +156,7 @@ func (p *Plan) secrets(dir string, anew bool) ([]file, error) {
 		}
 		add(name, value)
 	}
-	add(platform.PartSecret("connector", p.ID), []byte(platform.DerivePart(parts, "connector", p.ID)))
+	add(platform.PartSecret("connector", p.ID), []byte(platform.DeriveJoin(parts, p.ID, platform.Bond{Phase: p.Phase, Made: p.Now})))
 	add(platform.SecretNATSToken, []byte(platform.DeriveBus(parts, p.ID)))
 	add(platform.SecretCACert, ca)
 	switch {
