@@ -71,7 +71,7 @@ func (o *operational) visit(ctx context.Context, do func(ctx context.Context) er
 		}
 	})
 	if err != nil {
-		return answer(err)
+		return turnedAway(seen, err, deviceShows)
 	}
 	defer done()
 	conn.known.Store(true)

@@ -62,8 +62,12 @@ func TestWhatADeviceShows(t *testing.T) {
 				"no secret":      metadata.AppendToOutgoingContext(t.Context(), "castor-client", id.Client),
 				"another device": metadata.AppendToOutgoingContext(metadata.NewOutgoingContext(t.Context(), metadata.Pairs("x-api-key", id.Password)), "castor-client", "p-2"),
 			} {
-				if _, err := c.Report(ctx, reading(3)); status.Code(err) != codes.Unauthenticated {
+				_, err := c.Report(ctx, reading(3))
+				if status.Code(err) != codes.Unauthenticated {
 					t.Errorf("%s: %v", name, err)
+				}
+				if nothing := strings.HasPrefix(status.Convert(err).Message(), "no credential is shown"); nothing != (name == "no secret") {
+					t.Errorf("%s: it is told %v", name, err)
 				}
 			}
 		})

@@ -83,7 +83,7 @@ func (o *operational) Connect(rpc pb.Device_ConnectServer) error {
 	}
 	session, err := o.door.Enter(ctx, seen, ending(conn, cancel))
 	if err != nil {
-		return answer(err)
+		return turnedAway(seen, err, deviceShows)
 	}
 	conn.known.Store(true)
 	to := &stream{wake: make(chan struct{}, 1), fail: func() {

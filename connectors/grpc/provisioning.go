@@ -58,7 +58,7 @@ func toldBy(status string, payload []byte) *pb.ProvisionAnswer {
 func (v *provisioning) Ask(in *pb.ProvisionRequest, rpc pb.Provisioning_AskServer) error {
 	return v.attend(rpc, func(ctx context.Context, a *asking, ack func(taken bool)) error {
 		if a.session.Anonymous() {
-			return status.Error(codes.Unauthenticated, "metadata authorization is missing: Bearer <claim id>.<token>")
+			return status.Error(codes.Unauthenticated, claimShows)
 		}
 		if len(in.GetPayload()) == 0 {
 			ack(true)
@@ -98,7 +98,7 @@ func (v *provisioning) attend(rpc grpc.ServerStreamingServer[pb.ProvisionAnswer]
 	}
 	session, err := v.door.Enter(ctx, seen, ending(conn, cancel))
 	if err != nil {
-		return answer(err)
+		return turnedAway(seen, err, claimShows)
 	}
 	defer session.Leave()
 	conn.known.Store(!session.Anonymous()) // who has shown nothing stays unknown

@@ -55,6 +55,21 @@ func answer(err error) error {
 	return status.Error(codes.Internal, "the gateway made a mistake")
 }
 
+// What a device is asked for that shows nothing.
+const (
+	deviceShows = "no credential is shown: show the device's certificate on the connection, or one of metadata authorization: Bearer <ref>.<secret>, " +
+		"x-api-key: <ref>.<secret> and authorization: Basic with user name and password; a device that is not in yet goes to a provisioning gateway"
+	claimShows = "metadata authorization is missing: Bearer <claim id>.<token>"
+)
+
+// turnedAway is the answer to who is not let in: to have shown nothing is another thing than that it is not good.
+func turnedAway(seen gateway.Shown, err error, shows string) error {
+	if errors.Is(err, gateway.ErrRefused) && seen.Certificate == nil && seen.Secret == "" {
+		return status.Error(codes.Unauthenticated, shows)
+	}
+	return answer(err)
+}
+
 // retryIn is a status that says when to try again.
 func retryIn(code codes.Code, text string, after time.Duration) error {
 	s := status.New(code, text)
