@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) credentialCommand() *cobra.Command {
-	return noun("credential", "Credentials: what devices prove themselves by", a.listCredentials(), a.revokeCredential())
+	return noun("credential", "Credentials: what devices prove themselves by", a.listCredentials(), a.revokeCredential(), credentialKey(), credentialOpen())
 }
 
 func (a *app) listCredentials() *cobra.Command {
