@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -266,6 +267,21 @@ func lostBundleIsAskedForWithTheSameKey(t *testing.T, p *gatewaytest.Platform) {
 			t.Error("asked again with another key")
 		}
 	}
+}
+
+func TestAClaimsOtherGatewaysAreAsked(t *testing.T) { each(t, aClaimsOtherGatewaysAreAsked) }
+
+func aClaimsOtherGatewaysAreAsked(t *testing.T, p *gatewaytest.Platform) {
+	p.Answer = p.Accept
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme, address, _ := strings.Cut(p.Claim.Gateway, "://")
+	dead := scheme + "://" + l.Addr().String()
+	l.Close()
+	p.Claim.Gateway, p.Claim.Alternatives = dead, map[string][]string{"mqtt": {dead, "tls://" + address}, "grpc": {dead, "grpcs://" + address}}
+	start(t, p, t.TempDir(), nil).reach(agent.Confirmed)
 }
 
 func TestPendingIsAskedAgain(t *testing.T) { each(t, pendingIsAskedAgain) }

@@ -48,7 +48,7 @@ func (a *Agent) knocking(ctx context.Context) (*way, error) {
 	k.Retry.Min, k.Retry.Max = cmp.Or(k.Retry.Min, 10*time.Second), cmp.Or(k.Retry.Max, 5*time.Minute)
 	return &way{
 		login: login{gateway: k.Gateway, ca: k.CA}, request: request{Maker: k.Maker, Capabilities: k.Capabilities}, retry: k.Retry,
-		phase: Knocking, detail: fmt.Sprintf("knocking as %s at %s", a.cfg.Serial, k.Gateway),
+		phase: Knocking, detail: "knocking as " + a.cfg.Serial,
 		ask:    func(ctx context.Context, s session, payload []byte) error { return s.knock(ctx, payload) },
 		remedy: func(err error) error { return knockRemedy(err, k.Gateway, a.cfg.Now()) },
 	}, nil

@@ -111,15 +111,19 @@ func (a *Agent) claiming(ctx context.Context) (*way, error) {
 	if err := checkClaim(&c); err != nil {
 		return nil, err
 	}
-	return &way{
+	w := &way{
 		others: others(&c),
 		login:  login{gateway: c.Gateway, ca: c.CA, user: c.Claim.ID, password: c.Token}, retry: a.cfg.Retry,
-		phase: Claiming, detail: fmt.Sprintf("asking as %s with claim %s at %s", a.cfg.Serial, c.Claim.ID, c.Gateway),
+		phase: Claiming, detail: fmt.Sprintf("asking as %s with claim %s", a.cfg.Serial, c.Claim.ID),
 		ask: func(ctx context.Context, s session, payload []byte) error {
 			return s.ask(ctx, string(c.Claim.Type), payload)
 		},
-		remedy: func(err error) error { return remedy(err, &c, a.cfg.Now()) },
-	}, nil
+	}
+	w.remedy = func(err error) error {
+		c.Gateway = w.login.gateway
+		return remedy(err, &c, a.cfg.Now())
+	}
+	return w, nil
 }
 
 // enter makes one session at the provisioning gateway and asks in it until the answer is final, or that nobody knows the device yet.
@@ -151,7 +155,7 @@ func (a *Agent) enter(ctx context.Context, w *way) error {
 	}
 	defer s.close()
 	if w.told == "" {
-		a.tell(w.phase, w.detail)
+		a.tell(w.phase, w.detail+" at "+w.login.gateway)
 	}
 	if err := w.ask(ctx, s, ask); err != nil {
 		return err
