@@ -52,6 +52,9 @@ func TestTheExamplesOfTheDocuments(t *testing.T) {
 	}
 	file("device.pem", "CERTIFICATE", id.Certificate.Certificate[0])
 	file("key.pem", "PRIVATE KEY", der)
+	if err := os.WriteFile(filepath.Join(dir, "ask.json"), []byte(`{"serial": "P-7", "model": "Pump 3000", "csr": "x"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Symlink(os.Args[0], filepath.Join(dir, "grpcurl")); err != nil {
 		t.Fatal(err)
 	}
