@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/castor-iot/castor/infra/castor/secrets"
 	"github.com/castor-iot/castor/shared/platform"
@@ -78,6 +79,8 @@ func (p *Plan) check() (port string, err error) {
 		return "", errors.New("the bus of this platform is in its process only, and no gateway can enter it: start it as castor up --nats 127.0.0.1:4222 (an address that the gateway reaches; or nats: in castor.yaml)")
 	case p.Platform == "":
 		return "", errors.New("the user gateway's URL is missing: give it with --platform")
+	case p.broken() != "":
+		return "", fmt.Errorf("%.80q has a line break or another control character, which settings.env cannot hold", p.broken())
 	case p.Kind != "certificate" && p.Kind != "password":
 		return "", fmt.Errorf("--kind %.40q must be certificate or password", p.Kind)
 	}
@@ -87,6 +90,16 @@ func (p *Plan) check() (port string, err error) {
 		}
 	}
 	return port, secrets.CheckHosts(p.hosts())
+}
+
+// broken is the first text of those that become settings which would not stay on its line.
+func (p *Plan) broken() string {
+	for _, s := range []string{p.Platform, p.NATS, p.URL, p.Listen, p.Region, p.Location, p.Key} {
+		if strings.ContainsFunc(s, unicode.IsControl) {
+			return s
+		}
+	}
+	return ""
 }
 
 func or(a, b string) string {

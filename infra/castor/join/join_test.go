@@ -28,6 +28,8 @@ func TestPlansThatCannotBe(t *testing.T) {
 		},
 		"--dial":                func(p *join.Plan) { p.URL = "mqtt://plant.example" },
 		"tls://plant.example":   func(p *join.Plan) { p.URL = "grpcs://plant.example:8883" },
+		"line break":            func(p *join.Plan) { p.Region = "x\nCASTOR_GATEWAY_PHASE=provisioning" },
+		"another control":       func(p *join.Plan) { p.Listen = ":1\r" },
 		"castor up --nats":      func(p *join.Plan) { p.NATS = "" },
 		"--contract is missing": func(p *join.Plan) { p.Connector = "foreign" },
 		"--kind":                func(p *join.Plan) { p.Kind = "token" },
