@@ -281,3 +281,17 @@ func whatKeepsItFromStarting(t *testing.T, p *gatewaytest.Platform) {
 		}
 	})
 }
+
+// Why a connection ended is told by the address that people know.
+func TestLostConnectionIsToldByItsAddress(t *testing.T) { each(t, lostConnectionIsToldByItsAddress) }
+
+func lostConnectionIsToldByItsAddress(t *testing.T, p *gatewaytest.Platform) {
+	a := start(t, p, t.TempDir(), nil)
+	a.measure(0, 1)
+	a.drain()
+	p.Kick(p.Confirms()[0])
+	a.reach(agent.Waiting)
+	if d := a.detail(agent.Waiting); strings.Contains(d, "passthrough") {
+		t.Errorf("waits because of %q", d)
+	}
+}
