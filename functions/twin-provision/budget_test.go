@@ -25,7 +25,7 @@ func TestTryingAModelIsBounded(t *testing.T) {
 		dear = "[1,2,3,4,5,6,7,8,9].all(" + v + "," + in + ")"
 	}
 	var m strings.Builder
-	m.WriteString("id: dear\nstart: s0\nstates:\n")
+	m.WriteString("id: dear\nstart: claim\nstates:\n  - {name: claim, do: check-claim, then: s0}\n")
 	for i := range 40 {
 		fmt.Fprintf(&m, "  - name: s%d\n    do: ask\n    with: {question: x}\n    limit: 1h\n    on:\n", i)
 		for j := range 10 {
@@ -33,7 +33,7 @@ func TestTryingAModelIsBounded(t *testing.T) {
 		}
 		fmt.Fprintf(&m, "      - {when: approved, then: s%d}\n      - {when: declined, then: done}\n", (i+1)%40)
 	}
-	m.WriteString("  - {name: done, do: check-identity, then: make}\n  - {name: make, do: create-twin, then: live}\n  - {name: live, do: activate, end: completed}\n")
+	m.WriteString("  - {name: done, do: check-identity, then: make}\n  - {name: make, do: create-twin, then: sign}\n  - {name: sign, do: issue-credential, then: place}\n  - {name: place, do: register-gateway, await: gateway-ready, limit: 1m, then: hand}\n  - {name: hand, do: deliver, await: device-confirm, limit: 1m, then: live}\n  - {name: live, do: activate, end: completed}\n")
 	in := api.Simulate{Text: m.String()}
 	for range 200 {
 		in.Events = append(in.Events, provision.Event{When: provision.Approved})

@@ -53,7 +53,10 @@ func TestAStepLooksAtTheClaim(t *testing.T) {
 		{Name: "known", Do: provision.RegisterIdentity, Then: "identity"},
 		{Name: "identity", Do: provision.CheckIdentity, Then: "rest"},
 		{Name: "rest", On: []provision.Transition{{When: provision.Timer, Then: "twin"}}, Limit: twin.Duration(time.Minute)},
-		{Name: "twin", Do: provision.CreateTwin, Then: "on", Else: "rest"},
+		{Name: "twin", Do: provision.CreateTwin, Then: "sign", Else: "rest"},
+		{Name: "sign", Do: provision.IssueCredential, Then: "place"},
+		{Name: "place", Do: provision.RegisterGateway, Await: provision.GatewayReady, Limit: twin.Duration(time.Hour), Then: "hand"},
+		{Name: "hand", Do: provision.Deliver, Await: provision.DeviceConfirm, Limit: twin.Duration(time.Hour), Then: "on"},
 		{Name: "on", Do: provision.Activate, End: provision.Completed}}})
 	w.must(err)
 	w.newType("raft", twin.Model{Provisioning: "slow"})

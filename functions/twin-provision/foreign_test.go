@@ -70,9 +70,13 @@ func TestWhoIsOnlyAskedSwapsNothing(t *testing.T) {
 	w, ada, bob, _ := twoGroups(t)
 	_, err := w.admin.PutModel(w.ctx, provision.Model{ID: "guarded", Start: "place", States: []provision.State{
 		{Name: "place", Do: provision.Instruct, With: map[string]string{"text": "Place it", "by": "group:paint"}, Await: provision.Confirmed, Then: "in", Limit: twin.Duration(time.Hour)},
-		{Name: "in", Do: provision.RegisterIdentity, Then: "who"},
+		{Name: "in", Do: provision.RegisterIdentity, Then: "may"},
+		{Name: "may", Do: provision.CheckClaim, Then: "who"},
 		{Name: "who", Do: provision.CheckIdentity, Then: "make"},
-		{Name: "make", Do: provision.CreateTwin, Then: "live"},
+		{Name: "make", Do: provision.CreateTwin, Then: "sign"},
+		{Name: "sign", Do: provision.IssueCredential, Then: "hand"},
+		{Name: "hand", Do: provision.RegisterGateway, Then: "give"},
+		{Name: "give", Do: provision.Deliver, Await: provision.DeviceSeen, Then: "live", Limit: twin.Duration(time.Hour)},
 		{Name: "live", Do: provision.Activate, End: provision.Completed}}})
 	w.must(err)
 	w.newType("boat", twin.Model{Provisioning: "guarded"})
@@ -91,7 +95,7 @@ func TestWhoIsOnlyAskedSwapsNothing(t *testing.T) {
 	if _, err := bob.DecideRun(w.ctx, r.ID, api.Decide{Trigger: provision.Confirmed}); err != nil {
 		t.Errorf("who is asked: %v", err)
 	}
-	if r = w.run(r.ID); r.Request.PublicKey != hers || r.Request.Serial != "B-1" || r.Outcome != provision.Completed {
+	if r = w.run(r.ID); r.Request.PublicKey != hers || r.Request.Serial != "B-1" || r.State != "give" {
 		t.Errorf("it is %+v\n%s", r.Request, log(r))
 	}
 }

@@ -26,12 +26,12 @@ states:
   - {name: may, do: check-claim, then: make}
   - {name: make, do: create-twin, then: fill}
   - {name: fill, do: render-configuration, then: sign}
-  - {name: sign, do: issue-credential, then: closed}
-  - {name: closed, do: close-claim, then: place}
+  - {name: sign, do: issue-credential, then: place}
   - {name: place, do: register-gateway, await: gateway-ready, limit: 1m, then: hand}
   - {name: hand, do: deliver, then: live}
   - {name: live, do: activate, then: pause}
-  - {name: pause, await: device-confirm, limit: 5m, then: wipe}
+  - {name: pause, await: device-confirm, limit: 5m, then: closed}
+  - {name: closed, do: close-claim, then: wipe}
   - {name: wipe, do: erase-credential, end: completed}
 `
 
@@ -52,7 +52,7 @@ func TestAModelOfAnotherOrder(t *testing.T) {
 			did = append(did, string(s.Action))
 		}
 	}
-	want := "check-identity check-claim create-twin render-configuration issue-credential close-claim register-gateway gateway-ready deliver activate device-confirm erase-credential"
+	want := "check-identity check-claim create-twin render-configuration issue-credential register-gateway gateway-ready deliver activate device-confirm close-claim erase-credential"
 	if got := strings.Join(did, " "); got != want {
 		t.Errorf("it did\n%s, want\n%s", got, want)
 	}

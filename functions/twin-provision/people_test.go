@@ -154,7 +154,10 @@ func TestAGroupThatIsAskedDecides(t *testing.T) {
 		{Name: "ask", Title: "Security looks", Do: provision.Ask, With: map[string]string{"question": "Is {serial} known to security?", "by": "group:security"},
 			On: []provision.Transition{{When: provision.Approved, Then: "in"}}, Limit: twin.Duration(time.Hour)},
 		{Name: "in", Do: provision.CheckIdentity, Then: "make"},
-		{Name: "make", Do: provision.CreateTwin, Then: "live"},
+		{Name: "make", Do: provision.CreateTwin, Then: "sign"},
+		{Name: "sign", Do: provision.IssueCredential, Then: "place"},
+		{Name: "place", Do: provision.RegisterGateway, Then: "hand"},
+		{Name: "hand", Do: provision.Deliver, Await: provision.DeviceConfirm, Then: "live", Limit: twin.Duration(time.Hour)},
 		{Name: "live", Do: provision.Activate, End: provision.Completed}}})
 	w.must(err)
 	w.newType("boat", twin.Model{Provisioning: "guarded"})
@@ -175,7 +178,7 @@ func TestAGroupThatIsAskedDecides(t *testing.T) {
 	if page, err := sam.ListRuns(w.ctx, api.RunQuery{}); err != nil || len(page.Items) != 0 {
 		t.Errorf("who is asked sees %d runs otherwise: %v", len(page.Items), err)
 	}
-	if r, err := sam.DecideRun(w.ctx, id, yes); err != nil || r.Outcome != provision.Completed {
+	if r, err := sam.DecideRun(w.ctx, id, yes); err != nil || r.State != "hand" {
 		t.Errorf("who is asked: %v", err)
 	}
 	if _, err := sam.GetRun(w.ctx, id); !errors.Is(err, api.ErrNotFound) {

@@ -42,7 +42,10 @@ states:
     retries: 2
     then: done
   - {name: done, do: check-identity, then: make}
-  - {name: make, do: create-twin, then: live}
+  - {name: make, do: create-twin, then: sign}
+  - {name: sign, do: issue-credential, then: place}
+  - {name: place, do: register-gateway, then: hand}
+  - {name: hand, do: deliver, then: live}
   - {name: live, do: activate, end: completed}
 `
 
@@ -69,7 +72,7 @@ func TestFaultsHaveTheirLines(t *testing.T) {
 		"a missing limit":          {with("    limit: 5m\n", ""), 16, 0, "states[2].limit", "missing"},
 		"a limit that is none":     {with("limit: 5m", "limit: soon"), 21, 12, "states[2].limit", "soon"},
 		"a dead end":               {with("do: check-claim, then: ask", "do: check-claim"), 4, 0, "states[0]", "dead end"},
-		"a state out of reach":     {good + "  - {name: lost, then: done}\n", 27, 0, "states[6]", "cannot be reached"},
+		"a state out of reach":     {good + "  - {name: lost, then: done}\n", 30, 0, "states[9]", "cannot be reached"},
 		"a way to nowhere":         {with("then: twin", "then: moon"), 12, 15, "states[1].on[0].then", "moon"},
 		"a bad guard":              {with(`facts.firmware == "2"`, `fact.firmware == "2"`), 11, 13, "states[1].on[0].if", "undeclared"},
 		"a guard of a wrong type":  {with(`facts.firmware == "2"`, `facts.firmware > 2`), 11, 28, "states[1].on[0].if", "no matching overload"},
@@ -212,10 +215,10 @@ func TestModelsAreTriedWithEvents(t *testing.T) {
 			"claim approval rejected", provision.Rejected, "not ours"},
 		"still waiting": {api.Simulate{Model: "semi-automatic"}, "claim approval", "", ""},
 		"a condition holds": {api.Simulate{Text: good, Sample: provision.Sample{Request: provision.Request{Serial: "B-1", Facts: map[string]string{"firmware": "2"}}},
-			Events: []provision.Event{{When: provision.Approved}, {When: provision.Answered}}}, "claim ask twin done make live", provision.Completed, ""},
-		"a condition does not": {api.Simulate{Text: good, Events: []provision.Event{{When: provision.Approved}}}, "claim ask done make live", provision.Completed, ""},
+			Events: []provision.Event{{When: provision.Approved}, {When: provision.Answered}}}, "claim ask twin done make sign place hand live", provision.Completed, ""},
+		"a condition does not": {api.Simulate{Text: good, Events: []provision.Event{{When: provision.Approved}}}, "claim ask done make sign place hand live", provision.Completed, ""},
 		"an action fails and is repeated": {api.Simulate{Text: good, Sample: provision.Sample{Request: provision.Request{Facts: map[string]string{"firmware": "2"}}},
-			Events: []provision.Event{{When: provision.Fail, Do: provision.CallService}, {When: provision.Approved}, {When: provision.Answered}}}, "claim ask twin done make live", provision.Completed, ""},
+			Events: []provision.Event{{When: provision.Fail, Do: provision.CallService}, {When: provision.Approved}, {When: provision.Answered}}}, "claim ask twin done make sign place hand live", provision.Completed, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := try(tt.in)

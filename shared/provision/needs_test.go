@@ -9,73 +9,76 @@ import (
 )
 
 // having is what a run has made, as the actions of function twin-provision keep and ask for it.
-type having struct{ identity, twin, credential, bundle, gateway, active bool }
+type having struct{ claim, identity, twin, credential, bundle, gateway, delivered, came, active, over bool }
 
 // does does an action, and is what is missing for it; "" if nothing is.
 func (h *having) does(a Action) string {
-	switch a {
+	lacks := func(what string, has bool) string {
+		if has {
+			return ""
+		}
+		return what
+	}
+	switch before := *h; a {
+	case CheckClaim:
+		h.claim = true
 	case CheckIdentity:
 		h.identity = true
 	case CreateTwin:
-		if !h.identity {
-			return "identity"
-		}
 		h.twin = true
+		return lacks("identity", before.identity)
 	case IssueCredential:
-		if !h.twin {
-			return "twin"
-		}
 		h.credential, h.bundle = true, true
+		return lacks("claim, twin or a first round", before.claim && before.twin && !before.over)
 	case RegisterGateway:
-		if !h.credential {
-			return "credential"
-		}
 		h.gateway = true
+		return lacks("credential", before.credential)
 	case Deliver:
-		if !h.bundle || !h.gateway {
-			return "bundle or gateway"
-		}
+		h.delivered = true
+		return lacks("bundle or gateway", before.bundle && before.gateway)
 	case RenderConfig:
-		if !h.twin {
-			return "twin"
-		}
+		return lacks("twin", before.twin)
 	case Activate:
-		if !h.twin {
-			return "twin"
-		}
 		h.active = true
+		return lacks("twin", before.twin)
+	case CloseClaim:
+		return lacks("device", before.came)
 	case EraseCredential:
-		h.bundle = false
+		h.bundle, h.over = false, true
+		return lacks("device", before.came)
 	case Withdraw:
-		*h = having{identity: h.identity}
+		*h = having{identity: h.identity, over: true}
 	}
 	return ""
 }
 
 // needy is a model of actions in any order, with ways around any of them.
 func needy(r *rand.Rand) Model {
-	n := 3 + r.IntN(8)
+	n := 7 + r.IntN(4)
 	name := func(from int) string { return fmt.Sprintf("s%d", min(from+1+r.IntN(2), n)) }
 	m := Model{ID: "m", Start: "s0"}
-	usual := []Action{CheckIdentity, CreateTwin, IssueCredential, RegisterGateway, Deliver, EraseCredential, Activate}
+	usual := []Action{CheckClaim, CheckIdentity, CreateTwin, IssueCredential, RegisterGateway, Deliver, CloseClaim, EraseCredential, Activate}
 	for i := range n {
 		s := State{Name: fmt.Sprintf("s%d", i), Do: usual[min(i, len(usual)-1)], Then: fmt.Sprintf("s%d", i+1), Retries: 1}
-		if r.IntN(6) == 0 {
-			s.Do = pick(r, CheckIdentity, RegisterIdentity, CreateTwin, IssueCredential, RegisterGateway, Deliver, RenderConfig, Activate, EraseCredential, Withdraw, "")
+		if r.IntN(16) == 0 {
+			s.Do = pick(r, CheckClaim, CheckIdentity, RegisterIdentity, CreateTwin, IssueCredential, RegisterGateway, Deliver, RenderConfig, Activate, EraseCredential, Withdraw, "")
 		}
-		switch r.IntN(10) {
+		if s.Do == Deliver || r.IntN(20) == 0 {
+			s.Await, s.Limit = pick(r, comes...), hour
+		}
+		switch r.IntN(24) {
 		case 0:
 			s.Else = name(i)
 		case 1:
 			s.On = []Transition{{If: pick(r, "yes", "no", "broken"), Then: name(i)}}
 		case 2:
-			s.On, s.Then, s.Limit, s.Else = []Transition{{When: Approved, Then: name(i)}, {When: Timer, Then: name(i)}}, "", hour, name(i)
+			s.On, s.Await, s.Then, s.Limit, s.Else = []Transition{{When: Approved, Then: name(i)}, {When: Timer, Then: name(i)}}, "", "", hour, name(i)
 		case 3:
 			s.Undo = &Deed{Do: pick(r, CloseClaim, RenderConfig, EraseCredential)}
 		}
 		m.States = append(m.States, s)
 	}
-	m.States = append(m.States, State{Name: fmt.Sprintf("s%d", n), Do: pick(r, Activate, Activate, ""), End: Completed})
+	m.States = append(m.States, State{Name: fmt.Sprintf("s%d", n), Do: Activate, End: Completed})
 	c := &check{m: &m}
 	reached := c.from(m.Start, func(s *State) []string { return s.leads(true) })
 	m.States = slices.DeleteFunc(m.States, func(s State) bool { return !reached[s.Name] })
@@ -89,6 +92,7 @@ func lacks(r *rand.Rand, m Model) string {
 		s, _ := m.State(at)
 		if s.Undo != nil {
 			before := have
+			before.came = true // what is undone waits for no device
 			if no := before.does(s.Undo.Do); no != "" {
 				return fmt.Sprintf("undo %s of %s: %s", s.Undo.Do, s.Name, no)
 			}
@@ -103,14 +107,23 @@ func lacks(r *rand.Rand, m Model) string {
 		if no := have.does(s.Do); no != "" {
 			return fmt.Sprintf("%s in %s: %s", s.Do, s.Name, no)
 		}
-		if s.End == Completed && !have.active {
-			return s.Name + " is not operational"
+		if s.End == Completed && !(have.active && have.delivered) {
+			return s.Name + " is not operational, or without a device that has something"
 		}
 		if s.End != "" {
 			return ""
 		}
-		to := s.leads(true)
-		at = to[r.IntN(len(to))]
+		ways := slices.DeleteFunc(slices.Clone(s.Ways()), func(w Transition) bool { return slices.Contains(comes, w.When) && !have.delivered })
+		for _, to := range []string{s.Then, s.Else} {
+			if to != "" && (to == s.Else || s.Await == "") {
+				ways = append(ways, Transition{Then: to})
+			}
+		}
+		if len(ways) == 0 {
+			return "" // it waits for what cannot come, and is rejected
+		}
+		w := ways[r.IntN(len(ways))]
+		have.came, at = have.came || slices.Contains(comes, w.When), w.Then
 	}
 	return ""
 }
@@ -174,7 +187,7 @@ func TestAFaultTellsWhatIsMissing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := Model{ID: "m", Start: tt.states[0].Name, States: tt.states}
 			f := m.Faults(coin{})
-			if len(f) != 1 || f[0].Path != tt.path || f[0].Text != tt.text {
+			if !slices.ContainsFunc(f, func(f Fault) bool { return f.Path == tt.path && f.Text == tt.text }) {
 				t.Errorf("its faults are %+v", f)
 			}
 		})
@@ -185,11 +198,62 @@ func TestAFaultTellsWhatIsMissing(t *testing.T) {
 func TestAMissingLimitIsToldOnce(t *testing.T) {
 	m := Model{ID: "m", Start: "who", States: []State{{Name: "who", Do: CheckIdentity, With: map[string]string{"unknown": "wait"}, Await: Approved, Then: "make"},
 		{Name: "make", Do: CreateTwin, Then: "end"}, {Name: "end", Do: Activate, End: Completed}}}
-	if f := m.Faults(nil); len(f) != 1 || f[0].Path != "states[0].limit" {
+	limit := func(f Fault) bool { return f.Path != "states[0].limit" }
+	if f := slices.DeleteFunc(m.Faults(nil), limit); len(f) != 1 {
 		t.Errorf("its faults are %+v", f)
 	}
 	m.States[0].Limit = -1
-	if f := m.Faults(nil); len(f) != 1 || f[0].Path != "states[0].limit" {
+	if f := slices.DeleteFunc(m.Faults(nil), limit); len(f) != 1 {
 		t.Errorf("with one below nothing its faults are %+v", f)
+	}
+}
+
+// shortest is the shortest good model.
+func shortest() Model {
+	return Model{ID: "m", Start: "may", States: []State{{Name: "may", Do: CheckClaim, Then: "who"}, {Name: "who", Do: CheckIdentity, Then: "make"},
+		{Name: "make", Do: CreateTwin, Then: "sign"}, {Name: "sign", Do: IssueCredential, Then: "place"}, {Name: "place", Do: RegisterGateway, Then: "hand"},
+		{Name: "hand", Do: Deliver, Await: DeviceConfirm, Limit: hour, Then: "wipe"}, {Name: "wipe", Do: EraseCredential, Then: "live"},
+		{Name: "live", Do: Activate, End: Completed}}}
+}
+
+// A model does not complete for a device that has nothing, takes nothing back before the device has come, and asks nobody's leave twice.
+func TestWhatADeviceMustHave(t *testing.T) {
+	if m := shortest(); len(m.Faults(coin{})) != 0 {
+		t.Fatalf("the shortest good model: %+v", m.Faults(coin{}))
+	}
+	after := func(m *Model, at int, s State) { // puts a state behind another
+		s.Then, m.States[at].Then = m.States[at].Then, s.Name
+		m.States = append(m.States, s)
+	}
+	for name, tt := range map[string]struct {
+		change     func(m *Model)
+		path, text string
+	}{
+		"a twin only":       {func(m *Model) { m.States[2].Then = "live"; m.States = append(m.States[:3:3], m.States[7]) }, "states[3].end", "needs a delivered bundle"},
+		"nothing delivered": {func(m *Model) { m.States[4].Then = "live"; m.States = append(m.States[:5:5], m.States[7]) }, "states[5].end", "needs a delivered bundle"},
+		"withdrawn, and made once more": {func(m *Model) {
+			after(m, 5, State{Name: "back", Do: Withdraw})
+			after(m, 8, State{Name: "twin", Do: CreateTwin})
+		}, "states[7].end", "needs a delivered bundle"},
+		"erased before it has come":      {func(m *Model) { m.States[5].Await, m.States[5].Limit = "", 0 }, "states[6].do", "erase-credential needs a device that has come, and there is none on the way may → … → make → sign → place → hand → wipe; await device-confirm or device-seen before it"},
+		"closed before it has come":      {func(m *Model) { after(m, 0, State{Name: "close", Do: CloseClaim}) }, "states[8].do", "close-claim needs a device that has come"},
+		"closed when it did not come":    {func(m *Model) { m.States[5].Else = "wipe" }, "states[6].do", "erase-credential needs a device that has come"},
+		"no claim":                       {func(m *Model) { m.Start, m.States = "who", m.States[1:] }, "states[2].do", "issue-credential needs a checked claim"},
+		"a claim that is given back":     {func(m *Model) { after(m, 0, State{Name: "back", Do: Withdraw}) }, "states[3].do", "issue-credential needs a checked claim"},
+		"a credential after the erasing": {func(m *Model) { after(m, 6, State{Name: "again", Do: IssueCredential}) }, "states[8].do", "issue-credential needs a run that has erased and withdrawn nothing, and there is none on the way may → … → sign → place → hand → wipe → again; do it earlier"},
+		"a device that cannot come":      {func(m *Model) { after(m, 3, State{Name: "wait", Await: DeviceConfirm, Limit: hour}) }, "states[8]", "device-confirm is awaited, and the device has got nothing to come with on any way to it; put deliver before it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := shortest()
+			tt.change(&m)
+			if f := m.Faults(coin{}); !slices.ContainsFunc(f, func(f Fault) bool { return f.Path == tt.path && strings.Contains(f.Text, tt.text) }) {
+				t.Errorf("its faults are %+v", f)
+			}
+		})
+	}
+	m := shortest()
+	m.States[4].Undo = &Deed{Do: EraseCredential}
+	if f := m.Faults(coin{}); len(f) != 0 {
+		t.Errorf("what is undone waits for no device: %+v", f)
 	}
 }

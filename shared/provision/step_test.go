@@ -194,8 +194,8 @@ func TestAModelThatLeadsInCirclesEnds(t *testing.T) {
 func TestFaultsOfModelsAreAllTold(t *testing.T) {
 	with := func(change func(*Model)) Model {
 		m := model()
-		m.Start = "who"
-		m.States = append(m.States, State{Name: "who", Do: CheckIdentity, Then: "make"}, State{Name: "make", Do: CreateTwin, Then: "sign"},
+		m.Start, m.States[2].Do = "may", Deliver
+		m.States = append(m.States, State{Name: "may", Do: CheckClaim, Then: "who"}, State{Name: "who", Do: CheckIdentity, Then: "make"}, State{Name: "make", Do: CreateTwin, Then: "sign"},
 			State{Name: "sign", Do: IssueCredential, Then: "check"})
 		change(&m)
 		return m

@@ -18,7 +18,10 @@ states:
     limit: 72h
     else: no
   - {name: done, do: check-identity, then: make}
-  - {name: make, do: create-twin, then: live}
+  - {name: make, do: create-twin, then: sign}
+  - {name: sign, do: issue-credential, then: place}
+  - {name: place, do: register-gateway, then: hand}
+  - {name: hand, do: deliver, then: live}
   - {name: live, do: activate, end: completed}
   - {name: no, do: withdraw, end: rejected}
 `
@@ -28,9 +31,9 @@ func TestModelsAtATerminal(t *testing.T) {
 	p.login("admin")
 	file := p.file("pier.yaml", pier)
 	bad := p.file("bad.yaml", strings.Replace(pier, "do: check-claim", "do: fly", 1))
-	p.does(words("model check "+file), "", "good model", "6 states")
+	p.does(words("model check "+file), "", "good model", "9 states")
 	p.does(words("model put "+file), "", "model pier is version 1")
-	p.does(words("model put "+file), "", "model pier is version 1") // nothing is new
+	p.does(words("model put "+file), "", "model pier is unchanged, version 1")
 	p.does(words("model put "+p.file("pier.yaml", strings.Replace(pier, "limit: 72h", "limit: 71h", 1))), "", "model pier is version 2")
 	p.does(words("model put "+p.file("pier.yaml", pier)), "", "model pier is version 3")
 	p.does(words("model versions pier"), "", "1", "2", "3")
@@ -41,7 +44,7 @@ func TestModelsAtATerminal(t *testing.T) {
 		t.Errorf("a bad one: %v\n%s", err, out)
 	}
 	p.fails(words("model put "+bad), "1 fault")
-	p.does(words("model simulate "+file+" --event approved@2h --set facts.firmware=2 --set request.serial=P-1"), "", "The way: who → ask → done → make → live", "The device is in, 2h after the beginning.")
+	p.does(words("model simulate "+file+" --event approved@2h --set facts.firmware=2 --set request.serial=P-1"), "", "The way: who → ask → done → make → sign → place → hand → live", "The device is in, 2h after the beginning.")
 	p.does([]string{"model", "simulate", "--model", "pier", "--event", "declined:not ours"}, "", "The way: who → ask → no", "The device is rejected, 0s after the beginning: declined: not ours")
 	p.does(words("model simulate --model pier"), "", "It waits in state ask for approved, until 72h after the beginning.", "owner is asked: May … come in?")
 	p.does(words("model simulate --model pier --event timer@73h"), "", "The device is rejected, 72h after the beginning: nobody decided within 72h")
