@@ -93,6 +93,9 @@ func (f *function) answered(r *provision.Run, a *api.ServiceAnswer) bool {
 	if r.Call != nil {
 		r.Call.Answered = f.p.Time()
 	}
+	if said, err := json.Marshal(a.Data); err == nil && len(a.Data) > 0 { // a line of its own: the device is told the reason, not the data
+		r.Log(provision.Step{At: f.p.Time(), State: r.State, Action: provision.Action(provision.Answered), Actor: "service:" + nameOf(serviceOf(r)), Outcome: "done", Reason: short("it says "+string(said), 300)})
+	}
 	return r.Triggered(provision.Answered, "service:"+nameOf(serviceOf(r)), joinReason("service "+nameOf(serviceOf(r)), a.Reason), f.p.Time())
 }
 

@@ -85,8 +85,11 @@ func (t *text) check(guard provision.Guard) []provision.Fault {
 	if len(t.faults) > 0 && len(t.model.States) == 0 { // it could not be read so far that more can be said
 		return few(t.faults)
 	}
+	read := t.faults // what could not be read there is told already: that it is missing is not
 	for _, f := range t.model.Faults(guard) {
-		t.faults = append(t.faults, t.placed(f))
+		if !slices.ContainsFunc(read, func(r provision.Fault) bool { return r.Path != "" && r.Path == f.Path }) {
+			t.faults = append(t.faults, t.placed(f))
+		}
 	}
 	slices.SortStableFunc(t.faults, func(a, b provision.Fault) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))

@@ -1,28 +1,34 @@
 package provision
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // paths reports states that no path from the start comes to, states from which none leads to an end, circles that nothing
 // holds up, and models that complete nothing.
 func (c *check) paths() {
 	m := c.m
 	reached := c.from(m.Start, func(s *State) []string { return s.leads(true) })
-	completes := false
+	// A way that is missing is one fault, told with the state that it is missing of: what cannot be come to, or left, for want of it is none.
+	cut := slices.ContainsFunc(m.States, func(s State) bool { return reached[s.Name] && (s.dead() || c.lost(&s)) })
+	completes, told := cut, map[string]bool{}
 	for i := range m.States {
 		s, at := &m.States[i], fmt.Sprintf("states[%d]", i)
-		if !reached[s.Name] {
-			c.fault(at, "state %s cannot be reached from %s", s.Name, m.Start)
+		ways := c.from(s.Name, func(s *State) []string { return s.leads(true) })
+		switch {
+		case !reached[s.Name]:
+			if !cut && !told[s.Name] && !c.behind(s.Name, ways, reached) {
+				c.fault(at, "state %s cannot be reached from %s", s.Name, m.Start)
+				maps.Copy(told, ways)
+			}
 			continue
+		case !told[s.Name] && !c.ends(ways):
+			c.fault(at, "no way from state %s leads to an end", s.Name)
+			maps.Copy(told, ways) // nor does one from those that it leads to
 		}
 		completes = completes || s.End == Completed
-		ends := false
-		for name := range c.from(s.Name, func(s *State) []string { return s.leads(true) }) {
-			to, _ := m.State(name)
-			ends = ends || to.End != "" || to.dead()
-		}
-		if !ends {
-			c.fault(at, "no way from state %s leads to an end", s.Name)
-		}
 		if s.circles(c) {
 			c.fault(at, "state %s leads back to itself with nothing to wait for and no retries between", s.Name)
 		}
@@ -30,6 +36,28 @@ func (c *check) paths() {
 	if !completes {
 		c.fault("states", "no path leads to an end that is %q", Completed)
 	}
+}
+
+// ends tells whether any of the states ends a run, or is known to miss its way out.
+func (c *check) ends(ways map[string]bool) bool {
+	for name := range ways {
+		if s, _ := c.m.State(name); s.End != "" || s.dead() || c.lost(&s) {
+			return true
+		}
+	}
+	return false
+}
+
+// lost tells whether a state leads to one that there is not, which is told of already.
+func (c *check) lost(s *State) bool {
+	return slices.ContainsFunc(s.leads(true), func(to string) bool { _, ok := c.m.State(to); return !ok })
+}
+
+// behind tells whether a state that cannot be reached would be, were another one that does not come after it.
+func (c *check) behind(name string, ways, reached map[string]bool) bool {
+	return slices.ContainsFunc(c.m.States, func(s State) bool {
+		return !reached[s.Name] && !ways[s.Name] && c.from(s.Name, func(s *State) []string { return s.leads(true) })[name]
+	})
 }
 
 // from is every state that next leads to from start, start among them.

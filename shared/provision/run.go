@@ -17,7 +17,6 @@ type Run struct {
 
 	Type    twin.TypeID `json:"type" bson:"type"`
 	Twin    twin.ID     `json:"twin,omitempty" bson:"twin,omitempty"` // known once the identity is
-	Model   Model       `json:"model" bson:"model"`
 	Request Request     `json:"request" bson:"request"`
 
 	// Owner is the group that the claim says.
@@ -83,6 +82,9 @@ type Run struct {
 
 	// Trace is that of the request that began the round.
 	Trace string `json:"trace,omitempty" bson:"trace,omitempty"`
+
+	// Model comes last, for it is the longest and people read the rest.
+	Model Model `json:"model" bson:"model"`
 
 	fresh []Step
 	guard Guard

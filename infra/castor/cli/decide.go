@@ -59,14 +59,16 @@ func (a *app) decideCommand(verb string, t provision.Trigger, short, example str
 			if in.State = r.State; r.Asks != nil {
 				in.State = r.Asks.State
 			}
+			if in.Serial != "" && (r.Asks == nil || r.Asks.Input != "serial") {
+				return fmt.Errorf("--serial: run %s does not ask for it now, it is %s; leave it out", r.ID, whereOf(&r))
+			}
+			if in.MAC != "" && (r.Asks == nil || r.Asks.Input != "mac") {
+				return fmt.Errorf("--mac: run %s does not ask for it now, it is %s; leave it out", r.ID, whereOf(&r))
+			}
 			if r, err = c.DecideRun(ctx, args[0], in); err != nil {
 				return err
 			}
-			next := "it is " + stateOfRun(r)
-			if r.Asks != nil {
-				next = "next: " + r.Asks.Text
-			}
-			return printDone(a, cmd, r, "run %s %s; %s", r.ID, t, next)
+			return printDone(a, cmd, r, "run %s %s; %s", r.ID, t, nextStep(&r))
 		})}
 	c.Flags().StringVar(&in.Reason, "reason", "", "why, for the run's log")
 	if t != provision.Declined {
@@ -112,11 +114,7 @@ opens it.`,
 			if err != nil {
 				return err
 			}
-			next := "it is " + stateOfRun(r)
-			if r.Asks != nil {
-				next = "next: " + r.Asks.Text
-			}
-			return printDone(a, cmd, r, "run %s begun; %s", r.ID, next)
+			return printDone(a, cmd, r, "run %s begun; %s", r.ID, nextStep(&r))
 		})}
 	f := c.Flags()
 	f.StringVar(&in.Owner, "owner", "", "group that the device will belong to")

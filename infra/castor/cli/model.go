@@ -81,6 +81,10 @@ func (a *app) modelPut() *cobra.Command {
 				}
 				id = checked.Model.ID
 			}
+			before, err := c.GetModel(ctx, id)
+			if err != nil && !errors.Is(err, api.ErrNotFound) {
+				return err
+			}
 			m, err := c.PutModelText(ctx, id, contentType, body)
 			var p *api.Problem
 			if errors.As(err, &p) && len(p.Faults) > 0 {
@@ -88,6 +92,9 @@ func (a *app) modelPut() *cobra.Command {
 			}
 			if err != nil {
 				return err
+			}
+			if m.Version == before.Version {
+				return printDone(a, cmd, m, "model %s is unchanged, version %d", m.ID, m.Version)
 			}
 			return printDone(a, cmd, m, "model %s is version %d", m.ID, m.Version)
 		})}

@@ -82,7 +82,7 @@ func (a *app) resetCommand(complete cobra.CompletionFunc) *cobra.Command {
 			if r.Outcome == "" {
 				return printDone(a, cmd, r, "run %s is being undone; then the device may ask again", r.ID)
 			}
-			return printDone(a, cmd, r, "run %s is %s: the device may ask again", r.ID, r.Outcome)
+			return printDone(a, cmd, r, "run %s is undone: what it gave the device counts no more, and the device may ask anew, also with another key", r.ID)
 		})}
 	c.Flags().StringVar(&why, "reason", "", "why, for the run's log")
 	a.outputFlag(c, asTable, asYAML, asJSON)
@@ -91,8 +91,9 @@ func (a *app) resetCommand(complete cobra.CompletionFunc) *cobra.Command {
 
 // describeRun is a run for people.
 func (a *app) describeRun(_ context.Context, _ *api.Client, w io.Writer, r provision.Run) error {
-	facts := []fact{{"id", r.ID}, {"twin", string(r.Twin)}, {"serial", r.Request.Serial}, {"type", string(r.Type)}, {"owner", r.Owner},
-		{"model", fmt.Sprintf("%s, version %d", r.Model.ID, r.Model.Version)}, {"state", titleOfRun(&r)}, {"reason", r.Reason}, {"gateway", r.Results.Gateway}}
+	facts := []fact{{"id", r.ID}, {"twin", string(r.Twin)}, {"type", string(r.Type)}, {"owner", r.Owner}}
+	facts = append(append(facts, deviceOf(&r)...), []fact{
+		{"model", fmt.Sprintf("%s, version %d", r.Model.ID, r.Model.Version)}, {"state", titleOfRun(&r)}, {"reason", r.Reason}, {"gateway", r.Results.Gateway}}...)
 	if err := printFacts(w, append(facts, a.nextOf(&r)...)); err != nil {
 		return err
 	}

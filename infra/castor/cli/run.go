@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/castor-iot/castor/shared/provision"
@@ -22,6 +24,51 @@ func titleOfRun(r *provision.Run) string {
 		return stateOfRun(*r)
 	}
 	return r.State + ": " + s.Title
+}
+
+// whereOf says where a run is, as its model calls it; of one that was rejected, also why.
+func whereOf(r *provision.Run) string {
+	switch {
+	case r.Outcome == provision.Rejected && r.Reason != "":
+		return "rejected: " + r.Reason
+	case r.Outcome != "":
+		return string(r.Outcome)
+	}
+	return "at " + titleOfRun(r)
+}
+
+// nextStep is what comes after what a person has just done to a run.
+func nextStep(r *provision.Run) string {
+	if r.Asks != nil {
+		return "next: " + r.Asks.Text
+	}
+	return "it is " + whereOf(r)
+}
+
+// deviceOf is what is known of a run's device, for who decides about it.
+func deviceOf(r *provision.Run) (out []fact) {
+	q, k := &r.Request, &r.Known
+	out = []fact{{"serial", q.Serial}, {"mac", q.MAC}, {"device model", q.Model}, {"maker", k.Identity.Maker}}
+	for _, name := range slices.Sorted(maps.Keys(q.Facts)) {
+		out = append(out, fact{"fact " + name, q.Facts[name]})
+	}
+	claim := q.Claim
+	if k.Claim.Batch != "" {
+		claim += ", batch " + k.Claim.Batch
+	}
+	if k.Claim.Temporary {
+		claim += ", temporary"
+	}
+	if out = append(out, fact{"claim", claim}); r.Location != nil {
+		out = append(out, fact{"location", strings.Trim(r.Location.Region+", "+r.Location.Site, ", ")})
+	}
+	if k.Identity.ID != "" {
+		out = append(out, fact{"registered", fmt.Sprintf("as %s", k.Identity.ID)})
+	}
+	if q.Listed != "" {
+		out = append(out, fact{"waiting list", q.Listed})
+	}
+	return out
 }
 
 // comes is what a run waits for, in words.

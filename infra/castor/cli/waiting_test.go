@@ -93,7 +93,9 @@ func TestAnInstallersRun(t *testing.T) {
 	p.fails(words("run list --outcome lost"), "outcome")
 	p.fails(words("run list --since yesterday"), "--since")
 	p.fails([]string{"run", "start", "pump", "--owner", "press", "--kind", "x"}, "token, password or api-key")
-	p.does([]string{"run", "reset", id}, "", "run "+id+" is rejected")
+	p.fails([]string{"run", "start", "pump", "--owner", "press"}, "--key FILE")
+	p.fails([]string{"run", "confirm", id, "--serial", "P-7"}, "--serial: run "+id+" does not ask for it now")
+	p.does([]string{"run", "reset", id}, "", "run "+id+" is undone")
 	for _, out := range []string{p.does([]string{"run", "get", id}, ""), p.does(words("run list"), "")} {
 		if !regexp.MustCompile(`(?m)(^state +rejected$|` + id + `.* rejected )`).MatchString(out) {
 			t.Errorf("how it ended:\n%s", out)
