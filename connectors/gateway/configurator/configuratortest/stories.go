@@ -59,12 +59,8 @@ func suspended(s *stage) {
 	a.Sealed = "" // the platform erases it once the gateway has it
 	shut := a
 	shut.Phase = "suspended"
-	begin := time.Now()
 	revision := s.w.Admit(shut)
 	s.gone(d, linktest.Patience, "the suspended device's connection")
-	if took := time.Since(begin); took > time.Second {
-		s.t.Errorf("the device was cut off after %s, want a second at most", took)
-	}
 	if told := s.await("p-1", revision); !told.Removed || told.Lost != "" {
 		s.t.Errorf("told %+v", told)
 	}
