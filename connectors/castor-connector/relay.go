@@ -15,6 +15,7 @@ import (
 	"github.com/castor-iot/castor/connectors/gateway/configurator"
 	"github.com/castor-iot/castor/connectors/gateway/foreign"
 	relay "github.com/castor-iot/castor/connectors/http"
+	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/platform"
@@ -30,7 +31,15 @@ func (p *process) relay(ctx context.Context, b *bus.Bus, part *platform.Platform
 	if err != nil {
 		return err
 	}
-	r, err := relay.NewRelay(relay.RelayConfig{Gateway: g, API: part.API, Bus: b, Account: account, Authenticate: part.SignedIn, Ending: ctx.Done(), Log: p.log,
+	lobby := gateway.NewLobby()
+	authenticate := func(ctx context.Context, h http.Header) (access.Caller, http.Header, error) {
+		c, shown, err := part.SignedIn(ctx, h)
+		if err == nil && c.Kind == access.Service && c.ID == account {
+			gateway.Known(ctx)
+		}
+		return c, shown, err
+	}
+	r, err := relay.NewRelay(relay.RelayConfig{Gateway: g, API: part.API, Bus: b, Account: account, Authenticate: authenticate, Ending: ctx.Done(), Log: p.log,
 		Admitted: func(client string) bool { _, in := c.Get(client); return in },
 		Shown: func(client string) api.Shown {
 			a, _ := c.Get(client)
@@ -45,6 +54,7 @@ func (p *process) relay(ctx context.Context, b *bus.Bus, part *platform.Platform
 		return fmt.Errorf("CASTOR_RELAY_LISTEN: %w", err)
 	}
 	server := &http.Server{Handler: r, MaxHeaderBytes: streamHeader, ReadHeaderTimeout: streamHeaderTime, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+		ConnContext: lobby.Enter, ConnState: lobby.State,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
