@@ -21,7 +21,8 @@ func joinCommand() *cobra.Command {
 		Long: `Make the folder by which one more gateway joins the platform that castor up runs on this machine, as a process of its own: on
 this machine, or on another one that the folder is moved to. In it are the settings of castor-connector and the secrets that
 this gateway needs: its own, and no key of the platform's but the one by which devices' secrets are verified. On the bus it
-may read its own bucket, take its own devices' messages and tell what it has applied, and nothing else.
+may read its own bucket and take its own devices' messages, and nothing else. It is for this phase only, and over once the
+gateway is deleted.
 
 castor up must be reached by it: start it with --nats 127.0.0.1:4222, or an address of a network that you trust, because
 the bus is not encrypted.`,
