@@ -20,8 +20,10 @@ func TestTypesNameModelsThatExist(t *testing.T) {
 	w := newWorld(t)
 	w.Add("twin-provision", twinprovision.New)
 	admin := w.Admin()
-	model := provision.Model{ID: "mine", Start: "who", States: []provision.State{{Name: "who", Do: provision.CheckIdentity, Then: "make"},
-		{Name: "make", Do: provision.CreateTwin, Then: "live"}, {Name: "live", Do: provision.Activate, End: provision.Completed}}}
+	model := provision.Model{ID: "mine", Start: "may", States: []provision.State{{Name: "may", Do: provision.CheckClaim, Then: "who"},
+		{Name: "who", Do: provision.CheckIdentity, Then: "make"}, {Name: "make", Do: provision.CreateTwin, Then: "sign"},
+		{Name: "sign", Do: provision.IssueCredential, Then: "place"}, {Name: "place", Do: provision.RegisterGateway, Then: "hand"},
+		{Name: "hand", Do: provision.Deliver, Then: "live"}, {Name: "live", Do: provision.Activate, End: provision.Completed}}}
 	put := func(id string, of twin.TypeID) {
 		t.Helper()
 		model.ID, model.Type = id, of
