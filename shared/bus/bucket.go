@@ -200,6 +200,9 @@ func (w *bucketWatch) run(ctx context.Context, again <-chan struct{}) error {
 		w.each(Entry{Anew: true})
 	}
 	w.made = info.Created
+	if k.bus.guest {
+		return w.read(ctx, again)
+	}
 	var opts []jetstream.WatchOpt
 	if w.last > 0 {
 		opts = append(opts, jetstream.ResumeFromRevision(w.last+1))
@@ -232,19 +235,22 @@ func (w *bucketWatch) tell(e jetstream.KeyValueEntry) {
 		}
 		return
 	}
-	if e.Revision() <= w.last {
+	w.change(e.Key(), e.Value(), e.Revision(), e.Operation() != jetstream.KeyValuePut)
+}
+
+func (w *bucketWatch) change(name string, value []byte, revision uint64, deleted bool) {
+	if revision <= w.last {
 		return
 	}
-	w.last = e.Revision()
-	key, err := decodeKey(e.Key())
+	w.last = revision
+	key, err := decodeKey(name)
 	if err != nil {
 		w.bucket.bus.log.Warn("bus key not readable", "bucket", w.bucket.name, "error", err)
 		return
 	}
-	deleted := e.Operation() != jetstream.KeyValuePut
-	entry := Entry{Key: key, Revision: e.Revision(), Deleted: deleted}
+	entry := Entry{Key: key, Revision: revision, Deleted: deleted}
 	if !deleted {
-		entry.Value = e.Value()
+		entry.Value = value
 	}
 	w.each(entry)
 }

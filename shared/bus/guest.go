@@ -49,8 +49,7 @@ func (s Scope) Subjects() (publish, subscribe []string, err error) {
 	kv := "KV_" + s.Bucket
 	publish = []string{peerSubject + s.Peers,
 		"$JS.API.STREAM.INFO." + eventStream, // Ping
-		"$JS.API.STREAM.INFO." + kv, "$JS.API.DIRECT.GET." + kv + ".>", "$JS.API.STREAM.MSG.GET." + kv,
-		"$JS.API.CONSUMER.CREATE." + kv + ".>", "$JS.API.CONSUMER.INFO." + kv + ".>", "$JS.API.CONSUMER.DELETE." + kv + ".>", "$JS.FC." + kv + ".>"}
-	subscribe = append(watched, downlinkSubject+s.Gateway, peerSubject+s.Peers, guestInbox+s.User+".>")
+		"$JS.API.STREAM.INFO." + kv, "$JS.API.DIRECT.GET." + kv, "$JS.API.DIRECT.GET." + kv + ".>", "$JS.API.STREAM.MSG.GET." + kv}
+	subscribe = append(watched, downlinkSubject+s.Gateway, peerSubject+s.Peers, "$KV."+s.Bucket+".>", guestInbox+s.User+".>")
 	return publish, subscribe, nil
 }
