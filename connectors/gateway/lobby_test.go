@@ -45,7 +45,7 @@ func TestALobbyIsBounded(t *testing.T) {
 		}
 		defer c.Close()
 		silent = append(silent, c)
-		time.Sleep(20 * time.Millisecond) // in this order
+		<-time.After(20 * time.Millisecond) // in this order
 	}
 	for _, c := range silent[:2] {
 		_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
@@ -64,7 +64,7 @@ func TestALobbyIsBounded(t *testing.T) {
 		c.Close()
 	}
 	s.CloseClientConnections()
-	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+	for begun := time.Now(); ; <-time.After(5 * time.Millisecond) {
 		l.mu.Lock()
 		l.hall.mu.Lock()
 		left, places := len(l.open), l.hall.waiting.Len()
