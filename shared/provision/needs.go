@@ -87,7 +87,7 @@ func (c *check) needs() {
 		return // nobody knows what an unknown action would give
 	}
 	for _, t := range things {
-		told, comes := map[string]bool{}, map[int]bool{}
+		told, ever := map[string]bool{}, map[int]bool{} // ever: in which states the thing can be
 		c.walk(&t, func(p point, done bool, way func() string) {
 			i := slices.IndexFunc(c.m.States, func(s State) bool { return s.Name == p.state })
 			s, at := &c.m.States[i], fmt.Sprintf("states[%d]", i)
@@ -106,10 +106,10 @@ func (c *check) needs() {
 			if !done && s.End == Completed && slices.Contains(ends, t.thing) {
 				missing(at+".end", "an end that is "+string(Completed))
 			}
-			comes[i] = comes[i] || done
+			ever[i] = ever[i] || done
 		})
 		for i := range c.m.States {
-			if has, reached := comes[i]; t.thing == aDelivery && reached && !has {
+			if has, reached := ever[i]; t.thing == aDelivery && reached && !has {
 				c.unheard(i)
 			}
 		}
