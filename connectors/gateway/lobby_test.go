@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"testing"
 	"time"
 )
@@ -22,8 +23,10 @@ func TestALobbyIsBounded(t *testing.T) {
 	s.Config.ConnContext, s.Config.ConnState = l.Enter, l.State
 	s.StartTLS()
 	defer s.Close()
+	reused := false
 	ask := func(c *http.Client) error {
-		r, err := http.NewRequest(http.MethodGet, s.URL, nil)
+		trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }}
+		r, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodGet, s.URL, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +60,7 @@ func TestALobbyIsBounded(t *testing.T) {
 	if _, err := silent[3].Read(make([]byte, 1)); err == io.EOF {
 		t.Error("the newest is sent away")
 	}
-	if err := ask(s.Client()); err != nil {
+	if err := ask(s.Client()); err != nil || !reused {
 		t.Errorf("who is known was sent away: %v", err)
 	}
 	for _, c := range silent {
