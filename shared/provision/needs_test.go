@@ -87,7 +87,7 @@ func needy(r *rand.Rand) Model {
 
 // lacks walks a model at random, and tells what an action or the end lacked.
 func lacks(r *rand.Rand, m Model) string {
-	have, undo := having{}, []Deed{}
+	have := having{}
 	for at, n := m.Start, 0; n < 200; n++ {
 		s, _ := m.State(at)
 		if s.Undo != nil {
@@ -96,7 +96,6 @@ func lacks(r *rand.Rand, m Model) string {
 			if no := before.does(s.Undo.Do); no != "" {
 				return fmt.Sprintf("undo %s of %s: %s", s.Undo.Do, s.Name, no)
 			}
-			undo = append(undo, *s.Undo)
 		}
 		if s.Else != "" && r.IntN(3) == 0 { // the platform refuses it
 			if before := have; before.does(s.Do) == "" {
