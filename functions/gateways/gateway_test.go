@@ -307,8 +307,8 @@ func TestACrashAtEveryWrite(t *testing.T) {
 				w.Add("gateways", gateways.New)
 				w.gateway(alive)
 				c.Run(w.World, "gateways", gateways.New)
-				if _, err = w.provision.AssignGateway(ctx, assign(n, "")); err == nil {
-					err = w.provision.RemoveAssignment(ctx, device.Ref(fmt.Sprintf("dev-%d", n)))
+				if _, err := w.provision.AssignGateway(ctx, assign(n, "")); err == nil {
+					_ = w.provision.RemoveAssignment(ctx, device.Ref(fmt.Sprintf("dev-%d", n)))
 				}
 			}
 			through = !c.Came()

@@ -316,7 +316,7 @@ func TestACrashAtEveryWriteOfAMove(t *testing.T) {
 				}); e != nil {
 					t.Fatal(e)
 				}
-				err = w.Event("gateways", event.New("b", event.TwinChanged, string(id), time.Now(), api.TwinChanged{Twin: id, Kind: twin.Instance, Part: "live"}))
+				_ = w.Event("gateways", event.New("b", event.TwinChanged, string(id), time.Now(), api.TwinChanged{Twin: id, Kind: twin.Instance, Part: "live"}))
 			}
 			through = !c.Came()
 			w.Add("gateways", gateways.New)

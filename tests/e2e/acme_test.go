@@ -34,7 +34,6 @@ type acme struct {
 	w        *World
 	broker   *mqtt.Server
 	contract *httptest.Server
-	url      string // what devices dial
 	relay    string
 	epoch    string
 	http     *http.Client
