@@ -136,6 +136,7 @@ func refusal(t *testing.T, w *linktest.World, address string, id linktest.Identi
 		if got.ended && !asked {
 			_ = f.WritePing(false, [8]byte{})
 			asked = true
+			_ = c.SetDeadline(time.Now().Add(100 * time.Millisecond)) // of who is not let in, no more may be read, nor is a ping
 		}
 	}
 }
