@@ -43,7 +43,7 @@ beforeAll(async () => {
     await p.api.post('credentials/claims', { type: 'clown', owner: 'circus', serials, note: script.repeat(4), location: { site: backwards } });
   await p.api.post('credentials/claims', { type: 'clown', owner: 'circus', identities: [unbroken.slice(0, 64), 'C-1'], batch: 'B'.repeat(64) });
   await p.api.post('twins/twins', { id: 'juggler', kind: 'type', definition: { name: backwards, model: { provisioning: 'manual' } } });
-  const run = await p.api.post('twin-provision/runs', { type: 'juggler', owner: 'circus', serial: unbroken.slice(0, 64), reason: script });
+  const run = await p.api.post('twin-provision/runs', { type: 'juggler', owner: 'circus', serial: unbroken.slice(0, 64), publicKey: publicKey(), reason: script });
   runs.push(run.id);
   devices.push(await Device.enrol(p, 'clown', 'circus', 'L'.repeat(64)));
   const door = await Wire.at(p);
