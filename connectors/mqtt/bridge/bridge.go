@@ -146,7 +146,7 @@ func (m *Bridge) Run(ctx context.Context) error {
 	m.devices = make(map[device.Ref]*visitor)
 	m.mu.Unlock()
 	for _, v := range all {
-		close(v.queue)
+		close(v.over)
 	}
 	patience := time.AfterFunc(drainFor, func() {
 		for _, v := range all {

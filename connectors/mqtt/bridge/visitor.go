@@ -30,6 +30,7 @@ const (
 type visitor struct {
 	ref   device.Ref
 	queue chan mqtt.Message // nil: commands reach the device from now on
+	over  chan struct{}     // closed when nothing more is expected of it: what is in the queue by then still counts
 	done  chan struct{}     // closed when it has gone
 	leave sync.Once
 }
@@ -73,7 +74,7 @@ func (m *Bridge) visitor(ref device.Ref) *visitor {
 	}
 	v := m.devices[ref]
 	if v == nil {
-		v = &visitor{ref: ref, queue: make(chan mqtt.Message, queued), done: make(chan struct{})}
+		v = &visitor{ref: ref, queue: make(chan mqtt.Message, queued), over: make(chan struct{}), done: make(chan struct{})}
 		m.devices[ref] = v
 		m.working.Go(func() { m.attend(v) })
 	}
@@ -86,7 +87,7 @@ func (m *Bridge) gone(ref device.Ref) {
 	defer m.mu.Unlock()
 	if v := m.devices[ref]; v != nil {
 		delete(m.devices, ref)
-		close(v.queue)
+		close(v.over)
 		time.AfterFunc(lingerFor, v.end)
 	}
 }
@@ -147,7 +148,7 @@ func (m *Bridge) subscribed(line string) {
 func (m *Bridge) attend(v *visitor) {
 	id, number := m.numbers.Next(m.config.Now())
 	s := m.link.Open(id, v.ref, number, v.done)
-	for msg := range v.queue {
+	for msg, ok := v.next(); ok; msg, ok = v.next() {
 		if msg == nil {
 			s.Listen()
 			continue
@@ -156,6 +157,21 @@ func (m *Bridge) attend(v *visitor) {
 	}
 	s.Close()
 	v.end()
+}
+
+// next waits for what the device says, until it is over and the queue empty. What comes in even later is not acknowledged.
+func (v *visitor) next() (mqtt.Message, bool) {
+	select {
+	case msg := <-v.queue:
+		return msg, true
+	case <-v.over:
+	}
+	select {
+	case msg := <-v.queue:
+		return msg, true
+	default:
+		return nil, false
+	}
 }
 
 // end ends what the device's session still waits for.
