@@ -25,6 +25,23 @@ type NewCredential struct {
 	PublicKey string `json:"publicKey,omitempty"` // base64 of 32 bytes of X25519; what the platform makes is sealed to it
 	Username  string `json:"username,omitempty"`  // of kind password; "" = the reference
 	Protocol  string `json:"protocol,omitempty"`  // that it will speak; "" = mqtt. Gateways of others get no secret of it
+
+	// Via and Name are of kind relayed: the device that speaks for it, and what that one calls it. The reference is device.RelayedRef.
+	Via  device.Ref `json:"via,omitempty"`
+	Name string     `json:"name,omitempty"`
+
+	// Topics are of a device whose firmware uses topics of its own; nil = the platform's.
+	Topics *Topics `json:"topics,omitempty"`
+}
+
+// Topics are where a device speaks and listens whose firmware uses topics of its own: patterns with {device} for its name, as its
+// type's driver has them.
+type Topics struct {
+	Up   []string `json:"up" bson:"up"`
+	Down []string `json:"down,omitempty" bson:"down,omitempty"`
+
+	// Device is the name; "" = any: it is a bridge, and each name a device that it relays.
+	Device string `json:"device,omitempty" bson:"device,omitempty"`
 }
 
 // Credential is what a device proves itself by, and the reference under which gateways know it.
@@ -39,6 +56,10 @@ type Credential struct {
 
 	Sealed   string `json:"sealed,omitempty"`   // Secret, sealed to the device's public key
 	Verifier string `json:"verifier,omitempty"` // device.Verifier of the secret
+
+	Via    device.Ref `json:"via,omitempty"` // of kind relayed: who speaks for it
+	Name   string     `json:"name,omitempty"`
+	Topics *Topics    `json:"topics,omitempty"`
 
 	// SealedFor has the secret by gateway, sealed to the public keys of those that can compare plain secrets only.
 	SealedFor map[string]string `json:"sealedFor,omitempty"`

@@ -77,6 +77,10 @@ type Admission struct {
 	// Expires is when it ends by itself; the zero time if never.
 	Expires time.Time `json:"expires,omitzero"`
 
+	// Topics are those of a device whose firmware uses its own; its MQTT client id may be any, its user name finds it. nil = the
+	// platform's.
+	Topics *Topics `json:"topics,omitempty"`
+
 	// Sealed is the secret, sealed to the gateway's public key, for a gateway that can compare plain secrets only.
 	Sealed string `json:"sealed,omitempty"`
 }

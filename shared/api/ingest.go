@@ -26,6 +26,31 @@ type ParkedMessage struct {
 	Gateway  string         `json:"gateway,omitempty" bson:"gateway,omitempty"`
 	Received time.Time      `json:"received" bson:"received"`
 	Trace    string         `json:"trace,omitempty" bson:"trace,omitempty"` // of the call that brought it
+
+	// Port, Was and Driver are as in telemetry.Message; Session and Generation what it came by.
+	Port       int            `json:"port,omitempty" bson:"port,omitempty"`
+	Was        telemetry.Kind `json:"was,omitempty" bson:"was,omitempty"`
+	Driver     string         `json:"driver,omitempty" bson:"driver,omitempty"`
+	Session    string         `json:"-" bson:"session,omitempty"`
+	Generation int64          `json:"-" bson:"generation,omitempty"`
+}
+
+// Redriven are parked messages of one twin that could be read after all, or tried and not.
+type Redriven struct {
+	Twin  twin.ID        `json:"twin"`
+	Items []RedrivenItem `json:"items"` // at most 200
+}
+
+// A RedrivenItem is what one parked message has become: messages, at most 500, or a new reason to stay.
+type RedrivenItem struct {
+	ID       string              `json:"id"`
+	Messages []telemetry.Message `json:"messages,omitempty"` // Kind, Time and Samples are set
+	Reason   string              `json:"reason,omitempty"`
+}
+
+// Redriven hands over what parked messages have become; those that were read are no longer parked. For function drivers.
+func (c *Client) Redriven(ctx context.Context, in Redriven) error {
+	return c.Call(ctx, "POST", "twin-ingest", "/redriven", CBOR{in}, nil)
 }
 
 // Ingest hands a batch over; the answer has one outcome per message.

@@ -20,15 +20,16 @@ const (
 	Token       Kind = "token"       // shown as "<ref>.<secret>": bearer token, or password of a client that has no user name to choose
 	Password    Kind = "password"    // with a user name
 	APIKey      Kind = "api-key"     // shown as "<ref>.<secret>", in the header X-API-Key
+	Relayed     Kind = "relayed"     // shows nothing: another device, with a credential of its own, speaks for it
 )
 
 // Kinds lists all of them.
-var Kinds = []Kind{Certificate, Token, Password, APIKey}
+var Kinds = []Kind{Certificate, Token, Password, APIKey, Relayed}
 
 // Valid returns twin.ErrInvalid if there is no such kind.
 func (k Kind) Valid() error {
 	if !slices.Contains(Kinds, k) {
-		return fmt.Errorf("%w: kind %.40q must be certificate, token, password or api-key", twin.ErrInvalid, string(k))
+		return fmt.Errorf("%w: kind %.40q must be certificate, token, password, api-key or relayed", twin.ErrInvalid, string(k))
 	}
 	return nil
 }

@@ -48,10 +48,14 @@ type Message struct {
 	// Answer is set for responses.
 	Answer *Answer `json:"answer,omitempty"`
 
-	// Raw and Reason are set for undecoded messages; Topic is where they came in.
+	// Raw and Reason are set for undecoded messages; Topic is where they came in, Port the LoRaWAN FPort (0 = none), Was the kind
+	// that they are if they can be read after all, Driver who could not read them ("acme-th1@1.2.0"; "" = no driver).
 	Raw    []byte `json:"raw,omitempty"`
 	Reason string `json:"reason,omitempty"`
 	Topic  string `json:"topic,omitempty"`
+	Port   int    `json:"port,omitempty"`
+	Was    Kind   `json:"was,omitempty"`
+	Driver string `json:"driver,omitempty"`
 }
 
 // A Sample is one value of one property.

@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -127,6 +128,23 @@ type Model struct {
 	// Properties the instances report. A property not listed here is kept all the same; it has no unit and no range.
 	Properties []Property `json:"properties,omitempty" bson:"properties,omitempty"`
 
+	// Commands the instances know. One not listed here is passed on all the same.
+	Commands []CommandModel `json:"commands,omitempty" bson:"commands,omitempty"`
+
+	// Events the instances tell of.
+	Events []EventModel `json:"events,omitempty" bson:"events,omitempty"`
+
+	// Driver names the payload driver that reads what instances send and writes their commands; "" = none. Which of its versions
+	// is for an instance is the registry's to say (function drivers), by the firmware that the instance reports.
+	Driver string `json:"driver,omitempty" bson:"driver,omitempty"`
+
+	// Firmware is the property that has an instance's firmware version; "" = "firmware".
+	Firmware string `json:"firmware,omitempty" bson:"firmware,omitempty"`
+
+	// Format is how payloads are read where there is no driver: json, cbor, compact, senml+json, senml+cbor, plain; "" = the wire
+	// contract's JSON or CBOR.
+	Format string `json:"format,omitempty" bson:"format,omitempty"`
+
 	// Provisioning names the provisioning model that brings instances in where no Choice does; "" = "automatic".
 	Provisioning string `json:"provisioning,omitempty" bson:"provisioning,omitempty"`
 
@@ -185,4 +203,33 @@ type Property struct {
 	Min  *float64 `json:"min,omitempty" bson:"min,omitempty"`   // values below are kept and flagged
 	Max  *float64 `json:"max,omitempty" bson:"max,omitempty"`
 	Note string   `json:"note,omitempty" bson:"note,omitempty"` // one sentence for people
+
+	// ID is the number that stands for the property in the compact form, from 1; 0 = none. It is for ever.
+	ID int64 `json:"id,omitempty" bson:"id,omitempty"`
+
+	// Enum are the values that there are, of the property's type; none = any.
+	Enum []any `json:"enum,omitempty" bson:"enum,omitempty"`
+
+	// Writable tells that people may wish for a value (desired state).
+	Writable bool `json:"writable,omitempty" bson:"writable,omitempty"`
+
+	// Semantic says what it is in a vocabulary of others: an IRI, or a compact one ("saref:Temperature").
+	Semantic string `json:"semantic,omitempty" bson:"semantic,omitempty"`
+}
+
+// A CommandModel describes a command that instances of a type know. Schemas are JSON Schema 2020-12, as JSON; nil = anything.
+type CommandModel struct {
+	Name     string          `json:"name" bson:"name"`
+	Input    json.RawMessage `json:"input,omitempty" bson:"input,omitempty"`
+	Output   json.RawMessage `json:"output,omitempty" bson:"output,omitempty"`
+	Semantic string          `json:"semantic,omitempty" bson:"semantic,omitempty"`
+	Note     string          `json:"note,omitempty" bson:"note,omitempty"`
+}
+
+// An EventModel describes something that instances tell of; Data is the JSON Schema of what comes with it.
+type EventModel struct {
+	Name     string          `json:"name" bson:"name"`
+	Data     json.RawMessage `json:"data,omitempty" bson:"data,omitempty"`
+	Semantic string          `json:"semantic,omitempty" bson:"semantic,omitempty"`
+	Note     string          `json:"note,omitempty" bson:"note,omitempty"`
 }

@@ -1,0 +1,15 @@
+package device
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"strings"
+)
+
+// RelayedRef is the reference of a device that another one speaks for: via is the reference of that one (a Zigbee coordinator, the
+// integration of a LoRaWAN network server), name is what it calls the device (a friendly name, a device EUI). Who may speak as via
+// may so speak for the devices that were made relayed by it, and for no others.
+func RelayedRef(via Ref, name string) Ref {
+	h := sha256.Sum256([]byte(string(via) + "\x00" + name))
+	return Ref("r-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h[:20])))
+}
