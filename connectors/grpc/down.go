@@ -27,12 +27,15 @@ func (m *Connector) Stored(s *link.Session, o twin.Order) {
 }
 
 // Command hands a command to the device's stream, or to its poll.
-func (m *Connector) Command(s *link.Session, id string, payload []byte) error {
+func (m *Connector) Command(s *link.Session, d link.Down) error {
+	if err := d.Own(); err != nil {
+		return err
+	}
 	p, ok := m.find(s.ID).(*present)
 	if !ok {
 		return errors.New("the device is not here")
 	}
-	return p.put(&pb.Down{What: &pb.Down_Command{Command: &pb.Command{Id: id, Payload: payload}}}, len(payload), true)
+	return p.put(&pb.Down{What: &pb.Down_Command{Command: &pb.Command{Id: d.ID, Payload: d.Payload}}}, len(d.Payload), true)
 }
 
 // put has something go down; for who makes calls only, with the answer to a poll.

@@ -21,16 +21,23 @@ func (h *Connector) Stored(*link.Session, twin.Order) {}
 var errGone = errors.New("the device is not here")
 
 // Command has a command go down by the answer that the device waits for.
-func (h *Connector) Command(s *link.Session, id string, payload []byte) error {
+func (h *Connector) Command(s *link.Session, in link.Down) error {
 	_, d, ok := h.device(string(s.Ref))
 	if !ok || d.link != s {
 		return errGone
 	}
-	c := command{ID: id}
-	if err := json.Unmarshal(payload, &c.DeviceCommand); err != nil {
+	if err := in.Own(); err != nil {
 		return err
 	}
-	return d.down.Put(down{command: &c}, len(payload), true)
+	if in.Encoded {
+		m := messageOf("command/"+in.ID, in.Payload)
+		return d.down.Put(down{message: &m}, len(in.Payload), true)
+	}
+	c := command{ID: in.ID}
+	if err := json.Unmarshal(in.Payload, &c.DeviceCommand); err != nil {
+		return err
+	}
+	return d.down.Put(down{command: &c}, len(in.Payload), true)
 }
 
 // Deliver has a message of the platform go down by the device's next answer. One to a device that is not here is for another

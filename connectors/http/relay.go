@@ -127,8 +127,11 @@ func (r *Relay) Stored(*link.Session, twin.Order) {}
 func (r *Relay) Answer(*link.Claimant, api.ProvisionAnswer) {}
 
 // Command has a command go down by the gateway's poll.
-func (r *Relay) Command(s *link.Session, id string, payload []byte) error {
-	return r.send(string(s.Ref), "command/"+id, payload, true)
+func (r *Relay) Command(s *link.Session, d link.Down) error {
+	if err := d.Own(); err != nil {
+		return err
+	}
+	return r.send(string(s.Ref), "command/"+d.ID, d.Payload, true)
 }
 
 // Deliver has a message of the platform go down to a device that has its place here.

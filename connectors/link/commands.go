@@ -181,7 +181,7 @@ func (c *commands) hand(s *Session, n api.LeasedCommand) {
 	}
 	payload, err := json.Marshal(DeviceCommand{Name: n.Name, Input: n.Input, Repeatable: n.Repeatable})
 	if err == nil {
-		err = c.link.config.Protocol.Command(s, n.ID, payload)
+		err = c.link.config.Protocol.Command(s, Down{ID: n.ID, Payload: payload})
 	}
 	if err != nil {
 		c.link.log.Info("command was not delivered", "ref", s.Ref, "twin", n.Twin, "command", n.ID, "error", err)

@@ -36,7 +36,7 @@ type Protocol interface {
 	Deliver(d bus.Downlink)
 
 	// Command hands a command to the device of s. An error tells that the device has not got it and will not.
-	Command(s *Session, id string, payload []byte) error
+	Command(s *Session, d Down) error
 }
 
 // Config says what a link connects.

@@ -40,7 +40,7 @@ func (f *far) Answer(_ *link.Claimant, a api.ProvisionAnswer) {
 
 func (f *far) Deliver(bus.Downlink) {}
 
-func (f *far) Command(*link.Session, string, []byte) error { return nil }
+func (f *far) Command(*link.Session, link.Down) error { return nil }
 
 func (f *far) told() []twin.Order {
 	f.mu.Lock()

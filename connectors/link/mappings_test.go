@@ -48,4 +48,4 @@ func (deaf) Stored(*Session, twin.Order)           {}
 func (deaf) Answer(*Claimant, api.ProvisionAnswer) {}
 func (deaf) Deliver(bus.Downlink)                  {}
 
-func (deaf) Command(*Session, string, []byte) error { return errors.New("deaf") }
+func (deaf) Command(*Session, Down) error { return errors.New("deaf") }

@@ -101,9 +101,15 @@ func (s *Session) Listen() {
 	s.link.commands.signal()
 }
 
-// Report takes what a device sent. ack is called once, in the order of the calls of Report, Publish and Confirm: when everything in it is
-// stored or parked, or when it was not and will not be. Report waits while the platform is behind.
+// Report is ReportAs of what came with nothing beside.
 func (s *Session) Report(kind telemetry.Kind, topic string, payload []byte, received time.Time, ack func(Receipt)) {
+	s.ReportAs(Incoming{Kind: kind, Topic: topic, Payload: payload, Received: received}, ack)
+}
+
+// ReportAs takes what a device sent. ack is called once, in the order of the calls of Report, Publish and Confirm: when everything in it
+// is stored or parked, or when it was not and will not be. ReportAs waits while the platform is behind.
+func (s *Session) ReportAs(in Incoming, ack func(Receipt)) {
+	kind, topic, payload, received := in.Kind, in.Topic, in.Payload, in.Received
 	known, ok := s.resolve()
 	if !ok {
 		s.ticket(1, nil, ack).finish(false)

@@ -229,7 +229,10 @@ func (m *Connector) Deliver(d bus.Downlink) {
 }
 
 // Command publishes castor/{ref}/command/{id} to the session, with QoS 1.
-func (m *Connector) Command(s *link.Session, id string, payload []byte) error {
-	topic := fmt.Sprintf("castor/%s/command/%s", s.Ref, id)
-	return m.gateway.Publish(string(s.Ref), topic, payload, broker.Options{Acknowledged: true, Session: s.ID})
+func (m *Connector) Command(s *link.Session, d link.Down) error {
+	if err := d.Own(); err != nil {
+		return err
+	}
+	topic := fmt.Sprintf("castor/%s/command/%s", s.Ref, d.ID)
+	return m.gateway.Publish(string(s.Ref), topic, d.Payload, broker.Options{Acknowledged: true, Session: s.ID})
 }

@@ -189,10 +189,13 @@ func (m *Bridge) Deliver(d bus.Downlink) {
 }
 
 // Command publishes castor/{ref}/command/{id}.
-func (m *Bridge) Command(s *link.Session, id string, payload []byte) error {
+func (m *Bridge) Command(s *link.Session, d link.Down) error {
+	if err := d.Own(); err != nil {
+		return err
+	}
 	if err := m.Ready(); err != nil {
 		return err
 	}
-	m.publish(fmt.Sprintf("castor/%s/command/%s", s.Ref, id), false, payload)
+	m.publish(fmt.Sprintf("castor/%s/command/%s", s.Ref, d.ID), false, d.Payload)
 	return nil
 }

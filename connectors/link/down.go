@@ -1,0 +1,53 @@
+package link
+
+import (
+	"errors"
+	"time"
+
+	"github.com/castor-iot/castor/shared/telemetry"
+)
+
+// Down is a command on its way to a device.
+type Down struct {
+	ID      string
+	Payload []byte // a DeviceCommand as JSON; or bytes, if Encoded
+
+	// Encoded tells that the device's driver has written Payload: bytes for that device alone, as it understands them.
+	Encoded bool
+
+	// Topic is where a device of other firmware than ours listens, Port is LoRaWAN's FPort; "" and 0 = the platform's own way. Both
+	// are the driver's words: the protocol sees to it that they reach nobody else.
+	Topic string
+	Port  int
+}
+
+// ErrNoWay is wrapped by a Protocol's Command where the device can never get it in this form: by a topic that is not the device's,
+// or that the protocol has none of. The command is answered as failed.
+var ErrNoWay = errors.New("there is no way to the device for this")
+
+// Own is ErrNoWay for what is not to go the platform's own way; for protocols that have no other.
+func (d Down) Own() error {
+	if d.Topic != "" {
+		return errTopic
+	}
+	return nil
+}
+
+var errTopic = noWay("the driver names a topic, and devices of this protocol have none of their own")
+
+type noWay string
+
+func (e noWay) Error() string { return string(e) }
+func (noWay) Unwrap() error   { return ErrNoWay }
+
+// Incoming is what a device sent, as its protocol has it.
+type Incoming struct {
+	Kind     telemetry.Kind
+	Topic    string // where it came in
+	Payload  []byte
+	Received time.Time // when the gateway got it
+
+	Port   int       // LoRaWAN FPort; 0 = none
+	Time   time.Time // when it was measured, if somebody between could tell (a network server); zero = not told
+	Format string    // package format's name, if the device told it (Content-Type); "" = as its type says
+}
