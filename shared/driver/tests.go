@@ -16,22 +16,26 @@ type Test struct {
 	Want Want `json:"want"`
 }
 
-// Want is what a Test expects. What is nil or empty is not looked at, but for errors: they are expected or must not be there.
+// Want is what a Test expects. What is nil or zero is not looked at, but for errors: they are expected or must not be there. An
+// empty list is looked at: there must be none, so that it goes over the wire as one.
 type Want struct {
 	Data     any       `json:"data,omitempty"`
-	Bytes    []byte    `json:"bytes,omitempty"`
+	Bytes    []byte    `json:"bytes,omitzero"`
 	Port     int       `json:"port,omitempty"`
 	Topic    string    `json:"topic,omitempty"`
 	Time     time.Time `json:"time,omitzero"`
-	Records  []Record  `json:"records,omitempty"`
-	Warnings []string  `json:"warnings,omitempty"`
+	Records  []Record  `json:"records,omitzero"`
+	State    []byte    `json:"state,omitzero"`    // for the next OnEvent
+	Commands []any     `json:"commands,omitzero"` // that OnEvent wants sent
+	Warnings []string  `json:"warnings,omitzero"`
 	Errors   []string  `json:"errors,omitempty"` // [""] = any
 }
 
 // A Difference is one place where a result is not what was wanted.
 type Difference struct {
-	Path      string // "data.temperature", "errors"
-	Want, Got string // as JSON, or "nothing"
+	Path string `json:"path"` // "data.temperature", "errors"
+	Want string `json:"want"` // as JSON, or "nothing"
+	Got  string `json:"got"`
 }
 
 // String is the difference for people.
@@ -64,9 +68,7 @@ func (t *Test) Check(r Result) []Difference {
 		}
 		c.values("data", t.Want.Data, got)
 	}
-	if t.Want.Bytes != nil && !slices.Equal(t.Want.Bytes, r.Bytes) {
-		c.add("bytes", fmt.Sprintf("%x", t.Want.Bytes), fmt.Sprintf("%x", r.Bytes))
-	}
+	c.bytes("bytes", t.Want.Bytes, r.Bytes)
 	if t.Want.Port != 0 && t.Want.Port != r.Port {
 		c.add("port", fmt.Sprint(t.Want.Port), fmt.Sprint(r.Port))
 	}
@@ -79,6 +81,10 @@ func (t *Test) Check(r Result) []Difference {
 	if t.Want.Records != nil {
 		c.records(t.Want.Records, r.Records)
 	}
+	c.bytes("state", t.Want.State, r.State)
+	if t.Want.Commands != nil {
+		c.commands(t.Want.Commands, r.Commands)
+	}
 	if t.Want.Warnings != nil {
 		c.texts("warnings", t.Want.Warnings, r.Warnings)
 	}
@@ -90,6 +96,23 @@ type comparison struct{ found []Difference }
 func (c *comparison) add(path, want, got string) {
 	if len(c.found) < maxDifferences {
 		c.found = append(c.found, Difference{path, want, got})
+	}
+}
+
+// bytes compares where something is wanted, hexadecimal for people.
+func (c *comparison) bytes(path string, want, got []byte) {
+	if want != nil && !slices.Equal(want, got) {
+		c.add(path, hexadecimal(want), hexadecimal(got))
+	}
+}
+
+func (c *comparison) commands(want, got []any) {
+	if len(want) != len(got) {
+		c.add("commands", text(want), text(got))
+		return
+	}
+	for i := range want {
+		c.values(fmt.Sprintf("commands[%d]", i), want[i], got[i])
 	}
 }
 

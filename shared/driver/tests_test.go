@@ -1,11 +1,15 @@
 package driver_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/fxamacker/cbor/v2"
 )
 
 // A test looks at the records that it names, at their times where it says one.
@@ -26,6 +30,49 @@ func TestRecordsAreCompared(t *testing.T) {
 		test := driver.Test{Want: driver.Want{Records: tt.want}}
 		if told := fmt.Sprint(test.Check(got)); told != tt.told {
 			t.Errorf("%v: %s", tt.want, told)
+		}
+	}
+}
+
+// What an event brings is looked at where the test says something of it; an empty list wants no command.
+func TestStateAndCommandsAreCompared(t *testing.T) {
+	got := driver.Result{State: []byte{1}, Commands: []any{map[string]any{"name": "heat", "on": true}}}
+	for _, tt := range []struct {
+		want driver.Want
+		told string
+	}{
+		{driver.Want{}, "[]"},
+		{driver.Want{State: []byte{1}, Commands: []any{map[string]any{"name": "heat", "on": true}}}, "[]"},
+		{driver.Want{State: []byte{2}}, "[state: want 02, got 01]"},
+		{driver.Want{State: []byte{}}, "[state: want nothing, got 01]"},
+		{driver.Want{Commands: []any{}}, `[commands: want [], got [{"name":"heat","on":true}]]`},
+		{driver.Want{Commands: []any{map[string]any{"name": "heat", "on": false}}}, "[commands[0].on: want false, got true]"},
+	} {
+		test := driver.Test{Want: tt.want}
+		if told := fmt.Sprint(test.Check(got)); told != tt.told {
+			t.Errorf("%+v: %s", tt.want, told)
+		}
+	}
+}
+
+// A test that wants nothing of something is the same test once it has been published.
+func TestEmptyWantsSurviveTheWire(t *testing.T) {
+	want := driver.Want{Bytes: []byte{}, Records: []driver.Record{}, State: []byte{}, Commands: []any{}, Warnings: []string{}}
+	asJSON, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asCBOR, err := cbor.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fromJSON, fromCBOR driver.Want
+	if err := errors.Join(json.Unmarshal(asJSON, &fromJSON), cbor.Unmarshal(asCBOR, &fromCBOR)); err != nil {
+		t.Fatal(err)
+	}
+	for form, got := range map[string]driver.Want{"JSON": fromJSON, "CBOR": fromCBOR} {
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %#v", form, got)
 		}
 	}
 }

@@ -19,6 +19,14 @@ func text(v any) string {
 	return cut(string(b), 300)
 }
 
+// hexadecimal is bytes as people write them in tests.
+func hexadecimal(b []byte) string {
+	if len(b) == 0 {
+		return "nothing"
+	}
+	return cut(fmt.Sprintf("%x", b), 300)
+}
+
 func number(v any) (float64, bool) {
 	switch v := v.(type) {
 	case float64:

@@ -44,17 +44,29 @@ type test struct {
 	Topic     string            `yaml:"topic"`
 	Time      moment            `yaml:"time"`
 	Data      any               `yaml:"data"`
+	State     octets            `yaml:"state"` // of op onEvent; none = the twin's first
 	Variables map[string]string `yaml:"variables"`
-	Want      struct {
-		Data     any      `yaml:"data"`
-		Bytes    *octets  `yaml:"bytes"`
-		Text     string   `yaml:"text"`
-		Port     int      `yaml:"port"`
-		Topic    string   `yaml:"topic"`
-		Time     moment   `yaml:"time"`
-		Warnings []string `yaml:"warnings"`
-		Errors   []string `yaml:"errors"`
-	} `yaml:"want"`
+	Want      want              `yaml:"want"`
+}
+
+// want is what must come of a test. Bytes, state and lists that are empty are wanted so; those that are not there are not looked at.
+type want struct {
+	Data     any      `yaml:"data"`
+	Bytes    *octets  `yaml:"bytes"`
+	Text     string   `yaml:"text"`
+	Port     int      `yaml:"port"`
+	Topic    string   `yaml:"topic"`
+	Time     moment   `yaml:"time"`
+	Records  []record `yaml:"records"`
+	State    *octets  `yaml:"state"`
+	Commands []any    `yaml:"commands"`
+	Warnings []string `yaml:"warnings"`
+	Errors   []string `yaml:"errors"`
+}
+
+type record struct {
+	Time moment         `yaml:"time"`
+	Data map[string]any `yaml:"data"`
 }
 
 // Folder reads the driver in a folder of Castor's own form.
@@ -111,7 +123,7 @@ func readFolder(root fs.FS, dir string) (*driver.Driver, error) {
 }
 
 func (t *test) test() (driver.Test, error) {
-	out := driver.Test{Name: t.Name, Call: driver.Call{Op: t.Op, Port: t.Port, Topic: t.Topic, Time: t.Time.Time, Data: value(t.Data), Variables: t.Variables}}
+	out := driver.Test{Name: t.Name, Call: driver.Call{Op: t.Op, Port: t.Port, Topic: t.Topic, Time: t.Time.Time, Data: value(t.Data), State: t.State, Variables: t.Variables}}
 	if out.Op == "" {
 		out.Op = driver.DecodeUplink
 	}
@@ -135,12 +147,29 @@ func (t *test) test() (driver.Test, error) {
 	if given > 1 {
 		return out, errors.New("give one of bytes, base64 and text")
 	}
-	w := &t.Want
-	out.Want = driver.Want{Data: value(w.Data), Port: w.Port, Topic: w.Topic, Time: w.Time.Time, Warnings: w.Warnings, Errors: w.Errors}
-	if w.Bytes != nil {
-		out.Want.Bytes = append([]byte{}, *w.Bytes...)
-	} else if w.Text != "" {
-		out.Want.Bytes = []byte(w.Text)
-	}
+	out.Want = t.Want.want()
 	return out, nil
+}
+
+func (w *want) want() driver.Want {
+	out := driver.Want{Data: value(w.Data), Port: w.Port, Topic: w.Topic, Time: w.Time.Time, Warnings: w.Warnings, Errors: w.Errors}
+	if w.Bytes != nil {
+		out.Bytes = append([]byte{}, *w.Bytes...)
+	} else if w.Text != "" {
+		out.Bytes = []byte(w.Text)
+	}
+	if w.State != nil {
+		out.State = append([]byte{}, *w.State...)
+	}
+	if w.Commands != nil {
+		out.Commands = value(w.Commands).([]any)
+	}
+	if w.Records != nil {
+		out.Records = make([]driver.Record, 0, len(w.Records))
+	}
+	for _, r := range w.Records {
+		data, _ := value(r.Data).(map[string]any)
+		out.Records = append(out.Records, driver.Record{Time: r.Time.Time, Data: data})
+	}
+	return out
 }

@@ -1,8 +1,10 @@
 package layout
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -152,11 +154,26 @@ tests:
   - {name: base64, base64: AH0=, port: 1, want: {data: {level: 12.5}}}
   - {name: an error, text: x, want: {errors: [""]}}
   - {name: down, op: encodeDownlink, data: {on: true}, want: {bytes: "01", port: 9}}
+  - {name: frost, op: onEvent, state: "00", data: {temperature: -1}, want: {state: "01", commands: [{name: heat}]}}
+  - {name: no frost, op: onEvent, want: {commands: []}}
+  - {name: a log, bytes: 00 7d, want: {records: [{time: 2026-03-01T10:00:00Z, data: {level: 12}}]}}
 `})
 	d, err := Folder(dir)
-	if err != nil || d.Name != "acme-meter" || d.Limit != 50*time.Millisecond || d.Kind != driver.JavaScript || len(d.Tests) != 4 {
+	if err != nil || d.Name != "acme-meter" || d.Limit != 50*time.Millisecond || d.Kind != driver.JavaScript || len(d.Tests) != 7 {
 		t.Fatal(d, err)
 	}
+	frost, none, log := d.Tests[4], d.Tests[5], d.Tests[6]
+	if frost.Op != driver.OnEvent || !bytes.Equal(frost.State, []byte{0}) || !bytes.Equal(frost.Want.State, []byte{1}) ||
+		!reflect.DeepEqual(frost.Want.Commands, []any{map[string]any{"name": "heat"}}) {
+		t.Errorf("a test of an event: %+v", frost)
+	}
+	if none.Want.Commands == nil || none.Want.State != nil || none.State != nil {
+		t.Errorf("a test that no command comes: %+v", none)
+	}
+	if at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC); !reflect.DeepEqual(log.Want.Records, []driver.Record{{Time: at, Data: map[string]any{"level": 12.0}}}) {
+		t.Errorf("a test of records: %+v", log.Want)
+	}
+	d.Tests = d.Tests[:4]
 	if passed, failed := outcomes(t, Suite{Driver: *d, Tests: d.Tests}); passed != 4 {
 		t.Error(failed)
 	}
