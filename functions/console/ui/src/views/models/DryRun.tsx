@@ -5,6 +5,7 @@ import { reasonOf } from '@/api/problem';
 import type { ProvisioningModel, Simulate, Simulation } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
+import form from '@/parts/Form.module.css';
 import { Steps } from '@/parts/run/Steps';
 import { Empty } from '@/parts/States';
 import s from './DryRun.module.css';
@@ -59,7 +60,7 @@ export function DryRun({
       </div>
       <section className={s.result} aria-label="What becomes of it" aria-busy={isPlaceholderData}>
         {error ? (
-          <p role="alert" className={s.refused}>
+          <p role="alert" className={form.refused}>
             {reasonOf(error)}
           </p>
         ) : !shown ? (

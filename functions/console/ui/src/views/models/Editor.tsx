@@ -3,11 +3,11 @@ import type { Simulation } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
+import { CodeArea } from '@/parts/CodeArea';
 import { Page } from '@/parts/Page';
 import { Tabs } from '@/parts/Tabs';
 import { useKinds } from '@/parts/useKinds';
 import { useParam } from '@/parts/useParam';
-import { CodeArea } from './CodeArea';
 import { Conflict } from './Conflict';
 import { DryRun } from './DryRun';
 import s from './Editor.module.css';
@@ -101,6 +101,7 @@ export function Editor({ id, begin }: { id: string; begin: { text: string; etag:
         <Card title="Text" note="YAML; faults show as you type" flush className={s.text}>
           <CodeArea
             area={area}
+            label="The model as YAML"
             text={text}
             faults={checked.faults}
             chosen={spans.find((x) => x.name === chosen)}

@@ -2,6 +2,7 @@ import { Plus, X } from 'lucide-react';
 import type { SimulatedEvent } from '@/api/types';
 import { Button, IconButton } from '@/parts/Button';
 import { Select, TextField } from '@/parts/Field';
+import form from '@/parts/Form.module.css';
 import s from './DryRun.module.css';
 import { type Happening, happenings, moreOf } from './sample';
 
@@ -21,7 +22,7 @@ export function Events({
   const set = (key: number, change: Partial<Happening>) =>
     onChange(events.map((e) => (e.key === key ? { ...e, ...change } : e)));
   return (
-    <fieldset className={s.set}>
+    <fieldset className={form.set}>
       <legend>What happens</legend>
       {events.length === 0 && (
         <p className={s.note}>Nothing yet. The run stops where it waits; say there what happens next.</p>

@@ -1,4 +1,5 @@
 import { Select, TextArea, TextField } from '@/parts/Field';
+import form from '@/parts/Form.module.css';
 import s from './DryRun.module.css';
 import type { Sample } from './sample';
 
@@ -16,7 +17,7 @@ const texts = [
 /** The device that is thought of: what it says, what is known of it, and the claim it has. */
 export function SampleForm({ sample: v, onChange }: { sample: Sample; onChange: (change: Partial<Sample>) => void }) {
   return (
-    <fieldset className={s.set}>
+    <fieldset className={form.set}>
       <legend>The device</legend>
       <div className={s.fields}>
         {texts.map(([name, label]) => (
@@ -44,11 +45,11 @@ export function SampleForm({ sample: v, onChange }: { sample: Sample; onChange: 
         value={v.facts}
         onChange={(e) => onChange({ facts: e.target.value })}
       />
-      <label className={s.check}>
+      <label className={form.check}>
         <input type="checkbox" checked={v.known} onChange={(e) => onChange({ known: e.target.checked })} />
         Its serial is known
       </label>
-      <label className={s.check}>
+      <label className={form.check}>
         <input type="checkbox" checked={v.temporary} onChange={(e) => onChange({ temporary: e.target.checked })} />
         Its claim is an installer’s (temporary)
       </label>

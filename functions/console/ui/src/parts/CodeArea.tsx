@@ -1,32 +1,41 @@
 import { type KeyboardEvent, type RefObject, useMemo } from 'react';
-import type { ModelFault } from '@/api/types';
-import { cx } from '@/parts/cx';
 import s from './CodeArea.module.css';
-import type { Span } from './lines';
+import { cx } from './cx';
 
+/** What is wrong with a line; without one, with the first. */
+export interface Fault {
+  line?: number;
+  text: string;
+}
+
+const none: readonly Fault[] = [];
 const rowHeight = 20; // as in the style sheet
 
-/** Text with line numbers; what is wrong with it stands at its lines, and the lines of the chosen state are marked. */
+/** Text with line numbers; what is wrong with it stands at its lines, and chosen lines are marked. */
 export function CodeArea({
   area,
+  label,
   text,
-  faults,
+  faults = none,
   chosen,
   readOnly,
   describedBy,
   onChange,
   onCaret,
 }: {
-  area: RefObject<HTMLTextAreaElement | null>;
+  area?: RefObject<HTMLTextAreaElement | null>;
+  /** What the text is. */
+  label: string;
   text: string;
-  faults: readonly ModelFault[];
-  chosen?: Span;
+  faults?: readonly Fault[];
+  /** The lines that are marked. */
+  chosen?: { from: number; to: number };
   readOnly?: boolean;
   /** The list of faults, for who does not see them. */
   describedBy?: string;
   onChange: (text: string) => void;
   /** The place in the text that the caret has moved to. */
-  onCaret: (at: number) => void;
+  onCaret?: (at: number) => void;
 }) {
   const lines = useMemo(() => text.split('\n'), [text]);
   const at = useMemo(() => byLine(faults, lines.length), [faults, lines.length]);
@@ -60,7 +69,7 @@ export function CodeArea({
         ))}
         <textarea
           ref={area}
-          aria-label="The model as YAML"
+          aria-label={label}
           aria-describedby={describedBy}
           aria-invalid={faults.length > 0 || undefined}
           className={s.area}
@@ -72,7 +81,7 @@ export function CodeArea({
           autoCorrect="off"
           autoComplete="off"
           onChange={(e) => onChange(e.target.value)}
-          onSelect={(e) => onCaret(e.currentTarget.selectionStart)}
+          onSelect={(e) => onCaret?.(e.currentTarget.selectionStart)}
           onKeyDown={goOn}
         />
       </div>
@@ -80,8 +89,8 @@ export function CodeArea({
   );
 }
 
-function byLine(faults: readonly ModelFault[], lines: number): Map<number, ModelFault[]> {
-  const at = new Map<number, ModelFault[]>();
+function byLine(faults: readonly Fault[], lines: number): Map<number, Fault[]> {
+  const at = new Map<number, Fault[]>();
   for (const f of faults) {
     const line = Math.min(f.line ?? 1, lines);
     at.set(line, [...(at.get(line) ?? []), f]);
