@@ -58,7 +58,7 @@ func NewAnswer(command string, data map[string]any) (*Answer, error) {
 		var b bytes.Buffer
 		e := json.NewEncoder(&b)
 		e.SetEscapeHTML(false)
-		if err := e.Encode(plain(out)); err != nil {
+		if err := e.Encode(Plain(out, nil)); err != nil {
 			a.Reason = "the output was not kept, it cannot be said in JSON. " + a.Reason
 		} else {
 			a.Output = bytes.TrimSpace(b.Bytes())
@@ -89,27 +89,6 @@ func (a *Answer) Normalise() error {
 	}, strings.ToValidUTF8(a.Reason[:min(len(a.Reason), MaxReason)], ""))
 	a.Reason = strings.TrimSpace(a.Reason)
 	return nil
-}
-
-// plain makes what CBOR decodes to such that JSON can say it.
-func plain(v any) any {
-	switch v := v.(type) {
-	case map[any]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			out[fmt.Sprint(k)] = plain(e)
-		}
-		return out
-	case map[string]any:
-		for k, e := range v {
-			v[k] = plain(e)
-		}
-	case []any:
-		for i, e := range v {
-			v[i] = plain(e)
-		}
-	}
-	return v
 }
 
 // Samples are the answer as history keeps it.

@@ -2,6 +2,7 @@ package declarative
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,8 +173,11 @@ uplink:
   - {format: json, fields: [{name: t, path: t}, {name: level, path: l, unit: cm}]}
   - {format: text, fields: [{name: words}]}
 `)
-	if got := fmt.Sprint(p.Properties()); got != "[{alarm boolean  <nil> <nil> } {id string  <nil> <nil> } {level number cm <nil> <nil> } {mode string  <nil> <nil> } "+
-		"{open boolean  <nil> <nil> } {t number Cel <nil> <nil> } {words string  <nil> <nil> }]" {
+	var got []string
+	for _, prop := range p.Properties() {
+		got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s %s", prop.Name, prop.Type, prop.Unit)))
+	}
+	if want := []string{"alarm boolean", "id string", "level number cm", "mode string", "open boolean", "t number Cel", "words string"}; !slices.Equal(got, want) {
 		t.Error(got)
 	}
 }

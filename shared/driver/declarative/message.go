@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/format"
 	"github.com/fxamacker/cbor/v2"
 )
 
@@ -201,33 +201,17 @@ func (m *message) lines(c *cursor) error {
 	return nil
 }
 
-func readJSON(b []byte) (v any, err error) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	if err = d.Decode(&v); err == nil {
-		if _, more := d.Token(); more != io.EOF {
-			err = errors.New("there is more after its end")
-		}
-	}
+func readJSON(b []byte) (any, error) {
+	v, err := format.ReadJSON(b, true)
 	if err != nil {
 		return nil, fmt.Errorf("the message is no JSON: %w", err)
 	}
 	return v, nil
 }
 
-var cborMode = func() cbor.DecMode {
-	mode, err := cbor.DecOptions{
-		DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: 16, MaxArrayElements: 10_000, MaxMapPairs: 10_000,
-		TimeTagToAny: cbor.TimeTagToRFC3339Nano, UTF8: cbor.UTF8RejectInvalid,
-	}.DecMode()
+func readCBOR(b []byte) (any, error) {
+	v, err := format.ReadCBOR(b)
 	if err != nil {
-		panic(err)
-	}
-	return mode
-}()
-
-func readCBOR(b []byte) (v any, err error) {
-	if err = cborMode.Unmarshal(b, &v); err != nil {
 		return nil, fmt.Errorf("the message is no CBOR: %w", err)
 	}
 	return texts(v), nil

@@ -218,28 +218,18 @@ func fillTemplate(t any, value func(string) (any, error)) (out any, drop bool, e
 
 // plainNumbers makes whole numbers of those that are, so that JSON and CBOR have 1 and not 1.0.
 func plainNumbers(v any) any {
-	switch v := v.(type) {
-	case number:
-		if v.big == nil && v.isWhole() {
-			return v.n / v.d
+	return leaves(v, func(v any) any {
+		switch v := v.(type) {
+		case number:
+			if v.big == nil && v.isWhole() {
+				return v.n / v.d
+			}
+			return v.float()
+		case float64:
+			if v == math.Trunc(v) && math.Abs(v) < exact {
+				return int64(v)
+			}
 		}
-		return v.float()
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < exact {
-			return int64(v)
-		}
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			out[k] = plainNumbers(e)
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = plainNumbers(e)
-		}
-		return out
-	}
-	return v
+		return v
+	})
 }

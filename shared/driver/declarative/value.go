@@ -38,32 +38,41 @@ func valueOf(v any) (any, bool) {
 }
 
 // done makes of a value what encoding/json has; numbers that are none become nil.
-func done(v any) any {
+func done(v any) any { return leaves(v, doneLeaf) }
+
+func doneLeaf(v any) any {
 	switch v := v.(type) {
 	case number:
 		if f := v.float(); !math.IsInf(f, 0) {
 			return f
 		}
 		return nil
+	case nil, string, bool:
+		return v
+	}
+	if plain, ok := valueOf(v); ok {
+		return doneLeaf(plain)
+	}
+	return nil
+}
+
+// leaves is a copy of a value in which f says what becomes of all that is neither a map nor a list.
+func leaves(v any, f func(any) any) any {
+	switch v := v.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, e := range v {
-			out[k] = done(e)
+			out[k] = leaves(e, f)
 		}
 		return out
 	case []any:
 		out := make([]any, len(v))
 		for i, e := range v {
-			out[i] = done(e)
+			out[i] = leaves(e, f)
 		}
 		return out
-	case nil, string, bool:
-		return v
 	}
-	if plain, ok := valueOf(v); ok {
-		return done(plain)
-	}
-	return nil
+	return f(v)
 }
 
 // sizeOf is about how long a value is in JSON.

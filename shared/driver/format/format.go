@@ -4,11 +4,8 @@
 package format
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"math/big"
 	"mime"
@@ -18,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/fxamacker/cbor/v2"
 )
 
@@ -136,35 +134,20 @@ func DecodePlain(b []byte) (any, error) {
 	return s, nil
 }
 
-func decodeJSON(b []byte) (v any, err error) {
+func decodeJSON(b []byte) (any, error) {
 	if !utf8.Valid(b) {
 		return nil, fmt.Errorf("%w: must be JSON in UTF-8", ErrInvalid)
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	if err = d.Decode(&v); err == nil {
-		if _, more := d.Token(); more != io.EOF {
-			err = errors.New("there is more after its end")
-		}
-	}
+	v, err := ReadJSON(b, false)
 	if err != nil {
 		return nil, fmt.Errorf("%w: must be JSON: %w", ErrInvalid, err)
 	}
 	return v, nil
 }
 
-var decMode = func() cbor.DecMode {
-	mode, err := cbor.DecOptions{
-		DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: 16, MaxArrayElements: 10_000, MaxMapPairs: 10_000,
-		TimeTagToAny: cbor.TimeTagToRFC3339Nano, UTF8: cbor.UTF8RejectInvalid,
-	}.DecMode()
+func decodeCBOR(b []byte) (any, error) {
+	v, err := ReadCBOR(b)
 	if err != nil {
-		panic(err)
-	}
-	return mode
-}()
-
-func decodeCBOR(b []byte) (v any, err error) {
-	if err = decMode.Unmarshal(b, &v); err != nil {
 		return nil, fmt.Errorf("%w: must be CBOR: %w", ErrInvalid, err)
 	}
 	return v, nil
@@ -172,22 +155,10 @@ func decodeCBOR(b []byte) (v any, err error) {
 
 // plain makes of decoded CBOR what encoding/json has: numbers are float64, keys are texts, bytes are hexadecimal text, what is no
 // finite number is nil.
-func plain(v any) any {
+func plain(v any) any { return telemetry.Plain(v, plainLeaf) }
+
+func plainLeaf(v any) any {
 	switch v := v.(type) {
-	case map[any]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			out[fmt.Sprint(k)] = plain(e)
-		}
-		return out
-	case map[string]any:
-		for k := range v {
-			v[k] = plain(v[k])
-		}
-	case []any:
-		for i := range v {
-			v[i] = plain(v[i])
-		}
 	case []byte:
 		return fmt.Sprintf("%x", v)
 	case cbor.Tag:
@@ -196,13 +167,12 @@ func plain(v any) any {
 		}
 		return plain(v.Content)
 	case string, bool, nil:
-	default:
-		if f, ok := float(v); ok {
-			return f
-		}
-		return nil
+		return v
 	}
-	return v
+	if f, ok := float(v); ok {
+		return f
+	}
+	return nil
 }
 
 // float is a number of JSON or CBOR; false if it is none or not finite.

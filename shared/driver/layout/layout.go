@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/telemetry"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -100,24 +101,10 @@ func walk(root fs.FS, f func(name string) error) error {
 }
 
 // value makes of YAML what encoding/json makes of JSON, but that times stay times.
-func value(v any) any {
+func value(v any) any { return telemetry.Plain(v, leaf) }
+
+func leaf(v any) any {
 	switch v := v.(type) {
-	case map[string]any:
-		for k, e := range v {
-			v[k] = value(e)
-		}
-		return v
-	case map[any]any:
-		m := make(map[string]any, len(v))
-		for k, e := range v {
-			m[fmt.Sprint(k)] = value(e)
-		}
-		return m
-	case []any:
-		for i, e := range v {
-			v[i] = value(e)
-		}
-		return v
 	case int:
 		return float64(v)
 	case int64:
