@@ -161,9 +161,6 @@ func (f *function) look(ctx context.Context, function string, o *api.Overdue, po
 
 // raise raises the alarm about an operation. Its number is the time: what is forgotten and overdue again has another one.
 func (w *operation) raise(t *twin.Twin, policy twin.Watch, now time.Time) {
-	if w.Outbox.Next == 0 {
-		w.Outbox.Next = now.UnixMilli()
-	}
 	rule := "operation." + w.Kind
 	w.Alarm = fmt.Sprintf("%s:%s:%d", w.Twin, w.Key, now.UnixMilli())
 	a := monitor.Transition{Alarm: w.Alarm, Raised: true, Twin: w.Twin, Type: w.Type, Owner: w.Owner, Rule: rule, Severity: monitor.Severity(policy.Severity), At: now,

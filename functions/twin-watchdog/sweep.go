@@ -158,9 +158,6 @@ func (f *function) forget(ctx context.Context, name string) error {
 
 // record notes how a sweep went, with the alarm that begins or ends by it.
 func (w *watched) record(swept api.Swept, failure error, now time.Time) {
-	if w.Outbox.Next == 0 {
-		w.Outbox.Next = now.UnixMilli() // never used before, also if the collection was lost
-	}
 	if failure == nil {
 		w.Outcome, w.Reason, w.Failing = "ok", "", time.Time{}
 		w.Repaired = max(swept.Repaired, 0)
