@@ -5,13 +5,14 @@ import (
 	"strings"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/topic"
 	"go.yaml.in/yaml/v3"
 )
 
 // A condition is what must hold for a message or a field to count; all that it has must hold.
 type condition struct {
 	ports   []int
-	topics  []*topic
+	topics  []*topic.Pattern
 	lengths []int
 
 	field   string
@@ -80,7 +81,7 @@ func (o *object) integers(key string, low, high int) (all []int) {
 	return all
 }
 
-func (o *object) topics() (all []*topic) {
+func (o *object) topics() (all []*topic.Pattern) {
 	for _, n := range o.list("topic") {
 		if !o.step(n) {
 			break
@@ -92,10 +93,10 @@ func (o *object) topics() (all []*topic) {
 	return all
 }
 
-func (o *object) topic(n *yaml.Node) *topic {
+func (o *object) topic(n *yaml.Node) *topic.Pattern {
 	s, ok := scalar(n)
 	if text, isText := s.(string); ok && isText {
-		t, err := parseTopic(text)
+		t, err := topic.Parse(text)
 		if err == nil {
 			return t
 		}
@@ -157,10 +158,10 @@ func (c *cursor) holds(w *condition) bool {
 }
 
 // cameBy tells whether the message's topic is one of these, whose named parts become variables.
-func (c *cursor) cameBy(all []*topic) bool {
+func (c *cursor) cameBy(all []*topic.Pattern) bool {
 	vars := len(c.vars)
 	for _, t := range all {
-		if t.match(c.call.Topic, func(name, v string) { c.set(name, v) }) {
+		if t.Match(c.call.Topic, func(name, v string) { c.set(name, v) }) {
 			return true
 		}
 		c.vars = c.vars[:vars]

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/topic"
 	"github.com/castor-iot/castor/shared/telemetry"
 )
 
@@ -174,7 +175,7 @@ func newLabel(s string) (label, error) {
 		if !open {
 			break
 		}
-		if !closed || !isName(name) && (len(name) != 1 || name < "1" || name > "9") {
+		if !closed || !topic.IsName(name) && (len(name) != 1 || name < "1" || name > "9") {
 			return l, fmt.Errorf("must have names of fields in braces, like temperature_{_channel}, or {1} for what the first * stands for")
 		}
 		l.parts = append(l.parts, name)

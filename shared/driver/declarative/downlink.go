@@ -78,7 +78,7 @@ func (m *message) link(o *object) {
 		m.names[name] = true
 	}
 	for _, t := range m.topics {
-		for _, name := range t.names() {
+		for _, name := range t.Names() {
 			m.names[name] = true
 		}
 	}
@@ -181,7 +181,7 @@ func (m *message) encode(call *driver.Call, data map[string]any) (r driver.Resul
 		r.Port = m.ports[0]
 	}
 	if len(m.topics) > 0 {
-		r.Topic, err = m.topics[0].fill(func(name string) (string, bool) {
+		r.Topic, err = m.topics[0].Fill(func(name string) (string, bool) {
 			if v, ok := w.get(name); ok {
 				return keyOf(v), true
 			}

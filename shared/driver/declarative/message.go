@@ -15,6 +15,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/driver/format"
+	"github.com/castor-iot/castor/shared/driver/topic"
 	"github.com/fxamacker/cbor/v2"
 )
 
@@ -24,7 +25,7 @@ type message struct {
 	format   Format
 	encoding string // "hex", "base64": the bytes are such a text; "" = they are as they are
 	ports    []int
-	topics   []*topic
+	topics   []*topic.Pattern
 	when     []condition
 	ignore   bool // nothing in it counts
 

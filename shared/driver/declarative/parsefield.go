@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/castor-iot/castor/shared/driver/topic"
 )
 
 func (o *object) fieldStep(k kind) *field {
@@ -21,7 +23,7 @@ func (o *object) fieldStep(k kind) *field {
 	case k.format == Binary && (k.down || o.has("type")):
 		f.binary(o, k)
 	case f.constant != nil, f.use != "":
-		if f.use != "" && !isName(f.use) {
+		if f.use != "" && !topic.IsName(f.use) {
 			o.bad("use", "must be the name of a field or of a part of the topic")
 		}
 	case k.format == Binary:
@@ -93,7 +95,7 @@ func (f *field) binary(o *object, k kind) {
 		if size, isWhole = wholeOf(n); isWhole && size >= 0 && size <= 1<<18 {
 			f.length = int(size)
 		} else if f.rest = n.Value == "rest"; !f.rest {
-			if f.sized = n.Value; !isName(f.sized) {
+			if f.sized = n.Value; !topic.IsName(f.sized) {
 				o.bad("length", "must be a number of bytes, a field that has it, or rest")
 			}
 		}
@@ -142,7 +144,7 @@ func (f *field) cell(o *object, k kind) {
 			switch {
 			case isWhole && i >= 0 && i <= 99:
 				f.column = int(i)
-			case isName(n.Value):
+			case topic.IsName(n.Value):
 				f.heading = n.Value
 			default:
 				o.bad("group", "must be the number or the name of a group of the pattern")

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/castor-iot/castor/shared/driver/topic"
 )
 
 func (o *object) repeat(k kind) *repeat {
@@ -24,7 +26,7 @@ func (o *object) repeat(k kind) *repeat {
 			r.count = int(i)
 		case n.Value == "rest":
 			r.count = -1
-		case isName(n.Value):
+		case topic.IsName(n.Value):
 			r.field = n.Value
 		default:
 			o.bad("repeat", "must be a number of times, a field that has it, or rest")
@@ -39,7 +41,7 @@ func (o *object) repeat(k kind) *repeat {
 		case isWhole && i >= -1e8 && i <= 1e8:
 			every := int(i)
 			r.every, r.spacing = &every, ""
-		case !isName(r.spacing):
+		case !topic.IsName(r.spacing):
 			o.bad("step", "must be a number of seconds, or a field that has it, with - before it for the past")
 		}
 		if r.spacing == "" {
@@ -69,7 +71,7 @@ func (o *object) choice(k kind) *choice {
 // words are 1 to 4 names of fields.
 func (o *object) words(key string) (names []string) {
 	for _, n := range o.list(key) {
-		if n = plainNode(n); !isName(n.Value) {
+		if n = plainNode(n); !topic.IsName(n.Value) {
 			o.bad(key, "must be the name of a field, or a list of them")
 		}
 		names = append(names, n.Value)

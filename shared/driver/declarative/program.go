@@ -6,6 +6,7 @@ package declarative
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/castor-iot/castor/shared/driver"
 )
@@ -85,7 +86,7 @@ func (p *Program) Topics() (filters []string) {
 	seen := map[string]bool{}
 	for _, m := range p.uplink {
 		for _, t := range m.topics {
-			if f := t.filter(); !seen[f] {
+			if f := t.Filter(); !seen[f] {
 				seen[f] = true
 				filters = append(filters, f)
 			}
@@ -94,12 +95,29 @@ func (p *Program) Topics() (filters []string) {
 	return filters
 }
 
+// Patterns are the topics where devices speak and where they listen, each once and in the document's order: of several that fit a
+// topic the first one counts.
+func (p *Program) Patterns() (up, down []string) {
+	return patternsOf(p.uplink), patternsOf(p.downlink)
+}
+
+func patternsOf(messages []*message) (all []string) {
+	for _, m := range messages {
+		for _, t := range m.topics {
+			if !slices.Contains(all, t.String()) {
+				all = append(all, t.String())
+			}
+		}
+	}
+	return all
+}
+
 // Device is the part of an uplink's topic that the document calls {device}; false if no message of it has this topic.
-func (p *Program) Device(topic string) (device string, ok bool) {
+func (p *Program) Device(from string) (device string, ok bool) {
 	for _, m := range p.uplink {
 		for _, t := range m.topics {
 			device = ""
-			if t.match(topic, func(name, v string) {
+			if t.Match(from, func(name, v string) {
 				if name == "device" {
 					device = v
 				}

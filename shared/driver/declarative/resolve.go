@@ -1,5 +1,7 @@
 package declarative
 
+import "github.com/castor-iot/castor/shared/driver/topic"
+
 // resolve refuses names that stand for nothing: what a field asks for must be read somewhere in the message, or be a part of its
 // topic.
 func (m *message) resolve(o *object) {
@@ -7,9 +9,9 @@ func (m *message) resolve(o *object) {
 	for _, f := range fieldsOf(m.steps) {
 		known[f.name.text] = true
 	}
-	topics := func(all []*topic) {
+	topics := func(all []*topic.Pattern) {
 		for _, t := range all {
-			for _, name := range t.names() {
+			for _, name := range t.Names() {
 				known[name] = true
 			}
 		}

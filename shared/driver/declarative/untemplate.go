@@ -16,7 +16,7 @@ func (m *message) unrender(c *cursor) error {
 		return fmt.Errorf("the message %w", errUnfit)
 	}
 	for _, t := range m.topics {
-		for _, name := range t.names() {
+		for _, name := range t.Names() {
 			if v, ok := c.get(name); ok && name != "device" {
 				values[name] = keyOf(v)
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/topic"
 )
 
 // A writer puts values into the bytes of a downlink: the same steps that read, the other way.
@@ -22,7 +23,7 @@ type writer struct {
 }
 
 // errMissing is a value that nobody gave.
-var errMissing = errors.New("is missing")
+var errMissing = topic.ErrMissing
 
 // get is what a name stands for.
 func (w *writer) get(name string) (any, bool) {

@@ -1,13 +1,16 @@
-package declarative
+// Package topic is the patterns by which drivers name the MQTT topics of devices whose firmware uses its own: where a device's name
+// is in a topic, what a broker's filter has to do with them, and the topic of one device.
+package topic
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
 
-// A topic is a pattern of MQTT topics: levels as they are, "+" for any one level, "#" at the end for all that follow, "{name}" for
+// A Pattern stands for MQTT topics: levels as they are, "+" for any one level, "#" at the end for all that follow, "{name}" for
 // a part of a level that gets a name, "{name...}" for one or more levels that get one.
-type topic struct {
+type Pattern struct {
 	text   string
 	levels []level
 }
@@ -18,13 +21,17 @@ type level struct {
 	any, rest           bool // "+" or "#"; rest with a name: {name...}
 }
 
-const maxLevels = 32
+const (
+	maxLevels = 32
+	maxBytes  = 256
+)
 
-func parseTopic(s string) (*topic, error) {
-	t := &topic{text: s}
+// Parse reads a pattern.
+func Parse(s string) (*Pattern, error) {
+	t := &Pattern{text: s}
 	parts := strings.Split(s, "/")
-	if s == "" || len(s) > 256 || len(parts) > maxLevels || strings.ContainsRune(s, 0) {
-		return nil, fmt.Errorf("must be a topic of 1 to 256 bytes and at most %d levels", maxLevels)
+	if s == "" || len(s) > maxBytes || len(parts) > maxLevels || strings.ContainsRune(s, 0) {
+		return nil, fmt.Errorf("must be a topic of 1 to %d bytes and at most %d levels", maxBytes, maxLevels)
 	}
 	named := map[string]bool{}
 	for i, p := range parts {
@@ -38,7 +45,7 @@ func parseTopic(s string) (*topic, error) {
 			before, more, _ := strings.Cut(p, "{")
 			name, after, closed := strings.Cut(more, "}")
 			name, l.rest = strings.CutSuffix(name, "...")
-			if !closed || !isName(name) || named[name] || strings.ContainsAny(before+after, "{}+#") || l.rest && before+after != "" {
+			if !closed || !IsName(name) || named[name] || strings.ContainsAny(before+after, "{}+#") || l.rest && before+after != "" {
 				return nil, fmt.Errorf("level %q must hold one {name} of its own, like {device}, POWER{n} or {device...}", p)
 			}
 			named[name] = true
@@ -63,8 +70,11 @@ func parseTopic(s string) (*topic, error) {
 	return t, nil
 }
 
-// names are those of the named parts.
-func (t *topic) names() (names []string) {
+// String is the pattern as it was written.
+func (t *Pattern) String() string { return t.text }
+
+// Names are those of the named parts.
+func (t *Pattern) Names() (names []string) {
 	for _, l := range t.levels {
 		if l.name != "" {
 			names = append(names, l.name)
@@ -73,8 +83,8 @@ func (t *topic) names() (names []string) {
 	return names
 }
 
-// match gives the named parts of a topic to set; false if it is another one.
-func (t *topic) match(s string, set func(name, value string)) bool {
+// Match gives the named parts of a topic to set; false if it is another one, after parts that fitted were set.
+func (t *Pattern) Match(s string, set func(name, value string)) bool {
 	var buffer [maxLevels]string
 	parts := buffer[:0]
 	for p := range strings.SplitSeq(s, "/") {
@@ -110,8 +120,8 @@ func (t *topic) match(s string, set func(name, value string)) bool {
 	return j == len(parts)
 }
 
-// filter is the pattern as a broker knows it.
-func (t *topic) filter() string {
+// Filter is the pattern as a broker knows it.
+func (t *Pattern) Filter() string {
 	var levels []string
 	for _, l := range t.levels {
 		switch {
@@ -126,8 +136,11 @@ func (t *topic) filter() string {
 	return strings.Join(levels, "/")
 }
 
-// fill is the topic with the named parts put in. Where value does not know {device}, it stays for whoever sends the message.
-func (t *topic) fill(value func(name string) (string, bool)) (string, error) {
+// ErrMissing is wrapped by Fill where nobody knows what a named part is.
+var ErrMissing = errors.New("is missing")
+
+// Fill is the topic with the named parts put in. Where value does not know {device}, it stays for whoever sends the message.
+func (t *Pattern) Fill(value func(name string) (string, bool)) (string, error) {
 	levels := make([]string, len(t.levels))
 	for i, l := range t.levels {
 		levels[i] = l.before
@@ -139,7 +152,7 @@ func (t *topic) fill(value func(name string) (string, bool)) (string, error) {
 		case !ok && l.name == "device":
 			v = "{device}"
 		case !ok:
-			return "", fmt.Errorf("%s %w: it is a part of the topic %s", l.name, errMissing, t.text)
+			return "", fmt.Errorf("%s %w: it is a part of the topic %s", l.name, ErrMissing, t.text)
 		case v == "" || len(v) > 256 || strings.ContainsAny(v, "+#\x00") || !l.rest && strings.Contains(v, "/"):
 			return "", fmt.Errorf("%s: %.80q cannot be a part of the topic %s", l.name, v, t.text)
 		}
@@ -148,8 +161,8 @@ func (t *topic) fill(value func(name string) (string, bool)) (string, error) {
 	return strings.Join(levels, "/"), nil
 }
 
-// isName tells whether s may be the name of a part: a letter or _, then letters, digits and _.
-func isName(s string) bool {
+// IsName tells whether s may be the name of a part: a letter or _, then letters, digits and _.
+func IsName(s string) bool {
 	for i, c := range []byte(s) {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' && (i == 0 || c < '0' || c > '9') {
 			return false
