@@ -128,6 +128,9 @@ type Model struct {
 	// Properties the instances report. A property not listed here is kept all the same; it has no unit and no range.
 	Properties []Property `json:"properties,omitempty" bson:"properties,omitempty"`
 
+	// Retired are the numbers of properties that are not listed any more; the platform keeps them, so that they never mean others.
+	Retired []Number `json:"retired,omitempty" bson:"retired,omitempty"`
+
 	// Commands the instances know. One not listed here is passed on all the same.
 	Commands []CommandModel `json:"commands,omitempty" bson:"commands,omitempty"`
 
