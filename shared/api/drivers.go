@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/castor-iot/castor/shared/driver"
@@ -258,4 +259,31 @@ func (c *Client) Redrive(ctx context.Context, in NewRedrive) (out Redrive, err e
 // GetRedrive tells how far it is.
 func (c *Client) GetRedrive(ctx context.Context, id string) (out Redrive, err error) {
 	return out, c.Call(ctx, "GET", "drivers", "/redrives/"+id, nil, &out)
+}
+
+// CancelRedrive ends a redrive; what it has stored stays stored.
+func (c *Client) CancelRedrive(ctx context.Context, id string) (out Redrive, err error) {
+	return out, c.Call(ctx, "DELETE", "drivers", "/redrives/"+id, nil, &out)
+}
+
+// WaitRedrive waits until a redrive has ended, and calls each, which may be nil, with how far it is. Where the context ends first, the
+// redrive goes on.
+func (c *Client) WaitRedrive(ctx context.Context, id string, each func(Redrive)) (Redrive, error) {
+	for {
+		r, err := c.GetRedrive(ctx, id)
+		if err != nil {
+			return r, err
+		}
+		if each != nil {
+			each(r)
+		}
+		if r.State.Ended() {
+			return r, nil
+		}
+		select {
+		case <-ctx.Done():
+			return r, fmt.Errorf("redrive %s is %s: %w", id, r.State, ctx.Err())
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
 }

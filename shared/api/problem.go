@@ -37,6 +37,9 @@ type Problem struct {
 	// Faults are what is wrong with a text that was sent, by line; nil where Detail says it all.
 	Faults []provision.Fault `json:"faults,omitempty"`
 
+	// Errors are all that was wrong where that is more than one thing, like the tests that a driver fails: one line each.
+	Errors []string `json:"errors,omitempty"`
+
 	// RetryAfter is the header of that name, in seconds; 0 where it says nothing more than soon.
 	RetryAfter int `json:"-"`
 }
