@@ -24,50 +24,56 @@ type folder struct {
 	Version  string        `yaml:"version"`
 	Kind     driver.Kind   `yaml:"kind"`
 	Code     string        `yaml:"code"` // the file beside it
-	Title    string        `yaml:"title"`
-	Maker    string        `yaml:"maker"`
-	License  string        `yaml:"license"`
-	Note     string        `yaml:"note"`
-	Firmware string        `yaml:"firmware"`
-	Limit    time.Duration `yaml:"limit"`
-	Tests    []test        `yaml:"tests"`
+	Title    string        `yaml:"title,omitempty"`
+	Maker    string        `yaml:"maker,omitempty"`
+	License  string        `yaml:"license,omitempty"`
+	Note     string        `yaml:"note,omitempty"`
+	Firmware string        `yaml:"firmware,omitempty"`
+	Limit    time.Duration `yaml:"limit,omitempty"`
+	Tests    []test        `yaml:"tests,omitempty"`
 }
 
-// A test gives its payload in one of four ways.
+// A test gives its payload in one of three ways.
 type test struct {
-	Name      string            `yaml:"name"`
-	Op        driver.Op         `yaml:"op"` // "" = decodeUplink
-	Bytes     *octets           `yaml:"bytes"`
-	Base64    string            `yaml:"base64"`
-	Text      string            `yaml:"text"`
-	Port      int               `yaml:"port"`
-	Topic     string            `yaml:"topic"`
-	Time      moment            `yaml:"time"`
-	Data      any               `yaml:"data"`
-	State     octets            `yaml:"state"` // of op onEvent; none = the twin's first
-	Variables map[string]string `yaml:"variables"`
+	Name      string            `yaml:"name,omitempty"`
+	Op        driver.Op         `yaml:"op,omitempty"` // "" = decodeUplink
+	Bytes     *octets           `yaml:"bytes,omitempty"`
+	Base64    string            `yaml:"base64,omitempty"`
+	Text      string            `yaml:"text,omitempty"`
+	Port      int               `yaml:"port,omitempty"`
+	Topic     string            `yaml:"topic,omitempty"`
+	Time      moment            `yaml:"time,omitempty"`
+	Data      data              `yaml:"data,omitempty"`
+	State     *octets           `yaml:"state,omitempty"` // of op onEvent; none = the twin's first
+	Variables map[string]string `yaml:"variables,omitempty"`
 	Want      want              `yaml:"want"`
 }
 
 // want is what must come of a test. Bytes, state and lists that are empty are wanted so; those that are not there are not looked at.
 type want struct {
-	Data     any      `yaml:"data"`
-	Bytes    *octets  `yaml:"bytes"`
-	Text     string   `yaml:"text"`
-	Port     int      `yaml:"port"`
-	Topic    string   `yaml:"topic"`
-	Time     moment   `yaml:"time"`
-	Records  []record `yaml:"records"`
-	State    *octets  `yaml:"state"`
-	Commands []any    `yaml:"commands"`
-	Warnings []string `yaml:"warnings"`
-	Errors   []string `yaml:"errors"`
+	Data     data         `yaml:"data,omitempty"`
+	Bytes    *octets      `yaml:"bytes,omitempty"`
+	Text     string       `yaml:"text,omitempty"`
+	Port     int          `yaml:"port,omitempty"`
+	Topic    string       `yaml:"topic,omitempty"`
+	Time     moment       `yaml:"time,omitempty"`
+	Records  list[record] `yaml:"records,omitempty"`
+	State    *octets      `yaml:"state,omitempty"`
+	Commands list[data]   `yaml:"commands,omitempty"`
+	Warnings list[string] `yaml:"warnings,omitempty"`
+	Errors   []string     `yaml:"errors,omitempty"`
 }
 
 type record struct {
-	Time moment         `yaml:"time"`
-	Data map[string]any `yaml:"data"`
+	Time moment `yaml:"time,omitempty"`
+	Data data   `yaml:"data"`
 }
+
+// A list is there also if it is empty.
+type list[T any] []T
+
+// IsZero is yaml's.
+func (l list[T]) IsZero() bool { return l == nil }
 
 // Folder reads the driver in a folder of Castor's own form.
 func Folder(dir string) (*driver.Driver, error) {
@@ -123,13 +129,14 @@ func readFolder(root fs.FS, dir string) (*driver.Driver, error) {
 }
 
 func (t *test) test() (driver.Test, error) {
-	out := driver.Test{Name: t.Name, Call: driver.Call{Op: t.Op, Port: t.Port, Topic: t.Topic, Time: t.Time.Time, Data: value(t.Data), State: t.State, Variables: t.Variables}}
+	out := driver.Test{Name: t.Name, Call: driver.Call{Op: t.Op, Port: t.Port, Topic: t.Topic, Time: t.Time.Time, Data: t.Data.value, State: t.State.bytes(), Variables: t.Variables},
+		Want: t.Want.want()}
 	if out.Op == "" {
 		out.Op = driver.DecodeUplink
 	}
 	given := 0
 	if t.Bytes != nil {
-		out.Bytes = *t.Bytes
+		out.Bytes = t.Bytes.bytes()
 		given++
 	}
 	if t.Text != "" {
@@ -147,29 +154,26 @@ func (t *test) test() (driver.Test, error) {
 	if given > 1 {
 		return out, errors.New("give one of bytes, base64 and text")
 	}
-	out.Want = t.Want.want()
 	return out, nil
 }
 
 func (w *want) want() driver.Want {
-	out := driver.Want{Data: value(w.Data), Port: w.Port, Topic: w.Topic, Time: w.Time.Time, Warnings: w.Warnings, Errors: w.Errors}
-	if w.Bytes != nil {
-		out.Bytes = append([]byte{}, *w.Bytes...)
-	} else if w.Text != "" {
+	out := driver.Want{Data: w.Data.value, Bytes: w.Bytes.bytes(), Port: w.Port, Topic: w.Topic, Time: w.Time.Time, State: w.State.bytes(), Warnings: w.Warnings, Errors: w.Errors}
+	if out.Bytes == nil && w.Text != "" {
 		out.Bytes = []byte(w.Text)
 	}
-	if w.State != nil {
-		out.State = append([]byte{}, *w.State...)
+	if w.Records != nil {
+		out.Records = make([]driver.Record, len(w.Records))
+	}
+	for i, r := range w.Records {
+		data, _ := r.Data.value.(map[string]any)
+		out.Records[i] = driver.Record{Time: r.Time.Time, Data: data}
 	}
 	if w.Commands != nil {
-		out.Commands = value(w.Commands).([]any)
+		out.Commands = make([]any, len(w.Commands))
 	}
-	if w.Records != nil {
-		out.Records = make([]driver.Record, 0, len(w.Records))
-	}
-	for _, r := range w.Records {
-		data, _ := value(r.Data).(map[string]any)
-		out.Records = append(out.Records, driver.Record{Time: r.Time.Time, Data: data})
+	for i, c := range w.Commands {
+		out.Commands[i] = c.value
 	}
 	return out
 }

@@ -2,6 +2,8 @@ package layout
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -156,10 +158,11 @@ tests:
   - {name: down, op: encodeDownlink, data: {on: true}, want: {bytes: "01", port: 9}}
   - {name: frost, op: onEvent, state: "00", data: {temperature: -1}, want: {state: "01", commands: [{name: heat}]}}
   - {name: no frost, op: onEvent, want: {commands: []}}
-  - {name: a log, bytes: 00 7d, want: {records: [{time: 2026-03-01T10:00:00Z, data: {level: 12}}]}}
+  - {name: a log, bytes: 00 7d, want: {records: [{time: 2026-03-01T10:00:00Z, data: {level: 12}}], warnings: []}}
+  - {name: a time, time: 2026-03-01T10:00:00Z, bytes: "", want: {data: {at: 2026-03-01T10:00:00.000Z, deep: [{"on": 2026-03-01}]}, bytes: ""}}
 `})
 	d, err := Folder(dir)
-	if err != nil || d.Name != "acme-meter" || d.Limit != 50*time.Millisecond || d.Kind != driver.JavaScript || len(d.Tests) != 7 {
+	if err != nil || d.Name != "acme-meter" || d.Limit != 50*time.Millisecond || d.Kind != driver.JavaScript || len(d.Tests) != 8 {
 		t.Fatal(d, err)
 	}
 	frost, none, log := d.Tests[4], d.Tests[5], d.Tests[6]
@@ -172,6 +175,23 @@ tests:
 	}
 	if at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC); !reflect.DeepEqual(log.Want.Records, []driver.Record{{Time: at, Data: map[string]any{"level": 12.0}}}) {
 		t.Errorf("a test of records: %+v", log.Want)
+	}
+	if want := map[string]any{"at": "2026-03-01T10:00:00.000Z", "deep": []any{map[string]any{"on": "2026-03-01"}}}; !reflect.DeepEqual(d.Tests[7].Want.Data, want) {
+		t.Errorf("times without quotes: %v", d.Tests[7].Want.Data)
+	}
+	again := filepath.Join(t.TempDir(), "again")
+	if _, err := Write(again, d, false); err != nil {
+		t.Fatal(err)
+	}
+	if same, err := Folder(again); err != nil || !reflect.DeepEqual(same, d) {
+		text, _ := os.ReadFile(filepath.Join(again, FileName))
+		t.Errorf("what was written is another driver: %+v, want %+v, %v\n%s", same, d, err, text)
+	}
+	if _, err := Write(again, d, false); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("files were written over: %v", err)
+	}
+	if files, err := Write(again, d, true); err != nil || len(files) != 2 {
+		t.Errorf("files were not written over: %v %v", files, err)
 	}
 	d.Tests = d.Tests[:4]
 	if passed, failed := outcomes(t, Suite{Driver: *d, Tests: d.Tests}); passed != 4 {
