@@ -2,10 +2,8 @@ package twiningest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/access"
@@ -15,13 +13,6 @@ import (
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
-)
-
-// Bounds, in bytes, on what connectors say beside what telemetry bounds.
-const (
-	maxSession = 128
-	maxTopic   = 256
-	maxReason  = 500
 )
 
 // A batch is one call's messages on their way.
@@ -37,6 +28,8 @@ type batch struct {
 	known    map[twin.ID]entry
 	told     []news // of twins that were written
 	busDown  bool   // the bus refused events of this batch; no use in trying again
+
+	origin []*api.ParkedMessage // of messages that were parked: what each was; nil for what devices have just said
 }
 
 // ingest takes a batch. Whatever fails or crashes in it, the same batch can be sent again.
@@ -87,81 +80,6 @@ func (b *batch) commands(gateway string) map[twin.ID][]string {
 		}
 	}
 	return waiting
-}
-
-// tidy brings a message to the form that is kept. What is wrong with it makes it undecoded, so that it is parked and its
-// device need not send it for ever.
-func (b *batch) tidy(m *telemetry.Message, gateway string) {
-	m.Gateway = gateway
-	m.Time, m.Received = cut(m.Time), cut(m.Received)
-	if m.Received.Before(born) || m.Received.After(b.now.Add(telemetry.Ahead)) {
-		m.Received = b.now
-	}
-	m.Topic, m.Reason = clip(m.Topic, maxTopic), clip(m.Reason, maxReason)
-	if len(m.Raw) > telemetry.MaxPayload {
-		m.Raw = m.Raw[:telemetry.MaxPayload]
-	}
-	if m.Kind == telemetry.Undecoded && m.Twin == "" {
-		return
-	}
-	err := m.Twin.Valid()
-	if err != nil {
-		m.Twin = ""
-	} else if m.Kind != telemetry.Undecoded {
-		err = wellFormed(m)
-	}
-	if err != nil {
-		if len(m.Raw) == 0 && m.Answer != nil {
-			m.Raw = m.Answer.Output[:min(len(m.Answer.Output), telemetry.MaxPayload)]
-		} else if len(m.Raw) == 0 {
-			m.Raw = rawOf(m.Samples)
-		}
-		m.Topic, m.Reason = clip(m.Topic+" ("+string(m.Kind)+")", maxTopic), clip(err.Error(), maxReason)
-		m.Kind, m.Samples, m.Session = telemetry.Undecoded, nil, ""
-	}
-}
-
-func wellFormed(m *telemetry.Message) error {
-	switch m.Kind {
-	case telemetry.Telemetry, telemetry.State, telemetry.Log, telemetry.Event:
-	case telemetry.Response:
-		if m.Answer == nil {
-			return api.Invalid("a response must have an answer")
-		}
-		if err := m.Answer.Normalise(); err != nil {
-			return err
-		}
-		m.Samples = m.Answer.Samples()
-	case telemetry.Presence:
-		if _, ok := connected(m); !ok || m.Session == "" {
-			return api.Invalid("a presence message must have a session and the sample connected, true or false")
-		}
-	default:
-		return api.Invalid("kind %.40q is not known", m.Kind)
-	}
-	if len(m.Session) > maxSession {
-		return api.Invalid("session has %d bytes, at most %d are taken", len(m.Session), maxSession)
-	}
-	if m.Kind == telemetry.Response {
-		return nil // its output may be longer than other text
-	}
-	return telemetry.Normalise(m.Samples)
-}
-
-// rawOf shows samples that cannot be taken as people can read them.
-func rawOf(samples []telemetry.Sample) []byte {
-	b, err := json.Marshal(samples)
-	if err != nil {
-		b = fmt.Appendf(nil, "%v", samples) // not even JSON: an infinite number
-	}
-	return b[:min(len(b), telemetry.MaxPayload)]
-}
-
-func clip(s string, n int) string {
-	if len(s) > n {
-		s = s[:n]
-	}
-	return strings.ToValidUTF8(s, "")
 }
 
 // load reads the twins that the batch is about.
@@ -237,6 +155,9 @@ func (b *batch) keep(ctx context.Context) error {
 		default:
 			r := record(m, flagOf(m, b.known[s.doc.Value.Definition.Type].props))
 			r.Trace = b.trace
+			if b.origin != nil {
+				r.Trace = b.origin[i].Trace
+			}
 			records, recordAt = append(records, r), append(recordAt, i)
 		}
 	}
@@ -291,6 +212,9 @@ func (b *batch) refuseOld(s *subject) {
 	if !t.Deleted.IsZero() || t.Definition.Phase == twin.Retired {
 		b.refuse(s.messages[s.next:])
 		return
+	}
+	if s.again {
+		return // when it came, it came by the mapping there was
 	}
 	newest := t.Live.Generation
 	for _, i := range s.messages[s.next:] {

@@ -36,7 +36,7 @@ type cache struct {
 type entry struct {
 	at    time.Time
 	model *twin.Model // of types
-	props map[string]*twin.Property
+	props model
 	rules []*monitor.Rule // that watch it, not the disabled ones
 }
 
@@ -120,9 +120,10 @@ func (c *cache) load(ctx context.Context, now time.Time, ids []twin.ID, out map[
 			if x.model = t.Definition.Model; x.model == nil {
 				x.model = &twin.Model{}
 			}
-			x.props = make(map[string]*twin.Property, len(x.model.Properties))
+			x.props = make(model, len(x.model.Properties))
 			for i := range x.model.Properties {
-				x.props[x.model.Properties[i].Name] = &x.model.Properties[i]
+				e := expect(&x.model.Properties[i])
+				x.props[x.model.Properties[i].Name] = &e
 			}
 			out[t.ID] = x
 			return nil

@@ -30,10 +30,11 @@ func New(p *platform.Platform) faas.Func {
 			return nil, err
 		}
 		return faas.Routes{
-			"POST /batches": faas.Op(p, access.Parts("connector"), f.ingest).Quiet(),
-			"POST /ticks":   faas.Op(p, access.Parts("twin-monitor"), f.tick).Quiet(),
-			"POST /sweep":   faas.Op(p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
-			"GET /parked":   faas.Op(p, access.Users(), f.listParked),
+			"POST /batches":  faas.Op(p, access.Parts("connector"), f.ingest).Quiet(),
+			"POST /ticks":    faas.Op(p, access.Parts("twin-monitor"), f.tick).Quiet(),
+			"POST /sweep":    faas.Op(p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
+			"GET /parked":    faas.Op(p, access.Users(), f.listParked),
+			"POST /redriven": faas.Op(p, access.Parts("drivers"), f.redriven).Quiet(),
 		}, nil
 	})
 }

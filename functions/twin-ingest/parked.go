@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -15,41 +17,102 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-// parkedOf is what is kept of a message that is parked. The same bytes sent again are the same parked message.
+// parkedOf is what is kept of a message that is parked. The same bytes sent again are the same parked message; what a driver was to
+// read is a reading that its device may make twice, so it is also known by its arrival, as in history.
 func parkedOf(m *telemetry.Message) api.ParkedMessage {
-	p := api.ParkedMessage{Twin: m.Twin, Kind: m.Kind, Topic: m.Topic, Raw: m.Raw, Reason: m.Reason, Order: m.Order, Gateway: m.Gateway, Received: m.Received}
+	p := api.ParkedMessage{Twin: m.Twin, Kind: m.Kind, Topic: m.Topic, Raw: m.Raw, Reason: m.Reason, Order: m.Order, Gateway: m.Gateway, Received: m.Received,
+		Port: m.Port, Was: m.Was, Driver: m.Driver, Session: m.Session, Generation: m.Generation}
 	if m.Kind != telemetry.Undecoded { // its twin is not there
 		p.Raw, p.Reason = rawOf(m.Samples), fmt.Sprintf("there is no twin %q any more", m.Twin)
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %q %d ", p.Kind, p.Topic, len(p.Raw))
 	h.Write(p.Raw)
-	if !m.Order.Assigned && m.Order != (twin.Order{}) {
+	switch {
+	case !m.Order.Assigned && m.Order != (twin.Order{}), m.Driver != "":
 		fmt.Fprint(h, " ", m.Order.Epoch, m.Order.Seq)
-	} else if !m.Time.IsZero() {
+	case !m.Time.IsZero():
 		fmt.Fprint(h, " ", m.Time.UnixMilli())
+	}
+	if m.Port != 0 {
+		fmt.Fprint(h, " port ", m.Port)
 	}
 	p.ID = string(m.Twin) + "|" + hex.EncodeToString(h.Sum(nil)[:16])
 	return p
 }
 
-// listParked pages through what is parked of a twin, newest first; twin "" is what belongs to no twin, for maintainers.
-func (f *function) listParked(ctx context.Context, c *faas.Call, _ faas.None) (api.Page[api.ParkedMessage], error) {
-	id := twin.ID(c.Query.Get("twin"))
-	_, err := f.p.Twin(ctx, f.twins, c.Caller, access.Read, id)
+// listParked pages through what is parked of a twin, newest first; twin "" is what belongs to no twin, for maintainers. With a
+// driver ("acme-th1", "acme-th1@1.2.0") it is what that one could not read, of the twin or, without one, of all that the caller may read.
+func (f *function) listParked(ctx context.Context, c *faas.Call, _ faas.None) (out api.Page[api.ParkedMessage], err error) {
+	out.Items = []api.ParkedMessage{}
+	limit, err := c.Limit()
+	if err != nil {
+		return out, err
+	}
+	id, driver := twin.ID(c.Query.Get("twin")), c.Query.Get("driver")
+	if len(driver) > maxDriver {
+		return out, api.Invalid("driver has %d bytes, at most %d are taken: name a driver like acme-th1, or a version of it like acme-th1@1.2.0", len(driver), maxDriver)
+	}
+	q := store.Query{Limit: limit, Cursor: c.Query.Get("cursor")}
+	if id == "" && driver != "" {
+		q.Index, q.Filter = "by-driver", readBy(driver)
+		return f.parkedBy(ctx, c.Caller, q)
+	}
+	_, err = f.p.Twin(ctx, f.twins, c.Caller, access.Read, id)
 	if c.Caller.Is(access.Maintainer) && errors.Is(err, api.ErrNotFound) {
 		err = nil // what is parked because there is no such twin is for them to see
 	}
 	if err != nil {
-		return api.Page[api.ParkedMessage]{}, err
+		return out, err
 	}
-	limit, err := c.Limit()
+	q.Index, q.Filter = "by-twin", store.Eq("twin", id)
+	if driver != "" {
+		q.Filter, q.Partial = store.And(q.Filter, readBy(driver)), true // it may be few of many
+	}
+	page, err := f.parked.Find(ctx, q)
+	out.Items, out.Next = append(out.Items, page.Items...), page.Next
+	return out, err
+}
+
+// readBy are the messages that a driver, or one version of it, could not read.
+func readBy(driver string) store.Filter {
+	if strings.Contains(driver, "@") {
+		return store.Eq("driver", driver)
+	}
+	return store.And(store.Gte("driver", driver+"@"), store.Lt("driver", driver+"A")) // 'A' comes after '@'
+}
+
+// parkedBy is a page of what a driver could not read, without the twins that the caller may not read: it may have fewer than were
+// asked for although there are more.
+func (f *function) parkedBy(ctx context.Context, c access.Caller, q store.Query) (out api.Page[api.ParkedMessage], err error) {
+	out.Items = []api.ParkedMessage{}
+	scope, err := f.p.Visible(ctx, c)
 	if err != nil {
-		return api.Page[api.ParkedMessage]{}, err
+		return out, err
 	}
-	page, err := f.parked.Find(ctx, store.Query{Index: "by-twin", Filter: store.Eq("twin", id), Limit: limit, Cursor: c.Query.Get("cursor")})
-	if page.Items == nil {
-		page.Items = []api.ParkedMessage{}
+	page, err := f.parked.Find(ctx, q)
+	if err != nil {
+		return out, err
 	}
-	return api.Page[api.ParkedMessage]{Items: page.Items, Next: page.Next}, err
+	var ids []string
+	for i := range page.Items {
+		if id := string(page.Items[i].Twin); id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	of, err := f.twins.GetMany(ctx, ids)
+	if err != nil {
+		return out, err
+	}
+	seen := map[twin.ID]bool{}
+	for i := range of {
+		seen[of[i].ID] = of[i].Deleted.IsZero() && scope.Allows(access.Twin(&of[i]))
+	}
+	for _, m := range page.Items {
+		if seen[m.Twin] {
+			out.Items = append(out.Items, m)
+		}
+	}
+	out.Next = page.Next
+	return out, nil
 }

@@ -72,29 +72,11 @@ func hash(m *telemetry.Message) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// flagOf says what is doubtful about a message: its time, or else a value of it.
-func flagOf(m *telemetry.Message, props map[string]*twin.Property) twin.Flag {
-	if f := clockFlag(m); f != "" {
-		return f
-	}
-	for _, s := range m.Samples {
-		if outOfRange(props[s.Property], s.Value) {
-			return twin.OutOfRange
-		}
-	}
-	return ""
-}
-
 func clockFlag(m *telemetry.Message) twin.Flag {
 	if m.Time.IsZero() {
 		return ""
 	}
 	return telemetry.Clock(m.Time, m.Received)
-}
-
-func outOfRange(p *twin.Property, value any) bool {
-	v, ok := value.(float64)
-	return p != nil && ok && (p.Min != nil && v < *p.Min || p.Max != nil && v > *p.Max)
 }
 
 // born is before anything was received, first and final are the times that RFC 3339 can write.

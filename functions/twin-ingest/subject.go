@@ -27,12 +27,15 @@ type subject struct {
 
 	now     time.Time
 	model   *twin.Model
-	props   map[string]*twin.Property
+	props   model
 	watch   []entry // whose rules watch the twin: itself, its type, its aggregates
 	changed bool    // there is something to write
 	news    bool    // there is something that people would want to see
 
 	fresh []string // properties whose readings the present change alters
+
+	again bool                   // the messages were parked, and are read now: they tell nothing of where the device is
+	left  func(held int64) int64 // what the twin's count of parked messages becomes once they are applied; nil = it stays
 }
 
 // apply changes the subject's document as the rest of its messages and the time say, as far as its outbox has room.
@@ -56,6 +59,11 @@ func (b *batch) apply(s *subject) {
 	}
 	if s.upto == len(s.messages) {
 		s.elapse()
+		if s.left != nil {
+			if left := s.left(t.Live.Parked); left != t.Live.Parked {
+				t.Live.Parked, s.changed, s.news = left, true, true
+			}
+		}
 	}
 	if due := s.due(); !due.Equal(t.Live.Due) {
 		t.Live.Due, s.changed = due, true
@@ -91,6 +99,9 @@ func (s *subject) know(known map[twin.ID]entry) {
 // a crash may have come between the two.
 func (s *subject) take(m *telemetry.Message, fresh bool) {
 	live := &s.doc.Value.Live
+	if s.again && m.Generation < live.Generation {
+		return // said before the device was enrolled anew, or replaced: its orders no longer compare; history has it
+	}
 	if m.Generation > live.Generation {
 		live.Generation, s.changed = m.Generation, true
 		live.Recount()
@@ -99,7 +110,7 @@ func (s *subject) take(m *telemetry.Message, fresh bool) {
 		s.presence(m)
 		return
 	}
-	if m.Received.After(live.Presence.LastSeen) {
+	if !s.again && m.Received.After(live.Presence.LastSeen) {
 		live.Presence.LastSeen, s.changed = m.Received, true
 	}
 	if m.Kind == telemetry.Undecoded {
@@ -150,7 +161,7 @@ func (s *subject) count(m *telemetry.Message, fresh bool) (isNew bool) {
 	after := m.Order.After(live.Last)
 	switch {
 	case m.Order.Assigned:
-		if isNew = fresh; isNew && after && (live.Last.Assigned || live.Last == twin.Order{}) {
+		if isNew = fresh; after && (live.Last.Assigned || live.Last == twin.Order{}) {
 			live.Last = m.Order
 		}
 	case after:
@@ -172,8 +183,8 @@ func (s *subject) report(m *telemetry.Message, x telemetry.Sample, flag twin.Fla
 	if r.At.IsZero() {
 		r.At = m.Received
 	}
-	if flag == "" && outOfRange(s.props[x.Property], x.Value) {
-		r.Flag = twin.OutOfRange
+	if flag == "" {
+		r.Flag = s.props.flag(x.Property, x.Value)
 	}
 	if !s.doc.Value.Live.Report(r) {
 		return

@@ -38,7 +38,7 @@ type ParkedMessage struct {
 // Redriven are parked messages of one twin that could be read after all, or tried and not.
 type Redriven struct {
 	Twin  twin.ID        `json:"twin"`
-	Items []RedrivenItem `json:"items"` // at most 200
+	Items []RedrivenItem `json:"items"` // at most 200, with at most 1,000 messages in all
 }
 
 // A RedrivenItem is what one parked message has become: messages, at most 500, or a new reason to stay.
@@ -66,4 +66,10 @@ func (c *Client) Tick(ctx context.Context, in Tick) error {
 // ListParked pages through a twin's parked messages, newest first.
 func (c *Client) ListParked(ctx context.Context, id twin.ID, cursor string) (out Page[ParkedMessage], err error) {
 	return out, c.Call(ctx, "GET", "twin-ingest", "/parked"+query("twin", string(id), "cursor", cursor), nil, &out)
+}
+
+// ListParkedBy pages through the messages that a driver ("acme-th1"), or a version of it ("acme-th1@1.2.0"), could not read, of one twin
+// or, if id is "", of all that the caller may read. A page may have fewer than were asked for although there are more.
+func (c *Client) ListParkedBy(ctx context.Context, driver string, id twin.ID, cursor string) (out Page[ParkedMessage], err error) {
+	return out, c.Call(ctx, "GET", "twin-ingest", "/parked"+query("driver", driver, "twin", string(id), "cursor", cursor), nil, &out)
 }

@@ -67,6 +67,12 @@ func OpenAssignments[T any](ctx context.Context, db *store.DB) (*store.Collectio
 	}})
 }
 
+// OpenIdentities opens the identities of devices, by twin. Written by identities, which alone knows their other indexes; drivers reads
+// serials. T is the writer's type, or the part of it that a reader needs.
+func OpenIdentities[T any](ctx context.Context, db *store.DB) (*store.Collection[T], error) {
+	return store.Open[T](ctx, db, store.Spec{Name: "identities", Schema: 1})
+}
+
 // OpenAlarms opens the alarms. Written by alerts, which has more indexes than this one; twins finds by it the twins that have
 // open alarms. T is the writer's type, or the part of it that a reader needs.
 func OpenAlarms[T any](ctx context.Context, db *store.DB) (*store.Collection[T], error) {
@@ -80,9 +86,11 @@ func OpenHistory(ctx context.Context, db *store.DB) (*store.Collection[api.Recor
 	return store.Open[api.Record](ctx, db, store.Spec{Name: "history", Schema: 1})
 }
 
-// OpenParked opens the messages that are parked. Written by twin-ingest; twins removes those of twins that are deleted.
+// OpenParked opens the messages that are parked. Written by twin-ingest; twins removes those of twins that are deleted, drivers
+// looks for what may be read again.
 func OpenParked(ctx context.Context, db *store.DB) (*store.Collection[api.ParkedMessage], error) {
 	return store.Open[api.ParkedMessage](ctx, db, store.Spec{Name: "parked", Schema: 1, Indexes: []store.Index{
 		{Name: "by-twin", Fields: []string{"twin", "-received"}},
+		{Name: "by-driver", Fields: []string{"driver", "-received"}},
 	}})
 }

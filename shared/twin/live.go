@@ -65,7 +65,9 @@ type Flag string
 const (
 	ClockAhead Flag = "clock-ahead"  // stamped in the future of the platform's clock
 	ClockUnset Flag = "clock-unset"  // stamped before any device of this platform was built
+	Unexpected Flag = "unexpected"   // not of the kind that the type declares (text for a number), or none of the values there are
 	OutOfRange Flag = "out-of-range" // outside the range that the type declares
+	Unknown    Flag = "unknown"      // of a property that the type does not name although it names others
 )
 
 // Live is what the device does and says. Only function twin-ingest writes it.
