@@ -33,6 +33,11 @@ type credential struct {
 	Username string      `bson:"username,omitempty"`
 	Protocol string      `bson:"protocol,omitempty"` // that the device speaks
 
+	// Via speaks for a device of kind relayed, and calls it Name. Topics are those of firmware that has its own.
+	Via    device.Ref  `bson:"via,omitempty"`
+	Name   string      `bson:"name,omitempty"`
+	Topics *api.Topics `bson:"topics,omitempty"`
+
 	// Proofs are what may be shown now, the newest last: one, and a second one from when the device asks for another until it
 	// has shown that.
 	Proofs []proof `bson:"proofs,omitempty"`
@@ -64,14 +69,14 @@ type credential struct {
 
 // A proof is one certificate or secret. What is kept for its delivery goes once the device has confirmed it.
 type proof struct {
-	Key         string    `bson:"key"` // SHA-256 of the device's public key: a repeated request is known by it
+	Key         string    `bson:"key"` // SHA-256 of the device's public key: a repeated request is known by it; "" if it has none
 	Fingerprint string    `bson:"fingerprint,omitempty"`
 	Number      string    `bson:"number,omitempty"` // of a certificate, as its list of revoked ones names it
 	Verifier    string    `bson:"verifier,omitempty"`
 	PEM         string    `bson:"pem,omitempty"`
 	Sealed      string    `bson:"sealed,omitempty"`
 	Issued      time.Time `bson:"issued"`
-	Expires     time.Time `bson:"expires"`
+	Expires     time.Time `bson:"expires,omitempty"` // the zero time = never
 	Confirmed   time.Time `bson:"confirmed,omitempty"`
 }
 
@@ -99,6 +104,7 @@ func openCredentials(ctx context.Context, p *platform.Platform) (*store.Collecti
 	return store.Open[credential](ctx, p.DB, store.Spec{Name: "credentials", Schema: 1, Indexes: []store.Index{
 		{Name: "by-ref", Fields: []string{"ref"}, Unique: true},
 		{Name: "by-username", Fields: []string{"username"}, Unique: true},
+		{Name: "by-via", Fields: []string{"via"}},
 		{Name: "by-outbox", Fields: []string{"outbox.since"}},
 		{Name: "by-pending", Fields: []string{"pendingSince"}},
 		{Name: "by-warn", Fields: []string{"warn"}},
@@ -116,7 +122,7 @@ func (v *credential) newest() *proof {
 
 // proof is what function gateways is told.
 func (v *credential) proof() api.Proof {
-	out := api.Proof{Version: v.Version, Kind: v.Kind, Username: v.Username}
+	out := api.Proof{Version: v.Version, Kind: v.Kind, Username: v.Username, Topics: v.Topics}
 	for _, p := range v.Proofs {
 		if v.Kind.Secret() {
 			out.Verifiers, out.Expires = append(out.Verifiers, p.Verifier), p.Expires
@@ -131,7 +137,8 @@ func (v *credential) proof() api.Proof {
 func (v *credential) issued() api.Credential {
 	p := v.newest()
 	return api.Credential{Ref: v.Ref, Twin: v.Twin, Kind: v.Kind, Username: v.Username, Certificate: p.PEM, Fingerprint: p.Fingerprint,
-		Sealed: p.Sealed, Verifier: p.Verifier, SealedFor: v.SealedFor, Generation: v.Generation, Version: v.Version, Expires: p.Expires}
+		Sealed: p.Sealed, Verifier: p.Verifier, SealedFor: v.SealedFor, Via: v.Via, Name: v.Name, Topics: v.Topics,
+		Generation: v.Generation, Version: v.Version, Expires: p.Expires}
 }
 
 // facts are what people may know, the newest first.
@@ -146,7 +153,7 @@ func (v *credential) facts() []api.CredentialFact {
 
 func (v *credential) fact(p proof) api.CredentialFact {
 	f := api.CredentialFact{Ref: v.Ref, Twin: v.Twin, Kind: v.Kind, Username: v.Username, Fingerprint: p.Fingerprint, Generation: v.Generation,
-		State: api.CredentialPending, Issued: p.Issued, Confirmed: p.Confirmed, Expires: p.Expires}
+		Via: v.Via, Name: v.Name, State: api.CredentialPending, Issued: p.Issued, Confirmed: p.Confirmed, Expires: p.Expires}
 	if !p.Confirmed.IsZero() {
 		f.State = api.CredentialActive
 	}
@@ -179,6 +186,7 @@ func (v *credential) end(run, reason, by string, now time.Time) error {
 	v.Ended = run
 	v.retire(v.Proofs, reason, by, now)
 	v.Ref, v.Kind, v.Username, v.Run, v.Proofs, v.SealedFor, v.Warn = "", "", "", "", nil, nil, time.Time{}
+	v.Via, v.Name, v.Topics = "", "", nil
 	if ref == "" {
 		return nil
 	}

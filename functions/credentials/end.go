@@ -85,7 +85,9 @@ func (c *credentials) revoke(ctx context.Context, call *faas.Call, in api.Becaus
 			return platform.NotFound("credential", string(ref)) // somebody was faster
 		}
 		now := c.p.Time()
-		v.Gone, v.PendingSince = append(v.Gone, ref), now
+		if v.Kind != device.Relayed { // that has no place of its own
+			v.Gone, v.PendingSince = append(v.Gone, ref), now
+		}
 		return v.end(v.Run, in.Reason, call.Caller.String(), now)
 	})
 	if err != nil {

@@ -105,12 +105,13 @@ func (c *credentials) routes() faas.Routes {
 
 		"POST /credentials":               faas.Op(c.p, provision, c.issue),
 		"DELETE /credentials":             faas.Op(c.p, provision, c.withdraw),
-		"GET /credentials":                faas.Op(c.p, access.Users().And("twins"), c.listCredentials),
+		"GET /credentials":                faas.Op(c.p, access.Users().And("twins", "twin-provision"), c.listCredentials),
 		"POST /credentials/{ref}/erase":   faas.Op(c.p, provision, c.erase),
 		"POST /credentials/{ref}/renew":   faas.Op(c.p, access.Parts("connector"), c.renew),
 		"POST /credentials/{ref}/confirm": faas.Op(c.p, access.Parts("connector"), c.confirm).Quiet(),
 		"POST /credentials/{ref}/revoke":  faas.Op(c.p, makers.And("twins"), c.revoke),
 
+		"GET /relayed":  faas.Op(c.p, access.Users(), c.listRelayed),
 		"POST /resolve": faas.Op(c.p, access.Parts("connector", "twin-ingest"), c.resolve).Quiet(),
 		"GET /ca":       faas.Op(c.p, access.Allow{Public: true}, c.caPEM),
 		"GET /revoked":  faas.Op(c.p, access.Only(access.Maintainer).And("connector"), c.revoked).Quiet(),

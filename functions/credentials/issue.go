@@ -37,6 +37,9 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 	case in.Username != "" && (!userPattern.MatchString(in.Username) || likeRef.MatchString(in.Username)):
 		return api.Credential{}, api.Invalid("username %.80q must be 1 to 64 letters, digits, '@', '-' or '_', and not end like a device reference", in.Username)
 	}
+	if err := checkWays(&in); err != nil {
+		return api.Credential{}, err
+	}
 	t, err := c.p.Twin(ctx, c.twins, self, access.Read, in.Twin)
 	if err != nil {
 		return api.Credential{}, err
@@ -44,7 +47,12 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 	if t.Kind != twin.Instance {
 		return api.Credential{}, api.Invalid("twin: %s is a twin of kind %s; only instances have credentials", t.ID, t.Kind)
 	}
-	life, err := c.lifetime(ctx, t.Definition.Type)
+	if in.Kind == device.Relayed {
+		if err := c.checkVia(ctx, in.Via, &t); err != nil {
+			return api.Credential{}, err
+		}
+	}
+	life, err := c.lifetime(ctx, t.Definition.Type, in.Topics)
 	if err != nil {
 		return api.Credential{}, err
 	}
@@ -56,9 +64,9 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 		switch {
 		case v.Ended == in.Run:
 			return fmt.Errorf("%w: run %s has ended the credential of twin %s", api.ErrConflict, in.Run, t.ID)
-		case v.Ref != "" && (v.Kind != in.Kind || v.Proofs[0].Key != w.key):
+		case v.Ref != "" && (v.Kind != in.Kind || v.Proofs[0].Key != w.key || v.Via != in.Via || v.Name != in.Name):
 			return fmt.Errorf("%w: twin %s has a credential of another kind or for another key; reset its provisioning run to enrol it anew", api.ErrConflict, t.ID)
-		case v.Ref != "" && !v.Proofs[0].kept():
+		case v.Ref != "" && !v.Proofs[0].kept() && v.Kind != device.Relayed:
 			return fmt.Errorf("%w: the credential of twin %s was delivered and erased; reset its provisioning run to enrol it anew", api.ErrConflict, t.ID)
 		case v.Ref != "":
 			return store.Unchanged
@@ -66,7 +74,10 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 		now := c.p.Time()
 		v.Run, v.Ended = in.Run, ""
 		v.Type, v.Kind, v.Username, v.Ref = t.Definition.Type, in.Kind, in.Username, newRef(t.ID)
-		v.Protocol = in.Protocol
+		v.Protocol, v.Topics = in.Protocol, in.Topics
+		if in.Kind == device.Relayed {
+			v.relayedBy(in.Via, in.Name)
+		}
 		v.Generation++
 		v.Version++
 		// Should another instance make one at the same time, one is stored and the other never leaves this function.
@@ -81,11 +92,14 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 	if errors.Is(err, store.ErrExists) && in.Username != "" {
 		return api.Credential{}, fmt.Errorf("%w: username %s is another device's", api.ErrExists, in.Username)
 	}
+	if errors.Is(err, store.ErrExists) && in.Kind == device.Relayed {
+		return api.Credential{}, fmt.Errorf("%w: name %q is another device's at %s", api.ErrExists, in.Name, in.Via)
+	}
 	if err != nil {
 		return api.Credential{}, err
 	}
 	c.flush(ctx, v)
-	return v.issued(), nil
+	return v.issued(), c.follow(ctx, v)
 }
 
 var errRun = api.Invalid("run must be 1 to 80 letters, digits, '.', '-' or '_'")

@@ -26,13 +26,19 @@ import (
 type wish struct {
 	csr    *x509.CertificateRequest // of a certificate
 	public seal.PublicKey           // of every other kind
-	key    string                   // SHA-256 of either key, hexadecimal
+	key    string                   // SHA-256 of either key, hexadecimal; of kind relayed there is none
 }
 
 // readWish checks what a device gave for a credential of this kind.
 func readWish(kind device.Kind, csr, publicKey string) (w wish, err error) {
 	if err := kind.Valid(); err != nil {
 		return w, err
+	}
+	if kind == device.Relayed {
+		if csr != "" || publicKey != "" {
+			return w, api.Invalid("csr and publicKey are for devices that show something; of kind relayed they show nothing")
+		}
+		return w, nil
 	}
 	if !kind.Secret() {
 		if publicKey != "" {
@@ -55,7 +61,13 @@ func readWish(kind device.Kind, csr, publicKey string) (w wish, err error) {
 // make makes a proof for the credential. A secret leaves this function sealed only: to the device, and to gateways that can
 // compare plain secrets only.
 func (c *credentials) make(v *credential, w wish, now time.Time, life time.Duration, readers map[string]seal.PublicKey) (p proof, sealedFor map[string]string, err error) {
-	p = proof{Key: w.key, Issued: now, Expires: now.Add(life)}
+	p = proof{Key: w.key, Issued: now}
+	if v.Kind == device.Relayed {
+		return p, nil, nil
+	}
+	if life > 0 {
+		p.Expires = now.Add(life)
+	}
 	if !v.Kind.Secret() {
 		pem, fingerprint, expires, err := c.ca.Device(now, string(v.Ref), w.csr, life)
 		p.PEM, p.Fingerprint, p.Expires = string(pem), fingerprint, expires
@@ -102,14 +114,18 @@ func newSecret(kind device.Kind) string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// lifetime is how long a credential of a type's instances is good.
-func (c *credentials) lifetime(ctx context.Context, t twin.TypeID) (time.Duration, error) {
+// lifetime is how long a credential of a type's instances is good. Firmware with topics of its own knows nothing of renewal: where
+// the type says nothing, its credential is good until people end it, 0.
+func (c *credentials) lifetime(ctx context.Context, t twin.TypeID, own *api.Topics) (time.Duration, error) {
 	v, err := c.twins.Get(ctx, string(t))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return 0, err
 	}
 	if m := v.Definition.Model; err == nil && m != nil && m.CredentialLifetime > 0 {
 		return m.CredentialLifetime.D(), nil
+	}
+	if own != nil {
+		return 0, nil
 	}
 	return pki.DeviceLife, nil
 }

@@ -35,7 +35,10 @@ func (c *credentials) renew(ctx context.Context, call *faas.Call, in api.Renewal
 	if w.csr != nil && w.csr.Subject.CommonName != "" && w.csr.Subject.CommonName != string(ref) {
 		return api.RenewAnswer{}, api.Invalid("csr: its subject names %.80q, not %q, the device reference that asks; leave it empty, or name that", w.csr.Subject.CommonName, ref)
 	}
-	life, err := c.lifetime(ctx, v.Type)
+	if v.Kind == device.Relayed {
+		return api.RenewAnswer{}, api.Invalid("device %s shows nothing, so there is nothing to renew: %s speaks for it", ref, v.Via)
+	}
+	life, err := c.lifetime(ctx, v.Type, v.Topics)
 	if err != nil {
 		return api.RenewAnswer{}, err
 	}
@@ -51,7 +54,7 @@ func (c *credentials) renew(ctx context.Context, call *faas.Call, in api.Renewal
 		if last.Key == w.key && last.kept() {
 			return store.Unchanged
 		}
-		if again := min(renewAgain, life/10); len(v.Proofs) > 1 && now.Sub(last.Issued) < again {
+		if again := again(life); len(v.Proofs) > 1 && now.Sub(last.Issued) < again {
 			wait := int((last.Issued.Add(again).Sub(now) + time.Second - 1) / time.Second)
 			return &api.Problem{Title: "Too many calls", Status: http.StatusTooManyRequests, RetryAfter: wait,
 				Detail: fmt.Sprintf("a credential was made less than %s ago; use that one, or ask again in %d s", again, wait)}
@@ -77,6 +80,14 @@ func (c *credentials) renew(ctx context.Context, call *faas.Call, in api.Renewal
 	}
 	p := v.newest()
 	return api.RenewAnswer{Ref: v.Ref, Kind: v.Kind, Username: v.Username, Certificate: p.PEM, Sealed: p.Sealed, Expires: p.Expires}, nil
+}
+
+// again is renewAgain for credentials of this life.
+func again(life time.Duration) time.Duration {
+	if life == 0 {
+		return renewAgain
+	}
+	return min(renewAgain, life/10)
 }
 
 // confirm notes what the device has shown: the proofs before that one end, and what was kept to bring it there is erased.
@@ -132,8 +143,8 @@ func (c *credentials) own(ctx context.Context, call *faas.Call) (credential, err
 	if err != nil {
 		return v, err
 	}
-	refs, err := c.places.at(ctx, call.Caller.Gateway, []device.Ref{ref})
-	if err == nil && len(refs) == 0 {
+	here, err := c.here(ctx, call.Caller.Gateway, []credential{v})
+	if err == nil && len(here) == 0 {
 		err = platform.NotFound("credential", string(ref))
 	}
 	return v, err

@@ -24,21 +24,38 @@ func (c *credentials) resolve(ctx context.Context, call *faas.Call, in api.Resol
 	refs := slices.Clone(in.Refs)
 	slices.Sort(refs)
 	refs = slices.DeleteFunc(slices.Compact(refs), func(r device.Ref) bool { return r.Valid() != nil })
-	if call.Caller.ID == "connector" {
-		var err error
-		if refs, err = c.places.at(ctx, call.Caller.Gateway, refs); err != nil {
-			return nil, err
-		}
-	}
 	out := []api.Mapping{}
 	if len(refs) == 0 {
 		return out, nil
 	}
 	page, err := c.creds.Find(ctx, store.Query{Index: "by-ref", Filter: store.In("ref", refs...), Limit: maxResolve})
-	for _, v := range page.Items {
+	if err != nil {
+		return nil, err
+	}
+	found := page.Items
+	if call.Caller.ID == "connector" {
+		if found, err = c.here(ctx, call.Caller.Gateway, found); err != nil {
+			return nil, err
+		}
+	}
+	if found, err = c.speaking(ctx, found); err != nil {
+		return nil, err
+	}
+	for _, v := range found {
 		out = append(out, api.Mapping{Ref: v.Ref, Twin: v.Twin, Type: v.Type, Generation: v.Generation, Pending: v.Proofs[0].Confirmed.IsZero()})
 	}
-	return out, err
+	return out, nil
+}
+
+// here are those whose device has its place at the gateway; that of a relayed one is where its via has its own.
+func (c *credentials) here(ctx context.Context, gateway string, all []credential) ([]credential, error) {
+	refs := make([]device.Ref, len(all))
+	for i := range all {
+		refs[i] = all[i].placed()
+	}
+	slices.Sort(refs)
+	at, err := c.places.at(ctx, gateway, slices.Compact(refs))
+	return slices.DeleteFunc(all, func(v credential) bool { return !slices.Contains(at, v.placed()) }), err
 }
 
 const (

@@ -84,12 +84,17 @@ func (c *credentials) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out
 	return out, errors.Join(faults...)
 }
 
-// events ends the credentials of twins that were deleted. Events may come late: a twin that is there again under the
+// events ends the credentials of twins that were deleted, and follows what becomes of twins with relayed devices. Events may come late: a twin that is there again under the
 // same id keeps what it has. The credential is read before the twin is looked for, so one of a newer twin is not taken.
 func (c *credentials) events(ctx context.Context, events []event.Event) error {
 	for _, e := range events {
 		ctx := e.Context(ctx)
 		var d api.TwinChanged
+		if e.Topic == event.TwinChanged && e.Decode(&d) == nil {
+			if err := c.twinChanged(ctx, d); err != nil {
+				return err
+			}
+		}
 		if e.Topic != event.TwinDeleted || e.Decode(&d) != nil {
 			continue
 		}

@@ -17,6 +17,9 @@ const warnBefore = 14 * 24 * time.Hour
 // warn plans the warning for the proof that the device shows.
 func (v *credential) warn() {
 	p := &v.Proofs[0]
+	if v.Warn = (time.Time{}); p.Expires.IsZero() {
+		return // it never ends by itself
+	}
 	v.Warn = p.Expires.Add(-min(warnBefore, p.Expires.Sub(p.Issued)/6))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -45,7 +46,7 @@ func (g *gateways) changeProof(ctx context.Context, call *faas.Call, in api.Proo
 }
 
 func sameProof(a, b api.Proof) bool {
-	return a.Kind == b.Kind && a.Username == b.Username && a.Expires.Equal(b.Expires) && slices.Equal(a.Fingerprints, b.Fingerprints) && slices.Equal(a.Verifiers, b.Verifiers)
+	return reflect.DeepEqual(a.Topics, b.Topics) && a.Kind == b.Kind && a.Username == b.Username && a.Expires.Equal(b.Expires) && slices.Equal(a.Fingerprints, b.Fingerprints) && slices.Equal(a.Verifiers, b.Verifiers)
 }
 
 // twinChanged follows a twin's phase, and its device's coming and going where it may be on its way to another gateway.

@@ -32,10 +32,11 @@ type want struct {
 	sealedFor map[string]string
 	location  *twin.Location
 	not       string // a gateway that the device is to leave
+	topics    bool   // of its own
 }
 
 func (v *place) want() want {
-	return want{protocol: v.Protocol, kind: v.Kind, sealedFor: v.SealedFor, location: v.Location, not: v.Leaving}
+	return want{protocol: v.Protocol, kind: v.Kind, sealedFor: v.SealedFor, location: v.Location, not: v.Leaving, topics: v.Topics != nil}
 }
 
 func (w *want) region() string {
@@ -51,8 +52,14 @@ func (w *want) speaks(v *gateway) bool {
 	if v.Protocol != w.protocol || len(v.Kinds) > 0 && !slices.Contains(v.Kinds, kind) {
 		return false
 	}
+	if w.topics && !v.ours() {
+		return false
+	}
 	return !kind.Secret() || v.PublicKey == "" || w.sealedFor[v.ID] != ""
 }
+
+// ours tells whether the gateway is one of the platform's own.
+func (v *gateway) ours() bool { return v.Contract == "" || v.Contract == "door" }
 
 // never says why the gateway could not take the device even if it were alive and empty; "" if it could.
 func (w *want) never(v *gateway) string {
@@ -64,6 +71,8 @@ func (w *want) never(v *gateway) string {
 		return fmt.Sprintf("it speaks %s and the device %s", v.Protocol, w.protocol)
 	case len(v.Kinds) > 0 && !slices.Contains(v.Kinds, kind):
 		return fmt.Sprintf("it does not take what the device shows, a credential of kind %s", kind)
+	case w.topics && !v.ours():
+		return "it is a broker of somebody else's, and the device's firmware has topics of its own, which only the platform's gateways bring in"
 	case !w.speaks(v):
 		return fmt.Sprintf("it keeps secrets of its own, and the device's %s is not to be had any more; enroll the device anew to give it another", kind)
 	}
@@ -144,10 +153,12 @@ func (w *want) other() string {
 
 // whyNone tells what keeps each gateway from taking the device.
 func (w *want) whyNone(all []gateway, now time.Time) string {
-	var other, secret, silent, draining, full int
+	var other, foreign, secret, silent, draining, full int
 	for _, v := range all {
 		switch {
 		case v.ID == w.not:
+		case w.topics && !v.ours() && v.Protocol == w.protocol:
+			foreign++
 		case !w.speaks(&v) && v.Protocol == w.protocol && (len(v.Kinds) == 0 || slices.Contains(v.Kinds, cmp.Or(w.kind, device.Certificate))):
 			secret++
 		case !w.speaks(&v):
@@ -165,6 +176,7 @@ func (w *want) whyNone(all []gateway, now time.Time) string {
 		n    int
 		what string
 	}{{other, "speak another protocol or take other credentials"},
+		{foreign, "are brokers of somebody else's, which do not let devices use topics of their own"},
 		{secret, fmt.Sprintf("keep secrets of their own and cannot be given the device's %s: it must be enrolled anew", w.kind)}, {silent, "are not heard of"}, {draining, "are being drained"}, {full, "are full"}} {
 		if c.n > 0 {
 			why = append(why, fmt.Sprintf("%d %s", c.n, c.what))

@@ -100,7 +100,7 @@ func (v *place) admission(at string, keeps bool) *api.Admission {
 		kind = device.Certificate
 	}
 	return &api.Admission{Client: string(v.Ref), Phase: phase, Kind: kind, Username: v.Username,
-		Fingerprints: v.Fingerprints, Verifiers: v.Verifiers, Expires: v.Proof.Expires, Sealed: v.SealedFor[at]}
+		Fingerprints: v.Fingerprints, Verifiers: v.Verifiers, Expires: v.Proof.Expires, Topics: v.Topics, Sealed: v.SealedFor[at]}
 }
 
 var sumPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -113,7 +113,12 @@ func checkProof(p *api.Proof, sealed map[string]string) error {
 			return err
 		}
 	}
+	if err := p.Topics.Check(); err != nil {
+		return err
+	}
 	switch {
+	case p.Kind == device.Relayed:
+		return api.Invalid("kind: a relayed device has no place of its own, it has that of who speaks for it")
 	case len(p.Fingerprints) > api.MaxProofs || len(p.Verifiers) > api.MaxProofs:
 		return api.Invalid("fingerprints and verifiers: at most %d at a time", api.MaxProofs)
 	case len(p.Username) > 128:

@@ -34,16 +34,6 @@ type NewCredential struct {
 	Topics *Topics `json:"topics,omitempty"`
 }
 
-// Topics are where a device speaks and listens whose firmware uses topics of its own: patterns with {device} for its name, as its
-// type's driver has them.
-type Topics struct {
-	Up   []string `json:"up" bson:"up"`
-	Down []string `json:"down,omitempty" bson:"down,omitempty"`
-
-	// Device is the name; "" = any: it is a bridge, and each name a device that it relays.
-	Device string `json:"device,omitempty" bson:"device,omitempty"`
-}
-
 // Credential is what a device proves itself by, and the reference under which gateways know it.
 type Credential struct {
 	Ref      device.Ref  `json:"ref"`
@@ -64,14 +54,14 @@ type Credential struct {
 	// SealedFor has the secret by gateway, sealed to the public keys of those that can compare plain secrets only.
 	SealedFor map[string]string `json:"sealedFor,omitempty"`
 
-	Generation int64     `json:"generation"` // of the mapping
-	Version    int64     `json:"version"`    // counts the changes of what may be shown, over all generations
-	Expires    time.Time `json:"expires"`
+	Generation int64     `json:"generation"`       // of the mapping
+	Version    int64     `json:"version"`          // counts the changes of what may be shown, over all generations
+	Expires    time.Time `json:"expires,omitzero"` // the zero time = never
 }
 
 // Proof is what gateways must know of the credential.
 func (c *Credential) Proof() Proof {
-	p := Proof{Version: c.Version, Kind: c.Kind, Username: c.Username}
+	p := Proof{Version: c.Version, Kind: c.Kind, Username: c.Username, Topics: c.Topics}
 	if c.Kind.Secret() {
 		p.Verifiers, p.Expires = []string{c.Verifier}, c.Expires
 	} else {
@@ -105,9 +95,12 @@ type CredentialFact struct {
 	// State is pending (the device has not confirmed it yet), active, or ended.
 	State string `json:"state" bson:"state"`
 
+	Via  device.Ref `json:"via,omitempty" bson:"via,omitempty"` // of kind relayed: who speaks for it
+	Name string     `json:"name,omitempty" bson:"name,omitempty"`
+
 	Issued    time.Time `json:"issued" bson:"issued"`
 	Confirmed time.Time `json:"confirmed,omitzero" bson:"confirmed,omitempty"`
-	Expires   time.Time `json:"expires" bson:"expires"`
+	Expires   time.Time `json:"expires,omitzero" bson:"expires,omitempty"` // the zero time = never
 
 	// Ended is when it was revoked, renewed or withdrawn; Reason says why, By who did it.
 	Ended  time.Time `json:"ended,omitzero" bson:"ended,omitempty"`
@@ -188,6 +181,11 @@ func (c *Client) WithdrawCredential(ctx context.Context, id twin.ID, run string)
 // ListCredentials lists what a twin's device proves itself by, the newest first, and the last that have ended.
 func (c *Client) ListCredentials(ctx context.Context, id twin.ID) (out Page[CredentialFact], err error) {
 	return out, c.Call(ctx, "GET", "credentials", "/credentials"+query("twin", string(id)), nil, &out)
+}
+
+// ListRelayed pages through the credentials of the devices that a twin's device speaks for.
+func (c *Client) ListRelayed(ctx context.Context, via twin.ID, cursor string) (out Page[CredentialFact], err error) {
+	return out, c.Call(ctx, "GET", "credentials", "/relayed"+query("via", string(via), "cursor", cursor), nil, &out)
 }
 
 // RenewCredential makes a new credential beside the one that a device has. The same key gets the same one again.

@@ -21,6 +21,9 @@ type Proof struct {
 	Verifiers    []string `json:"verifiers,omitempty" bson:"verifiers,omitempty"`
 
 	Expires time.Time `json:"expires,omitzero" bson:"proofExpires,omitempty"` // the zero time = never
+
+	// Topics are those of a device whose firmware uses its own; nil = the platform's.
+	Topics *Topics `json:"topics,omitempty" bson:"topics,omitempty"`
 }
 
 // MaxProofs is how many certificates, or secrets, of one device may be good at a time.
