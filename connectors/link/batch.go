@@ -105,6 +105,7 @@ func (a *lane) park(ctx context.Context, it *item, err error) {
 	if it.message.Kind != telemetry.Undecoded {
 		a.link.log.ErrorContext(ctx, "twin-ingest cannot read a message, parking it", "twin", it.message.Twin, "device", it.ticket.session.Ref, "kind", it.message.Kind, "error", err)
 		m := &it.message
+		m.Was, m.Topic, m.Port, m.Driver = m.Kind, it.topic, it.port, it.driver
 		m.Kind, m.Samples, m.Raw, m.Reason = telemetry.Undecoded, nil, it.payload, fmt.Sprintf("refused by twin-ingest: %.400v", err)
 		return
 	}

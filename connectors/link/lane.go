@@ -32,14 +32,16 @@ type lane struct {
 type item struct {
 	message telemetry.Message
 	payload []byte // as received, in case twin-ingest cannot read the message
+	topic   string // with payload
+	port    int
+	driver  string // that read it; "" = none
 	ticket  *ticket
+	size    int    // bytes, about
 	trace   string // of the call that first had it
 }
 
 // itemCost is what a message costs beside its payload, in bytes, about.
 const itemCost = 512
-
-func (i *item) size() int { return len(i.payload) + itemCost }
 
 func newLane(l *Link) *lane {
 	return &lane{link: l, wake: make(chan struct{}, 1), room: make(chan struct{})}
@@ -60,9 +62,9 @@ func (a *lane) put(i *item, force bool, done <-chan struct{}) bool {
 			a.mu.Unlock()
 			return false
 		}
-		if force || len(a.queue) == 0 || a.size+i.size() <= a.link.limits.LaneSize {
+		if force || len(a.queue) == 0 || a.size+i.size <= a.link.limits.LaneSize {
 			a.queue = append(a.queue, i)
-			a.size += i.size()
+			a.size += i.size
 			a.mu.Unlock()
 			a.signal()
 			return true
@@ -102,8 +104,8 @@ func (a *lane) take(ctx context.Context, limit int) []*item {
 	for {
 		a.mu.Lock()
 		n, size := 0, 0
-		for n < min(len(a.queue), limit) && (n == 0 || size+a.queue[n].size() <= a.link.limits.BatchSize) {
-			size += a.queue[n].size()
+		for n < min(len(a.queue), limit) && (n == 0 || size+a.queue[n].size <= a.link.limits.BatchSize) {
+			size += a.queue[n].size
 			n++
 		}
 		batch, draining := slices.Clone(a.queue[:n]), a.draining
@@ -164,10 +166,10 @@ func (a *lane) replace(batch, again []*item) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, it := range batch {
-		a.size -= it.size()
+		a.size -= it.size
 	}
 	for _, it := range again {
-		a.size += it.size()
+		a.size += it.size
 	}
 	rest := a.queue[len(batch)-len(again):]
 	copy(rest, again)

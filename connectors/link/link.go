@@ -17,6 +17,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/metrics"
 	"github.com/castor-iot/castor/shared/telemetry"
@@ -48,6 +49,10 @@ type Config struct {
 	API      *api.Client
 	Bus      *bus.Bus
 	Protocol Protocol
+
+	// Drivers runs the drivers that payloads of types need. Without, the link reads the wire contract only, whatever the types say;
+	// provisioning gateways need none.
+	Drivers *sandbox.Pool
 
 	// Alive says whether the gateway can be used, before it is reported alive; nil = it can while the link runs.
 	Alive func(ctx context.Context) error
@@ -105,6 +110,10 @@ type Link struct {
 	log      *slog.Logger
 	now      func() time.Time
 	mappings *mappings
+	drivers  *drivers // nil = the wire contract only
+	decoders *decoders
+	failures *failures
+	said     said
 	services *services
 	lanes    []*lane
 	commands *commands
@@ -144,7 +153,10 @@ func New(c Config) (*Link, error) {
 	}
 	routed.Route = l.services.route
 	l.api = &routed
-	l.mappings = newMappings(l)
+	l.mappings, l.decoders, l.failures = newMappings(l), newDecoders(l), newFailures(l)
+	if c.Drivers != nil {
+		l.drivers = newDrivers(l)
+	}
 	l.commands, l.holder = newCommands(l), rand.Text()
 	l.claims, l.renewals = newClaims(l.limits.ClaimRate, 100), newClaims(0.1, 5)
 	l.calls, l.knocks = make(chan struct{}, l.limits.Requests), make(chan struct{}, knocking)
@@ -162,6 +174,10 @@ func (l *Link) Run(ctx context.Context) error {
 	var resolving, lanes sync.WaitGroup
 	resolving.Go(func() { l.mappings.run(l.work) })
 	resolving.Go(func() { l.commands.run(l.work) })
+	resolving.Go(func() { l.failures.run(l.work) })
+	if l.drivers != nil {
+		resolving.Go(func() { l.drivers.run(l.work) })
+	}
 	for _, lane := range l.lanes {
 		lanes.Go(func() { lane.run(l.work) })
 	}
@@ -174,6 +190,7 @@ func (l *Link) Run(ctx context.Context) error {
 	drained := make(chan struct{})
 	go func() {
 		l.pending.Wait()
+		l.decoders.running.Wait()
 		for _, lane := range l.lanes {
 			lane.drain()
 		}
@@ -225,12 +242,18 @@ func (l *Link) subscribe() (stop func(), err error) {
 		return nil, err
 	}
 	l.mappings.clear() // nothing told of changes until now
-	undown, err := l.config.Bus.Downlinks(l.config.Gateway.ID, l.deliver)
+	undriver, err := l.watchDrivers()
 	if err != nil {
 		unwatch()
 		return nil, err
 	}
-	return func() { undown(); unwatch() }, nil
+	undown, err := l.config.Bus.Downlinks(l.config.Gateway.ID, l.deliver)
+	if err != nil {
+		undriver()
+		unwatch()
+		return nil, err
+	}
+	return func() { undown(); undriver(); unwatch() }, nil
 }
 
 type counters struct{ batches, stored, parked, refused, retried, lost atomic.Uint64 }
@@ -252,6 +275,7 @@ func (l *Link) Stats() Stats {
 		Batches: l.count.batches.Load(), Stored: l.count.stored.Load(), Parked: l.count.parked.Load(), Refused: l.count.refused.Load(),
 		Retried: l.count.retried.Load(), Lost: l.count.lost.Load(),
 	}
+	s.Waiting = int(l.decoders.inside.Load())
 	for _, lane := range l.lanes {
 		s.Waiting += lane.waiting()
 	}

@@ -19,6 +19,7 @@ var needed = []struct{ capability, function string }{
 	{"credentials.resolve", "credentials"},
 	{"provision", "twin-provision"},
 	{"commands", "twin-command"},
+	{"drivers", "drivers"},
 }
 
 // services are the functions found through the service directory (paper 4.2.2, NFR3).

@@ -22,10 +22,10 @@ type Session struct {
 	done    <-chan struct{}
 	confirm chan struct{} // holds a place for the one confirmation under way
 
-	mapping   api.Mapping // as last resolved
-	announced bool        // presence was sent
-	listens   atomic.Bool // for commands
-	seq       int64       // last assigned
+	mapping   api.Mapping  // as last resolved
+	announced bool         // presence was sent
+	listens   atomic.Bool  // for commands
+	seq       atomic.Int64 // last assigned
 
 	mu      sync.Mutex
 	tickets []*ticket  // in the order of reception
@@ -80,10 +80,10 @@ func (s *Session) resolve() (known, ok bool) {
 func (s *Session) presence(connected, force bool) bool {
 	now := s.link.now().UTC().Truncate(time.Millisecond)
 	t := s.begin(func(bool) {})
-	return s.put(&item{ticket: t, message: telemetry.Message{
-		Twin: s.mapping.Twin, Generation: s.mapping.Generation, Kind: telemetry.Presence, Received: now, Order: s.next(),
+	return s.send(s.mapping.Twin, []*item{{ticket: t, size: itemCost, message: telemetry.Message{
+		Twin: s.mapping.Twin, Generation: s.mapping.Generation, Kind: telemetry.Presence, Received: now, Order: s.block(1),
 		Session: s.ID, Gateway: s.link.config.Gateway.ID, Samples: []telemetry.Sample{{Property: "connected", Value: connected}},
-	}}, force)
+	}}}, force)
 }
 
 // Close ends the session and announces that the device is gone.
@@ -109,58 +109,52 @@ func (s *Session) Report(kind telemetry.Kind, topic string, payload []byte, rece
 // ReportAs takes what a device sent. ack is called once, in the order of the calls of Report, Publish and Confirm: when everything in it
 // is stored or parked, or when it was not and will not be. ReportAs waits while the platform is behind.
 func (s *Session) ReportAs(in Incoming, ack func(Receipt)) {
-	kind, topic, payload, received := in.Kind, in.Topic, in.Payload, in.Received
 	known, ok := s.resolve()
-	if !ok {
-		s.ticket(1, nil, ack).finish(false)
-		return
-	}
-	var messages []telemetry.Message
+	e := &entry{session: s, in: in, ticket: s.ticket(1, nil, ack)}
+	var u api.UsedDriver
 	if known {
-		messages = Decode(kind, topic, payload)
-	} else {
-		messages = []telemetry.Message{undecoded(payload, "no twin is known for device reference "+string(s.Ref))}
-	}
-	var newest *twin.Order
-	for i := range messages {
-		m := &messages[i]
-		if m.Order.Assigned {
-			m.Order = s.next()
-		} else if newest == nil || m.Order.After(*newest) {
-			newest = &m.Order
-		}
-		m.Received, m.Session, m.Gateway, m.Topic = received, s.ID, s.link.config.Gateway.ID, topic
-		if known {
-			m.Twin, m.Generation = s.mapping.Twin, s.mapping.Generation
+		e.mapping = s.mapping
+		if payloads(in.Kind) {
+			u, ok = s.link.drivers.of(s.mapping.Twin, s.done)
 		}
 	}
-	t := s.ticket(len(messages), newest, ack)
-	for _, m := range messages {
-		raw := m.Raw
-		if m.Kind != telemetry.Undecoded {
-			m.Raw, m.Topic = nil, ""
+	switch {
+	case !ok:
+		e.ticket.finish(false)
+	case called(&u):
+		e.base = s.block(reserved)
+		if _, ok = s.link.decoders.put(e, nameOf(&u), false, s.done); !ok {
+			e.give()
 		}
-		s.put(&item{message: m, payload: raw, ticket: t}, false)
+	default:
+		if items := e.without(&u); len(items) > 0 {
+			s.send(e.mapping.Twin, items, false)
+		} else {
+			e.nothing()
+		}
 	}
 }
 
-// next is the order of a message whose device gives none.
-func (s *Session) next() twin.Order {
-	s.seq++
-	return twin.Order{Epoch: s.epoch, Seq: s.seq, Assigned: true}
+// block sets orders aside for n messages whose device gives none, and returns the first.
+func (s *Session) block(n int) twin.Order {
+	return twin.Order{Epoch: s.epoch, Seq: s.seq.Add(int64(n)) - int64(n) + 1, Assigned: true}
 }
 
-func (s *Session) put(it *item, force bool) bool {
-	key := string(it.message.Twin)
-	if key == "" {
+// send puts messages of a twin ("" = of a device that has none) into its lane, behind what of the twin is being decoded.
+func (s *Session) send(id twin.ID, items []*item, force bool) bool {
+	key := string(id)
+	if id == "" {
 		key = string(s.Ref)
 	}
-	if s.link.laneOf(key).put(it, force, s.done) {
-		return true
+	taken, ok := s.link.decoders.put(&entry{session: s, mapping: api.Mapping{Twin: id}, items: items}, "", force, s.done)
+	for _, it := range items {
+		if !taken && !(ok && s.link.laneOf(key).put(it, force, s.done)) {
+			ok = false
+			s.link.count.lost.Add(1)
+			it.ticket.finish(false)
+		}
 	}
-	s.link.count.lost.Add(1)
-	it.ticket.finish(false)
-	return false
+	return ok
 }
 
 // begin gives out a ticket for what is no message.
@@ -175,6 +169,13 @@ func (s *Session) ticket(n int, order *twin.Order, ack func(Receipt)) *ticket {
 	defer s.mu.Unlock()
 	s.tickets = append(s.tickets, t)
 	return t
+}
+
+// expect says how many messages came of the packet, and the newest order that the device gave in it. Once.
+func (t *ticket) expect(n int, order *twin.Order) {
+	t.session.mu.Lock()
+	defer t.session.mu.Unlock()
+	t.left, t.order = max(n, 1), order
 }
 
 // finish settles one message of the ticket, and acknowledges every ticket that is complete with all before it.

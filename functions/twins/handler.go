@@ -162,6 +162,9 @@ func (f *function) change(ctx context.Context, h hand, id twin.ID, topic event.T
 			told.Scope = api.ScopeOf(t)
 		}
 		t.Outbox.Add(string(t.ID), topic, string(t.ID), f.p.Time(), told)
+		if kind == twin.Type && topic == event.TwinChanged {
+			t.Outbox.Add(string(t.ID), event.TypeChanged, string(t.ID), f.p.Time(), told) // connectors read payloads by its model
+		}
 		if told.Scope != nil && !reflect.DeepEqual(told.Scope, before) {
 			// Who keeps what belongs to twins hears of this, and not of all else that happens to them.
 			t.Outbox.Add(string(t.ID), event.TwinMoved, string(t.ID), f.p.Time(), told)

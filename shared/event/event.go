@@ -24,11 +24,13 @@ const (
 	AlarmAcknowledged Topic = "alarm.acknowledged" // api.AlarmTaken: somebody has taken an alarm on, or has let it go again
 	TwinChanged       Topic = "twin.changed"       // api.TwinChanged: any part a person may look at
 	TwinMoved         Topic = "twin.moved"         // api.TwinChanged: beside twin.changed, when its owner, type or aggregates did; seldom
+	TypeChanged       Topic = "type.changed"       // api.TwinChanged: beside twin.changed, when a type's model or name did; seldom
 	TwinResumed       Topic = "twin.resumed"       // api.TwinChanged: beside twin.changed, when people let a device in again that they had suspended
 	TwinDeleted       Topic = "twin.deleted"       // api.TwinChanged
 	GrantChanged      Topic = "grant.changed"      // api.GrantChanged: empties caches of grants
 	RuleChanged       Topic = "rule.changed"       // api.RuleChanged: empties caches of rules
 	CredentialChanged Topic = "credential.changed" // api.CredentialChanged: empties caches of device reference → twin
+	DriverChanged     Topic = "driver.changed"     // api.DriverChanged: empties caches of how devices' payloads are read
 	GatewayApplied    Topic = "gateway.applied"    // api.GatewayApplied: a gateway has taken over a change of its devices
 	ProvisionStep     Topic = "provision.step"     // api.ProvisionStep: a run went on
 	ProvisionWaiting  Topic = "provision.waiting"  // api.WaitingChanged: an unknown device has begun to wait, or people have decided about it

@@ -19,13 +19,13 @@ import (
 var guestID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // guest tells what a gateway that runs in a process of its own may do on the bus: take its own devices' downlinks, read its own
-// bucket, agree with its replicas, and hear of credentials. What it has applied it tells function gateways.
+// bucket, agree with its replicas, and hear of credentials and drivers. What it has applied it tells function gateways.
 func guest(parts []byte, id, password string) (bus.Scope, bool) {
 	if !guestID.MatchString(id) || subtle.ConstantTimeCompare([]byte(password), []byte(platform.DeriveBus(parts, id))) != 1 {
 		return bus.Scope{}, false
 	}
 	return bus.Scope{User: id, Gateway: id, Peers: api.PeersOf(id), Bucket: api.BucketOf(id),
-		Watches: []event.Topic{event.CredentialChanged}}, true
+		Watches: []event.Topic{event.CredentialChanged, event.DriverChanged, event.TypeChanged}}, true
 }
 
 // Addresses are where a running platform is reached by gateways in processes of their own.

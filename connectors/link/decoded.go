@@ -1,0 +1,200 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/format"
+	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/telemetry"
+)
+
+// maxRecords bounds the messages that come of one payload, the one itself included.
+const maxRecords = 500
+
+// payloads tells whether messages of a kind are what the type's driver or format reads. All else is the platform's own contract.
+func payloads(k telemetry.Kind) bool { return k == telemetry.Telemetry || k == telemetry.State }
+
+// with makes of a driver's answer what goes into the lane: messages, or the payload as it came, and a line for the twin's log.
+func (e *entry) with(u *api.UsedDriver, r *driver.Result) []*item {
+	l, name := e.session.link, nameOf(u)
+	metrics.DecodeTook(string(u.Kind), l.now().Sub(e.in.Received))
+	messages, failure, reason := e.read(r)
+	outcome := metrics.Decoded
+	switch {
+	case failure.Grave():
+		outcome = metrics.DecodeGrave
+	case reason != "":
+		outcome = metrics.DecodeFailed
+	case len(messages) == 0:
+		outcome = metrics.DecodeEmpty
+	}
+	metrics.Decodes(name, outcome)
+	l.failures.note(u, e.mapping.Twin, outcome, reason)
+	if reason != "" {
+		reason = "driver " + name + ": " + reason
+		return e.complete(name, []telemetry.Message{e.raw(name, reason)}, e.line(string(failure)+" failed", "error", reason))
+	}
+	return e.complete(name, messages, e.warned("driver "+name, r.Warnings))
+}
+
+// without is with of what no driver is called for: it is parked, or is of a format, or is as the wire contract says.
+func (e *entry) without(u *api.UsedDriver) []*item {
+	in := &e.in
+	switch {
+	case e.mapping.Twin == "":
+		return e.complete("", []telemetry.Message{e.raw("", "no twin is known for device reference "+string(e.session.Ref))}, nil)
+	case u.Parked != "" && payloads(in.Kind):
+		name := nameOf(u)
+		metrics.Decodes(name, metrics.DecodeParked)
+		return e.complete(name, []telemetry.Message{e.raw(name, u.Parked)}, e.line("parked", "error", "messages are parked: "+u.Parked))
+	}
+	name := format.Name(in.Format)
+	if name == "" || name == format.JSON || name == format.CBOR {
+		name = format.Name(u.Format) // a type whose payloads are an object as such is told from the wire contract's only by that
+	}
+	if name == "" || !payloads(in.Kind) {
+		return e.complete("", Decode(in.Kind, in.Topic, in.Payload), nil)
+	}
+	r, err := format.Decode(name, in.Payload, format.Options{IDs: u.IDs, Received: in.Received})
+	if err != nil {
+		r = driver.Result{Errors: []string{err.Error()}}
+	}
+	messages, _, reason := e.read(&r)
+	if reason != "" {
+		return e.complete("", []telemetry.Message{e.raw("", reason)}, nil)
+	}
+	return e.complete("", messages, e.warned("format "+string(name), r.Warnings))
+}
+
+// read takes an answer apart. reason says why it is none, failure what kind of failure that is, if it is the driver's own.
+func (e *entry) read(r *driver.Result) (messages []telemetry.Message, failure driver.Failure, reason string) {
+	switch {
+	case r.Failure != "":
+		return nil, r.Failure, string(r.Failure) + ": " + r.Reason
+	case len(r.Errors) > 0:
+		return nil, "", strings.Join(r.Errors, "; ")
+	}
+	messages, err := e.messages(r)
+	if err != nil {
+		return nil, driver.Invalid, "what it gives cannot be taken: " + err.Error()
+	}
+	return messages, "", ""
+}
+
+// messages are the records of an answer, and its data, which comes last. What has no values is none.
+func (e *entry) messages(r *driver.Result) (out []telemetry.Message, err error) {
+	if n := len(r.Records); n >= maxRecords {
+		return nil, fmt.Errorf("%d records, at most %d are taken", n, maxRecords-1)
+	}
+	data, ok := r.Data.(map[string]any)
+	if r.Data != nil && !ok {
+		return nil, errors.New("data must be an object of names and values")
+	}
+	at := r.Time
+	if at.IsZero() {
+		at = e.in.Time
+	}
+	for _, one := range append(r.Records[:len(r.Records):len(r.Records)], driver.Record{Time: at, Data: data}) {
+		m := telemetry.Message{Kind: e.in.Kind}
+		if m.Samples, err = telemetry.Flatten(one.Data); err != nil {
+			return nil, err
+		}
+		if len(m.Samples) == 0 {
+			continue
+		}
+		if !one.Time.IsZero() {
+			if m.Time, err = timeOf(one.Time); err != nil {
+				return nil, err
+			}
+		}
+		m.Order.Assigned = true
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+// raw is the payload as it came, to be parked.
+func (e *entry) raw(driver, reason string) telemetry.Message {
+	m := undecoded(e.in.Payload, reason)
+	m.Driver = driver
+	return m
+}
+
+// warned is the line for what a driver or format warns of; nil if it does not.
+func (e *entry) warned(who string, warnings []string) *telemetry.Message {
+	if len(warnings) == 0 {
+		return nil
+	}
+	return e.line("warned", "warn", who+" warns: "+strings.Join(warnings, "; "))
+}
+
+// line is a line for the twin's log; nil if one about the same was written within a minute.
+func (e *entry) line(about, level, text string) *telemetry.Message {
+	if !e.session.link.said.may(string(e.mapping.Twin)+" "+about, e.session.link.now()) {
+		return nil
+	}
+	if len(text) > 1000 {
+		text = strings.ToValidUTF8(text[:1000], "") + "…"
+	}
+	m := line("driver", []byte(text))
+	if m.Kind != telemetry.Log {
+		return nil
+	}
+	m.Samples[1].Value, m.Raw = level, nil
+	return &m
+}
+
+// complete makes items of messages, with what all of the payload have; log is a line to go with them.
+func (e *entry) complete(driver string, messages []telemetry.Message, log *telemetry.Message) []*item {
+	s := e.session
+	if log != nil {
+		messages = append(messages, *log)
+	}
+	out := make([]*item, len(messages))
+	newest := -1
+	for i := range messages {
+		m := &messages[i]
+		if m.Order.Assigned {
+			m.Order = e.orderAt(i, len(messages))
+		} else if newest < 0 || m.Order.After(messages[newest].Order) {
+			newest = i
+		}
+		m.Received, m.Session, m.Gateway = e.in.Received, s.ID, s.link.config.Gateway.ID
+		m.Twin, m.Generation = e.mapping.Twin, e.mapping.Generation
+		raw := m.Raw
+		if raw == nil {
+			raw = e.in.Payload
+		}
+		if m.Kind == telemetry.Undecoded {
+			m.Topic, m.Port, m.Was = e.in.Topic, e.in.Port, e.in.Kind
+		} else {
+			m.Raw = nil
+		}
+		out[i] = &item{message: *m, payload: raw, topic: e.in.Topic, port: e.in.Port, driver: driver, ticket: e.ticket, size: sizeOf(m)}
+	}
+	if newest >= 0 {
+		e.ticket.expect(len(out), &messages[newest].Order)
+	} else {
+		e.ticket.expect(len(out), nil)
+	}
+	return out
+}
+
+// sizeOf is what a message costs in bytes, about.
+func sizeOf(m *telemetry.Message) int {
+	n := itemCost + len(m.Raw)
+	for i := range m.Samples {
+		n += len(m.Samples[i].Property) + 24
+		if text, ok := m.Samples[i].Value.(string); ok {
+			n += len(text)
+		}
+	}
+	if m.Answer != nil {
+		n += len(m.Answer.Output) + len(m.Answer.Reason)
+	}
+	return n
+}
