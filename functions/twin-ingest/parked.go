@@ -21,7 +21,7 @@ import (
 // read is a reading that its device may make twice, so it is also known by its arrival, as in history.
 func parkedOf(m *telemetry.Message) api.ParkedMessage {
 	p := api.ParkedMessage{Twin: m.Twin, Kind: m.Kind, Topic: m.Topic, Raw: m.Raw, Reason: m.Reason, Order: m.Order, Gateway: m.Gateway, Received: m.Received,
-		Port: m.Port, Was: m.Was, Driver: m.Driver, Session: m.Session, Generation: m.Generation}
+		Time: m.Time, Port: m.Port, Was: m.Was, Driver: m.Driver, Session: m.Session, Generation: m.Generation}
 	if m.Kind != telemetry.Undecoded { // its twin is not there
 		p.Raw, p.Reason = rawOf(m.Samples), fmt.Sprintf("there is no twin %q any more", m.Twin)
 	}

@@ -152,6 +152,20 @@ func TestReadAgain(t *testing.T) {
 	}
 }
 
+// When it was measured a message may tell by its transport, where the driver cannot.
+func TestReadAgainOfAMessageWithATime(t *testing.T) {
+	w := newWorld(t, twin.Model{}, "pump-1")
+	timed := unread("pump-1", 60, "a")
+	timed.Time = noon.Add(7 * time.Second)
+	parked := w.park(timed)
+	item := became(parked[0].ID, "temp", 1, 2)
+	item.Messages[1].Time = noon.Add(8 * time.Second)
+	must(t, w.redriven("pump-1", item))
+	if got := w.records("pump-1"); len(got) != 2 || !got[0].At.Equal(noon.Add(7*time.Second)) || !got[1].At.Equal(noon.Add(8*time.Second)) {
+		t.Errorf("history is %+v", got)
+	}
+}
+
 func TestReadAgainIsLate(t *testing.T) {
 	w := newWorld(t, twin.Model{}, "pump-1")
 	parked := w.park(unread("pump-1", 1, "a"))

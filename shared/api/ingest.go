@@ -27,7 +27,8 @@ type ParkedMessage struct {
 	Received time.Time      `json:"received" bson:"received"`
 	Trace    string         `json:"trace,omitempty" bson:"trace,omitempty"` // of the call that brought it
 
-	// Port, Was and Driver are as in telemetry.Message; Session and Generation what it came by.
+	// Time, Port, Was and Driver are as in telemetry.Message; Session and Generation what it came by.
+	Time       time.Time      `json:"time,omitzero" bson:"time,omitempty"`
 	Port       int            `json:"port,omitempty" bson:"port,omitempty"`
 	Was        telemetry.Kind `json:"was,omitempty" bson:"was,omitempty"`
 	Driver     string         `json:"driver,omitempty" bson:"driver,omitempty"`

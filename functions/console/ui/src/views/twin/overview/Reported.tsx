@@ -22,7 +22,9 @@ const rowHeight = () => (matchMedia('(max-width: 720px)').matches ? 56 : 40); //
 const doubts = new Map([
   ['clock-ahead', 'The device’s clock is ahead: the time is when it arrived.'],
   ['clock-unset', 'The device’s clock is not set: the time is when it arrived.'],
+  ['unexpected', 'Not of the kind, or none of the values, that its type says.'],
   ['out-of-range', 'Outside of the range that its type says.'],
+  ['unknown', 'Its type does not name this property.'],
 ]);
 
 /** The newest of everything that a device reports. */
