@@ -23,7 +23,7 @@ var (
 )
 
 // Shown is what a client shows. At an operational gateway: a certificate; "<ref>.<secret>" as Secret; or a user name, or the
-// reference, as User, and the bare secret. At a provisioning gateway: a claim's id as User and its token as Secret, or
+// reference, as User, and the bare secret. A device that has topics of its own may call itself anything as Client. At a provisioning gateway: a claim's id as User and its token as Secret, or
 // "<claim>.<token>" as Secret, or nothing, to knock.
 type Shown struct {
 	Address      netip.Addr
@@ -111,7 +111,7 @@ func (d *Door) device(ctx context.Context, s *Session, shown Shown) (err error) 
 	} else if s.Name, s.proof, user, err = d.secret(shown); err != nil {
 		return err
 	}
-	if s.Client == "" {
+	if s.Client == "" || d.ownTopics(s.Name) != nil {
 		s.Client = s.Name
 	}
 	if s.Client != s.Name {
@@ -123,7 +123,14 @@ func (d *Door) device(ctx context.Context, s *Session, shown Shown) (err error) 
 	if !ok {
 		return errors.New("the credential is not admitted here")
 	}
-	s.Kind, s.typ = a.Kind, a.Type
+	if s.Kind, s.typ, s.own = a.Kind, a.Type, a.Topics; s.own != nil {
+		if d.config.Protocol != "mqtt" {
+			return errors.New("its topics are of MQTT")
+		}
+		if s.Topics, err = newTopics(s.own); err != nil {
+			return err
+		}
+	}
 	return errors.Join(d.current(a.Expires), d.current(s.expires))
 }
 
@@ -145,11 +152,18 @@ func (d *Door) secret(shown Shown) (name, proof, user string, err error) {
 		if user, secret = shown.User, shown.Secret; user == "" {
 			return "", "", "", errors.New("a secret without a user name must be <ref>.<secret>")
 		}
-		if ref = device.Ref(shown.Client); ref == "" {
-			ref = device.Ref(cmp.Or(d.admitted.Named(user), user))
+		named := d.admitted.Named(user)
+		if ref = device.Ref(shown.Client); ref == "" || d.ownTopics(named) != nil {
+			ref = device.Ref(cmp.Or(named, user))
 		}
 	}
 	return string(ref), device.Verifier(d.config.VerifierKey, ref, secret), user, nil
+}
+
+// ownTopics are those of a client whose firmware uses its own; nil if it does not, or is not known here.
+func (d *Door) ownTopics(client string) *api.Topics {
+	a, _ := d.admitted.Get(client)
+	return a.Topics
 }
 
 // holds tells whether proof is one of the admission's, in a time that tells nothing of them.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/netip"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,12 +47,16 @@ type Session struct {
 	Address netip.Addr  // its own, or its balancer's
 	Since   time.Time
 
+	// Topics are the client's own; nil = those of the platform.
+	Topics *Topics
+
 	door     *Door
 	conn     *Conn // that its client came by first; nil if not told
 	end      func(why error)
 	mark     string        // tells this session from all others
 	numbered chan struct{} // closed when ID and Number are set
 	typ      twin.TypeID   // that its claim is for
+	own      *api.Topics   // as its admission has them
 	window   chan struct{}
 	attached chan struct{} // closed when value is set
 	value    any
@@ -194,7 +199,7 @@ func (s *Session) mayStay() bool {
 	proof, expires := s.proof, s.expires
 	s.mu.Unlock()
 	a, ok := s.door.admitted.Get(s.Name)
-	return ok && a.Type == s.typ && holds(a, proof) && s.door.current(a.Expires) == nil && s.door.current(expires) == nil
+	return ok && a.Type == s.typ && reflect.DeepEqual(a.Topics, s.own) && holds(a, proof) && s.door.current(a.Expires) == nil && s.door.current(expires) == nil
 }
 
 // newMark is 64 random bits.

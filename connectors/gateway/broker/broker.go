@@ -154,15 +154,21 @@ func (b *Broker) establish(c *conn) {
 // Publish hands a message to a connected client. It is gone if the client does not subscribe to the topic or is too slow;
 // Stats counts the latter. Errors: ErrNotConnected, ErrTopic.
 func (b *Broker) Publish(client, topic string, payload []byte, o Options) error {
-	if !mayReceive(b.phase, client, topic) || strings.ContainsAny(topic, "+#") {
+	s, ok := b.door.Session(client)
+	to := topic
+	may := mayReceive(b.phase, client, topic)
+	if ok && s.Topics != nil {
+		to, may = inner(s, topic), s.Topics.To(topic)
+		o.Retain = false
+	}
+	if !may || strings.ContainsAny(topic, "+#") {
 		return fmt.Errorf("%w: %.200q for %s", ErrTopic, topic, client)
 	}
-	s, ok := b.door.Session(client)
 	retain := o.Retain && b.phase == gateway.Operational && b.server.Topics.Retained.Len() < b.limits.Retained
 	if !retain && (!ok || o.Session != "" && s.ID != o.Session || o.Name != "" && s.Name != o.Name) {
 		return ErrNotConnected
 	}
-	pk := packets.Packet{TopicName: topic, Payload: payload, FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: retain}}
+	pk := packets.Packet{TopicName: to, Payload: payload, FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: retain}}
 	if o.Acknowledged && (!ok || mayTake(s)) {
 		pk.FixedHeader.Qos, pk.PacketID = 1, 1 // the broker gives each receiver a packet id of its own
 	}

@@ -19,6 +19,9 @@ type conn struct {
 	broker  *mqtt.Client
 	receive int // how many unacknowledged messages the client takes; 0 = any number
 
+	will    mqtt.Will // that the client left
+	strange bool      // it has spoken outside its own topics, and that was logged
+
 	mu      sync.Mutex
 	acks    []byte // PUBACK packets to be written
 	settled []func(bool)

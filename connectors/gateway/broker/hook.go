@@ -23,7 +23,7 @@ func (h *hook) ID() string { return "castor" }
 func (h *hook) Provides(b byte) bool {
 	switch b {
 	case mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnSessionEstablished, mqtt.OnDisconnect, mqtt.OnPacketRead,
-		mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnQosDropped, mqtt.OnPacketIDExhausted:
+		mqtt.OnSubscribe, mqtt.OnSubscribed, mqtt.OnUnsubscribe, mqtt.OnPacketEncode, mqtt.OnPublish, mqtt.OnPublishDropped, mqtt.OnQosDropped, mqtt.OnPacketIDExhausted:
 		return true
 	}
 	return false
@@ -31,6 +31,7 @@ func (h *hook) Provides(b byte) bool {
 
 // OnConnect takes from a client what this gateway does not give.
 func (h *hook) OnConnect(cl *mqtt.Client, _ packets.Packet) error {
+	cl.Net.Conn.(*conn).will = cl.Properties.Will
 	cl.Properties.Will = mqtt.Will{} // the broker would publish it to any topic; the gateway sees itself that a device is gone
 	cl.Properties.Clean = true       // a session ends with its connection
 	cl.Properties.Props.SessionExpiryInterval, cl.Properties.Props.SessionExpiryIntervalFlag = 0, false
@@ -51,7 +52,7 @@ func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	shown := c.Shown()
 	shown.Client, shown.User, shown.Secret = pk.Connect.ClientIdentifier, string(pk.Connect.Username), string(pk.Connect.Password)
 	if shown.Client == "" {
-		shown.Client = "?" // the broker has made one up; topics need the client's own, and the door refuses this
+		shown.Client = "?" // the broker has made one up; the platform's topics need the client's own, and the door refuses this
 	}
 	s, err := h.b.door.Enter(context.Background(), shown, c.end)
 	if err != nil {
@@ -59,6 +60,7 @@ func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	}
 	s.Attach(c)
 	c.session = s
+	cl.ID = s.Client // where the device may call itself anything
 	return true
 }
 
@@ -69,7 +71,11 @@ func (h *hook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 }
 
 func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
-	s := cl.Net.Conn.(*conn).session
+	c := cl.Net.Conn.(*conn)
+	s := c.session
+	if err != nil {
+		h.will(c)
+	}
 	s.End()
 	h.b.log.Debug("client disconnected", "client", s.Client, "session", s.ID, "error", err)
 	h.b.handler.Disconnected(s)
@@ -77,10 +83,14 @@ func (h *hook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
 
 // OnACLCheck also decides on each delivery, so that no message to one device reaches another.
 func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
-	if !write && mayReceive(h.b.phase, cl.ID, topic) {
+	c, ok := cl.Net.Conn.(*conn)
+	if s := own(cl); s != nil {
+		if write || mayReceiveOwn(s, topic) {
+			return true // what it says is looked at in OnPublish
+		}
+	} else if !write && mayReceive(h.b.phase, cl.ID, topic) {
 		return true
 	}
-	c, ok := cl.Net.Conn.(*conn)
 	if !ok || write && mayPublish(h.b.phase, cl.ID, topic, c.session.Anonymous()) {
 		return ok
 	}
@@ -93,7 +103,9 @@ func (h *hook) OnSubscribe(cl *mqtt.Client, pk packets.Packet) packets.Packet {
 		for i := range pk.Filters {
 			pk.Filters[i].Filter = "" // which the broker refuses
 		}
+		return pk
 	}
+	rename(cl, pk.Filters)
 	return pk
 }
 
@@ -101,7 +113,7 @@ func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 	s := cl.Net.Conn.(*conn).session
 	for i, f := range pk.Filters {
 		if i < len(codes) && codes[i] <= 2 {
-			h.b.handler.Subscribed(s, f.Filter)
+			h.b.handler.Subscribed(s, outer(s, f.Filter))
 		}
 	}
 }
@@ -121,12 +133,21 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 		return pk, nil
 	}
 	c := cl.Net.Conn.(*conn)
+	if c.session.Topics != nil && !h.its(c, pk) {
+		return pk, packets.ErrRejectPacket
+	}
 	if c.session.Anonymous() && c.session.Knock() != nil {
 		return pk, packets.ErrRejectPacket // unheard: it may knock again, later
 	}
+	h.received(c, pk)
+	return pk, packets.ErrRejectPacket
+}
+
+// received hands a message over.
+func (h *hook) received(c *conn, pk packets.Packet) {
 	settle, ok := c.session.Take(context.Background())
 	if !ok {
-		return pk, packets.ErrRejectPacket
+		return
 	}
 	id, qos := pk.PacketID, pk.FixedHeader.Qos
 	var finished atomic.Bool
@@ -139,7 +160,6 @@ func (h *hook) OnPublish(cl *mqtt.Client, pk packets.Packet) (packets.Packet, er
 			settle(stored)
 		}
 	})
-	return pk, packets.ErrRejectPacket
 }
 
 func (h *hook) OnPublishDropped(cl *mqtt.Client, _ packets.Packet)    { dropped(cl) }
