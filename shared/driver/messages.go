@@ -1,0 +1,52 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/castor-iot/castor/shared/telemetry"
+)
+
+// MaxMessages is how many messages one payload can become: connectors set as many orders aside.
+const MaxMessages = 500
+
+// Messages are what a result says, as platform messages of which Kind, Time and Samples are set: the records in the frame's order, then
+// the data. There are none where the driver has found nothing in the payload. The error says why there is nothing to be had of the
+// result: it is of the driver or of the payload, for people, and trying again does not help.
+func (r *Result) Messages(kind telemetry.Kind) ([]telemetry.Message, error) {
+	switch {
+	case r.Failure != "" && r.Reason != "":
+		return nil, fmt.Errorf("%s: %s", r.Failure, r.Reason)
+	case r.Failure != "":
+		return nil, errors.New(string(r.Failure))
+	case len(r.Errors) > 0:
+		return nil, errors.New(strings.Join(r.Errors, "; "))
+	case len(r.Records) >= MaxMessages:
+		return nil, fmt.Errorf("the driver made %d records of it, at most %d are taken", len(r.Records), MaxMessages-1)
+	}
+	var all []telemetry.Message
+	add := func(record Record) error {
+		if len(record.Data) == 0 {
+			return nil
+		}
+		samples, err := telemetry.Flatten(record.Data)
+		if err == nil && len(samples) > 0 {
+			all = append(all, telemetry.Message{Kind: kind, Time: record.Time, Samples: samples})
+		}
+		return err
+	}
+	for i, record := range r.Records {
+		if err := add(record); err != nil {
+			return nil, fmt.Errorf("record %d that the driver made of it cannot be taken: %w", i+1, err)
+		}
+	}
+	data, ok := r.Data.(map[string]any)
+	if !ok && r.Data != nil {
+		return nil, fmt.Errorf("the driver returned %s, not an object with the properties' names", text(r.Data))
+	}
+	if err := add(Record{r.Time, data}); err != nil {
+		return nil, fmt.Errorf("what the driver made of it cannot be taken: %w", err)
+	}
+	return all, nil
+}
