@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/layout"
+	"github.com/spf13/cobra"
+)
+
+func driverRun() *cobra.Command {
+	var port int
+	var encode, downlink, text, b64 bool
+	var topic string
+	var limit time.Duration
+	c := &cobra.Command{Use: "run DIR PAYLOAD", Short: "Give a driver bytes and see the data, or data and see the bytes", Args: cobra.ExactArgs(2),
+		Example: `  castor driver run . "08 98 64 0c e4" --port 1
+  castor driver run . --text '{"temp": 21.5}'
+  castor driver run . --encode '{"led": "green"}'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := layout.Folder(args[0])
+			if err != nil {
+				return err
+			}
+			call := driver.Call{Op: driver.DecodeUplink, Port: port, Topic: topic, Time: time.Now()}
+			switch {
+			case encode:
+				call.Op = driver.EncodeDownlink
+				err = json.Unmarshal([]byte(args[1]), &call.Data)
+			case text:
+				call.Bytes = []byte(args[1])
+			case b64:
+				call.Bytes, err = base64.StdEncoding.DecodeString(args[1])
+			default:
+				call.Bytes, err = hex.DecodeString(strings.NewReplacer(" ", "", ":", "", "0x", "").Replace(args[1]))
+			}
+			if err != nil {
+				return fmt.Errorf("PAYLOAD cannot be read: %w; it is hexadecimal, unless --text, --base64 or --encode is given", err)
+			}
+			if downlink {
+				call.Op = driver.DecodeDownlink
+			}
+			pool, err := workers(limit)
+			if err != nil {
+				return err
+			}
+			defer pool.Close()
+			codec, err := pool.Open(d)
+			if err != nil {
+				return err
+			}
+			results, err := codec.Run(cmd.Context(), []driver.Call{call})
+			if err != nil {
+				return err
+			}
+			return printResult(cmd.OutOrStdout(), call.Op, results[0])
+		}}
+	f := c.Flags()
+	f.IntVar(&port, "port", 0, "LoRaWAN FPort")
+	f.StringVar(&topic, "topic", "", "MQTT topic it came in on")
+	f.BoolVar(&encode, "encode", false, "PAYLOAD is JSON for the device")
+	f.BoolVar(&downlink, "downlink", false, "the bytes are for the device, not from it")
+	f.BoolVar(&text, "text", false, "PAYLOAD is text as it is")
+	f.BoolVar(&b64, "base64", false, "PAYLOAD is base64")
+	f.DurationVar(&limit, "limit", 0, "how long the call may compute (default 100ms)")
+	return c
+}
+
+func printResult(w io.Writer, op driver.Op, r driver.Result) error {
+	for _, line := range r.Log {
+		fmt.Fprintln(w, "log:", plain(line))
+	}
+	for _, s := range r.Warnings {
+		fmt.Fprintln(w, "warning:", plain(s))
+	}
+	if r.Failure != "" {
+		return fmt.Errorf("the driver failed (%s): %s", r.Failure, r.Reason)
+	}
+	if len(r.Errors) > 0 {
+		return fmt.Errorf("the driver says: %s", strings.Join(r.Errors, "; "))
+	}
+	if op == driver.EncodeDownlink {
+		fmt.Fprintf(w, "% x\n", r.Bytes)
+		for _, s := range []struct{ name, value string }{{"port", nonzero(r.Port)}, {"topic", r.Topic}} {
+			if s.value != "" {
+				fmt.Fprintf(w, "%s: %s\n", s.name, plain(s.value))
+			}
+		}
+		return nil
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	if len(r.Records) > 0 {
+		return enc.Encode(r.Records)
+	}
+	return enc.Encode(r.Data)
+}
+
+func nonzero(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}

@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/driver/layout"
+	"github.com/castor-iot/castor/shared/twin"
+	"github.com/spf13/cobra"
+)
+
+func drivers(ctx context.Context, c *api.Client, cursor string) (api.Page[api.Driver], error) {
+	return c.ListDrivers(ctx, cursor)
+}
+
+// driverNames completes a driver's name, and then, where there is a second argument, one of its versions.
+func (a *app) driverNames(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	switch {
+	case len(args) == 0:
+		return ids(a, drivers, func(d api.Driver) string { return d.Name })(cmd, args, begun)
+	case len(args) == 1 && strings.Contains(cmd.Use, "VERSION"):
+		return ids(a, func(ctx context.Context, c *api.Client, _ string) (api.Page[api.DriverVersion], error) {
+			d, err := c.GetDriver(ctx, args[0])
+			return api.Page[api.DriverVersion]{Items: d.Versions}, err
+		}, func(v api.DriverVersion) string { return v.Version })(cmd, args, begun)
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (a *app) driverList() *cobra.Command {
+	c := list(a, "List the drivers you may use", "  castor driver list\n  castor driver list -o json", []column[api.Driver]{
+		{"name", func(d api.Driver) string { return d.Name }},
+		{"title", func(d api.Driver) string { return a.short(d.Title) }},
+		{"owner", func(d api.Driver) string { return ownerOf(d.Owner) }},
+		{"used", inUse},
+		{"versions", func(d api.Driver) string { return fmt.Sprint(len(d.Versions)) }},
+		{"signed", func(d api.Driver) string { return yes(d.Key != "") }},
+		{"changed", func(d api.Driver) string { return a.ago(d.Updated) }},
+	}, drivers)
+	return c
+}
+
+func ownerOf(group string) string {
+	if group == "" {
+		return "the platform"
+	}
+	return group
+}
+
+// inUse is which versions of a driver devices use, or would.
+func inUse(d api.Driver) string {
+	var used []string
+	for _, v := range d.Versions {
+		if v.State != api.DriverDraft && v.State != api.DriverWithdrawn {
+			used = append(used, v.Version+" "+driverState(v))
+		}
+	}
+	if len(used) == 0 {
+		return "none"
+	}
+	return strings.Join(used, ", ")
+}
+
+// driverState is the state with what belongs to it.
+func driverState(v api.DriverVersion) string {
+	if v.State != api.DriverCanary {
+		return string(v.State)
+	}
+	s := fmt.Sprintf("%s for %d%%", v.State, v.Canary.Percent)
+	if n := len(v.Canary.Twins); n > 0 {
+		s += " and " + count(n, "twin")
+	}
+	return s
+}
+
+func (a *app) driverGet() *cobra.Command {
+	var to string
+	var force bool
+	c := &cobra.Command{Use: "get NAME [VERSION]", Aliases: []string{"show"}, Short: "Show a driver and its versions, or one version; with --to, have it as a folder", Args: cobra.RangeArgs(1, 2),
+		Example: `  castor driver get acme-th1
+  castor driver get acme-th1 1.2.0
+  castor driver get tasmota --to tasmota`, ValidArgsFunction: a.driverNames,
+		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			d, err := c.GetDriver(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			v, err := versionOf(d, args[1:])
+			if err != nil {
+				return err
+			}
+			if to != "" {
+				return a.driverFolder(ctx, c, cmd, v, to, force)
+			}
+			out := cmd.OutOrStdout()
+			switch {
+			case a.output != asTable && len(args) == 2:
+				return printOne(a, out, v)
+			case a.output != asTable:
+				return printOne(a, out, d)
+			case len(args) == 2:
+				return printFacts(out, a.versionFacts(v))
+			}
+			if err := printFacts(out, []fact{{"name", d.Name}, {"title", d.Title}, {"owner", ownerOf(d.Owner)}, {"signed by", d.Key}, {"created", a.ago(d.Created)}}); err != nil {
+				return err
+			}
+			fmt.Fprintln(out)
+			return printAll(a, out, d.Versions, []column[api.DriverVersion]{
+				{"version", func(v api.DriverVersion) string { return v.Version }},
+				{"state", driverState},
+				{"kind", func(v api.DriverVersion) string { return string(v.Kind) }},
+				{"firmware", func(v api.DriverVersion) string { return v.Firmware }},
+				{"tests", func(v api.DriverVersion) string { return fmt.Sprint(v.Tests) }},
+				{"failures", func(v api.DriverVersion) string { return fmt.Sprint(v.Failures) }},
+				{"published", func(v api.DriverVersion) string { return a.ago(v.Published) }},
+				{"by", func(v api.DriverVersion) string { return v.By }},
+				{"reason", func(v api.DriverVersion) string { return v.Reason }},
+			})
+		})}
+	c.Flags().StringVar(&to, "to", "", "write driver.yaml and the code into this folder, as castor driver publish reads them")
+	c.Flags().BoolVar(&force, "force", false, "replace files that are there")
+	a.outputFlag(c, asTable, asYAML, asJSON)
+	return c
+}
+
+// versionOf is the version that is named; else the newest that devices use, or the newest.
+func versionOf(d api.Driver, named []string) (v api.DriverVersion, err error) {
+	for _, v := range d.Versions {
+		if len(named) == 1 && v.Version == named[0] || len(named) == 0 && v.State == api.DriverActive {
+			return v, nil
+		}
+	}
+	if len(named) == 0 && len(d.Versions) > 0 {
+		return d.Versions[0], nil
+	}
+	var there []string
+	for _, v := range d.Versions {
+		there = append(there, v.Version)
+	}
+	return v, fmt.Errorf("driver %s has no version %.40q; it has %s", d.Name, strings.Join(named, ""), strings.Join(there, ", "))
+}
+
+func (a *app) versionFacts(v api.DriverVersion) []fact {
+	facts := []fact{{"driver", v.Name}, {"version", v.Version}, {"state", driverState(v)}, {"since", a.ago(v.Changed)}, {"kind", string(v.Kind)}, {"title", v.Title}, {"maker", v.Maker},
+		{"license", v.License}, {"firmware", v.Firmware}, {"note", v.Note}, {"code", quantity(float64(v.Size), "By") + ", SHA-256 " + v.Digest}, {"signed", yes(v.Signed)},
+		{"tests", count(v.Tests, "test") + " passed"}, {"topics", strings.Join(v.Topics, ", ")}, {"canary twins", join(v.Canary.Twins)}, {"published", a.ago(v.Published) + " by " + v.By}}
+	if v.Failures > 0 {
+		facts = append(facts, fact{"failures", fmt.Sprintf("%d in the last 10 minutes", v.Failures)})
+	}
+	return append(facts, fact{"reason", v.Reason}, fact{"blocked twins", join(v.Blocked)})
+}
+
+func (a *app) driverFolder(ctx context.Context, c *api.Client, cmd *cobra.Command, v api.DriverVersion, to string, force bool) error {
+	d, err := c.GetDriverVersion(ctx, v.Name, v.Version)
+	if err != nil {
+		return err
+	}
+	files, err := layout.Write(to, &d, force)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w; --force replaces it", err)
+	}
+	if err != nil {
+		return err
+	}
+	if a.output != asTable {
+		return printOne(a, cmd.OutOrStdout(), files)
+	}
+	for _, f := range files {
+		done(cmd, "%s", f)
+	}
+	return nil
+}
+
+// driverChange makes a verb that changes the state of a version.
+func (a *app) driverChange(use, short, example, became string, args cobra.PositionalArgs,
+	change func(ctx context.Context, c *api.Client, args []string) (api.DriverVersion, error)) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Example: example, Args: args, ValidArgsFunction: a.driverNames,
+		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			v, err := change(ctx, c, args)
+			if err != nil {
+				return err
+			}
+			return printDone(a, cmd, v, "driver %s %s %s", v.Name, v.Version, strings.ReplaceAll(became, "STATE", driverState(v)))
+		})}
+	a.outputFlag(c, asTable, asYAML, asJSON)
+	return c
+}
+
+func (a *app) driverCanary() *cobra.Command {
+	var twins []string
+	c := a.driverChange("canary NAME VERSION [SHARE]", "Have some devices use a version: a share of them, always the same ones, or twins by name",
+		"  castor driver canary acme-th1 1.3.0 5%\n  castor driver canary acme-th1 1.3.0 --twin th-1,th-2", "is STATE", cobra.RangeArgs(2, 3),
+		func(ctx context.Context, c *api.Client, args []string) (v api.DriverVersion, err error) {
+			var in api.Canary
+			if len(args) == 3 {
+				if in.Percent, err = percent(args[2]); err != nil {
+					return v, err
+				}
+			} else if len(twins) == 0 {
+				return v, errors.New("say which devices: a share like 5%, or --twin")
+			}
+			for _, id := range twins {
+				in.Twins = append(in.Twins, twin.ID(id))
+			}
+			return c.CanaryDriver(ctx, args[0], args[1], in)
+		})
+	c.Flags().StringSliceVar(&twins, "twin", nil, "these, beside the share; may be repeated")
+	check(c.RegisterFlagCompletionFunc("twin", twinIDs(a, twin.Instance)))
+	return c
+}
+
+func (a *app) driverPromote() *cobra.Command {
+	return a.driverChange("promote NAME VERSION", "Have all devices use a version whose firmware is in its range, also one that was withdrawn or in quarantine", "  castor driver promote acme-th1 1.3.0",
+		"is STATE", cobra.ExactArgs(2), func(ctx context.Context, c *api.Client, args []string) (api.DriverVersion, error) {
+			return c.PromoteDriver(ctx, args[0], args[1])
+		})
+}
+
+func (a *app) driverWithdraw() *cobra.Command {
+	var reason string
+	c := a.driverChange("withdraw NAME VERSION", "Take a version away from its devices; they use the next older one that is for them", `  castor driver withdraw acme-th1 1.3.0 --reason "wrong sign below zero"`,
+		"is STATE", cobra.ExactArgs(2), func(ctx context.Context, c *api.Client, args []string) (api.DriverVersion, error) {
+			return c.WithdrawDriver(ctx, args[0], args[1], reason)
+		})
+	c.Flags().StringVar(&reason, "reason", "", "why; it is shown with the version")
+	return c
+}
+
+func (a *app) driverRollback() *cobra.Command {
+	var reason string
+	c := a.driverChange("rollback NAME", "Withdraw the newest version that devices use", `  castor driver rollback acme-th1 --reason "wrong sign below zero"`,
+		"is STATE; devices use the next older version that is for them", cobra.ExactArgs(1), func(ctx context.Context, c *api.Client, args []string) (api.DriverVersion, error) {
+			return c.WithdrawDriver(ctx, args[0], "", reason)
+		})
+	c.Flags().StringVar(&reason, "reason", "", "why; it is shown with the version")
+	return c
+}
+
+func (a *app) driverDelete() *cobra.Command {
+	c := &cobra.Command{Use: "delete NAME VERSION", Aliases: []string{"rm"}, Short: "Delete a version that nobody uses; the last one takes the driver with it", Args: cobra.ExactArgs(2),
+		Example: "  castor driver delete acme-th1 1.3.0-rc.1", ValidArgsFunction: a.driverNames,
+		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			out := outcomes{a: a, cmd: cmd}
+			err := c.DeleteDriverVersion(ctx, args[0], args[1])
+			if err == nil {
+				out.add("driver", args[0]+" "+args[1], "deleted")
+			}
+			return out.end(err)
+		})}
+	a.outputFlag(c, asTable, asYAML, asJSON)
+	return c
+}
