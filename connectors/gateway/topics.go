@@ -51,10 +51,12 @@ func (t *Topics) Device() string { return t.device }
 // itself, because the pattern names nobody.
 func (t *Topics) From(name string) (device string, ok bool) { return find(t.up, name, t.device) }
 
-// To tells whether the client may be sent something on the topic.
-func (t *Topics) To(name string) bool {
-	_, ok := find(t.down, name, t.device)
-	return ok && !strings.ContainsAny(name, "+#\x00")
+// To tells whether the client may be sent something on the topic, and for whom; "" = itself, because the pattern names nobody.
+func (t *Topics) To(name string) (device string, ok bool) {
+	if strings.ContainsAny(name, "+#\x00") {
+		return "", false
+	}
+	return find(t.down, name, t.device)
 }
 
 // Listens tells whether something that the client may be sent would come by the filter.

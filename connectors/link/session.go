@@ -17,6 +17,10 @@ type Session struct {
 	ID  string // sorts by time
 	Ref device.Ref
 
+	// Name is what the device is called in topics of its own, or by whoever speaks for it; "" = not told. It is {device} for its driver.
+	// Whoever opens the session sets it before anything is reported.
+	Name string
+
 	link    *Link
 	epoch   int64
 	done    <-chan struct{}
@@ -74,6 +78,9 @@ func (s *Session) resolve() (known, ok bool) {
 	}
 	return true, true
 }
+
+// Known tells whether the device has a twin. ok is false when the session has ended before that was clear.
+func (s *Session) Known() (known, ok bool) { return s.resolve() }
 
 // presence sends that the device is there or gone. The latter is forced into the lane: there are never more of them than
 // of the former, which waited.

@@ -5,6 +5,8 @@
 // command/{id}/response, provision/confirm, credential/renew and credential/confirm, and receives castor/{ref}/ack, state/delta,
 // command/{id}, credential/renewed and gateway. On a provisioning gateway a claimant publishes castor/provision/{type}/request,
 // and who has no claim castor/provision/knock; both receive castor/provision/{client}/accepted, rejected and status.
+//
+// Devices whose firmware has topics of its own keep to those (docs/legacy.md).
 package mqtt
 
 import (
@@ -24,6 +26,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
@@ -48,6 +51,8 @@ type Config struct {
 	Location *twin.Location
 
 	Limits link.Limits // zero fields have defaults
+
+	Drivers *sandbox.Pool // as link.Config's
 }
 
 // A Connector is an MQTT gateway together with the link that connects it to the platform.
@@ -57,7 +62,8 @@ type Connector struct {
 	phase   gateway.Phase
 	log     *slog.Logger
 
-	sessions sync.Map // *gateway.Session → *link.Session, *link.Claimant or *link.Knocker
+	sessions sync.Map // *gateway.Session → *link.Session, *login, *link.Claimant or *link.Knocker
+	logins   sync.Map // *link.Session → *login, where there is one
 }
 
 // New opens the gateway's address. Devices are served by Run.
@@ -78,7 +84,7 @@ func New(c Config) (*Connector, error) {
 		Gateway: api.Gateway{
 			ID: c.Gateway.ID, Phase: string(c.Gateway.Phase), Protocol: Protocol, URL: c.URL, Region: c.Region, Capacity: c.Capacity, Location: c.Location,
 		},
-		API: c.API, Bus: c.Gateway.Bus, Protocol: m, Limits: c.Limits, Now: c.Gateway.Now, Log: c.Gateway.Log,
+		API: c.API, Bus: c.Gateway.Bus, Protocol: m, Drivers: c.Drivers, Limits: c.Limits, Now: c.Gateway.Now, Log: c.Gateway.Log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, m.gateway.Close())
@@ -107,6 +113,8 @@ func (m *Connector) Connected(s *gateway.Session) {
 		m.sessions.Store(s, m.link.OpenKnock(s.ID, s.Client, s.Address.String(), s.Done()))
 	case m.phase == gateway.Provisioning:
 		m.sessions.Store(s, m.link.OpenClaim(s.ID, s.Name, s.Client, s.Done()))
+	case s.Topics != nil:
+		m.sessions.Store(s, m.openLogin(s))
 	default:
 		m.sessions.Store(s, m.link.Open(s.ID, device.Ref(s.Client), s.Number, s.Done()))
 	}
@@ -115,18 +123,25 @@ func (m *Connector) Connected(s *gateway.Session) {
 // Disconnected closes the link's side of a session.
 func (m *Connector) Disconnected(s *gateway.Session) {
 	if v, ok := m.sessions.LoadAndDelete(s); ok {
-		if d, ok := v.(*link.Session); ok {
+		switch d := v.(type) {
+		case *link.Session:
 			d.Close()
+		case *login:
+			d.close()
 		}
 	}
 }
 
 // Subscribed tells the link that commands reach the device now.
 func (m *Connector) Subscribed(s *gateway.Session, filter string) {
-	if v, ok := m.sessions.Load(s); ok && filter == "castor/"+s.Client+"/command/+" {
-		if d, ok := v.(*link.Session); ok {
+	v, _ := m.sessions.Load(s)
+	switch d := v.(type) {
+	case *link.Session:
+		if filter == "castor/"+s.Client+"/command/+" {
 			d.Listen()
 		}
+	case *login:
+		d.listen()
 	}
 }
 
@@ -143,6 +158,9 @@ func (m *Connector) Received(s *gateway.Session, topic string, payload []byte, r
 			d.Request(twin.TypeID(kind), payload, done)
 			return
 		}
+	case *login:
+		d.received(topic, payload, received, done)
+		return
 	case *link.Session:
 		rest := strings.TrimPrefix(topic, "castor/"+s.Client+"/")
 		switch rest {
@@ -183,6 +201,9 @@ func kindOf(rest string) (telemetry.Kind, bool) {
 
 // Stored publishes castor/{ref}/ack. It needs no acknowledgement of its own: the next one stands for it.
 func (m *Connector) Stored(s *link.Session, o twin.Order) {
+	if _, own := m.logins.Load(s); own {
+		return // it knows no such topic
+	}
 	payload, err := json.Marshal(o)
 	if err == nil {
 		err = m.gateway.Publish(string(s.Ref), fmt.Sprintf("castor/%s/ack", s.Ref), payload, broker.Options{})
@@ -223,13 +244,17 @@ func (m *Connector) renewed(s *link.Session, a api.RenewAnswer) {
 // Deliver publishes a message of the platform. One to a device that is not here is for another connector, or too late.
 func (m *Connector) Deliver(d bus.Downlink) {
 	err := m.gateway.Publish(d.Device, d.Topic, d.Payload, broker.Options{Acknowledged: true, Retain: d.Retain, Name: d.Claim})
-	if err != nil && !errors.Is(err, broker.ErrNotConnected) {
+	if err != nil && !errors.Is(err, broker.ErrNotConnected) && !errors.Is(err, broker.ErrOwn) {
 		m.log.WarnContext(trace.With(context.Background(), d.Trace), "message to a device was not delivered", "device", d.Device, "topic", d.Topic, "id", d.ID, "error", err)
 	}
 }
 
-// Command publishes castor/{ref}/command/{id} to the session, with QoS 1.
+// Command publishes castor/{ref}/command/{id} to the session, with QoS 1; to a device that has topics of its own on the one that its
+// driver names.
 func (m *Connector) Command(s *link.Session, d link.Down) error {
+	if l, ok := m.logins.Load(s); ok {
+		return l.(*login).command(s, d)
+	}
 	if err := d.Own(); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ const Protocol = "mqtt"
 var (
 	ErrNotConnected = errors.New("client is not connected to this gateway")
 	ErrTopic        = errors.New("client may not receive this topic")
+	ErrOwn          = fmt.Errorf("%w, it has topics of its own", ErrTopic)
 )
 
 // A Handler takes what devices do. Calls for one session come one after the other, Connected first, Disconnected last,
@@ -152,16 +153,16 @@ func (b *Broker) establish(c *conn) {
 }
 
 // Publish hands a message to a connected client. It is gone if the client does not subscribe to the topic or is too slow;
-// Stats counts the latter. Errors: ErrNotConnected, ErrTopic.
+// Stats counts the latter. Errors: ErrNotConnected, ErrTopic, ErrOwn.
 func (b *Broker) Publish(client, topic string, payload []byte, o Options) error {
 	s, ok := b.door.Session(client)
 	to := topic
-	may := mayReceive(b.phase, client, topic)
 	if ok && s.Topics != nil {
-		to, may = inner(s, topic), s.Topics.To(topic)
-		o.Retain = false
-	}
-	if !may || strings.ContainsAny(topic, "+#") {
+		if _, its := s.Topics.To(topic); !its {
+			return fmt.Errorf("%w: %.200q for %s", ErrOwn, topic, client)
+		}
+		to, o.Retain = inner(s, topic), false
+	} else if !mayReceive(b.phase, client, topic) || strings.ContainsAny(topic, "+#") {
 		return fmt.Errorf("%w: %.200q for %s", ErrTopic, topic, client)
 	}
 	retain := o.Retain && b.phase == gateway.Operational && b.server.Topics.Retained.Len() < b.limits.Retained

@@ -34,7 +34,7 @@ func own(cl *mqtt.Client) *gateway.Session {
 // mayReceiveOwn tells whether a filter, or the topic of a message on its way, is the device's.
 func mayReceiveOwn(s *gateway.Session, topic string) bool {
 	rest, ok := strings.CutPrefix(topic, inner(s, ""))
-	return ok && (s.Topics.Listens(rest) || s.Topics.To(rest))
+	return ok && s.Topics.Listens(rest)
 }
 
 // rename has the broker know the filters of a device as its own.
