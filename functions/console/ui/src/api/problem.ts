@@ -8,15 +8,21 @@ export class ApiError extends Error {
   readonly callId: string;
   /** Seconds after which the platform wants to be asked again; 0 where it did not say. */
   readonly retryAfter: number;
+  /** All that was wrong, a line each, where that is more than one thing. */
+  readonly errors: readonly string[];
 
-  constructor(status: number, message: string, callId = '', retryAfter = 0) {
+  constructor(status: number, message: string, callId = '', retryAfter = 0, errors: readonly string[] = []) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
     this.callId = callId;
     this.retryAfter = retryAfter;
+    this.errors = errors;
   }
 }
+
+/** All that was wrong, where that is more than what reasonOf says. */
+export const errorsOf = (e: unknown): readonly string[] => (e instanceof ApiError ? e.errors : []);
 
 /** Why something failed, in words for a person. */
 export const reasonOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
@@ -32,7 +38,9 @@ export function problemOf(status: number, body: unknown, retryAfter: string | nu
   const said = typeof p.detail === 'string' && p.detail ? p.detail : typeof p.title === 'string' ? p.title : '';
   const callId = typeof p.callId === 'string' ? p.callId : '';
   const after = Number(retryAfter);
-  return new ApiError(status, said ? sentence(said) : fallback(status), callId, after > 0 && after <= 3600 ? after : 0);
+  const errors = Array.isArray(p.errors) ? p.errors.filter((e) => typeof e === 'string') : [];
+  const text = said ? sentence(said) : fallback(status);
+  return new ApiError(status, text, callId, after > 0 && after <= 3600 ? after : 0, errors);
 }
 
 /** The platform's errors begin in lower case, because they are also parts of others. */

@@ -21,6 +21,11 @@ export const keys = {
   gateways: (query: object = {}) => ['gateways', query] as const,
   places: (query: object) => ['places', query] as const,
   credentials: (twin: string) => ['credentials', twin] as const,
+  drivers: () => ['drivers'] as const,
+  driver: (name: string) => ['drivers', name] as const,
+  driverSource: (name: string, version: string) => ['driver-source', name, version] as const,
+  parked: (of: object) => ['parked', of] as const,
+  redrive: (id: string) => ['redrive', id] as const,
 };
 
 export function makeQueries(): QueryClient {

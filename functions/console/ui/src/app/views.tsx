@@ -1,6 +1,7 @@
 // Every view with its address: the only list of them. A view is a folder in views/ and is loaded when it is first looked at.
 import {
   BellRing,
+  Binary,
   Cpu,
   KeyRound,
   type LucideIcon,
@@ -26,6 +27,7 @@ const view = (path: string, load: Parameters<typeof later<object>>[0]): View => 
 export const views: View[] = [
   view('/', () => import('@/views/fleet/Fleet')),
   view('/twins/:id', () => import('@/views/twin/TwinView')),
+  view('/types/:id', () => import('@/views/twin/TwinView')),
   view('/alarms', () => import('@/views/alarms/Alarms')),
   view('/rules', () => import('@/views/rules/Rules')),
   view('/rules/new', () => import('@/views/rules/NewRule')),
@@ -39,6 +41,9 @@ export const views: View[] = [
   view('/models', () => import('@/views/models/Models')),
   view('/models/:id', () => import('@/views/models/ModelView')),
   view('/new-model', () => import('@/views/models/NewModel')),
+  view('/drivers', () => import('@/views/drivers/Drivers')),
+  view('/drivers/:name', () => import('@/views/drivers/DriverView')),
+  view('/new-driver', () => import('@/views/drivers/NewDriver')),
   view('/gateways', () => import('@/views/gateways/Gateways')),
   view('/gateways/:id', () => import('@/views/gateways/GatewayView')),
 ];
@@ -70,6 +75,14 @@ export const places: Place[] = [
   { href: '/enrol', label: 'Enrol a device', icon: PlusCircle, key: 'e' },
   { href: '/claims', label: 'Claims', icon: KeyRound, key: 'c', seldom: true },
   { href: '/models', label: 'Models', icon: Workflow, key: 'm', seldom: true, roles: ['maintainer', 'configurator'] },
+  {
+    href: '/drivers',
+    label: 'Drivers',
+    icon: Binary,
+    key: 'd',
+    seldom: true,
+    roles: ['maintainer', 'configurator', 'developer'],
+  },
   { href: '/gateways', label: 'Gateways', icon: Router, key: 'w', seldom: true, roles: ['maintainer', 'configurator'] },
 ];
 

@@ -27,7 +27,7 @@ export function ConfirmDialog({
   children?: ReactNode;
 }) {
   const form = useId();
-  const { busy, refused, run } = useAction();
+  const { busy, refused, errors, run } = useAction();
   const submit = (e: FormEvent) => {
     e.preventDefault();
     void run(async () => {
@@ -55,6 +55,15 @@ export function ConfirmDialog({
         <p role="alert" className={s.refused}>
           {refused}
         </p>
+        {errors.length > 0 && (
+          <ul className={s.errors}>
+            {errors.map((e) => (
+              <li key={e} dir="auto">
+                {e}
+              </li>
+            ))}
+          </ul>
+        )}
       </form>
     </Dialog>
   );

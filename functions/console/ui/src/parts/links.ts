@@ -3,6 +3,15 @@
 /** A twin's page. */
 export const twinHref = (id: string) => `/twins/${encodeURIComponent(id)}`;
 
+/** A type's page. */
+export const typeHref = (id: string) => `/types/${encodeURIComponent(id)}`;
+
+/** A payload driver's page, and a part of it. */
+export const driverHref = (name: string, tab = '', chosen: Record<string, string> = {}) => {
+  const query = new URLSearchParams({ ...(tab && { tab }), ...chosen }).toString();
+  return `/drivers/${encodeURIComponent(name)}${query && `?${query}`}`;
+};
+
 /** A provisioning run's page; what the platform writes to people leads there too. */
 export const runHref = (id: string) => `/runs/${encodeURIComponent(id)}`;
 

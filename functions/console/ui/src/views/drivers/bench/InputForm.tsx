@@ -1,0 +1,123 @@
+import { Play } from 'lucide-react';
+import type { DriverOp } from '@/api/drivers';
+import { Button } from '@/parts/Button';
+import { Card } from '@/parts/Card';
+import { Select, TextArea, TextField } from '@/parts/Field';
+import form from '@/parts/Form.module.css';
+import { Segments } from '@/parts/Segments';
+import { driverOps } from '@/parts/words';
+import s from './Bench.module.css';
+import { type Encoding, readBytes, write } from './bytes';
+import { isThere } from './draft';
+import { takesBytes } from './input';
+import type { BenchState } from './useBench';
+
+/** What is put into the driver. */
+export function InputForm({ bench }: { bench: BenchState }) {
+  const { input: i, setInput, faults, running } = bench;
+  const bytes = takesBytes(i.op);
+  // What can be read in one way is written in the other.
+  const encode = (encoding: Encoding) => {
+    const read = readBytes(i.bytes, i.encoding);
+    setInput({ encoding, ...(read.bytes && { bytes: write(read.bytes, encoding) }) });
+  };
+  return (
+    <Card
+      title="In"
+      actions={
+        bytes && (
+          <Segments
+            label="Bytes are written as"
+            value={i.encoding}
+            onChange={encode}
+            items={[
+              { id: 'hex', label: 'Hex' },
+              { id: 'base64', label: 'Base64' },
+            ]}
+          />
+        )
+      }
+    >
+      <form
+        className={form.form}
+        noValidate
+        onSubmit={(e) => {
+          e.preventDefault();
+          bench.run();
+        }}
+      >
+        <Select label="Do" value={i.op} onChange={(e) => setInput({ op: e.target.value as DriverOp })}>
+          {driverOps.map(([op, words]) => (
+            <option key={op} value={op}>
+              {words}
+            </option>
+          ))}
+        </Select>
+        {bytes ? (
+          <TextArea
+            label="Bytes"
+            className={s.mono}
+            rows={3}
+            placeholder={i.encoding === 'hex' ? '08 98 64' : 'CJhk'}
+            hint={i.encoding === 'hex' ? 'Blanks, colons and 0x may stand between them.' : ''}
+            error={faults.bytes}
+            spellCheck={false}
+            value={i.bytes}
+            onChange={(e) => setInput({ bytes: e.target.value })}
+          />
+        ) : (
+          <TextArea
+            label="Data as JSON"
+            className={s.mono}
+            rows={4}
+            placeholder={i.op === 'encodeDownlink' ? '{"interval": 60}' : '{}'}
+            error={faults.data}
+            spellCheck={false}
+            value={i.data}
+            onChange={(e) => setInput({ data: e.target.value })}
+          />
+        )}
+        <div className={s.fields}>
+          <TextField
+            label="Port"
+            inputMode="numeric"
+            maxLength={3}
+            placeholder="none"
+            error={faults.port}
+            value={i.port}
+            onChange={(e) => setInput({ port: e.target.value })}
+          />
+          <TextField
+            label="Topic"
+            maxLength={512}
+            placeholder="none"
+            value={i.topic}
+            onChange={(e) => setInput({ topic: e.target.value })}
+          />
+          <TextField
+            label="Time"
+            maxLength={40}
+            placeholder="now"
+            error={faults.time}
+            value={i.time}
+            onChange={(e) => setInput({ time: e.target.value })}
+          />
+        </div>
+        <div className={s.run}>
+          <Button
+            type="submit"
+            kind="primary"
+            icon={<Play aria-hidden />}
+            busy={running.busy}
+            disabled={!isThere(bench.draft)}
+          >
+            Run
+          </Button>
+          <span className={s.hint}>
+            <kbd>Ctrl</kbd> <kbd>Enter</kbd>
+          </span>
+        </div>
+      </form>
+    </Card>
+  );
+}

@@ -1,0 +1,105 @@
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Inbox } from 'lucide-react';
+import type { ReactNode } from 'react';
+import { ApiError } from '@/api/client';
+import type { Parked as Of, ParkedMessage, Redriving } from '@/api/drivers';
+import { Badge } from '@/parts/Badge';
+import { Card } from '@/parts/Card';
+import { count } from '@/parts/format';
+import { Listed, More } from '@/parts/Listed';
+import { driverHref, twinHref } from '@/parts/links';
+import { Empty } from '@/parts/States';
+import { TextLink } from '@/parts/TextLink';
+import { Time } from '@/parts/Time';
+import { hexOf } from '../bench/bytes';
+import { parkedOf } from '../drivers';
+import { BenchLink } from './BenchLink';
+import s from './Parked.module.css';
+import { Redrive } from './Redrive';
+
+const shown = 48; // bytes of a message in the list
+
+/** Messages that could not be read and are kept as they came: why, and how they are read again. */
+export function Parked({
+  of,
+  redrive,
+  driver,
+  note,
+}: {
+  of: Of;
+  redrive: Redriving;
+  driver?: string;
+  note?: ReactNode;
+}) {
+  const query = useInfiniteQuery(parkedOf(of));
+  const items = query.data?.pages.flatMap((p) => p.items) ?? [];
+  const forbidden = query.error instanceof ApiError && query.error.status === 403;
+  return (
+    <Card
+      title="Parked messages"
+      note={
+        note ?? (items.length > 0 ? `${count(items.length)}${query.hasNextPage ? '+' : ''}, newest first` : undefined)
+      }
+      flush
+    >
+      {(items.length > 0 || !query.isPending) && !forbidden && <Redrive of={redrive} any={items.length > 0} />}
+      {forbidden ? (
+        <p className={s.none}>
+          Maintainers see all that is parked for a driver; everybody, on a device’s page, its own.
+        </p>
+      ) : (
+        <Listed
+          query={query}
+          count={items.length}
+          what="The parked messages could not be read"
+          empty={
+            <Empty icon={<Inbox aria-hidden />} title="Nothing is parked">
+              A message that cannot be read is kept here as it came, until it can be.
+            </Empty>
+          }
+        >
+          <ul>
+            {items.map((m) => (
+              <Row key={m.id} message={m} whose={!('twin' in of)} driver={driver} />
+            ))}
+          </ul>
+        </Listed>
+      )}
+      {query.hasNextPage && (
+        <More busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+          Show older
+        </More>
+      )}
+    </Card>
+  );
+}
+
+function Row({ message: m, whose, driver }: { message: ParkedMessage; whose: boolean; driver?: string }) {
+  const [name = '', version = ''] = (m.driver || driver || '').split('@');
+  return (
+    <li className={s.message}>
+      <p className={s.reason} dir="auto">
+        {m.reason}
+      </p>
+      <p className={s.facts}>
+        {whose && <TextLink href={`${twinHref(m.twin)}?tab=parked`}>{m.twin}</TextLink>}
+        <Time at={m.received} />
+        {m.was && <Badge>{m.was}</Badge>}
+        {m.topic && <code title="topic">{m.topic}</code>}
+        {!!m.port && <span>port {m.port}</span>}
+        {m.driver && name && (
+          <span>
+            <TextLink href={driverHref(name)}>{name}</TextLink>
+            {version && ` ${version}`}
+          </span>
+        )}
+      </p>
+      <code className={s.bytes}>{hexOf(m.raw, shown) || 'no bytes'}</code>
+      {name && (
+        <span className={s.open}>
+          <BenchLink driver={name} version={version} message={m} />
+        </span>
+      )}
+    </li>
+  );
+}
