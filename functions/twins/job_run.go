@@ -3,7 +3,6 @@ package twins
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -118,7 +117,7 @@ func (f *function) step(ctx context.Context, j *job) error {
 	if err := f.results.PutMany(ctx, j.Told); err != nil {
 		return err
 	}
-	caller, err := f.present(ctx, j)
+	caller, err := f.p.Asker(ctx, j.Kind, j.Account)
 	if errors.Is(err, access.ErrUnauthenticated) {
 		_, err = f.note(ctx, j, func(j *job, now time.Time) { j.end(api.JobFailed, j.By+" may not sign in any more", now) })
 		return err
@@ -182,26 +181,6 @@ func (f *function) pause(ctx context.Context, j *job, why error) error {
 		j.Due = now.Add(min(time.Duration(j.Tries)*time.Second, maxPause))
 	})
 	return err
-}
-
-// present is who asked for the job, with the roles and groups that they have now.
-func (f *function) present(ctx context.Context, j *job) (access.Caller, error) {
-	c := access.Caller{Kind: j.Kind, ID: j.Account}
-	gone := fmt.Errorf("%w: %s is not there any more", access.ErrUnauthenticated, c)
-	if c.Kind == access.Service {
-		a, err := f.p.API.GetAccount(ctx, c.ID)
-		if errors.Is(err, api.ErrNotFound) {
-			err = gone
-		}
-		c.Roles, c.Groups = a.Roles, a.Groups
-		return c, err
-	}
-	u, err := f.p.API.GetUser(ctx, c.ID)
-	if errors.Is(err, api.ErrNotFound) || err == nil && u.Disabled {
-		err = gone
-	}
-	c.Roles, c.Groups = u.Roles, u.Groups
-	return c, err
 }
 
 // countJob counts on, and begins at the first twin when all are counted.

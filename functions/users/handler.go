@@ -87,7 +87,7 @@ func (u *users) routes() faas.Routes {
 
 		"POST /users":        faas.Op(u.p, maintainers, fresh(u, maintainers, u.createUser)),
 		"GET /users":         faas.Op(u.p, maintainers, fresh(u, maintainers, u.listUsers)),
-		"GET /users/{id}":    faas.Op(u.p, maintainers.And("authorization", "twins"), fresh(u, maintainers, u.getUser)),
+		"GET /users/{id}":    faas.Op(u.p, maintainers.And("authorization", "drivers", "twins"), fresh(u, maintainers, u.getUser)),
 		"PATCH /users/{id}":  faas.Op(u.p, maintainers, fresh(u, maintainers, u.updateUser)),
 		"DELETE /users/{id}": faas.Op(u.p, maintainers, fresh(u, maintainers, u.deleteUser)),
 
@@ -98,7 +98,7 @@ func (u *users) routes() faas.Routes {
 
 		"POST /accounts":        faas.Op(u.p, maintainers, fresh(u, maintainers, u.createAccount)),
 		"GET /accounts":         faas.Op(u.p, maintainers, fresh(u, maintainers, u.listAccounts)),
-		"GET /accounts/{id}":    faas.Op(u.p, maintainers.And("authorization", "directory", "twins"), fresh(u, maintainers, u.getAccount)),
+		"GET /accounts/{id}":    faas.Op(u.p, maintainers.And("authorization", "directory", "drivers", "twins"), fresh(u, maintainers, u.getAccount)),
 		"DELETE /accounts/{id}": faas.Op(u.p, maintainers, fresh(u, maintainers, u.deleteAccount)),
 	}
 }

@@ -154,18 +154,18 @@ type DriverFailures struct {
 
 // NewRedrive asks for parked messages to be read again. One of the fields is given.
 type NewRedrive struct {
-	Driver string      `json:"driver,omitempty"` // of the twins of all types that use it
-	Type   twin.TypeID `json:"type,omitempty"`
-	Twin   twin.ID     `json:"twin,omitempty"`
+	Driver string      `json:"driver,omitempty" bson:"driver,omitempty"` // of the twins of all types that use it
+	Type   twin.TypeID `json:"type,omitempty" bson:"type,omitempty"`
+	Twin   twin.ID     `json:"twin,omitempty" bson:"twin,omitempty"`
 }
 
 // A Redrive reads parked messages again, in the background: what can be read becomes history as if it had been at once, the rest
 // stays parked.
 type Redrive struct {
-	ID string `json:"id" bson:"_id"`
-	NewRedrive
-	By    string   `json:"by" bson:"by"`
-	State JobState `json:"state" bson:"state"`
+	ID         string `json:"id" bson:"_id"`
+	NewRedrive `bson:",inline"`
+	By         string   `json:"by" bson:"by"`
+	State      JobState `json:"state" bson:"state"`
 
 	Stored int64  `json:"stored" bson:"stored"`                     // messages that were read now
 	Left   int64  `json:"left" bson:"left"`                         // that stay parked
