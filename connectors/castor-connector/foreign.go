@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,7 +36,7 @@ const (
 )
 
 // outside are the settings of gateways that are not the platform's own.
-var outside = append(common[:len(common):len(common)],
+var outside = append(slices.Concat(common, driverSettings),
 	setting{name: "CASTOR_GATEWAY_ID", what: "the gateway's id", required: true, example: "mosquitto-1", check: checkGatewayID},
 	setting{name: "CASTOR_PUBLIC_URL", what: "what devices dial", required: true, example: "tls://mqtt.example.com:8883", check: checkDialled},
 	setting{name: "CASTOR_DIR", what: "the folder for what is kept across restarts", otherwise: "/var/lib/castor", example: "/data"},
@@ -154,7 +155,12 @@ func runMosquitto(ctx context.Context, p *process, b *bus.Bus, part *platform.Pl
 	if err != nil {
 		return err
 	}
-	m, err := bridge.New(bridge.Config{Client: options, Gateway: g, API: client, Bus: b, Log: p.log,
+	drivers, err := p.drivers()
+	if err != nil {
+		return err
+	}
+	defer drivers.Close()
+	m, err := bridge.New(bridge.Config{Client: options, Gateway: g, API: client, Bus: b, Drivers: drivers, Log: p.log,
 		Alive: func(ctx context.Context) error { _, err := target.State(ctx); return err },
 		Shown: func(ref device.Ref) api.Shown {
 			a, _ := c.Get(string(ref))

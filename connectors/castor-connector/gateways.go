@@ -9,11 +9,13 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 
 	"github.com/castor-iot/castor/connectors/gateway"
 	"github.com/castor-iot/castor/connectors/grpc"
 	"github.com/castor-iot/castor/connectors/http"
 	"github.com/castor-iot/castor/connectors/mqtt"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/platform"
 )
 
@@ -25,26 +27,26 @@ type connector interface {
 
 // The commands of the gateways, one per protocol.
 var (
-	mqttCommand = gatewayCommand("mqtt", "MQTT", "tls", ":8883", func(door gateway.Config, part *platform.Platform, s settings) (connector, error) {
+	mqttCommand = gatewayCommand("mqtt", "MQTT", "tls", ":8883", func(door gateway.Config, part *platform.Platform, drivers *sandbox.Pool, s settings) (connector, error) {
 		return mqtt.New(mqtt.Config{Gateway: door, API: part.API, URL: s.get("CASTOR_PUBLIC_URL"), Region: s.get("CASTOR_REGION"),
-			Capacity: s.number("CASTOR_CAPACITY"), Location: s.location()})
+			Capacity: s.number("CASTOR_CAPACITY"), Location: s.location(), Drivers: drivers})
 	})
-	grpcCommand = gatewayCommand("grpc", "gRPC", "grpcs", ":8886", func(door gateway.Config, part *platform.Platform, s settings) (connector, error) {
+	grpcCommand = gatewayCommand("grpc", "gRPC", "grpcs", ":8886", func(door gateway.Config, part *platform.Platform, drivers *sandbox.Pool, s settings) (connector, error) {
 		return grpc.New(grpc.Config{Gateway: door, API: part.API, URL: s.get("CASTOR_PUBLIC_URL"), Region: s.get("CASTOR_REGION"),
-			Capacity: s.number("CASTOR_CAPACITY"), Location: s.location()})
+			Capacity: s.number("CASTOR_CAPACITY"), Location: s.location(), Drivers: drivers})
 	})
-	httpCommand = gatewayCommand("http", "HTTP", "https", ":8888", func(door gateway.Config, part *platform.Platform, s settings) (connector, error) {
+	httpCommand = gatewayCommand("http", "HTTP", "https", ":8888", func(door gateway.Config, part *platform.Platform, drivers *sandbox.Pool, s settings) (connector, error) {
 		return http.New(http.Config{Gateway: door, API: part.API, URL: s.get("CASTOR_PUBLIC_URL"), Region: s.get("CASTOR_REGION"),
-			Capacity: s.number("CASTOR_CAPACITY"), Location: s.location()})
+			Capacity: s.number("CASTOR_CAPACITY"), Location: s.location(), Drivers: drivers})
 	})
 )
 
 // gatewayCommand is the command of a gateway for one protocol; open makes it.
-func gatewayCommand(name, title, scheme, listen string, open func(gateway.Config, *platform.Platform, settings) (connector, error)) command {
+func gatewayCommand(name, title, scheme, listen string, open func(gateway.Config, *platform.Platform, *sandbox.Pool, settings) (connector, error)) command {
 	return command{
 		name: name,
 		does: "is an IoT gateway for " + title + " on TLS, with its transformer",
-		settings: append(common[:len(common):len(common)],
+		settings: append(slices.Concat(common, driverSettings),
 			setting{name: "CASTOR_GATEWAY_ID", what: "the gateway's id, the same for all its replicas", required: true, example: "operational-" + name + "-1", check: checkGatewayID},
 			setting{name: "CASTOR_GATEWAY_PHASE", what: "what devices come for: provisioning or operational", required: true, example: "operational",
 				check: checkWord("provisioning", "operational")},
@@ -71,7 +73,7 @@ func gatewayCommand(name, title, scheme, listen string, open func(gateway.Config
 }
 
 // runGateway runs the gateway that open makes, until ctx ends.
-func runGateway(ctx context.Context, p *process, name string, open func(gateway.Config, *platform.Platform, settings) (connector, error)) error {
+func runGateway(ctx context.Context, p *process, name string, open func(gateway.Config, *platform.Platform, *sandbox.Pool, settings) (connector, error)) error {
 	s := p.settings
 	phase := gateway.Phase(s.get("CASTOR_GATEWAY_PHASE"))
 	config, err := p.serverTLS(phase)
@@ -106,7 +108,14 @@ func runGateway(ctx context.Context, p *process, name string, open func(gateway.
 			return errors.Join(err, b.Close())
 		}
 	}
-	c, err := open(door, part, s)
+	var drivers *sandbox.Pool
+	if phase == gateway.Operational {
+		if drivers, err = p.drivers(); err != nil {
+			return errors.Join(err, b.Close())
+		}
+		defer drivers.Close()
+	}
+	c, err := open(door, part, drivers, s)
 	if err != nil {
 		return errors.Join(err, b.Close())
 	}

@@ -26,6 +26,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/metrics"
 	"github.com/castor-iot/castor/shared/platform"
 )
@@ -44,6 +45,13 @@ type command struct {
 var commands = []command{eventsCommand, mqttCommand, grpcCommand, httpCommand, mosquittoCommand, foreignCommand, streamCommand}
 
 func main() {
+	if megabytes, ok := sandbox.Worker(os.Args); ok {
+		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
+			fmt.Fprintln(os.Stderr, "castor-connector:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(start(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))

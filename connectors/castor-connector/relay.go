@@ -39,7 +39,12 @@ func (p *process) relay(ctx context.Context, b *bus.Bus, part *platform.Platform
 		}
 		return c, shown, err
 	}
-	r, err := relay.NewRelay(relay.RelayConfig{Gateway: g, API: part.API, Bus: b, Account: account, Authenticate: authenticate, Ending: ctx.Done(), Log: p.log,
+	drivers, err := p.drivers()
+	if err != nil {
+		return err
+	}
+	defer drivers.Close()
+	r, err := relay.NewRelay(relay.RelayConfig{Gateway: g, API: part.API, Bus: b, Drivers: drivers, Account: account, Authenticate: authenticate, Ending: ctx.Done(), Log: p.log,
 		Admitted: func(client string) bool { _, in := c.Get(client); return in },
 		Shown: func(client string) api.Shown {
 			a, _ := c.Get(client)

@@ -18,6 +18,7 @@ import (
 	"github.com/castor-iot/castor/connectors/link"
 	"github.com/castor-iot/castor/shared/api"
 	pb "github.com/castor-iot/castor/shared/api/devicepb"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 	"google.golang.org/grpc"
@@ -44,7 +45,8 @@ type Config struct {
 	// Location is where the gateway stands, for the distance to devices; nil = not told.
 	Location *twin.Location
 
-	Limits link.Limits // zero fields have defaults
+	Limits  link.Limits   // zero fields have defaults
+	Drivers *sandbox.Pool // as link.Config's
 
 	// Keepalive is how long a connection may be silent before the gateway asks whether the device is still there; who does not answer
 	// for a third of it is disconnected. 0 = 1 min.
@@ -92,7 +94,7 @@ func New(c Config) (*Connector, error) {
 		Gateway: api.Gateway{
 			ID: c.Gateway.ID, Phase: string(c.Gateway.Phase), Protocol: Protocol, URL: c.URL, Region: c.Region, Capacity: c.Capacity, Location: c.Location,
 		},
-		API: c.API, Bus: c.Gateway.Bus, Protocol: m, Limits: c.Limits, Now: c.Gateway.Now, Log: c.Gateway.Log,
+		API: c.API, Bus: c.Gateway.Bus, Protocol: m, Drivers: c.Drivers, Limits: c.Limits, Now: c.Gateway.Now, Log: c.Gateway.Log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, m.door.Close())

@@ -17,6 +17,7 @@ import (
 	"github.com/castor-iot/castor/connectors/gateway"
 	"github.com/castor-iot/castor/connectors/link"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -38,8 +39,9 @@ type Config struct {
 	// Location is where the gateway stands, for the distance to devices; nil = not told.
 	Location *twin.Location
 
-	Link   link.Limits // zero fields have defaults
-	Limits Limits      // zero fields have defaults
+	Link    link.Limits   // zero fields have defaults
+	Limits  Limits        // zero fields have defaults
+	Drivers *sandbox.Pool // as link.Config's
 }
 
 // A Connector is an HTTP gateway together with the link that connects it to the platform.
@@ -82,7 +84,7 @@ func New(c Config) (*Connector, error) {
 		Gateway: api.Gateway{
 			ID: c.Gateway.ID, Phase: string(c.Gateway.Phase), Protocol: Protocol, URL: c.URL, Region: c.Region, Capacity: c.Capacity, Location: c.Location,
 		},
-		API: c.API, Bus: c.Gateway.Bus, Protocol: h, Limits: c.Link, Now: c.Gateway.Now, Log: c.Gateway.Log,
+		API: c.API, Bus: c.Gateway.Bus, Protocol: h, Drivers: c.Drivers, Limits: c.Link, Now: c.Gateway.Now, Log: c.Gateway.Log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, h.door.Close())

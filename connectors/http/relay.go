@@ -15,6 +15,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
@@ -44,6 +45,7 @@ type RelayConfig struct {
 
 	Silence time.Duration // without a call, after which the gateway's devices have gone: 90 s if 0
 	Link    link.Limits   // zero fields have defaults
+	Drivers *sandbox.Pool // as link.Config's
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -93,7 +95,7 @@ func NewRelay(c RelayConfig) (*Relay, error) {
 	r := &Relay{config: c, limits: Limits{Body: maxRelayed}.withDefaults(""), log: trace.Logger(c.Log).With("gateway", c.Gateway.ID), places: make(chan struct{}, maxRelays),
 		down: link.NewMailbox[downlink](maxDownlinks, maxDownlinkAll), devices: make(map[device.Ref]*relayed), heard: c.Now()}
 	var err error
-	r.link, err = link.New(link.Config{Gateway: c.Gateway, API: c.API, Bus: c.Bus, Protocol: r, Alive: c.Alive, Limits: c.Link, Now: c.Now, Log: c.Log})
+	r.link, err = link.New(link.Config{Gateway: c.Gateway, API: c.API, Bus: c.Bus, Protocol: r, Drivers: c.Drivers, Alive: c.Alive, Limits: c.Link, Now: c.Now, Log: c.Log})
 	return r, err
 }
 

@@ -30,7 +30,7 @@ func newDrivers(l *Link) *drivers {
 }
 
 // changed forgets what an event says has changed. Drivers and types change seldom, so it asks for all again.
-func (d *drivers) changed(event.Event) { d.clear() }
+func (d *drivers) changed(event.Event) { d.unsettle() }
 
 // watchDrivers subscribes to what changes how payloads are read: drivers, the types that name them, and the types of twins.
 func (l *Link) watchDrivers() (stop func(), err error) {

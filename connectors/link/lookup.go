@@ -12,6 +12,7 @@ const (
 	maxResolve = 500             // keys per call
 	maxKnown   = 100_000         // answers kept
 	negative   = 2 * time.Second // how long it is believed that there is nothing for a key
+	settling   = 5 * time.Second // after a change, for which its function's replicas may differ
 )
 
 // A lookup asks a function about keys, for many at a time, and believes its answers for a while.
@@ -24,7 +25,8 @@ type lookup[K comparable, V any] struct {
 	mu      sync.Mutex
 	known   map[K]answer[V]
 	asked   map[K]*question[V]
-	version uint64 // grows when something was forgotten: answers to calls made before are void
+	brief   time.Time // until when answers are believed for as long only as that there is nothing
+	version uint64    // grows when something was forgotten: answers to calls made before are void
 }
 
 type answer[V any] struct {
@@ -139,6 +141,9 @@ func (c *lookup[K, V]) answer(keys []K, found map[K]V, version uint64) bool {
 		a := answer[V]{until: now.Add(negative)}
 		if v, ok := found[key]; ok {
 			a = answer[V]{value: v, exists: true, until: now.Add(c.link.limits.Cache)}
+			if now.Before(c.brief) {
+				a.until = now.Add(negative)
+			}
 		}
 		c.known[key] = a
 		q := c.asked[key]
@@ -155,6 +160,14 @@ func (c *lookup[K, V]) forget(key K) {
 	defer c.mu.Unlock()
 	delete(c.known, key)
 	c.version++
+}
+
+// unsettle forgets everything; what is asked soon may still be answered by who has not heard of the change, and is asked again.
+func (c *lookup[K, V]) unsettle() {
+	c.clear()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.brief = c.link.now().Add(settling)
 }
 
 // clear forgets everything, after events may have been missed.

@@ -43,6 +43,10 @@ type Platform struct {
 	commands  []api.LeasedCommand
 	holders   map[string]string // of leases, by command
 	delivered []api.CommandDelivery
+
+	used     map[twin.ID]api.UsedDriver
+	code     map[string][]byte // by digest
+	failures []api.DriverFailures
 }
 
 // Serve starts the peer on loopback and returns a client for it.

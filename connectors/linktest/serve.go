@@ -31,6 +31,10 @@ func (p *Platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem(w, down)
 		return
 	}
+	if function == "drivers" {
+		p.serveDrivers(w, r, path)
+		return
+	}
 	if r.Method == "POST" && function == "credentials" && strings.HasPrefix(path, "credentials/") {
 		p.serveCredential(w, r, path)
 		return

@@ -21,6 +21,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
@@ -42,9 +43,10 @@ type Config struct {
 	// Shown is what a device shows at the broker, as far as can be known; nil = nothing is.
 	Shown func(ref device.Ref) api.Shown
 
-	Limits link.Limits
-	Now    func() time.Time // time.Now if nil
-	Log    *slog.Logger     // slog.Default() if nil
+	Limits  link.Limits
+	Drivers *sandbox.Pool    // as link.Config's
+	Now     func() time.Time // time.Now if nil
+	Log     *slog.Logger     // slog.Default() if nil
 }
 
 // drainFor is how long what was received may take to be stored when the bridge ends. The broker keeps the rest.
@@ -89,7 +91,7 @@ func New(c Config) (*Bridge, error) {
 		alive = func(context.Context) error { return m.Ready() }
 	}
 	var err error
-	m.link, err = link.New(link.Config{Gateway: c.Gateway, API: c.API, Bus: c.Bus, Protocol: m, Alive: alive, Limits: c.Limits, Now: c.Now, Log: c.Log})
+	m.link, err = link.New(link.Config{Gateway: c.Gateway, API: c.API, Bus: c.Bus, Protocol: m, Drivers: c.Drivers, Alive: alive, Limits: c.Limits, Now: c.Now, Log: c.Log})
 	if err != nil {
 		return nil, err
 	}
