@@ -76,6 +76,9 @@ func TestDialectUplinks(t *testing.T) {
 			`{"switch1.current":0,"switch1.energy":14.093,"switch1.output":false,"switch1.power":0,"switch1.voltage":237.571}`},
 		{"shelly-gen2", "s/online", `true`, `{"online":true}`},
 		{"shelly-gen2", "s/status/wifi", `{}`, ``},
+		{"shelly-gen2", "s/castor/rpc", `{"id":1,"src":"s","dst":"s/castor","result":{"ble":{},"cloud":{"connected":false},"input:0":{"id":0,"state":false},"switch:0":{"id":0,"source":"init","output":false,"apower":0.0,"voltage":225.9,"aenergy":{"total":11.679},"temperature":{"tC":53.3,"tF":127.9}},"sys":{"mac":"A8032ABE54DC","uptime":11081},"wifi":{"sta_ip":"192.168.33.2","rssi":-49}}}`,
+			`{"cloud.connected":false,"input0.state":false,"switch0.energy":11.679,"switch0.output":false,"switch0.power":0,"switch0.temperature":53.3,"switch0.voltage":225.9,"uptime":11081,"wifi.signal":-49}`},
+		{"shelly-gen2", "s/castor/rpc", `{"id":1,"src":"s","dst":"s/castor","result":{"was_on":true}}`, ``},
 		{"zigbee2mqtt", "zigbee2mqtt/kitchen/floor_light", `{"state":"ON","brightness":215,"color_temp":325,"color":{"x":0.123,"y":0.5},"update":null}`,
 			`{"brightness":215,"color":{"x":0.123,"y":0.5},"color_temp":325,"state":"ON"}`},
 		{"zigbee2mqtt", "zigbee2mqtt/sensor", `{"temperature":27.34,"humidity":44.72}`, `{"humidity":44.72,"temperature":27.34}`},
@@ -100,17 +103,23 @@ func TestDialectCommands(t *testing.T) {
 	}{
 		{"tasmota", m{"power": true}, "cmnd/x/POWER", "ON"},
 		{"tasmota", m{"power": false, "n": 2.0}, "cmnd/x/POWER2", "OFF"},
+		{"tasmota", m{"command": "power", "input": m{"on": true}}, "cmnd/x/POWER", "ON"},
+		{"tasmota", m{"command": "power", "input": m{"on": false, "n": 2.0}}, "cmnd/x/POWER2", "OFF"},
+		{"tasmota", m{"command": "power", "input": m{"on": "yes"}}, "", "error: on must be one of true, false"},
+		{"tasmota", m{"command": "dimmer", "input": m{"dimmer": 40.0}}, "cmnd/x/Dimmer", "40"},
 		{"tasmota", m{"command": "toggle"}, "cmnd/x/POWER", "TOGGLE"},
 		{"tasmota", m{"command": "refresh"}, "cmnd/x/STATUS", "10"},
 		{"tasmota", m{"command": "interval", "input": m{"seconds": 60.0}}, "cmnd/x/TelePeriod", "60"},
 		{"tasmota", m{"command": "interval", "input": 60.0}, "", "error: value does not fit: interval takes seconds"},
 		{"tasmota", m{"dimmer": 40.0}, "cmnd/x/Dimmer", "40"},
 		{"tasmota", m{"dimmer": 140.0}, "", "error: dimmer is 140, must be 0 to 100 in %"},
-		{"shelly-gen2", m{"command": "switch", "input": m{"on": true}}, "x/rpc", `{"id":1,"method":"Switch.Set","params":{"id":0,"on":true},"src":"castor"}`},
-		{"shelly-gen2", m{"command": "switch", "input": m{"on": false, "channel": 2.0, "seconds": 5.0}}, "x/rpc", `{"id":1,"method":"Switch.Set","params":{"id":2,"on":false,"toggle_after":5},"src":"castor"}`},
+		{"shelly-gen2", m{"command": "switch", "input": m{"on": true}}, "x/rpc", `{"id":1,"method":"Switch.Set","params":{"id":0,"on":true},"src":"x/castor"}`},
+		{"shelly-gen2", m{"command": "switch", "input": m{"on": false, "channel": 2.0, "seconds": 5.0}}, "x/rpc", `{"id":1,"method":"Switch.Set","params":{"id":2,"on":false,"toggle_after":5},"src":"x/castor"}`},
 		{"shelly-gen2", m{"command": "switch", "input": m{}}, "", "error: on is missing: give true or false"},
-		{"shelly-gen2", m{"command": "cover", "input": m{"position": 50.0}}, "x/rpc", `{"id":1,"method":"Cover.GoToPosition","params":{"id":0,"pos":50},"src":"castor"}`},
+		{"shelly-gen2", m{"command": "cover", "input": m{"position": 50.0}}, "x/rpc", `{"id":1,"method":"Cover.GoToPosition","params":{"id":0,"pos":50},"src":"x/castor"}`},
 		{"zigbee2mqtt", m{"state": "ON", "brightness": 255.0, "color": m{"x": 0.123, "y": 0.123}}, "zigbee2mqtt/x/set", `{"brightness":255,"color":{"x":0.123,"y":0.123},"state":"ON"}`},
+		{"shelly-gen2", m{"command": "light", "input": m{"brightness": 50.0}}, "x/rpc", `{"id":1,"method":"Light.Set","params":{"brightness":50,"id":0},"src":"x/castor"}`},
+		{"zigbee2mqtt", m{"command": "set", "input": m{"state": "ON"}}, "zigbee2mqtt/x/set", `{"state":"ON"}`},
 		{"zigbee2mqtt", m{"command": "get", "input": m{"state": ""}}, "zigbee2mqtt/x/get", `{"state":""}`},
 	} {
 		p := ship(t, tt.dialect)
@@ -142,7 +151,7 @@ type m2 = map[string]string
 func TestTopicsOfDialects(t *testing.T) {
 	for name, want := range map[string]string{
 		"tasmota":     "[tele/+/SENSOR tele/+/STATE stat/+/RESULT tele/+/LWT stat/+/POWER stat/+/+ stat/+/STATUS8 stat/+/STATUS10 tele/+/# stat/+/#]",
-		"shelly-gen2": "[+/events/rpc +/status/+ +/online +/rpc]",
+		"shelly-gen2": "[+/events/rpc +/status/+ +/online +/castor/rpc +/rpc +/debug/log]",
 		"zigbee2mqtt": "[zigbee2mqtt/bridge/# zigbee2mqtt/#]",
 	} {
 		if got := fmt.Sprint(ship(t, name).Topics()); got != want {
