@@ -127,7 +127,7 @@ export interface ParkedMessage {
   twin: string;
   kind: string;
   topic?: string;
-  raw: string;
+  raw: string | null;
   reason: string;
   gateway?: string;
   received: string;
@@ -159,7 +159,8 @@ interface Asked {
   signal?: AbortSignal;
 }
 
-function ask<T>(method: string, path: string, { query, body, signal }: Asked = {}): Promise<T> {
+/** A call that the contract does not describe yet. */
+export function ask<T>(method: string, path: string, { query, body, signal }: Asked = {}): Promise<T> {
   const request = api.request as unknown as (m: string, path: string, init: object) => Promise<{ response: Response }>;
   const init = { params: { query }, signal, ...(body !== undefined && { body }) };
   return ok(request(method, `/function/${path}`, init)) as Promise<T>;

@@ -1,3 +1,4 @@
+import { ask } from './drivers';
 import type { Model, Property, Twin } from './types';
 
 /** A command or event that instances of a type know; schemas are JSON Schema. */
@@ -23,3 +24,6 @@ export type TypeModel = Omit<Model, 'properties'> & {
 
 /** What a type says of its instances. */
 export const modelOf = (type: Twin | undefined): TypeModel => (type?.definition.model ?? {}) as TypeModel;
+
+/** A type as a W3C Thing Model. */
+export const thingModel = (type: string) => ask<object>('get', `twins/types/${encodeURIComponent(type)}/thing-model`);

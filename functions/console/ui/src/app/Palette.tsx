@@ -1,5 +1,6 @@
 import { Command } from 'cmdk';
 import {
+  Binary,
   CircleCheck,
   Contrast,
   Keyboard,
@@ -16,7 +17,7 @@ import {
 import { useEffect, useState } from 'react';
 import { useLocation } from 'wouter';
 import { session } from '@/api/session';
-import { provisioningHref, twinHref } from '@/parts/links';
+import { pageHref, provisioningHref } from '@/parts/links';
 import { setTheme, useDark } from '@/parts/theme';
 import { toast } from '@/parts/toast';
 import { useTwinSearch } from '@/parts/useTwinSearch';
@@ -37,6 +38,7 @@ interface Choice {
 
 /** What configurators do. */
 const configuring = (go: (to: string) => void): Choice[] => [
+  { id: 'do driver', label: 'Write a payload driver', icon: Binary, act: () => go('/new-driver') },
   { id: 'do model', label: 'Write a provisioning model', icon: Workflow, act: () => go('/new-model') },
   {
     id: 'do drain',
@@ -76,7 +78,7 @@ export function Palette({
       id: `twin ${t.id}`,
       label: t.definition.name || t.id,
       aside: t.kind === 'instance' ? t.definition.type : kindWord(t.kind),
-      act: () => go(twinHref(t.id)),
+      act: () => go(pageHref(t)),
     }));
   const ways: Choice[] = placesOf(user).map((p) => ({
     id: `go ${p.href}`,

@@ -78,8 +78,9 @@ const countOf = (page: { items: unknown[]; next?: string } | undefined) =>
 function NavLink({ place, mark = '', what }: { place: Place; mark?: string; what?: string }) {
   const [here] = useRoute(place.href === '/' ? '/' : `${place.href}/*?`);
   const [twin] = useRoute('/twins/*');
+  const [type] = useRoute('/types/*');
   const [run] = useRoute('/runs/*');
-  const active = here || (place.href === '/' && twin) || (place.href === '/provisioning' && run);
+  const active = here || (place.href === '/' && (twin || type)) || (place.href === '/provisioning' && run);
   const Icon = place.icon;
   const icons = useMedia('(min-width: 721px) and (max-width: 900px)'); // as the style sheet says
   const link = (

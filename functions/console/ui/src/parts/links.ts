@@ -12,6 +12,9 @@ export const driverHref = (name: string, tab = '', chosen: Record<string, string
   return `/drivers/${encodeURIComponent(name)}${query && `?${query}`}`;
 };
 
+/** The page of a twin, by its kind. */
+export const pageHref = (t: { id: string; kind: string }) => (t.kind === 'type' ? typeHref(t.id) : twinHref(t.id));
+
 /** A provisioning run's page; what the platform writes to people leads there too. */
 export const runHref = (id: string) => `/runs/${encodeURIComponent(id)}`;
 

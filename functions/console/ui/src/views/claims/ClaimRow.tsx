@@ -3,7 +3,7 @@ import { Badge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
 import { claimState, serialsOf } from '@/parts/claim/claim';
 import { count } from '@/parts/format';
-import { twinHref } from '@/parts/links';
+import { typeHref } from '@/parts/links';
 import { RowName, RowNote } from '@/parts/RowName';
 import { TextLink } from '@/parts/TextLink';
 import { Time, useNow } from '@/parts/Time';
@@ -29,7 +29,7 @@ export function ClaimRow({ claim: c, onRevoke }: { claim: Claim; onRevoke?: () =
         <RowNote title={c.note}>{c.note || c.id}</RowNote>
       </td>
       <td className={s.whose}>
-        <TextLink href={twinHref(c.type)}>{c.type}</TextLink> for <bdi>{c.owner}</bdi>
+        <TextLink href={typeHref(c.type)}>{c.type}</TextLink> for <bdi>{c.owner}</bdi>
       </td>
       <td className={s.state}>
         <Badge tone={state.tone} dot={state.id === 'open'}>

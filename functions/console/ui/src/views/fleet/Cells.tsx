@@ -5,7 +5,7 @@ import type { Severity, Twin } from '@/api/types';
 import { online, useLiveTwin } from '@/live/twins';
 import { Badge, PhaseBadge, PresenceDot, toneOf } from '@/parts/Badge';
 import { count, plural, quantity } from '@/parts/format';
-import { alarmsHref, fleetHref, twinHref } from '@/parts/links';
+import { alarmsHref, fleetHref, pageHref } from '@/parts/links';
 import { Cell } from '@/parts/TableRow';
 import { Time } from '@/parts/Time';
 import type { Column } from '@/parts/VirtualTable';
@@ -84,7 +84,7 @@ const draw: Record<string, (t: Twin, around: Around, look: Look) => ReactNode> =
 function Name({ t, look }: { t: Twin; look: Look }) {
   const name = t.definition.name;
   return (
-    <Link className={s.name} href={twinHref(t.id)} data-row-link tabIndex={look.tabIndex} title={name || t.id}>
+    <Link className={s.name} href={pageHref(t)} data-row-link tabIndex={look.tabIndex} title={name || t.id}>
       <bdi>{name || t.id}</bdi>
       {look.withId && name && name !== t.id && <span className={s.also}>{t.id}</span>}
     </Link>
@@ -160,7 +160,7 @@ function Summary({ t, around, tabIndex }: { t: Twin; around: Around; tabIndex: n
     <div className={s.summary}>
       <div className={s.first}>
         {device && <PresenceDot online={online(t)} seen={!!seen(t)} label={false} />}
-        <Link className={s.name} href={twinHref(t.id)} data-row-link tabIndex={tabIndex}>
+        <Link className={s.name} href={pageHref(t)} data-row-link tabIndex={tabIndex}>
           <bdi>{name || t.id}</bdi>
         </Link>
         {device && raised(t).length > 0 && <Alarms t={t} severity={around.severity} />}

@@ -6,7 +6,7 @@ import { useOpenAlarms } from '@/app/useOpenAlarms';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { count } from '@/parts/format';
-import { twinHref } from '@/parts/links';
+import { pageHref } from '@/parts/links';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { useMedia } from '@/parts/useMedia';
 import { areTexts, useStored } from '@/parts/useStored';
@@ -85,7 +85,7 @@ export function FleetTable({ filters }: { filters: Filters }) {
             keyOf={(t) => t.id}
             see={rows.see}
             Cells={TwinCells}
-            open={(t) => go(twinHref(t.id))}
+            open={(t) => go(pageHref(t))}
             sort={sort}
             onSort={(next) => filters.set({ sort: next })}
             dim={rows.changing}

@@ -1,8 +1,9 @@
 import { Columns3, Search } from 'lucide-react';
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react';
-import { Button, IconButton } from '@/parts/Button';
+import { Button, ButtonLink, IconButton } from '@/parts/Button';
 import { Filter, SetFilter, TextFilter, ToggleFilter } from '@/parts/Filter';
 import { count } from '@/parts/format';
+import { typeHref } from '@/parts/links';
 import { Menu, MenuCheck, MenuLabel } from '@/parts/Menu';
 import { Segments } from '@/parts/Segments';
 import { phases } from '@/parts/words';
@@ -57,6 +58,11 @@ export function Toolbar({
               }))}
               onChange={(type) => f.set({ type })}
             />
+            {f.get('type') && types.has(f.get('type')) && (
+              <ButtonLink kind="quiet" href={typeHref(f.get('type'))}>
+                About this type
+              </ButtonLink>
+            )}
             <Filter
               label="Phase"
               value={f.get('phase')}

@@ -1,5 +1,5 @@
 import { Link } from 'wouter';
-import { twinHref } from '@/parts/links';
+import { typeHref } from '@/parts/links';
 import s from './Models.module.css';
 import type { Use } from './models';
 
@@ -9,7 +9,7 @@ export function Uses({ uses, most = uses.length }: { uses: Use[]; most?: number 
     <ul className={s.types}>
       {uses.slice(0, most).map((u) => (
         <li key={`${u.type.id} ${u.condition}`}>
-          <Link href={`${twinHref(u.type.id)}?tab=provisioning`} className={s.type}>
+          <Link href={`${typeHref(u.type.id)}?tab=provisioning`} className={s.type}>
             <bdi>{u.type.definition.name || u.type.id}</bdi>
           </Link>
           {u.condition && (

@@ -3,7 +3,7 @@ import type { Run } from '@/api/types';
 import { ButtonLink } from '@/parts/Button';
 import { Card, Facts } from '@/parts/Card';
 import { took } from '@/parts/format';
-import { decideHref, installHref, twinHref } from '@/parts/links';
+import { decideHref, installHref, twinHref, typeHref } from '@/parts/links';
 import { Page } from '@/parts/Page';
 import { ResetRun } from '@/parts/run/ResetRun';
 import { RunBody } from '@/parts/run/RunBody';
@@ -139,7 +139,7 @@ function facts(r: Run): [string, React.ReactNode][] {
   const rows: [string, React.ReactNode][] = [
     [
       'Type',
-      <TextLink key="t" href={twinHref(r.type)}>
+      <TextLink key="t" href={typeHref(r.type)}>
         {r.type}
       </TextLink>,
     ],

@@ -5,7 +5,7 @@ import { oneTwin } from '@/api/reads';
 import type { Twin } from '@/api/types';
 import { useLiveTwin } from '@/live/twins';
 import { ButtonLink } from '@/parts/Button';
-import { twinHref } from '@/parts/links';
+import { fleetHref, typeHref } from '@/parts/links';
 import { Page } from '@/parts/Page';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { type Tab, Tabs } from '@/parts/Tabs';
@@ -51,15 +51,20 @@ export default function TwinView() {
 /** An id that cannot be one is refused as invalid; to the reader it is the same. */
 const gone = (e: unknown) => e instanceof ApiError && (e.status === 404 || e.status === 400);
 
+/** Where a twin belongs: a device to its type, a type to the others. */
+function upOf({ kind, definition: { type } }: Twin) {
+  if (type) return { href: typeHref(type), label: type };
+  return kind === 'type' ? { href: fleetHref({ kind: 'types' }), label: 'Types' } : { href: '/', label: 'Fleet' };
+}
+
 function Seen({ twin: read }: { twin: Twin }) {
   const twin = useLiveTwin(read);
   const [tab, setTab] = useParam('tab', 'overview');
-  const { type } = twin.definition;
-  const tabs: Tab[] = tabsOf(twin);
+  const tabs: Tab[] = tabsOf(twin, tab);
   return (
     <Page
       title={twin.definition.name || twin.id}
-      up={type ? { href: twinHref(type), label: type } : { href: '/', label: 'Fleet' }}
+      up={upOf(twin)}
       badges={<Badges twin={twin} />}
       actions={<Actions twin={read} />}
     >

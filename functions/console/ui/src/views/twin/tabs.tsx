@@ -13,6 +13,8 @@ const { Part: Alarms } = later(() => import('./alarms/Alarms'));
 const { Part: Configuration } = later(() => import('./about/Configuration'));
 const { Part: Log } = later(() => import('./log/Log'));
 const { Part: Commands } = later(() => import('./commands/Commands'));
+const { Part: TypeDriver } = later(() => import('./driver/TypeDriver'));
+const { Part: TwinParked } = later(() => import('./driver/TwinParked'));
 const { Part: Raw } = later(() => import('./about/Raw'));
 
 const tab = (id: string, label: string, content: ReactNode): Tab => ({
@@ -26,14 +28,15 @@ const tab = (id: string, label: string, content: ReactNode): Tab => ({
   ),
 });
 
-/** What there is to see of a twin, by its kind. Each is loaded when it is first looked at. */
-export function tabsOf(t: Twin): Tab[] {
+/** What there is to see of a twin, by its kind. Each is loaded when it is first looked at. `seen` is the one that is shown. */
+export function tabsOf(t: Twin, seen: string): Tab[] {
   const raw = tab('raw', 'Raw', <Raw twin={t} />);
   const alarms = tab('alarms', 'Alarms & rules', <Alarms twin={t} />);
   switch (t.kind) {
     case 'type':
       return [
-        tab('overview', 'Properties', <TypeOverview twin={t} />),
+        tab('overview', 'Model', <TypeOverview twin={t} />),
+        tab('driver', 'Driver', <TypeDriver twin={t} />),
         tab('provisioning', 'Provisioning', <TypeProvisioning twin={t} />),
         alarms,
         raw,
@@ -49,6 +52,8 @@ export function tabsOf(t: Twin): Tab[] {
         tab('configuration', 'Configuration', <Configuration twin={t} />),
         tab('log', 'Log', <Log twin={t.id} />),
         tab('commands', 'Commands', <Commands twin={t} />),
+        // Few twins have such; who redrives the last ones still sees how that went.
+        ...(t.live.parked > 0 || seen === 'parked' ? [tab('parked', 'Parked', <TwinParked twin={t} />)] : []),
         raw,
       ];
   }

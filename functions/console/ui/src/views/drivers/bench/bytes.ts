@@ -90,7 +90,7 @@ export function toHex(bytes: Uint8Array, most = Number.POSITIVE_INFINITY): strin
 }
 
 /** Base64 as hexadecimal digits, for people. */
-export const hexOf = (base64: string | undefined, most?: number) => toHex(fromBase64(base64 ?? ''), most);
+export const hexOf = (base64: string | null | undefined, most?: number) => toHex(fromBase64(base64 ?? ''), most);
 
 /** Writes bytes in a way. */
 export const write = (bytes: Uint8Array, encoding: Encoding) => (encoding === 'hex' ? toHex(bytes) : toBase64(bytes));

@@ -21,10 +21,10 @@ describe('the call that an input is', () => {
   });
 
   it('says what is wrong, field by field', () => {
-    const { call, faults } = callOf({ ...input, bytes: '0', port: '224', time: 'noon' });
+    const { call, faults } = callOf({ ...input, bytes: '0', port: '256', time: 'noon' });
     expect(call).toBeUndefined();
     expect(Object.keys(faults).sort()).toEqual(['bytes', 'port', 'time']);
-    expect(callOf({ ...input, port: '0' }).faults.port).toContain('1 to 223');
+    expect(callOf({ ...input, port: '0' }).faults.port).toContain('1 to 255');
   });
 
   it('comes back as it was', () => {

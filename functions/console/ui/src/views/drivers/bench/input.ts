@@ -51,8 +51,8 @@ export function callOf(i: Input): Called {
     }
   }
   const port = i.port.trim();
-  if (port && !(/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 223)) {
-    faults.port = 'A port is a number from 1 to 223; empty = none.';
+  if (port && !(/^\d+$/.test(port) && Number(port) >= 1 && Number(port) <= 255)) {
+    faults.port = 'A port is a number from 1 to 255; empty = none.';
   } else if (port) call.port = Number(port);
   if (i.topic.trim()) call.topic = i.topic.trim();
   const time = i.time.trim();
@@ -77,7 +77,7 @@ export function inputOf(c: DriverCall, encoding: Encoding = 'hex'): Input {
 /** A parked message as input. */
 export const fromParked = (m: ParkedMessage): Input => ({
   ...firstInput,
-  bytes: toHex(fromBase64(m.raw)),
+  bytes: toHex(fromBase64(m.raw ?? '')),
   port: m.port ? String(m.port) : '',
   topic: m.topic ?? '',
   time: m.received,

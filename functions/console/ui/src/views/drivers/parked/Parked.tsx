@@ -1,7 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Inbox } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { ApiError } from '@/api/client';
 import type { Parked as Of, ParkedMessage, Redriving } from '@/api/drivers';
 import { Badge } from '@/parts/Badge';
 import { Card } from '@/parts/Card';
@@ -11,6 +10,7 @@ import { driverHref, twinHref } from '@/parts/links';
 import { Empty } from '@/parts/States';
 import { TextLink } from '@/parts/TextLink';
 import { Time } from '@/parts/Time';
+import { useWhole } from '@/parts/useWhole';
 import { hexOf } from '../bench/bytes';
 import { parkedOf } from '../drivers';
 import { BenchLink } from './BenchLink';
@@ -33,7 +33,7 @@ export function Parked({
 }) {
   const query = useInfiniteQuery(parkedOf(of));
   const items = query.data?.pages.flatMap((p) => p.items) ?? [];
-  const forbidden = query.error instanceof ApiError && query.error.status === 403;
+  useWhole(query, items.length === 0); // a page may be empty although there is a next one
   return (
     <Card
       title="Parked messages"
@@ -42,29 +42,23 @@ export function Parked({
       }
       flush
     >
-      {(items.length > 0 || !query.isPending) && !forbidden && <Redrive of={redrive} any={items.length > 0} />}
-      {forbidden ? (
-        <p className={s.none}>
-          Maintainers see all that is parked for a driver; everybody, on a device’s page, its own.
-        </p>
-      ) : (
-        <Listed
-          query={query}
-          count={items.length}
-          what="The parked messages could not be read"
-          empty={
-            <Empty icon={<Inbox aria-hidden />} title="Nothing is parked">
-              A message that cannot be read is kept here as it came, until it can be.
-            </Empty>
-          }
-        >
-          <ul>
-            {items.map((m) => (
-              <Row key={m.id} message={m} whose={!('twin' in of)} driver={driver} />
-            ))}
-          </ul>
-        </Listed>
-      )}
+      {!query.isPending && <Redrive of={redrive} any={items.length > 0} />}
+      <Listed
+        query={{ ...query, isPending: query.isPending || (items.length === 0 && query.hasNextPage) }}
+        count={items.length}
+        what="The parked messages could not be read"
+        empty={
+          <Empty icon={<Inbox aria-hidden />} title="Nothing is parked">
+            A message that cannot be read is kept here as it came, until it can be.
+          </Empty>
+        }
+      >
+        <ul>
+          {items.map((m) => (
+            <Row key={m.id} message={m} whose={!('twin' in of)} driver={driver} />
+          ))}
+        </ul>
+      </Listed>
       {query.hasNextPage && (
         <More busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
           Show older

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 import type { Run } from '@/api/types';
-import { twinHref } from '@/parts/links';
+import { typeHref } from '@/parts/links';
 import { chosenBecause } from '@/parts/run/words';
 import { TextLink } from '@/parts/TextLink';
 import { Time } from '@/parts/Time';
@@ -22,7 +22,7 @@ export function context(r: Run): [string, ReactNode][] {
     ],
     [
       'Type',
-      <TextLink key="t" href={twinHref(r.type)}>
+      <TextLink key="t" href={typeHref(r.type)}>
         {r.type}
       </TextLink>,
     ],

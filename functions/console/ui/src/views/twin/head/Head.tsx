@@ -7,7 +7,7 @@ import { Card } from '@/parts/Card';
 import { CopyButton } from '@/parts/Copy';
 import { cx } from '@/parts/cx';
 import { count } from '@/parts/format';
-import { fleetHref, twinHref } from '@/parts/links';
+import { fleetHref, twinHref, typeHref } from '@/parts/links';
 import { TextLink } from '@/parts/TextLink';
 import { Time } from '@/parts/Time';
 import { kindWord } from '@/parts/words';
@@ -38,7 +38,7 @@ export function Head({ twin }: { twin: Twin }) {
   const place = [d.location?.site, d.location?.region].filter(Boolean).join(', ');
   const facts: [string, ReactNode][] = [
     ['Id', <Id key="id" id={twin.id} />],
-    ['Type', d.type && <TextLink href={twinHref(d.type)}>{d.type}</TextLink>],
+    ['Type', d.type && <TextLink href={typeHref(d.type)}>{d.type}</TextLink>],
     ['Last contact', instance && <Time at={p.lastSeen} />],
     [p.connected ? 'Connected since' : 'Disconnected', instance && p.since && <Time at={p.since} />],
     ['Owner', d.owner && <bdi>{d.owner}</bdi>],
