@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 // failures counts what drivers do and tells the registry, which puts those into quarantine that fail too often.
 type failures struct {
 	link *Link
+	wake chan struct{} // something has failed
 
 	mu      sync.Mutex
 	tallies map[versionKey]*tally
@@ -37,7 +39,7 @@ type tally struct {
 }
 
 func newFailures(l *Link) *failures {
-	return &failures{link: l, tallies: make(map[versionKey]*tally)}
+	return &failures{link: l, wake: make(chan struct{}, 1), tallies: make(map[versionKey]*tally)}
 }
 
 // note counts an outcome of a call.
@@ -64,7 +66,11 @@ func (f *failures) note(u *api.UsedDriver, id twin.ID, outcome metrics.Outcome, 
 		t.OK++
 		return
 	}
-	t.Reason = reason[:min(len(reason), 500)]
+	t.Reason = strings.ToValidUTF8(reason[:min(len(reason), 500)], "")
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
 }
 
 func named(ids []twin.ID, id twin.ID) []twin.ID {
@@ -83,21 +89,30 @@ func (f *failures) forget() {
 	}
 }
 
-// run tells until ctx ends.
+// run tells until ctx ends: at once of what has failed, then not for a while.
 func (f *failures) run(ctx context.Context) {
-	for pause(ctx, nil, tellEvery) {
+	for failing := 0; ; {
+		select {
+		case <-f.wake:
+		case <-ctx.Done():
+			return
+		}
 		for _, t := range f.take() {
 			call, cancel := context.WithTimeout(trace.With(ctx, trace.New()), f.link.limits.Timeout)
 			err := f.link.api.ReportDriver(call, t.DriverFailures)
 			cancel()
 			if err == nil {
+				failing = 0
 				continue
 			}
-			f.link.log.WarnContext(call, "the registry was not told that a driver fails", "driver", t.Name, "version", t.Version, "error", err)
+			if failing++; failing == 1 || failing%60 == 0 {
+				f.link.log.WarnContext(call, "the registry was not told that a driver fails", "driver", t.Name, "version", t.Version, "error", err)
+			}
 			if !unreadable(err) {
 				f.back(t)
 			}
 		}
+		pause(ctx, nil, tellEvery)
 	}
 }
 
@@ -122,6 +137,10 @@ func (f *failures) take() (out []*tally) {
 func (f *failures) back(old *tally) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
 	key := versionKey{old.Name, old.Version}
 	t := f.tallies[key]
 	if t == nil {
