@@ -1,8 +1,10 @@
 package twinprovision
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -27,25 +29,54 @@ func (f *function) issueCredential(ctx context.Context, r *provision.Run, kind s
 		return result{}, err
 	}
 	in := api.NewCredential{Twin: r.Twin, Run: roundOf(r), Kind: k, PublicKey: r.Request.PublicKey, Protocol: r.Request.Protocol}
-	if !k.Secret() {
+	switch {
+	case k == device.Relayed:
+		if in.Via, err = f.viaOf(ctx, r); err != nil {
+			return result{}, err
+		}
+		in.Name, in.PublicKey = r.Request.Called(), ""
+	case !k.Secret():
 		in.CSR, in.PublicKey = r.Request.CSR, ""
+	case manual(r):
+		in.Username = r.Request.Username
+		if in.Topics, err = f.topicsOf(ctx, r, k); err != nil {
+			return result{}, err
+		}
 	}
 	c, err := f.p.API.IssueCredential(ctx, in)
 	if err != nil {
 		return result{}, err
 	}
-	return result{fmt.Sprintf("%s, device reference %s, until %s", c.Kind, c.Ref, c.Expires.Format(time.DateOnly)), func(r *provision.Run) {
+	return result{noteOf(&c, r), func(r *provision.Run) {
 		s := &r.Results
 		s.DeviceRef, s.Kind, s.Username, s.CA, s.ProofVersion, s.Expires = string(c.Ref), string(c.Kind), c.Username, ca, c.Version, c.Expires
 		s.Certificate, s.Fingerprint, s.Sealed, s.Verifier = c.Certificate, c.Fingerprint, c.Sealed, c.Verifier
-		s.SealedFor = c.SealedFor
+		s.SealedFor, s.Topics = c.SealedFor, c.Topics
 	}}, nil
+}
+
+// noteOf says in the log what a credential is.
+func noteOf(c *api.Credential, r *provision.Run) string {
+	note := fmt.Sprintf("%s, device reference %s", c.Kind, c.Ref)
+	if c.Kind == device.Relayed {
+		note += fmt.Sprintf(", %q at %s", c.Name, r.Request.Via)
+	}
+	if t := c.Topics; t != nil {
+		note += ", topics of its own like " + strings.ReplaceAll(t.Up[0], "{device}", cmp.Or(t.Device, "{device}"))
+	}
+	if !c.Expires.IsZero() {
+		note += ", until " + c.Expires.Format(time.DateOnly)
+	}
+	return note
 }
 
 // kindOf is the kind of credential that a device gets: the model's, or the one that it asks for.
 func kindOf(r *provision.Run, kind string) (device.Kind, error) {
 	if kind == "" || kind == asked {
 		kind = r.Request.Kind
+	}
+	if r.Request.Via != "" && kind != string(device.Relayed) {
+		return "", refusal(fmt.Sprintf("%s is to speak for the device, and the model has a credential of kind %s made; it needs one with kind relayed, like model relayed", r.Request.Via, kind))
 	}
 	if kind == "" && r.Request.CSR == "" {
 		kind = string(device.Token)
@@ -57,6 +88,10 @@ func kindOf(r *provision.Run, kind string) (device.Kind, error) {
 	switch {
 	case k.Valid() != nil:
 		return k, refusal(k.Valid().Error())
+	case k == device.Relayed && r.Request.Via == "":
+		return k, refusal("the model is for devices that another device speaks for, and nobody said which: via is missing")
+	case k == device.Relayed:
+		return k, nil
 	case k.Secret() && r.Request.PublicKey == "":
 		return k, refusal(fmt.Sprintf("a credential of kind %s is sealed to the device's public key, and it has sent none: publicKey is missing", k))
 	case !k.Secret() && r.Request.CSR == "":
@@ -84,8 +119,11 @@ func (f *function) registerGateway(ctx context.Context, r *provision.Run) (resul
 	if s.DeviceRef == "" {
 		return result{}, refusal("the model registers at a gateway before there is a credential")
 	}
+	if s.Kind == string(device.Relayed) {
+		return f.placeOf(ctx, r)
+	}
 	in := api.Assign{Ref: device.Ref(s.DeviceRef), Twin: r.Twin, Protocol: r.Request.Protocol, Location: r.Location, SealedFor: s.SealedFor,
-		Proof: api.Proof{Version: s.ProofVersion, Kind: device.Kind(s.Kind), Username: s.Username}}
+		Proof: api.Proof{Version: s.ProofVersion, Kind: device.Kind(s.Kind), Username: s.Username, Topics: s.Topics}}
 	if in.Kind.Secret() {
 		in.Verifiers, in.Expires = []string{s.Verifier}, s.Expires
 	} else {

@@ -41,6 +41,9 @@ func (f *function) startRun(ctx context.Context, c *faas.Call, in api.NewRun) (f
 	if err != nil {
 		return faas.Reply{}, err
 	}
+	if err := f.readWays(ctx, c.Caller, &t, &in, &req); err != nil {
+		return faas.Reply{}, err
+	}
 	id := platform.NewID("run")
 	if in.Serial != "" {
 		id = runID(in.Type, req.Serial)
@@ -53,14 +56,14 @@ func (f *function) startRun(ctx context.Context, c *faas.Call, in api.NewRun) (f
 	if err != nil {
 		return faas.Reply{}, told(err)
 	}
-	if req.PublicKey == "" && issues(&model) { // it would fail once an installer has walked to the device
+	if req.PublicKey == "" && req.Via == "" && issues(&model) { // it would fail once an installer has walked to the device
 		return faas.Reply{}, api.Invalid("publicKey is missing: the secret that model %s has made for the device is sealed to it (castor run start --key FILE makes one)", model.ID)
 	}
 	var no error
 	r, err := f.runs.Upsert(ctx, id, func(r *provision.Run, exists bool) error {
 		no = nil
 		if exists && r.Outcome != provision.Rejected {
-			if r.By == c.Caller.String() && r.Owner == in.Owner && r.Outcome == "" && r.Request.PublicKey == req.PublicKey {
+			if r.By == c.Caller.String() && r.Owner == in.Owner && r.Outcome == "" && r.Request.PublicKey == req.PublicKey && r.Request.Via == req.Via && r.Request.Called() == req.Called() {
 				return store.Unchanged // asked for again
 			}
 			no = taking(r)
@@ -101,7 +104,7 @@ func (f *function) chooseManual(ctx context.Context, c access.Caller, t *twin.Tw
 		return f.namedModel(ctx, c, t, r, named)
 	}
 	m, why, err = f.choose(ctx, t, r)
-	if err != nil || forInstallers(&m) {
+	if err != nil || forPeople(&m, r) {
 		return m, why, err
 	}
 	own := m.ID
@@ -114,15 +117,19 @@ func (f *function) chooseManual(ctx context.Context, c access.Caller, t *twin.Tw
 	}
 	for _, id := range others {
 		m, err := f.models.Get(ctx, id)
-		if err == nil && forInstallers(&m) && (m.Type == "" || m.Type == t.ID) {
-			return m, "the type names it; " + own + " has no steps for an installer", nil
+		if err == nil && forPeople(&m, r) && (m.Type == "" || m.Type == t.ID) {
+			return m, "the type names it; " + own + " has no " + steps(r), nil
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrInvalid) {
 			return m, "", err
 		}
 	}
-	return m, why, fmt.Errorf("%w: type %s brings devices in by model %s, which has no steps for an installer; set the type's provisioning, or one of its choices, to a model that has, like manual",
-		api.ErrConflict, t.ID, own)
+	like := "manual"
+	if r.Request.Via != "" {
+		like = "relayed"
+	}
+	return m, why, fmt.Errorf("%w: type %s brings devices in by model %s, which has no %s; set the type's provisioning, or one of its choices, to a model that has, like %s",
+		api.ErrConflict, t.ID, own, steps(r), like)
 }
 
 // namedModel is the model that whoever may change the type names for one run.
@@ -144,8 +151,8 @@ func (f *function) namedModel(ctx context.Context, c access.Caller, t *twin.Twin
 		return m, "", err
 	case m.Type != "" && m.Type != t.ID:
 		return m, "", api.Invalid("provisioning: model %s is another type's", id)
-	case !forInstallers(&m):
-		return m, "", api.Invalid("provisioning: model %s has no steps for an installer", id)
+	case !forPeople(&m, r):
+		return m, "", api.Invalid("provisioning: model %s has no %s", id, steps(r))
 	}
 	return m, c.String() + " names it", f.know(ctx, r)
 }
@@ -189,15 +196,14 @@ func readNewRun(in *api.NewRun) (req provision.Request, err error) {
 		return req, in.Location.Validate()
 	case !protocols[in.Protocol]:
 		return req, api.Invalid("protocol %.40q must be mqtt, grpc or http", in.Protocol)
+	case in.Kind == string(device.Relayed) && in.Via == "":
+		return req, api.Invalid("via is missing: say which twin's device speaks for this one")
 	case in.Kind == string(device.Certificate):
 		return req, api.Invalid("kind: a certificate is for a device that has a key of its own; take token, password or api-key")
 	case in.Kind != "" && device.Kind(in.Kind).Valid() != nil:
 		return req, api.Invalid("kind %.40q must be token, password or api-key", in.Kind)
 	}
 	req = provision.Request{Serial: i.Serial, MAC: i.MAC, Model: i.Model, PublicKey: in.PublicKey, Protocol: in.Protocol, Kind: in.Kind}
-	if req.Kind == "" {
-		req.Kind = string(device.Token)
-	}
 	if in.PublicKey != "" {
 		req.Key, err = keyOf("", "", in.PublicKey)
 	}

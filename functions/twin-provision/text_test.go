@@ -144,7 +144,7 @@ func TestTheSchemaOfModels(t *testing.T) {
 		return s.Validate(v)
 	}
 	page, err := w.admin.ListModels(w.ctx, "")
-	if err != nil || len(page.Items) != 3 {
+	if err != nil || len(page.Items) != len(provision.Shipped) {
 		t.Fatalf("%d models come with the platform, %v", len(page.Items), err)
 	}
 	for _, m := range page.Items {

@@ -13,7 +13,7 @@ import (
 // withdraw undoes what the round has made, also what it made without having noted it. The gateway comes first, so that the
 // device is cut off at once. Each part may be repeated.
 func (f *function) withdraw(ctx context.Context, r *provision.Run) (result, error) {
-	if r.Results.DeviceRef != "" {
+	if r.Results.DeviceRef != "" && r.Results.Kind != string(device.Relayed) { // that has no place of its own
 		if err := f.p.API.RemoveAssignment(ctx, device.Ref(r.Results.DeviceRef)); err != nil {
 			return result{}, err
 		}

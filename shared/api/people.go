@@ -17,8 +17,19 @@ type NewRun struct {
 	Location  *twin.Location `json:"location,omitempty"`
 	PublicKey string         `json:"publicKey,omitempty"` // X25519, base64: the installer's page opens what is sealed to it; required where the model has a credential made
 	Protocol  string         `json:"protocol,omitempty"`
-	Kind      string         `json:"kind,omitempty"` // of credential
-	Reason    string         `json:"reason,omitempty"`
+	Kind      string         `json:"kind,omitempty"` // of credential; with Via it is relayed
+
+	// Via is the twin of the bridge, or of the network server's integration, that speaks for a device that shows nothing itself. Name is
+	// what that one calls it, or what its own topics do where its firmware has such; "" = the serial.
+	Via  twin.ID `json:"via,omitempty"`
+	Name string  `json:"name,omitempty"`
+
+	// Bridge tells that the device speaks for others, by topics of its type's driver that hold their names. Username is what it will
+	// log in with, of kind password; "" = its reference.
+	Bridge   bool   `json:"bridge,omitempty"`
+	Username string `json:"username,omitempty"`
+
+	Reason string `json:"reason,omitempty"`
 
 	// Provisioning names the provisioning model, for configurators who may change the type, or where it belongs to nobody; "" = the type's.
 	Provisioning string `json:"provisioning,omitempty"`

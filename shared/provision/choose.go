@@ -10,7 +10,7 @@ import (
 const Automatic = "automatic"
 
 // Shipped are the models that every platform has, whatever else is done there: they may be replaced, and never deleted.
-var Shipped = []string{Automatic, "semi-automatic", "manual"}
+var Shipped = []string{Automatic, "semi-automatic", "manual", "relayed"}
 
 // A Considered is a choice of a type as it was judged for a device.
 type Considered struct {

@@ -1,9 +1,11 @@
 package provision
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -171,7 +173,17 @@ type Request struct {
 	PublicKey string `json:"publicKey,omitempty" bson:"publicKey,omitempty"` // X25519, base64: what secrets are sealed to
 	Protocol  string `json:"protocol,omitempty" bson:"protocol,omitempty"`   // that it will speak: mqtt, grpc, http; "" = mqtt
 	Kind      string `json:"kind,omitempty" bson:"kind,omitempty"`           // of credential that it asks for; "" = certificate
+
+	// Via is the twin whose device speaks for this one. Name is what that one calls it, or what topics of its own firmware call it;
+	// "" = its serial. Bridge tells that in these topics it speaks for devices of any name. Username is what it will log in with.
+	Via      twin.ID `json:"via,omitempty" bson:"via,omitempty"`
+	Name     string  `json:"name,omitempty" bson:"name,omitempty"`
+	Bridge   bool    `json:"bridge,omitempty" bson:"bridge,omitempty"`
+	Username string  `json:"username,omitempty" bson:"username,omitempty"`
 }
+
+// Called is what the device is called by whoever speaks for it, or in topics of its own.
+func (r *Request) Called() string { return cmp.Or(r.Name, r.Serial) }
 
 // Results is what the actions of a run have made. What is noted before an action does it (TwinMade) may not be there yet.
 type Results struct {
@@ -195,6 +207,8 @@ type Results struct {
 
 	// SealedFor is the secret for gateways that compare plain ones, sealed to each.
 	SealedFor map[string]string `json:"-" bson:"sealedFor,omitempty"`
+
+	Topics *device.Topics `json:"topics,omitempty" bson:"topics,omitempty"` // of firmware that has its own
 
 	ProofVersion int64     `json:"-" bson:"proofVersion,omitempty"` // of what gateways must know of the credential
 	Expires      time.Time `json:"expires,omitzero" bson:"expires,omitempty"`

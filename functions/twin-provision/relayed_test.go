@@ -1,0 +1,133 @@
+package twinprovision_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/seal"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// integration is a device of group press that is at its gateway, as that of a network server is: brought in by hand.
+func (w *world) integration(id string, by *api.Client) device.Ref {
+	w.t.Helper()
+	w.newType("integration", twin.Model{Provisioning: "manual"})
+	public, _, err := seal.NewKey()
+	w.must(err)
+	r, err := by.StartRun(w.ctx, api.NewRun{Type: "integration", Owner: "press", Serial: id, PublicKey: public})
+	w.must(err)
+	for _, state := range []string{"place", "serial"} {
+		w.confirms(by, r.ID, state, api.Decide{Serial: map[string]string{"serial": id}[state]})
+	}
+	w.must(w.apply(w.run(r.ID).Results.DeviceRef))
+	w.confirms(by, r.ID, "install", api.Decide{})
+	ref := device.Ref(w.run(r.ID).Results.DeviceRef)
+	w.must(w.op.ConfirmProvisioning(w.ctx, api.Confirmation{Gateway: "op", Ref: ref, Twin: w.run(r.ID).Twin, Seen: true}))
+	if r := w.run(r.ID); r.Outcome != provision.Completed {
+		w.t.Fatalf("\n%s", log(r))
+	}
+	return ref
+}
+
+// A device that another one speaks for is named by people, and is operational with its first message.
+func TestADeviceThatAnotherSpeaksFor(t *testing.T) {
+	w := start(t)
+	w.newType("meter", twin.Model{Provisioning: "relayed"})
+	ada := w.User("ada", []access.Role{access.Owner}, "press")
+	via := w.integration("TTS-1", ada)
+	in := api.NewRun{Type: "meter", Owner: "press", Serial: "0004A30B001C0530", Via: "tts-1", Reason: "cellar"}
+	r, err := ada.StartRun(w.ctx, in)
+	w.must(err)
+	if r.State != "online" || !r.Waiting || r.Asks != nil || r.Request.Kind != "relayed" {
+		t.Fatalf("%s\n%s", r.State, log(r))
+	}
+	if again, err := ada.StartRun(w.ctx, in); err != nil || again.ID != r.ID || again.Round != r.Round {
+		t.Errorf("asked again: %s, %v", again.ID, err)
+	}
+	ref := device.RelayedRef(via, "00-04-a3-0b-00-1c-05-30")
+	got, err := w.op.Resolve(w.ctx, []device.Ref{ref})
+	if err != nil || len(got) != 1 || got[0].Twin != r.Twin || !got[0].Pending {
+		t.Fatalf("its first message finds %+v, %v", got, err)
+	}
+	if tw, err := ada.GetTwin(w.ctx, r.Twin); err != nil || tw.Definition.Phase != twin.Provisioning {
+		t.Errorf("before it was heard: %s, %v", tw.Definition.Phase, err)
+	}
+	if _, err := ada.RunBundle(w.ctx, r.ID); !errors.Is(err, api.ErrConflict) {
+		t.Errorf("a bundle for nobody: %v", err)
+	}
+	w.must(w.op.ConfirmProvisioning(w.ctx, api.Confirmation{Gateway: "op", Ref: ref, Twin: r.Twin, Seen: true}))
+	if r = w.run(r.ID); r.Outcome != provision.Completed {
+		t.Fatalf("\n%s", log(r))
+	}
+	if tw, err := ada.GetTwin(w.ctx, r.Twin); err != nil || tw.Definition.Phase != twin.Operational || tw.Definition.Owner != "press" {
+		t.Errorf("its twin: %+v, %v", tw.Definition, err)
+	}
+	page, err := ada.ListRelayed(w.ctx, "tts-1", "")
+	if err != nil || len(page.Items) != 1 || page.Items[0].State != api.CredentialActive || page.Items[0].Name != in.Serial {
+		t.Errorf("%+v, %v", page.Items, err)
+	}
+
+	// What is undone leaves nothing, and it may come again.
+	if _, err := ada.ResetRun(w.ctx, r.ID, "wrong cellar"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.op.Resolve(w.ctx, []device.Ref{ref}); err != nil || len(got) != 0 {
+		t.Errorf("after its reset it is %+v, %v", got, err)
+	}
+	if r, err := ada.StartRun(w.ctx, in); err != nil || r.State != "online" {
+		t.Errorf("again: %s, %v\n%s", r.State, err, log(r))
+	}
+}
+
+func TestWhoSpeaksForADevice(t *testing.T) {
+	w := start(t)
+	w.newType("meter", twin.Model{Provisioning: "relayed"})
+	w.newType("hand", twin.Model{Provisioning: "manual"})
+	ada := w.User("ada", []access.Role{access.Owner}, "press")
+	w.integration("TTS-1", ada)
+	eve := w.User("eve", []access.Role{access.Owner}, "foundry")
+	_, err := w.admin.CreateTwin(w.ctx, api.NewTwin{ID: "idle", Kind: twin.Instance, Definition: twin.Definition{Type: "meter", Owner: "press"}})
+	w.must(err)
+	good := api.NewRun{Type: "meter", Owner: "press", Serial: "M-1", Via: "tts-1", Name: "lamp"}
+	if r, err := ada.StartRun(w.ctx, good); err != nil || r.State != "online" {
+		t.Fatalf("%s, %v", r.State, err)
+	}
+	for what, tt := range map[string]struct {
+		by    *api.Client
+		in    func(*api.NewRun)
+		err   error
+		words string
+	}{
+		"a stranger's":           {eve, func(in *api.NewRun) { in.Owner = "foundry" }, twin.ErrInvalid, "via: there is no twin"},
+		"nobody":                 {ada, func(in *api.NewRun) { in.Via = "nobody" }, twin.ErrInvalid, "via: there is no twin"},
+		"a type":                 {ada, func(in *api.NewRun) { in.Via = "meter" }, twin.ErrInvalid, "via"},
+		"one without credential": {ada, func(in *api.NewRun) { in.Via = "idle" }, api.ErrConflict, "bring it in first"},
+		"one that is relayed":    {ada, func(in *api.NewRun) { in.Via = "m-1" }, api.ErrConflict, "name that one"},
+		"with a secret":          {ada, func(in *api.NewRun) { in.Kind = "token" }, twin.ErrInvalid, "kind"},
+		"with a key":             {ada, func(in *api.NewRun) { in.PublicKey = mustKey(w) }, twin.ErrInvalid, "publicKey"},
+		"without a serial":       {ada, func(in *api.NewRun) { in.Serial = "" }, twin.ErrInvalid, "serial is missing"},
+		"without via":            {ada, func(in *api.NewRun) { in.Via, in.Name, in.Kind = "", "", "relayed" }, twin.ErrInvalid, "via is missing"},
+		"a name without via":     {ada, func(in *api.NewRun) { in.Via = "" }, twin.ErrInvalid, "name and bridge"},
+		"a type for installers":  {ada, func(in *api.NewRun) { in.Type = "hand" }, api.ErrConflict, "like relayed"},
+		"nobody, by the model":   {ada, func(in *api.NewRun) { in.Via, in.Name, in.PublicKey = "", "", mustKey(w) }, api.ErrConflict, "like manual"},
+	} {
+		in := good
+		in.Serial = "M-2"
+		tt.in(&in)
+		if _, err := tt.by.StartRun(w.ctx, in); !errors.Is(err, tt.err) || !strings.Contains(err.Error(), tt.words) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	// A name that is taken is refused by the run, which undoes what it has made.
+	in := good
+	in.Serial = "M-3"
+	r, err := ada.StartRun(w.ctx, in)
+	if err != nil || r.Outcome != provision.Rejected || !strings.Contains(r.Reason, `name "lamp" is another device's`) {
+		t.Errorf("%s %q, %v", r.Outcome, r.Reason, err)
+	}
+}
