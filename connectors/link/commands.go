@@ -24,6 +24,8 @@ type commands struct {
 	twins    map[*Session]twin.ID // of sessions that are open
 	waiting  map[twin.ID][]string // to be fetched, once the device listens
 	reports  map[string]report    // to be made, by command
+	encoding map[twin.ID][]errand // under way to a driver first
+	writing  sync.WaitGroup       // goroutines that see to it
 }
 
 // A report says what became of a command, until the lease is over.
@@ -36,7 +38,7 @@ type report struct {
 const maxReport = min(api.MaxLeaseDevices, api.MaxLeased)
 
 func newCommands(l *Link) *commands {
-	return &commands{link: l, wake: make(chan struct{}, 1), sessions: map[twin.ID]*Session{}, twins: map[*Session]twin.ID{}, waiting: map[twin.ID][]string{}, reports: map[string]report{}}
+	return &commands{link: l, wake: make(chan struct{}, 1), sessions: map[twin.ID]*Session{}, twins: map[*Session]twin.ID{}, waiting: map[twin.ID][]string{}, reports: map[string]report{}, encoding: map[twin.ID][]errand{}}
 }
 
 // arrived makes s the session by which commands go to its twin.
@@ -93,6 +95,7 @@ func (l *Link) deliver(d bus.Downlink) {
 
 // run fetches, hands over and reports until ctx ends; one thing after the other, for all that came meanwhile.
 func (c *commands) run(ctx context.Context) {
+	defer c.writing.Wait()
 	tries := 0
 	for {
 		more := false
@@ -179,10 +182,18 @@ func (c *commands) hand(s *Session, n api.LeasedCommand) {
 	if s == nil || reported && have.Lease == n.Lease || !c.link.now().Before(n.Until) {
 		return
 	}
-	payload, err := json.Marshal(DeviceCommand{Name: n.Name, Input: n.Input, Repeatable: n.Repeatable})
-	if err == nil {
-		err = c.link.config.Protocol.Command(s, Down{ID: n.ID, Payload: payload})
+	if c.errands(s, n) {
+		return
 	}
+	d, err := plain(n)
+	if err == nil {
+		err = c.link.config.Protocol.Command(s, d)
+	}
+	c.handed(s, n, err)
+}
+
+// handed notes what is to be reported of a command.
+func (c *commands) handed(s *Session, n api.LeasedCommand, err error) {
 	if err != nil {
 		c.link.log.Info("command was not delivered", "ref", s.Ref, "twin", n.Twin, "command", n.ID, "error", err)
 	}

@@ -24,6 +24,8 @@ type far struct {
 	mu      sync.Mutex
 	stored  []twin.Order
 	answers []api.ProvisionAnswer
+	downs   []link.Down
+	refuse  error // what Command returns
 }
 
 func (f *far) Stored(_ *link.Session, o twin.Order) {
@@ -40,7 +42,18 @@ func (f *far) Answer(_ *link.Claimant, a api.ProvisionAnswer) {
 
 func (f *far) Deliver(bus.Downlink) {}
 
-func (f *far) Command(*link.Session, link.Down) error { return nil }
+func (f *far) Command(_ *link.Session, d link.Down) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.downs = append(f.downs, d)
+	return f.refuse
+}
+
+func (f *far) commands() []link.Down {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.downs)
+}
 
 func (f *far) told() []twin.Order {
 	f.mu.Lock()
