@@ -1,4 +1,5 @@
 // What function drivers is asked, and what it answers (shared/api/drivers.go), and the parked messages of function twin-ingest.
+import { cbor } from './cbor';
 import { api, ok } from './client';
 
 export type DriverKind = 'declarative' | 'javascript' | 'wasm';
@@ -157,14 +158,32 @@ interface Asked {
   query?: Record<string, string | number>;
   body?: unknown;
   signal?: AbortSignal;
+  /** The body may be larger than JSON may be. */
+  binary?: boolean;
 }
 
+const asCbor = { headers: { 'Content-Type': 'application/cbor' }, bodySerializer: cbor };
+
 /** A call that the contract does not describe yet. */
-export function ask<T>(method: string, path: string, { query, body, signal }: Asked = {}): Promise<T> {
+export function ask<T>(method: string, path: string, { query, body, signal, binary }: Asked = {}): Promise<T> {
   const request = api.request as unknown as (m: string, path: string, init: object) => Promise<{ response: Response }>;
-  const init = { params: { query }, signal, ...(body !== undefined && { body }) };
+  const init = { params: { query }, signal, ...(body !== undefined && { body }), ...(binary && asCbor) };
   return ok(request(method, `/function/${path}`, init)) as Promise<T>;
 }
+
+const bytes = (base64: string | undefined) =>
+  base64 === undefined ? undefined : Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+
+/** Bytes as CBOR has them, where JSON has base64. */
+const callBytes = <T extends DriverCall>(c: T) => ({ ...c, bytes: bytes(c.bytes), state: bytes(c.state) });
+const bytesOf = <T extends DriverSource>(d: T) => ({
+  ...d,
+  code: bytes(d.code),
+  tests: d.tests?.map((t) => ({
+    ...callBytes(t),
+    want: { ...t.want, bytes: bytes(t.want.bytes), state: bytes(t.want.state) },
+  })),
+});
 
 const e = encodeURIComponent;
 const at = (name: string, version: string) => `drivers/drivers/${e(name)}/versions/${e(version)}`;
@@ -181,14 +200,19 @@ export const drivers = {
   source: (name: string, version: string, signal?: AbortSignal) =>
     ask<DriverSource>('get', at(name, version), { signal }),
   publish: (body: DriverSource & { owner?: string }) =>
-    ask<DriverVersion>('post', `drivers/drivers/${e(body.name)}/versions`, { body }),
+    ask<DriverVersion>('post', `drivers/drivers/${e(body.name)}/versions`, { body: bytesOf(body), binary: true }),
   canary: (name: string, version: string, body: Canary) =>
     ask<DriverVersion>('post', `${at(name, version)}/canary`, { body }),
   promote: (name: string, version: string) => ask<DriverVersion>('post', `${at(name, version)}/promote`),
   withdraw: (name: string, version: string, reason: string) =>
     ask<DriverVersion>('post', `drivers/drivers/${e(name)}/withdraw`, { query: { version }, body: { reason } }),
   remove: (name: string, version: string) => ask<void>('delete', at(name, version)),
-  run: (body: RunDriver, signal?: AbortSignal) => ask<DriverRun>('post', 'drivers/runs', { body, signal }),
+  run: (body: RunDriver, signal?: AbortSignal) =>
+    ask<DriverRun>('post', 'drivers/runs', {
+      body: { ...body, driver: body.driver && bytesOf(body.driver), calls: body.calls?.map(callBytes) },
+      signal,
+      binary: true,
+    }),
   redrive: (body: Redriving) => ask<Redrive>('post', 'drivers/redrives', { body }),
   redriven: (id: string, signal?: AbortSignal) => ask<Redrive>('get', `drivers/redrives/${e(id)}`, { signal }),
   cancelRedrive: (id: string) => ask<Redrive>('delete', `drivers/redrives/${e(id)}`),

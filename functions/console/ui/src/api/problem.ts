@@ -1,5 +1,11 @@
 import type { Problem } from './types';
 
+/** One of several things that were wrong; of a text that was sent, with its line. */
+export interface Fault {
+  line?: number;
+  text: string;
+}
+
 /** What went wrong with a call, in words for a person. */
 export class ApiError extends Error {
   /** HTTP status; 0 where no answer came. */
@@ -8,21 +14,21 @@ export class ApiError extends Error {
   readonly callId: string;
   /** Seconds after which the platform wants to be asked again; 0 where it did not say. */
   readonly retryAfter: number;
-  /** All that was wrong, a line each, where that is more than one thing. */
-  readonly errors: readonly string[];
+  /** All that was wrong, where that is more than one thing. */
+  readonly faults: readonly Fault[];
 
-  constructor(status: number, message: string, callId = '', retryAfter = 0, errors: readonly string[] = []) {
+  constructor(status: number, message: string, callId = '', retryAfter = 0, faults: readonly Fault[] = []) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
     this.callId = callId;
     this.retryAfter = retryAfter;
-    this.errors = errors;
+    this.faults = faults;
   }
 }
 
 /** All that was wrong, where that is more than what reasonOf says. */
-export const errorsOf = (e: unknown): readonly string[] => (e instanceof ApiError ? e.errors : []);
+export const faultsOf = (e: unknown): readonly Fault[] => (e instanceof ApiError ? e.faults : []);
 
 /** Why something failed, in words for a person. */
 export const reasonOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
@@ -38,9 +44,10 @@ export function problemOf(status: number, body: unknown, retryAfter: string | nu
   const said = typeof p.detail === 'string' && p.detail ? p.detail : typeof p.title === 'string' ? p.title : '';
   const callId = typeof p.callId === 'string' ? p.callId : '';
   const after = Number(retryAfter);
-  const errors = Array.isArray(p.errors) ? p.errors.filter((e) => typeof e === 'string') : [];
+  const errors = Array.isArray(p.errors) ? p.errors.filter((e) => typeof e === 'string').map((text) => ({ text })) : [];
+  const faults = Array.isArray(p.faults) ? p.faults.filter((f) => typeof f?.text === 'string') : [];
   const text = said ? sentence(said) : fallback(status);
-  return new ApiError(status, text, callId, after > 0 && after <= 3600 ? after : 0, errors);
+  return new ApiError(status, text, callId, after > 0 && after <= 3600 ? after : 0, faults.length ? faults : errors);
 }
 
 /** The platform's errors begin in lower case, because they are also parts of others. */

@@ -1,12 +1,7 @@
 import { type KeyboardEvent, type RefObject, useMemo } from 'react';
+import type { Fault } from '@/api/problem';
 import s from './CodeArea.module.css';
 import { cx } from './cx';
-
-/** What is wrong with a line; without one, with the first. */
-export interface Fault {
-  line?: number;
-  text: string;
-}
 
 const none: readonly Fault[] = [];
 const rowHeight = 20; // as in the style sheet

@@ -27,7 +27,7 @@ export function ConfirmDialog({
   children?: ReactNode;
 }) {
   const form = useId();
-  const { busy, refused, errors, run } = useAction();
+  const { busy, refused, faults, run } = useAction();
   const submit = (e: FormEvent) => {
     e.preventDefault();
     void run(async () => {
@@ -55,11 +55,12 @@ export function ConfirmDialog({
         <p role="alert" className={s.refused}>
           {refused}
         </p>
-        {errors.length > 0 && (
-          <ul className={s.errors}>
-            {errors.map((e) => (
-              <li key={e} dir="auto">
-                {e}
+        {faults.length > 0 && (
+          <ul className={s.faults}>
+            {faults.map((f) => (
+              <li key={`${f.line} ${f.text}`} dir="auto">
+                {f.line ? `Line ${f.line}: ` : ''}
+                {f.text}
               </li>
             ))}
           </ul>

@@ -1,11 +1,11 @@
 import { useCallback, useState } from 'react';
-import { errorsOf, reasonOf } from '@/api/problem';
+import { type Fault, faultsOf, reasonOf } from '@/api/problem';
 
 interface Action {
   busy: boolean;
   refused: string;
   /** All that was wrong, where that is more than one thing. */
-  errors: readonly string[];
+  faults: readonly Fault[];
   run: (work: () => Promise<unknown>) => Promise<void>;
 }
 
@@ -13,19 +13,19 @@ interface Action {
 export function useAction(): Action {
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState('');
-  const [errors, setErrors] = useState<readonly string[]>([]);
+  const [faults, setFaults] = useState<readonly Fault[]>([]);
   const run = useCallback(async (work: () => Promise<unknown>) => {
     setBusy(true);
     setRefused('');
-    setErrors([]);
+    setFaults([]);
     try {
       await work();
     } catch (e) {
       setRefused(reasonOf(e));
-      setErrors(errorsOf(e));
+      setFaults(faultsOf(e));
     } finally {
       setBusy(false);
     }
   }, []);
-  return { busy, refused, errors, run };
+  return { busy, refused, faults, run };
 }

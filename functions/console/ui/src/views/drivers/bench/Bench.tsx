@@ -77,7 +77,7 @@ export function Bench({
           </>
         }
       >
-        <Code draft={draft} fixed={!!published} onChange={bench.change} />
+        <Code draft={draft} fixed={!!published} faults={bench.faultsOfCode} onChange={bench.change} />
       </Card>
       <div className={s.try}>
         <InputForm bench={bench} />

@@ -1,6 +1,7 @@
 import { FileUp } from 'lucide-react';
 import { useRef } from 'react';
 import type { DriverKind } from '@/api/drivers';
+import type { Fault } from '@/api/problem';
 import { Button } from '@/parts/Button';
 import { CodeArea } from '@/parts/CodeArea';
 import { count } from '@/parts/format';
@@ -18,11 +19,14 @@ const most = { text: 2 << 20, module: 16 << 20 }; // bytes that the platform tak
 export function Code({
   draft: d,
   fixed,
+  faults,
   onChange,
 }: {
   draft: Draft;
   /** It is a published driver's next version, which is of the same kind. */
   fixed: boolean;
+  /** What the platform found wrong with it, as it was run. */
+  faults: readonly Fault[];
   onChange: (change: Partial<Draft>) => void;
 }) {
   const file = useRef<HTMLInputElement>(null);
@@ -91,6 +95,7 @@ export function Code({
         <CodeArea
           label={d.kind === 'javascript' ? 'The codec in JavaScript' : 'The document in YAML'}
           text={d.text}
+          faults={faults}
           onChange={(text) => onChange({ text })}
         />
       )}

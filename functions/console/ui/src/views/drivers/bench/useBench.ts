@@ -21,6 +21,7 @@ export function useBench(begin: Draft, published?: { name: string; version: stri
   const [tried, setTried] = useState(false);
   const [ran, setRan] = useState<Ran>();
   const [tests, setTests] = useState<{ runs: TestRun[]; of: Draft }>();
+  const [refusedOf, setRefusedOf] = useState('');
   const running = useAction();
   const testing = useAction();
   const called = callOf(input);
@@ -38,11 +39,14 @@ export function useBench(begin: Draft, published?: { name: string; version: stri
     /** What is wrong with the input, once it was to be run, and with bytes as they are typed. */
     faults: tried ? called.faults : input.bytes ? { bytes: called.faults.bytes } : {},
     running,
+    /** What was wrong with the code when it was run last; it stays until it is changed. */
+    faultsOfCode: refusedOf === draft.text ? [...running.faults, ...testing.faults].filter((f) => f.line) : [],
     run: () => {
       setTried(true);
       const { call } = called;
       if (!call || !isThere(draft)) return;
       const at = { ...call, time: call.time ?? new Date().toISOString() };
+      setRefusedOf(draft.text);
       void running.run(async () => {
         const out = await drivers.run({ ...which, calls: [at] });
         const result = out.results?.[0];
@@ -53,11 +57,13 @@ export function useBench(begin: Draft, published?: { name: string; version: stri
     /** The result is of another driver or input than what is there now. */
     stale: !!ran && (ran.of.text !== draft.text || JSON.stringify(ran.call) !== JSON.stringify(called.call)),
     testing,
-    runTests: () =>
+    runTests: () => {
+      setRefusedOf(draft.text);
       void testing.run(async () => {
         const out = await drivers.run({ ...which, tests: true });
         setTests({ runs: out.tests ?? [], of: draft });
-      }),
+      });
+    },
     /** What came of a test when all were run last; undefined if it or the driver was changed since. */
     outcome: (t: DriverTest): TestRun | undefined =>
       tests && tests.of.text === draft.text && tests.of.module === draft.module
