@@ -149,8 +149,10 @@ func other(t twin.Twin) twin.Twin {
 }
 
 // resident is the memory of the platform's process, in bytes.
-func resident(c *castor) (float64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
+func resident(c *castor) (float64, error) { return residentOf(c.cmd.Process.Pid) }
+
+func residentOf(pid int) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
@@ -160,7 +162,7 @@ func resident(c *castor) (float64, error) {
 			return kb * 1024, nil
 		}
 	}
-	return 0, fmt.Errorf("the system does not tell the memory of process %d", c.cmd.Process.Pid)
+	return 0, fmt.Errorf("the system does not tell the memory of process %d", pid)
 }
 
 func diskUse(dir string) (sum float64, err error) {

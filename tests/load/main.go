@@ -5,6 +5,7 @@
 //	load [-only ingest,latency,…] [-out bench]     measure, print a table, write bench/TIME.json
 //	load -only ingest -profile DIR                 and write there where the platform's time and memory went
 //	load -only storm -scale 0.1                    with a tenth of the devices
+//	load -only drivers -drivers-corpus DIR         with the vectors of public codecs, too
 //	load -compare [-out bench]                     the last two runs beside each other
 package main
 
@@ -22,6 +23,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/castor-iot/castor/shared/driver/layout"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 )
 
 // A Figure is one thing measured.
@@ -63,6 +67,8 @@ var sections = []section{
 	{"growth", measureGrowth, 3 * time.Minute},
 	{"fleet", measureFleet, 4 * time.Minute},
 	{"console", measureConsole, 8 * time.Minute},
+	{"drivers", measureDrivers, 3 * time.Minute},
+	{"hostile", measureHostile, 2 * time.Minute},
 }
 
 // A bench is one run under way.
@@ -73,6 +79,9 @@ type bench struct {
 	program  string  // this one
 	profiles string  // folder for profiles of the platform; "" = none are made
 	scale    float64 // of how many devices and attackers there are
+
+	corpus string         // folders of public codecs with vectors, separated by commas
+	suites []layout.Suite // vectors that are at hand
 }
 
 func (b *bench) add(f Figure) {
@@ -99,6 +108,13 @@ func number(v float64) string {
 }
 
 func main() {
+	if megabytes, ok := sandbox.Worker(os.Args); ok { // a process in which payload drivers run
+		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	only := flag.String("only", "", "sections to measure, separated by commas; all if empty")
 	out := flag.String("out", "bench", "folder of the results")
 	profiles := flag.String("profile", "", "write CPU and allocation profiles of the platform under ingest into this folder")
@@ -108,6 +124,8 @@ func main() {
 	broker := flag.String("broker", "", "be the bare broker with this TLS certificate and key: CERT,KEY (for this program itself)")
 	door := flag.String("door", "", "be the bare listener with what is in this folder (for this program itself)")
 	siege := flag.String("siege", "", "be the attackers: ADDRESS,CLIENTS,PER-SECOND,SECONDS (for this program itself)")
+	corpus := flag.String("drivers-corpus", "", "folders with public codecs and their vectors, separated by commas, for the section drivers")
+	spin := flag.Float64("spin", 0, "keep so many cores busy (for this program itself)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -119,10 +137,12 @@ func main() {
 		err = serveDoor(ctx, *door)
 	case *siege != "":
 		err = besiege(ctx, *siege)
+	case *spin > 0:
+		keepBusy(ctx, *spin)
 	case *comparing:
 		err = compare(*out)
 	default:
-		b := &bench{Run: Run{At: time.Now().UTC().Truncate(time.Second), CPUs: runtime.NumCPU()}, castor: *castor, profiles: *profiles, scale: *scale}
+		b := &bench{Run: Run{At: time.Now().UTC().Truncate(time.Second), CPUs: runtime.NumCPU()}, castor: *castor, profiles: *profiles, scale: *scale, corpus: *corpus}
 		err = b.run(ctx, *only, *out)
 	}
 	if err != nil {

@@ -106,7 +106,7 @@ func measureMongo(ctx context.Context, b *bench) error {
 	}
 	defer client.Disconnect(ctx)
 	defer client.Database(name).Drop(ctx)
-	raw := driver{client.Database(name).Collection("raw")}
+	raw := rawMongo{client.Database(name).Collection("raw")}
 	if _, err := raw.c.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: bson.D{{Key: "twin", Value: 1}, {Key: "at", Value: -1}}}); err != nil {
 		return err
 	}
@@ -291,15 +291,15 @@ func (quiet) Infof(string, ...any)      {}
 func (quiet) Errorf(string, ...any)     {}
 func (quiet) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }
 
-// driver is MongoDB's driver with compare-and-swap by a revision, nothing else.
-type driver struct{ c *mongo.Collection }
+// rawMongo is MongoDB's driver with compare-and-swap by a revision, nothing else.
+type rawMongo struct{ c *mongo.Collection }
 
-func (d driver) insert(ctx context.Context, docs []document) error {
+func (d rawMongo) insert(ctx context.Context, docs []document) error {
 	_, err := d.c.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
 	return err
 }
 
-func (d driver) update(ctx context.Context, ids []string) error {
+func (d rawMongo) update(ctx context.Context, ids []string) error {
 	found, err := d.c.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
 	if err != nil {
 		return err
@@ -325,7 +325,7 @@ func (d driver) update(ctx context.Context, ids []string) error {
 	return err
 }
 
-func (d driver) find(ctx context.Context, twin string) (int, error) {
+func (d rawMongo) find(ctx context.Context, twin string) (int, error) {
 	found, err := d.c.Find(ctx, bson.D{{Key: "twin", Value: twin}}, options.Find().SetSort(bson.D{{Key: "at", Value: -1}}).SetLimit(page))
 	if err != nil {
 		return 0, err
