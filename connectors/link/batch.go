@@ -74,6 +74,9 @@ func (a *lane) settle(batch []*item, outcomes []telemetry.Outcome) (progress boo
 		switch outcomes[i] {
 		case telemetry.Stored:
 			c.stored.Add(1)
+			if it.news {
+				a.link.drivers.forget(it.message.Twin)
+			}
 		case telemetry.Parked:
 			c.parked.Add(1)
 			it.ticket.parked(&it.message)

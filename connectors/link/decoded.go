@@ -38,7 +38,30 @@ func (e *entry) with(u *api.UsedDriver, r *driver.Result) []*item {
 		reason = "driver " + name + ": " + reason
 		return e.complete(name, []telemetry.Message{e.raw(name, reason)}, e.line(string(failure)+" failed", "error", reason))
 	}
-	return e.complete(name, messages, e.warned("driver "+name, r.Warnings))
+	items := e.complete(name, messages, e.warned("driver "+name, r.Warnings))
+	for _, it := range items {
+		it.news = e.session.updated(u.Firmware, it.message.Samples)
+	}
+	return items
+}
+
+// updated tells whether the device says a firmware that it has not said yet in this session.
+func (s *Session) updated(property string, samples []telemetry.Sample) bool {
+	if property == "" {
+		return false
+	}
+	for i := range samples {
+		if samples[i].Property != property {
+			continue
+		}
+		version := fmt.Sprint(samples[i].Value)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		was := s.firmware
+		s.firmware = version
+		return version != was
+	}
+	return false
 }
 
 // without is with of what no driver is called for: it is parked, or is of a format, or is as the wire contract says.
@@ -56,10 +79,18 @@ func (e *entry) without(u *api.UsedDriver) []*item {
 	if name == "" || name == format.JSON || name == format.CBOR {
 		name = format.Name(u.Format) // a type whose payloads are an object as such is told from the wire contract's only by that
 	}
+	payload := in.Payload
+	switch {
+	case name != "" || !payloads(in.Kind):
+	case in.Object != nil:
+		name, payload = format.JSON, in.Object
+	case in.Port != 0: // a frame of LoRaWAN, which the wire contract has no words for
+		return e.complete("", []telemetry.Message{e.raw("", "the type has neither driver nor format to read frames by; name one, and have its parked messages read again")}, nil)
+	}
 	if name == "" || !payloads(in.Kind) {
 		return e.complete("", Decode(in.Kind, in.Topic, in.Payload), nil)
 	}
-	r, err := format.Decode(name, in.Payload, format.Options{IDs: u.IDs, Received: in.Received})
+	r, err := format.Decode(name, payload, format.Options{IDs: u.IDs, Received: in.Received})
 	if err != nil {
 		r = driver.Result{Errors: []string{err.Error()}}
 	}

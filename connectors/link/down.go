@@ -50,4 +50,8 @@ type Incoming struct {
 	Port   int       // LoRaWAN FPort; 0 = none
 	Time   time.Time // when it was measured, if somebody between could tell (a network server); zero = not told
 	Format string    // package format's name, if the device told it (Content-Type); "" = as its type says
+
+	// Object is what somebody between has made of the payload already, as a JSON object (a network server's decoder); it counts where
+	// the type has neither driver nor format. nil = nothing.
+	Object []byte
 }

@@ -35,6 +35,7 @@ type item struct {
 	topic   string // with payload
 	port    int
 	driver  string // that read it; "" = none
+	news    bool   // another driver may be for the twin once it is stored
 	ticket  *ticket
 	size    int    // bytes, about
 	trace   string // of the call that first had it

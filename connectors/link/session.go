@@ -31,11 +31,12 @@ type Session struct {
 	listens   atomic.Bool  // for commands
 	seq       atomic.Int64 // last assigned
 
-	mu      sync.Mutex
-	tickets []*ticket  // in the order of reception
-	stored  twin.Order // newest of the device's orders that is stored with all before it
-	news    bool       // the device is to be told of stored
-	hole    bool       // something with an order was not stored: nothing after it may be told
+	mu       sync.Mutex
+	tickets  []*ticket  // in the order of reception
+	stored   twin.Order // newest of the device's orders that is stored with all before it
+	news     bool       // the device is to be told of stored
+	firmware string     // that the device has said last, for what its driver depends on
+	hole     bool       // something with an order was not stored: nothing after it may be told
 }
 
 // A ticket is one packet of a device that waits to be acknowledged.

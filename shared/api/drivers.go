@@ -133,6 +133,9 @@ type UsedDriver struct {
 	// for its firmware. "" = they are read.
 	Parked string `json:"parked,omitempty"`
 
+	// Firmware is the reported property that the version depends on: when it changes, another may count; "" = none does.
+	Firmware string `json:"firmware,omitempty"`
+
 	// Format is how payloads are read without a driver (package format); "" = the wire contract's JSON or CBOR.
 	Format    string            `json:"format,omitempty"`
 	IDs       map[int64]string  `json:"ids,omitempty"`       // of format compact: the model's numbers
@@ -286,4 +289,9 @@ func (c *Client) WaitRedrive(ctx context.Context, id string, each func(Redrive))
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
+}
+
+// ListRedrives pages through the caller's redrives, the newest first; a maintainer sees everybody's.
+func (c *Client) ListRedrives(ctx context.Context, cursor string) (out Page[Redrive], err error) {
+	return out, c.Call(ctx, "GET", "drivers", "/redrives"+query("cursor", cursor), nil, &out)
 }
