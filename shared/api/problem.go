@@ -89,7 +89,7 @@ func ProblemOf(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
 		// Its own words, not those of who passed it on: they must not tell what is hidden from what is missing.
-		return &Problem{Title: p.Title, Status: p.Status, Detail: p.Detail, Faults: p.Faults, RetryAfter: p.RetryAfter}
+		return &Problem{Title: p.Title, Status: p.Status, Detail: p.Detail, Faults: p.Faults, Errors: p.Errors, RetryAfter: p.RetryAfter}
 	}
 	for _, e := range table {
 		if errors.Is(err, e.err) {

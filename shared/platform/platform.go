@@ -9,12 +9,14 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/artifact"
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
@@ -45,10 +47,21 @@ type Base struct {
 	// webhook is an owner's way to make the platform call an address.
 	AllowPrivateWebhooks bool
 
+	// Drivers are the workers in which functions run payload drivers; nil = this process's own, few and small, made when they are
+	// first needed. The program must be one that sandbox.Work is told of.
+	Drivers func() (*sandbox.Pool, error)
+
 	// PasswordMemory is how much memory hashing a password takes, in KiB; 0 = what users says is safe. Tests of other things take
 	// less: most of their time went there.
 	PasswordMemory uint32
 }
+
+// What functions run payload drivers with: their tests, the bench, messages that are read again. What devices send is decoded in
+// connectors.
+const (
+	driverWorkers   = 3
+	driverMegabytes = 256
+)
 
 // Mail is how e-mail goes out.
 type Mail struct {
@@ -79,6 +92,11 @@ func New(b Base, part, gateway string) *Platform {
 		b.Log = slog.Default()
 	}
 	b.Log = trace.Logger(b.Log)
+	if b.Drivers == nil {
+		b.Drivers = sync.OnceValues(func() (*sandbox.Pool, error) {
+			return sandbox.New(sandbox.Config{Workers: driverWorkers, Megabytes: driverMegabytes, Log: b.Log})
+		})
+	}
 	p := &Platform{Base: b, Part: part}
 	plain := &api.Client{URL: b.Gateway, HTTP: b.HTTP, Retries: true}
 	p.tokens = &tokens{api: plain, secrets: b.Secrets, part: part, gateway: gateway, now: p.Time}

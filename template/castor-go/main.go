@@ -10,10 +10,17 @@ import (
 	"syscall"
 
 	function "github.com/castor-iot/castor/function"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/platform"
 )
 
 func main() {
+	if megabytes, ok := sandbox.Worker(os.Args); ok { // of function drivers, which starts itself to run drivers
+		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	if err := platform.Serve(ctx, os.Getenv, function.Handle); err != nil {

@@ -73,7 +73,7 @@ func TestKubernetesMistakes(t *testing.T) {
 		"functions that nothing holds":          {functions + "network.yaml", "app.kubernetes.io/part-of: castor", "app: castor", "function configurations: no NetworkPolicy"},
 		"functions that drain together":         {functions + "disruption.yaml", "app.kubernetes.io/part-of: castor", "app: castor", "function configurations: no PodDisruptionBudget"},
 		"functions without their label":         {"stack.yml", "    app.kubernetes.io/part-of: castor", "    part-of: castor", "function configurations: no NetworkPolicy"},
-		"a policy for a function of the past":   {functions + "network.yaml", "values: [artifacts, twins]", "values: [files]", "castor-objects: it selects nothing"},
+		"a policy for a function of the past":   {functions + "network.yaml", "values: [artifacts, drivers, twins]", "values: [files]", "castor-objects: it selects nothing"},
 		"an address of no service":              {base + "castor.env", "nats.castor:4222", "bus.castor:4222", "there is no service bus"},
 		"functions on another bus":              {"infra/functions.yml", "nats.castor:4222", "nats-2.castor:4222", "there is no service nats-2"},
 		"claims for another address":            {start + "provisioning.env", "provisioning.castor.example", "prov.castor.example", "claims tell devices to dial"},

@@ -23,6 +23,7 @@ import (
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/pki"
@@ -98,6 +99,13 @@ func New(t testing.TB, fs Functions) *World {
 	w.nats = ns
 	w.Base = platform.Base{DB: db, Bus: b, Gateway: w.URL, Provisioning: "tls://127.0.0.1:8884", Secrets: testSecrets(t), Now: w.Now,
 		Log: slog.New(slog.NewTextHandler(logTo(t), nil)), AllowPrivateWebhooks: true, PasswordMemory: 64}
+	w.Base.Drivers = sync.OnceValues(func() (*sandbox.Pool, error) {
+		pool, err := sandbox.New(sandbox.Config{Workers: 3, Megabytes: 2048, Limit: time.Second, Log: w.Base.Log})
+		if err == nil {
+			t.Cleanup(pool.Close)
+		}
+		return pool, err
+	})
 	w.Add("users", users.New)
 	for name, build := range fs {
 		w.Add(name, build)

@@ -1,0 +1,87 @@
+package drivers
+
+import (
+	"context"
+	"time"
+
+	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/faas"
+)
+
+// maxCalls is how many calls one run may have.
+const maxCalls = 100
+
+// run makes calls of a driver, for whoever writes one: in the sandbox that devices' payloads are decoded in.
+func (f *function) run(ctx context.Context, c *faas.Call, in api.RunDriver) (out api.DriverRun, err error) {
+	out.Results = []driver.Result{}
+	if len(in.Calls) > maxCalls {
+		return out, api.Invalid("calls: at most %d at once, not %d", maxCalls, len(in.Calls))
+	}
+	for i := range in.Calls {
+		call := &in.Calls[i]
+		if err := checkCall(call); err != nil {
+			return out, api.Invalid("calls[%d].%w", i, err)
+		}
+		if call.Data, err = driver.Plain(call.Data); err != nil {
+			return out, api.Invalid("calls[%d].data: %w", i, err)
+		}
+		if call.Time.IsZero() {
+			call.Time = f.p.Time()
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, trialFor)
+	defer cancel()
+	d, err := f.bench(ctx, c.Caller, &in)
+	if err != nil {
+		return out, err
+	}
+	codec, err := f.codec(ctx, d)
+	if err != nil {
+		return out, err
+	}
+	for _, call := range in.Calls {
+		began := time.Now()
+		results, err := codec.Run(ctx, []driver.Call{call})
+		if err != nil {
+			return out, late(ctx, err)
+		}
+		out.Took = append(out.Took, float64(time.Since(began).Microseconds())/1000)
+		out.Results = append(out.Results, sayable(results[0]))
+	}
+	if in.Tests && len(d.Tests) > 0 {
+		out.Tests, err = f.try(ctx, codec, d.Tests)
+	}
+	return out, err
+}
+
+// bench is the driver that is run: the one given, or a version that the caller may read.
+func (f *function) bench(ctx context.Context, c access.Caller, in *api.RunDriver) (*driver.Driver, error) {
+	switch {
+	case in.Driver != nil && in.Name != "":
+		return nil, api.Invalid("driver and name: one must be given, not both")
+	case in.Driver != nil:
+		if err := checkLimit(in.Driver); err != nil {
+			return nil, err
+		}
+		if err := checkCode(in.Driver); err != nil {
+			return nil, err
+		}
+		return in.Driver, checkTests(in.Driver)
+	case in.Name == "":
+		return nil, api.Invalid("driver or name must say what is run")
+	}
+	r, err := f.find(ctx, c, access.Read, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	v := &r.All[0]
+	if in.Version != "" {
+		if _, v, err = f.findVersion(ctx, c, access.Read, in.Name, in.Version); err != nil {
+			return nil, err
+		}
+	}
+	d, err := f.whole(ctx, v)
+	return &d, err
+}

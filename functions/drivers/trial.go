@@ -1,0 +1,142 @@
+package drivers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/declarative"
+	"github.com/castor-iot/castor/shared/provision"
+)
+
+const (
+	trialFor     = 20 * time.Second // all calls of one publication or run
+	maxTold      = 50               // tests that failed
+	maxToldPlace = 5                // differences of each
+)
+
+// load is asked of a driver to see whether it can be loaded at all. None has it: a module lacks it, a script throws.
+const load driver.Op = "load"
+
+// codec makes a driver ready. An error names what of its code is wrong.
+func (f *function) codec(ctx context.Context, d *driver.Driver) (driver.Codec, error) {
+	if d.Kind == driver.Declarative {
+		p, err := declarative.Parse(d.Code)
+		var faults declarative.Faults
+		if errors.As(err, &faults) {
+			lines, placed := make([]string, len(faults)), make([]provision.Fault, len(faults))
+			for i, x := range faults {
+				lines[i], placed[i] = "code: "+x.Error(), provision.Fault{Path: x.Field, Line: x.Line, Text: x.Reason}
+			}
+			return nil, refused(counted(lines, "things are wrong"), lines, placed)
+		}
+		return p, err
+	}
+	pool, err := f.p.Drivers()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	}
+	c := pool.Codec(d)
+	results, err := c.Run(ctx, []driver.Call{{Op: load}})
+	if err != nil {
+		return nil, late(ctx, err)
+	}
+	if r := results[0]; r.Failure == driver.Invalid || r.Failure.Grave() {
+		return nil, refused("code: "+r.Reason, nil, nil)
+	}
+	return c, nil
+}
+
+// late says in people's words that calls took too long together.
+func late(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return api.Invalid("the calls took longer than %s in all: give fewer, or make the driver faster", trialFor)
+	}
+	return fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+}
+
+// try runs a driver's own tests.
+func (f *function) try(ctx context.Context, c driver.Codec, tests []driver.Test) ([]api.DriverTest, error) {
+	calls := make([]driver.Call, len(tests))
+	for i := range tests {
+		calls[i] = tests[i].Call
+	}
+	results, err := c.Run(ctx, calls)
+	if err != nil {
+		return nil, late(ctx, err)
+	}
+	out := make([]api.DriverTest, len(tests))
+	for i := range tests {
+		out[i] = api.DriverTest{Name: tests[i].Name, Differences: tests[i].Check(results[i])}
+		if out[i].Differences == nil {
+			out[i].Differences = []driver.Difference{}
+		}
+	}
+	return out, nil
+}
+
+// passes refuses a driver that fails one of its tests, and says which and how.
+func (f *function) passes(ctx context.Context, d *driver.Driver) error {
+	ctx, cancel := context.WithTimeout(ctx, trialFor)
+	defer cancel()
+	c, err := f.codec(ctx, d)
+	if err != nil {
+		return err
+	}
+	tests, err := f.try(ctx, c, d.Tests)
+	if err != nil {
+		return err
+	}
+	var failed []string
+	for i, t := range tests {
+		if len(t.Differences) > 0 {
+			failed = append(failed, told(i, t))
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return refused(counted(failed, fmt.Sprintf("of %d tests fail", len(tests))), failed[:min(len(failed), maxTold)], nil)
+}
+
+// counted is the first line, with how many there are if there are more.
+func counted(lines []string, of string) string {
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	return fmt.Sprintf("%d %s; the first: %s", len(lines), of, lines[0])
+}
+
+// told is a test that failed, for people: tests[3] "open door": data.temperature: want 21.5, got 215.
+func told(i int, t api.DriverTest) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "tests[%d]", i)
+	if t.Name != "" {
+		fmt.Fprintf(&b, " %q", t.Name)
+	}
+	b.WriteString(": ")
+	for j, d := range t.Differences {
+		if j == maxToldPlace {
+			fmt.Fprintf(&b, "; and %d more", len(t.Differences)-j)
+			break
+		}
+		if j > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(d.String())
+	}
+	return b.String()
+}
+
+// sayable makes of a result that JSON cannot say one that tells so.
+func sayable(r driver.Result) driver.Result {
+	if _, err := json.Marshal(r); err != nil {
+		return driver.Result{Failure: driver.Invalid, Reason: "what it returned cannot be said in JSON"}
+	}
+	return r
+}
