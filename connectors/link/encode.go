@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -119,7 +120,9 @@ func (l *Link) encode(s *Session, n api.LeasedCommand) (Down, error) {
 	if variables == nil {
 		variables = map[string]string{}
 	}
-	variables["device"] = u.Device
+	if name := cmp.Or(s.Name, u.Device); name != "" {
+		variables["device"] = name
+	}
 	ctx, cancel := context.WithTimeout(l.work, l.limits.Timeout)
 	defer cancel()
 	results, err := l.drivers.call(ctx, &u, []driver.Call{{Op: driver.EncodeDownlink, Data: data, Time: l.now().UTC().Truncate(time.Millisecond), Variables: variables}})

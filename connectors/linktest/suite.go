@@ -17,6 +17,10 @@ type Protocol struct {
 	// Dial connects a device. It returns an error if the gateway refuses.
 	Dial func(w *World, address string, id Identity) (Device, error)
 
+	// Legacy connects a device that speaks one of Dialects, with its last will, and gives itself id.Client as its name. nil = the protocol
+	// has none. Start must give the connector workers for drivers then.
+	Legacy func(w *World, address string, id Identity, will Saying) (Legacy, error)
+
 	// What the protocol can do beside telemetry, so that nothing is skipped unseen.
 	Provisions  bool          // it has provisioning gateways
 	Secrets     []device.Kind // what devices may show in place of a certificate, at gateways that have VerifierKey
@@ -75,6 +79,11 @@ func Run(t *testing.T, p Protocol) {
 	}
 	if p.Knocks {
 		all = append(all, knockStories...)
+	}
+	if p.Legacy != nil {
+		for _, d := range Dialects {
+			all = append(all, d.stories()...)
+		}
 	}
 	for _, story := range all {
 		if p.Brokered && slices.Contains(brokered, story.name) {

@@ -14,6 +14,7 @@ import (
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/castor-iot/castor/connectors/mqtt"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/telemetry"
 	paho "github.com/eclipse/paho.mqtt.golang"
 )
@@ -22,6 +23,7 @@ func TestSuite(t *testing.T) {
 	linktest.Run(t, linktest.Protocol{
 		Start:      start,
 		Dial:       dial,
+		Legacy:     legacy,
 		Provisions: true,
 		Secrets:    []device.Kind{device.Password, device.Token, device.APIKey},
 		Renews:     true,
@@ -32,7 +34,12 @@ func TestSuite(t *testing.T) {
 
 func start(t testing.TB, w *linktest.World, phase string) (address string, stop func()) {
 	t.Helper()
-	c, err := mqtt.New(mqtt.Config{Gateway: gatewaytest.Config(t, w, phase), API: w.API})
+	workers, err := sandbox.New(sandbox.Config{Log: linktest.Quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(workers.Close)
+	c, err := mqtt.New(mqtt.Config{Gateway: gatewaytest.Config(t, w, phase), API: w.API, Drivers: workers})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func (l *login) command(d *link.Session, c link.Down) error {
 		return fmt.Errorf("%w: it has topics of its own, and its driver names none for this", link.ErrNoWay)
 	}
 	topic := strings.ReplaceAll(c.Topic, "{device}", d.Name)
-	if name, ok := l.session.Topics.To(topic); !ok || name != d.Name {
+	if name, ok := l.session.Topics.To(topic); !ok || name != d.Name && (name != "" || d != l.device) {
 		return fmt.Errorf("%w: it does not listen on %.200q", link.ErrNoWay, topic)
 	}
 	err := l.m.gateway.Publish(l.session.Client, topic, c.Payload, broker.Options{Acknowledged: true, Session: l.session.ID})

@@ -182,6 +182,9 @@ func (m *message) encode(call *driver.Call, data map[string]any) (r driver.Resul
 	}
 	if len(m.topics) > 0 {
 		r.Topic, err = m.topics[0].Fill(func(name string) (string, bool) {
+			if v, ok := call.Variables[name]; ok && name == "device" {
+				return v, true // whoever sends a command to one device does not choose another
+			}
 			if v, ok := w.get(name); ok {
 				return keyOf(v), true
 			}

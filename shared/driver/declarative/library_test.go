@@ -106,6 +106,7 @@ func TestDialectCommands(t *testing.T) {
 		{"tasmota", m{"command": "power", "input": m{"on": true}}, "cmnd/x/POWER", "ON"},
 		{"tasmota", m{"command": "power", "input": m{"on": false, "n": 2.0}}, "cmnd/x/POWER2", "OFF"},
 		{"tasmota", m{"command": "power", "input": m{"on": "yes"}}, "", "error: on must be one of true, false"},
+		{"tasmota", m{"command": "power", "input": m{"on": true, "device": "another"}}, "cmnd/x/POWER", "ON"},
 		{"tasmota", m{"command": "dimmer", "input": m{"dimmer": 40.0}}, "cmnd/x/Dimmer", "40"},
 		{"tasmota", m{"command": "toggle"}, "cmnd/x/POWER", "TOGGLE"},
 		{"tasmota", m{"command": "refresh"}, "cmnd/x/STATUS", "10"},
