@@ -339,6 +339,33 @@ func TestARedriveEnds(t *testing.T) {
 	}
 }
 
+// A driver that loops costs a twin's messages ten workers or so, and not those of others; one that goes on so ends the redrive.
+func TestARedriveByADriverThatLoops(t *testing.T) {
+	w := newParkedWorld(t)
+	code := "function decodeUplink(i) { while (i.bytes[0] >= 100) {} return {data: {n: i.bytes[0]}} }"
+	_, err := w.Admin().PublishDriver(bg, api.PublishDriver{Driver: driver.Driver{Name: "th", Version: "1.1.0", Kind: driver.JavaScript, Code: []byte(code), Limit: 20 * time.Millisecond,
+		Tests: []driver.Test{{Call: driver.Call{Op: driver.DecodeUplink, Bytes: []byte{1}}, Want: driver.Want{Data: map[string]any{"n": 1}}}}}})
+	w.must(err)
+	_, err = w.Admin().PromoteDriver(bg, "th", "1.1.0")
+	w.must(err)
+	w.device("a-1", "pump", "plant", 2)
+	w.park("a-1", 100, 60)
+	w.device("b-1", "pump", "plant", 3)
+	w.SetTime(at.Add(time.Hour))
+	j := w.redrive(w.Admin(), api.NewRedrive{Driver: "th"})
+	if j.State != api.JobDone || j.Stored != 2+3 || j.Left != 60 || !strings.HasPrefix(j.Reason, "timeout: ") || w.left("a-1") != 60 || w.left("b-1") != 0 {
+		t.Errorf("at its end: %+v", j)
+	}
+	for _, id := range []twin.ID{"a-2", "a-3"} {
+		w.device(id, "pump", "plant", 0)
+		w.park(id, 100, 30)
+	}
+	j = w.redrive(w.Admin(), api.NewRedrive{Driver: "th"})
+	if j.State != api.JobFailed || !strings.HasPrefix(j.Reason, "driver th 1.1.0 fails gravely with what is parked, the last time of twin a-3: timeout") || w.left("a-3") != 30 {
+		t.Errorf("at its end: %+v", j)
+	}
+}
+
 // A crash at any write of the function's, and another instance that goes on: each message is in history once, and counted.
 func TestACrashOfARedrive(t *testing.T) {
 	w := newParkedWorld(t)
