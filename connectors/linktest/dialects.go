@@ -136,6 +136,9 @@ func (d Dialect) topics(t testing.TB) api.Topics {
 		topics.Device = ""
 	}
 	topics.Up, topics.Down = p.Patterns()
+	if err := topics.Check(); err != nil {
+		t.Fatal(err)
+	}
 	return topics
 }
 

@@ -26,8 +26,8 @@ const (
 	topicOfBridge = "{device...}"
 )
 
-// Check returns twin.ErrInvalid, naming the field, if a device must not be let in with the topics: every pattern names its device,
-// none reaches the platform's topics, and none those of other devices.
+// Check returns twin.ErrInvalid, naming the field, if a device must not be let in with the topics: every pattern names its device, but
+// those of a bridge that are its own; none reaches the platform's topics, and none those of other devices.
 func (t *Topics) Check() error {
 	if t == nil {
 		return nil
@@ -68,9 +68,12 @@ func (t *Topics) wrong(p string) string {
 	case t.Device == "" && strings.ContainsAny(levels[0], "{+#"):
 		return "must begin with a level of its own, for a bridge's devices have any names"
 	}
+	if t.Device == "" && !strings.Contains(p, "{device") {
+		return "" // the bridge's own, like zigbee2mqtt/bridge/#
+	}
 	for _, l := range levels {
 		switch {
-		case strings.Contains(l, topicOfDevice), t.Device == "" && l == topicOfBridge:
+		case strings.Contains(l, topicOfDevice), l == topicOfBridge:
 			return ""
 		case strings.ContainsAny(l, "{+#"):
 			return "must have " + topicOfDevice + " before anything that stands for many topics"
