@@ -14,7 +14,7 @@ import (
 // The platform's own gateway is one as any other.
 func TestConfigurator(t *testing.T) {
 	configuratortest.Run(t, configuratortest.Gateway{
-		Kinds: []device.Kind{device.Certificate, device.Password, device.Token},
+		Kinds: []device.Kind{device.Certificate, device.Password, device.Token}, OwnTopics: true,
 		Start: func(t testing.TB, w *linktest.World) configuratortest.Running {
 			g, stop := run(t, w, &taker{}, func(c *gateway.Config) {
 				c.VerifierKey, c.Limits.FailureBurst = linktest.VerifierKey, 10_000

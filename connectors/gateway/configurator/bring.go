@@ -58,7 +58,12 @@ func (k *Configurator) change(ctx context.Context, c change) {
 	var err error
 	applied.Removed = !in || a.Suspended()
 	keeper, keeps := k.config.Target.(Keeper)
+	_, apart := k.config.Target.(Separator)
 	switch {
+	case in && a.Topics != nil && !apart:
+		if err = k.config.Target.Remove(call, c.Client); err == nil && !applied.Removed {
+			err = errTopics
+		}
 	case in && !k.over(a) && !a.Suspended():
 		err = k.config.Target.Apply(call, a.Admission)
 	case in && !k.over(a) && keeps:

@@ -53,6 +53,12 @@ type Keeper interface {
 	Suspend(ctx context.Context, a api.Admission) error
 }
 
+// A Separator is a Target that keeps devices apart whose firmware has topics of its own (api.Admission.Topics). Others do not let them in:
+// two devices that call themselves alike would hear each other.
+type Separator interface {
+	OwnTopics()
+}
+
 // A Counter is a Target that can tell how many devices are connected.
 type Counter interface {
 	Sessions(ctx context.Context) (int64, error)
@@ -61,6 +67,9 @@ type Counter interface {
 // ErrLost is what Apply returns, wrapped into a text for people, where the gateway cannot let a client in: it would need a
 // secret that nobody has any more.
 var ErrLost = errors.New("must be issued anew")
+
+// errTopics is told of a device whose firmware has topics of its own, where the target is no Separator.
+var errTopics = fmt.Errorf("%w: this gateway does not keep devices apart that have topics of their own; one of the platform's does", ErrLost)
 
 // Config says which gateway is configured.
 type Config struct {

@@ -1,9 +1,11 @@
 package configuratortest
 
 import (
+	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/connectors/linktest"
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 )
 
@@ -199,4 +201,20 @@ func forgets(s *stage) {
 		return err == nil
 	})
 	s.out(gone, "it was removed before")
+}
+
+func ownTopics(s *stage) {
+	_, first, _ := linktest.Secret("p-1", device.Password)
+	first.Topics = &api.Topics{Up: []string{"tele/{device}/#"}, Device: "plug"}
+	told := s.await("p-1", s.put(first))
+	id := s.w.AdmitOwn("p-2", *first.Topics)
+	id.Client = "what its makers call it"
+	switch {
+	case s.g.OwnTopics && told.Lost != "", !s.g.OwnTopics && !strings.Contains(told.Lost, "topics"), told.Removed:
+		s.t.Errorf("told %+v", told)
+	case s.g.OwnTopics:
+		s.in(id)
+	default:
+		s.out(id, "it has topics of its own")
+	}
 }

@@ -26,6 +26,9 @@ type Gateway struct {
 	// Seal, where the gateway takes plain secrets only, puts the secret into the admission as it needs it.
 	Seal func(t testing.TB, w *linktest.World, a *api.Admission, secret string)
 
+	// OwnTopics is set for a gateway that lets devices in whose firmware has topics of its own. Others tell that they cannot.
+	OwnTopics bool
+
 	// Reissued is set for a gateway that cannot let devices with a secret back in once it has lost it: it tells so.
 	Reissued bool
 }
@@ -77,6 +80,7 @@ var stories = []struct {
 	{"while a credential is renewed both are good, and only who shows the old one goes with it", renewed},
 	{"what stays the same ends no session", same},
 	{"an admission ends by itself", expires},
+	{"who has topics of its own comes in where they are kept apart, else it is told why not", ownTopics},
 	{"what changes while the configurator is away counts when it is back", away},
 	{"a gateway that has lost its memory is told everything again", forgets},
 }
