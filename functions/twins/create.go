@@ -17,53 +17,66 @@ import (
 
 // create makes a twin. Provisioning makes its instances by it and may ask twice.
 func (f *function) create(ctx context.Context, c *faas.Call, in api.NewTwin) (faas.Reply, error) {
+	t, made, err := f.make(ctx, c.Caller, in)
+	if err != nil || !made {
+		return faas.Versioned(t.Definition.Version, t), err
+	}
+	r := faas.Created("/twins/"+string(t.ID), t)
+	r.Header.Set("Etag", `"1"`)
+	return r, nil
+}
+
+// make makes a twin, or finds that its asker made it before.
+func (f *function) make(ctx context.Context, by access.Caller, in api.NewTwin) (t twin.Twin, made bool, err error) {
 	now := f.p.Time()
-	t := twin.Twin{ID: in.ID, Kind: in.Kind, Definition: in.Definition, Created: now}
+	t = twin.Twin{ID: in.ID, Kind: in.Kind, Definition: in.Definition, Created: now}
 	d := &t.Definition
 	d.Version, d.Updated = 1, now
 	if t.Kind == twin.Type && d.Model == nil {
 		d.Model = &twin.Model{}
 	}
-	if err := f.begins(c.Caller, &t); err != nil {
-		return faas.Reply{}, err
+	if err := f.begins(by, &t); err != nil {
+		return t, false, err
 	}
 	if err := t.ID.Valid(); err != nil {
-		return faas.Reply{}, err
+		return t, false, err
 	}
+	settle(d.Model)
 	if err := d.Validate(t.Kind); err != nil {
-		return faas.Reply{}, err
+		return t, false, err
 	}
-	if err := f.checkOwner(ctx, c.Caller, d.Owner); err != nil {
-		return faas.Reply{}, err
+	if err := f.checkSchemas(d.Model); err != nil {
+		return t, false, err
 	}
-	if err := f.checkType(ctx, c.Caller, d.Type); err != nil {
-		return faas.Reply{}, err
+	if err := f.checkOwner(ctx, by, d.Owner); err != nil {
+		return t, false, err
 	}
-	if err := f.checkAggregates(ctx, c.Caller, &t, nil); err != nil {
-		return faas.Reply{}, err
+	if err := f.checkType(ctx, by, d.Type); err != nil {
+		return t, false, err
+	}
+	if err := f.checkAggregates(ctx, by, &t, nil); err != nil {
+		return t, false, err
 	}
 	if err := f.checkWays(ctx, t.ID, d.Model, nil); err != nil {
-		return faas.Reply{}, err
+		return t, false, err
 	}
 	t.Outbox.Add(string(t.ID), event.TwinChanged, string(t.ID), now, api.TwinChanged{Twin: t.ID, Kind: t.Kind, Phase: d.Phase, Part: "definition", Scope: api.ScopeOf(&t)})
-	err := f.twins.Insert(ctx, t)
+	err = f.twins.Insert(ctx, t)
 	if errors.Is(err, store.ErrExists) {
 		var old *twin.Twin
-		if old, err = f.taken(ctx, c.Caller, &t); old != nil {
-			return faas.Versioned(old.Definition.Version, *old), nil
+		if old, err = f.taken(ctx, by, &t); old != nil {
+			return *old, false, nil
 		}
 		if err == nil {
 			err = f.twins.Insert(ctx, t)
 		}
 	}
 	if err != nil {
-		return faas.Reply{}, err
+		return t, false, err
 	}
 	f.enter(ctx, &t)
 	f.flush(ctx, t)
-	r := faas.Created("/twins/"+string(t.ID), t)
-	r.Header.Set("Etag", `"1"`)
-	return r, nil
+	return t, true, nil
 }
 
 // begins sets the phase an instance begins in, and refuses what only the platform decides.

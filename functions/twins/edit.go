@@ -65,6 +65,13 @@ func readPatch(body []byte) (patch map[string]any, err error) {
 
 // merge applies a patch to the definition of one twin.
 func (f *function) merge(ctx context.Context, h hand, id twin.ID, patch map[string]any) (twin.Twin, error) {
+	return f.redefine(ctx, h, id, func(_ *twin.Twin, was editable) (now editable, err error) {
+		return now, mergePatch(was, patch, &now)
+	})
+}
+
+// redefine gives a twin the definition that with makes of the one it has.
+func (f *function) redefine(ctx context.Context, h hand, id twin.ID, with func(t *twin.Twin, was editable) (editable, error)) (twin.Twin, error) {
 	silence := false // whether instances count as offline at other times now
 	t, err := f.change(ctx, h, id, event.TwinChanged, func(t *twin.Twin) error {
 		d := &t.Definition
@@ -74,18 +81,23 @@ func (f *function) merge(ctx context.Context, h hand, id twin.ID, patch map[stri
 			}
 		}
 		was := editable{d.Name, d.Owner, d.Aggregates, d.Tags, d.Location, d.Model}
-		var now editable
-		if err := mergePatch(was, patch, &now); err != nil {
+		now, err := with(t, was)
+		if err != nil {
 			return err
 		}
-		if t.Kind == twin.Type && now.Model == nil {
-			now.Model = &twin.Model{}
+		if t.Kind == twin.Type {
+			if now.Model, err = successor(now.Model, was.Model); err != nil {
+				return err
+			}
 		}
 		if reflect.DeepEqual(now, was) {
 			return store.Unchanged
 		}
 		d.Name, d.Owner, d.Aggregates, d.Tags, d.Location, d.Model = now.Name, now.Owner, now.Aggregates, now.Tags, now.Location, now.Model
 		if err := d.Validate(t.Kind); err != nil {
+			return err
+		}
+		if err := f.checkSchemas(d.Model); err != nil {
 			return err
 		}
 		if err := f.checkWays(ctx, t.ID, d.Model, was.Model); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/schema"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 	handler "github.com/openfaas/templates-sdk/go-http"
@@ -43,6 +44,8 @@ func New(p *platform.Platform) faas.Func {
 			"POST /twins/{id}/resume":       faas.Op(p, access.Only(access.Configurator, access.Owner), f.resume),
 			"POST /twins/{id}/decommission": faas.Op(p, access.Only(access.Configurator, access.Owner), f.decommission),
 			"GET /decommissions/{twin}":     faas.Op(p, access.Users(), f.getDecommission),
+			"GET /types/{id}/thing-model":   faas.Op(p, access.Users(), f.getThingModel),
+			"PUT /types/{id}/thing-model":   faas.Op(p, access.Users(), f.putThingModel),
 			"POST /jobs":                    faas.Op(p, access.Users(), f.createJob),
 			"GET /jobs":                     faas.Op(p, access.Users(), f.listJobs),
 			"GET /jobs/{id}":                faas.Op(p, access.Users(), f.getJob),
@@ -73,6 +76,7 @@ type function struct {
 	ended   *store.Collection[decommission]
 	places  *store.Collection[doorway] // read only
 
+	schemas schema.Cache
 	counted counts // for who sees everything
 
 	mending    sync.Mutex
