@@ -40,13 +40,17 @@ type driverEntry struct {
 	*known
 }
 
-func openCache(p *platform.Platform, f *function) (*cache, error) {
-	c := &cache{f: f, now: p.Time, types: map[twin.ID]typeEntry{}, drivers: map[string]driverEntry{}}
-	_, err := p.Bus.Watch([]event.Topic{event.DriverChanged, event.TwinChanged, event.TwinDeleted}, c.changed, c.forget)
-	return c, err
+func newCache(p *platform.Platform, f *function) *cache {
+	return &cache{f: f, now: p.Time, types: map[twin.ID]typeEntry{}, drivers: map[string]driverEntry{}}
 }
 
-// changed forgets what an event is about. Most events of topic twin.changed are about twins nothing is known of here.
+// watch has the cache hear of changes.
+func (c *cache) watch(p *platform.Platform) error {
+	_, err := p.Bus.Watch([]event.Topic{event.DriverChanged, event.TypeChanged, event.TwinDeleted}, c.changed, c.forget)
+	return err
+}
+
+// changed forgets what an event is about. Most twins that are deleted are no types.
 func (c *cache) changed(e event.Event) {
 	if e.Topic == event.DriverChanged {
 		c.forget()

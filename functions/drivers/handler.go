@@ -79,13 +79,14 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 	}
 	f.outbox = platform.Outbox[record]{P: p, C: f.drivers, Index: "by-outbox", Field: "outbox.since",
 		Of: func(r *record) (string, *event.Outbox) { return r.Name, &r.Outbox }}
-	if f.known, err = openCache(p, f); err != nil {
-		return nil, err
-	}
+	f.known = newCache(p, f)
 	if f.redrives, err = openRedriver(ctx, f); err != nil {
 		return nil, err
 	}
-	return f, f.addShipped(ctx)
+	if err := f.addShipped(ctx); err != nil {
+		return nil, err
+	}
+	return f, f.known.watch(p)
 }
 
 func (f *function) routes() faas.Routes {

@@ -152,6 +152,7 @@ func (f *function) add(ctx context.Context, in *api.PublishDriver, kept content,
 	if err != nil {
 		return nil, err
 	}
+	f.known.forget()
 	return r.version(in.Version), nil
 }
 

@@ -1,8 +1,8 @@
 package drivers_test
 
 import (
-	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"testing"
 
@@ -12,6 +12,9 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/driver/sandbox"
+	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/twin"
+	"github.com/castor-iot/castor/tests/contract"
 	"github.com/castor-iot/castor/tests/functiontest"
 	"github.com/castor-iot/castor/tests/objecttest"
 )
@@ -43,10 +46,72 @@ func newWorld(t *testing.T) *world {
 	w.Base.Objects = objecttest.Start(t)
 	w.Add("drivers", drivers.New)
 	w.Add("twins", twins.New)
-	w.admin = w.Admin()
-	w.press = w.User("dev", []access.Role{access.Developer}, "press")
-	w.paint = w.User("con", []access.Role{access.Configurator}, "paint")
+	w.admin = w.checked(w.Admin())
+	w.press = w.checked(w.User("dev", []access.Role{access.Developer}, "press"))
+	w.paint = w.checked(w.User("con", []access.Role{access.Configurator}, "paint"))
 	return w
+}
+
+// checked holds a client's calls against openapi.yaml.
+func (w *world) checked(c *api.Client) *api.Client {
+	doc, err := contract.Load()
+	w.must(err)
+	held := *c
+	held.HTTP = &http.Client{Transport: doc.Transport(w.t, http.DefaultTransport)}
+	return &held
+}
+
+// connector is the connector of a gateway.
+func (w *world) connector(gateway string) *api.Client { return w.checked(w.Part("connector", gateway)) }
+
+// typeOf makes a type of a group, with its model.
+func (w *world) typeOf(id twin.ID, owner string, model twin.Model) {
+	w.t.Helper()
+	c, err := platform.OpenTwins(bg, w.Base.DB)
+	w.must(err)
+	w.must(c.Insert(bg, twin.Twin{ID: id, Kind: twin.Type, Definition: twin.Definition{Version: 1, Owner: owner, Model: &model}}))
+}
+
+// devices makes instances of a type whose devices are at gateway gw-1. Firmware is what they report; nil = nothing.
+func (w *world) devices(of twin.TypeID, firmware any, ids ...twin.ID) {
+	w.t.Helper()
+	c, err := platform.OpenTwins(bg, w.Base.DB)
+	w.must(err)
+	for _, id := range ids {
+		v := twin.Twin{ID: id, Kind: twin.Instance, Definition: twin.Definition{Version: 1, Type: of, Phase: twin.Operational}}
+		if firmware != nil {
+			v.Live.Reported = []twin.Reading{{Property: "firmware", Value: firmware}}
+		}
+		w.must(c.Insert(bg, v))
+	}
+	w.Enrol("gw-1", 1, ids...)
+}
+
+// used is what the connector of gw-1 is told of a twin.
+func (w *world) used(id twin.ID) api.UsedDriver {
+	w.t.Helper()
+	all, err := w.connector("gw-1").ResolveDrivers(bg, []twin.ID{id})
+	w.must(err)
+	if len(all) != 1 {
+		w.t.Fatalf("of %s is told %v", id, all)
+	}
+	return all[0]
+}
+
+// reads is the version that reads a twin's messages, or why none does.
+func (w *world) reads(id twin.ID) string {
+	w.t.Helper()
+	u := w.used(id)
+	if u.Parked != "" {
+		return u.Parked
+	}
+	return u.Version
+}
+
+func (w *world) promote(c *api.Client, name, version string) {
+	w.t.Helper()
+	_, err := c.PromoteDriver(bg, name, version)
+	w.must(err)
 }
 
 // must ends the test at an error.
@@ -67,7 +132,7 @@ func script(name, version string, shift int) api.PublishDriver {
 
 func (w *world) publish(c *api.Client, in api.PublishDriver) api.DriverVersion {
 	w.t.Helper()
-	v, err := c.PublishDriver(context.Background(), in)
+	v, err := c.PublishDriver(bg, in)
 	w.must(err)
 	return v
 }
