@@ -50,6 +50,11 @@ func newPerson(t *testing.T) *person {
 
 // castor runs the program with what is typed.
 func (p *person) castor(typed string, args ...string) (out, hints string, err error) {
+	return p.castorUntil(context.Background(), typed, args...)
+}
+
+// castorUntil is castor for somebody who interrupts the program.
+func (p *person) castorUntil(ctx context.Context, typed string, args ...string) (out, hints string, err error) {
 	a := &app{now: p.Now, env: func(string) string { return "" }, dir: func() (string, error) { return p.dir, nil }}
 	root := &cobra.Command{Use: "castor", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(a.commands()...)
@@ -59,7 +64,7 @@ func (p *person) castor(typed string, args ...string) (out, hints string, err er
 	root.SetErr(&h)
 	root.SetIn(strings.NewReader(typed))
 	root.SetArgs(args)
-	err = root.ExecuteContext(context.Background())
+	err = root.ExecuteContext(ctx)
 	return o.String(), h.String(), err
 }
 

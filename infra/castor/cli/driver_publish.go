@@ -58,7 +58,7 @@ what has changed another version.`,
 			}
 			v, err := c.PublishDriver(ctx, in)
 			if err != nil {
-				return refusal(cmd, err)
+				return refusal(cmd, d, err)
 			}
 			switch {
 			case activate:
@@ -85,21 +85,15 @@ what has changed another version.`,
 }
 
 // refusal prints all that the platform found wrong, as castor driver test prints failures, and is the error of it in one line.
-func refusal(cmd *cobra.Command, err error) error {
+func refusal(cmd *cobra.Command, d *driver.Driver, err error) error {
 	var p *api.Problem
 	if !errors.As(err, &p) || len(p.Errors) == 0 {
 		return err
 	}
 	for _, failure := range p.Errors {
-		for i, line := range strings.Split(failure, "\n") {
-			begin := "  FAIL "
-			if i > 0 {
-				begin = "         "
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), begin+plain(line))
-		}
+		fmt.Fprintln(cmd.OutOrStdout(), "  FAIL "+plain(failure))
 	}
-	return err
+	return fmt.Errorf("driver %s %s was refused: %s", d.Name, d.Version, count(len(p.Errors), "failure"))
 }
 
 // percent reads a share of devices: "5%".

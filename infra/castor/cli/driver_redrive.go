@@ -22,7 +22,7 @@ showing that one, and --cancel ends it.`,
 		Example: `  castor driver redrive --driver acme-th1
   castor driver redrive --twin th-7
   castor driver redrive redrive-1f0c --cancel`,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: first(ids(a, redrives, func(r api.Redrive) string { return r.ID })),
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			var r api.Redrive
 			given := 0
@@ -72,6 +72,33 @@ showing that one, and --cancel ends it.`,
 	check(c.RegisterFlagCompletionFunc("twin", twinIDs(a, twin.Instance)))
 	a.outputFlag(c, asTable, asYAML, asJSON)
 	return c
+}
+
+func (a *app) driverRedrives() *cobra.Command {
+	c := list(a, "List redrives, the newest first", "  castor driver redrives", []column[api.Redrive]{
+		{"id", func(r api.Redrive) string { return r.ID }},
+		{"of", func(r api.Redrive) string {
+			switch {
+			case r.Driver != "":
+				return "driver " + r.Driver
+			case r.Type != "":
+				return "type " + string(r.Type)
+			}
+			return "twin " + string(r.Twin)
+		}},
+		{"state", func(r api.Redrive) string { return string(r.State) }},
+		{"stored", func(r api.Redrive) string { return fmt.Sprint(r.Stored) }},
+		{"left", func(r api.Redrive) string { return fmt.Sprint(r.Left) }},
+		{"by", func(r api.Redrive) string { return r.By }},
+		{"created", func(r api.Redrive) string { return a.ago(r.Created) }},
+		{"reason", func(r api.Redrive) string { return r.Reason }},
+	}, redrives)
+	c.Use, c.Aliases = "redrives", nil
+	return c
+}
+
+func redrives(ctx context.Context, c *api.Client, cursor string) (api.Page[api.Redrive], error) {
+	return c.ListRedrives(ctx, cursor)
 }
 
 // followRedrive waits for a redrive and tells how far it is, where that does not get into a pipe.

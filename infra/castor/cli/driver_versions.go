@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func drivers(ctx context.Context, c *api.Client, cursor string) (api.Page[api.Driver], error) {
+func listDrivers(ctx context.Context, c *api.Client, cursor string) (api.Page[api.Driver], error) {
 	return c.ListDrivers(ctx, cursor)
 }
 
@@ -21,7 +21,7 @@ func drivers(ctx context.Context, c *api.Client, cursor string) (api.Page[api.Dr
 func (a *app) driverNames(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	switch {
 	case len(args) == 0:
-		return ids(a, drivers, func(d api.Driver) string { return d.Name })(cmd, args, begun)
+		return ids(a, listDrivers, func(d api.Driver) string { return d.Name })(cmd, args, begun)
 	case len(args) == 1 && strings.Contains(cmd.Use, "VERSION"):
 		return ids(a, func(ctx context.Context, c *api.Client, _ string) (api.Page[api.DriverVersion], error) {
 			d, err := c.GetDriver(ctx, args[0])
@@ -40,7 +40,7 @@ func (a *app) driverList() *cobra.Command {
 		{"versions", func(d api.Driver) string { return fmt.Sprint(len(d.Versions)) }},
 		{"signed", func(d api.Driver) string { return yes(d.Key != "") }},
 		{"changed", func(d api.Driver) string { return a.ago(d.Updated) }},
-	}, drivers)
+	}, listDrivers)
 	return c
 }
 
