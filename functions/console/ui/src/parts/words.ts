@@ -1,6 +1,5 @@
 // The field's words, as all views say them.
-import type { DriverKind, DriverOp, DriverState } from '@/api/drivers';
-import type { Phase, Severity, Twin } from '@/api/types';
+import type { DriverKind, DriverOp, DriverState, Phase, Severity, Twin } from '@/api/types';
 
 /** How bad an alarm may be, the worst first. */
 export const severities: readonly Severity[] = ['critical', 'warning', 'info'];

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from 'wouter';
 import { ApiError } from '@/api/client';
-import type { Driver } from '@/api/drivers';
+import type { Driver } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card, Facts } from '@/parts/Card';

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { Binary, Plus } from 'lucide-react';
-import type { Driver } from '@/api/drivers';
+import type { Driver } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';

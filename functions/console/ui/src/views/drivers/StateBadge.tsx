@@ -1,4 +1,4 @@
-import type { DriverVersion } from '@/api/drivers';
+import type { DriverVersion } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Tooltip } from '@/parts/Tooltip';
 import { driverStateWords } from '@/parts/words';

@@ -1,7 +1,7 @@
 import { EllipsisVertical, FlaskConical, Rocket, Split, Trash2, Undo2 } from 'lucide-react';
 import { useState } from 'react';
 import { useLocation } from 'wouter';
-import type { Driver, DriverVersion } from '@/api/drivers';
+import type { Driver, DriverVersion } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { IconButton } from '@/parts/Button';
 import { plural } from '@/parts/format';

@@ -1,7 +1,8 @@
 // What the views of payload drivers read, and their words for it.
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import { type Driver, type DriverState, type DriverVersion, drivers, type Parked } from '@/api/drivers';
+import { drivers, type Parked } from '@/api/drivers';
 import { keys } from '@/api/queries';
+import type { Driver, DriverState, DriverVersion } from '@/api/types';
 import type { Tone } from '@/parts/Badge';
 
 const pages = 20;

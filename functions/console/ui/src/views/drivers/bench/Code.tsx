@@ -1,7 +1,7 @@
 import { FileUp } from 'lucide-react';
 import { useRef } from 'react';
-import type { DriverKind } from '@/api/drivers';
 import type { Fault } from '@/api/problem';
+import type { DriverKind } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { CodeArea } from '@/parts/CodeArea';
 import { count } from '@/parts/format';

@@ -1,4 +1,4 @@
-import type { Difference } from '@/api/drivers';
+import type { Difference } from '@/api/types';
 import { apart } from './apart';
 import s from './Differences.module.css';
 

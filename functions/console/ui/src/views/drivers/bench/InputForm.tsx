@@ -1,5 +1,5 @@
 import { Play } from 'lucide-react';
-import type { DriverOp } from '@/api/drivers';
+import type { DriverOp } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { Select, TextArea, TextField } from '@/parts/Field';

@@ -1,6 +1,6 @@
 import { FlaskConical, ListPlus } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
-import type { DriverResult } from '@/api/drivers';
+import type { DriverResult } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';

@@ -1,5 +1,5 @@
 import { ListChecks, Play, Trash2, Undo2 } from 'lucide-react';
-import type { DriverTest, TestRun } from '@/api/drivers';
+import type { DriverTest, TestRun } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button, IconButton } from '@/parts/Button';
 import { Card } from '@/parts/Card';

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useHistoryState } from 'wouter/use-browser-location';
-import type { Driver } from '@/api/drivers';
+import type { Driver } from '@/api/types';
 import { Select } from '@/parts/Field';
 import { Failure, Skeleton } from '@/parts/States';
 import { useParam } from '@/parts/useParam';

@@ -1,5 +1,5 @@
 // A driver that is being written: as it is edited, and as it is sent.
-import type { DriverKind, DriverSource, DriverTest } from '@/api/drivers';
+import type { DriverKind, DriverSource, DriverTest } from '@/api/types';
 import { decodeText, encodeText } from './bytes';
 
 export interface Draft {
@@ -17,7 +17,8 @@ const none: readonly DriverTest[] = [];
 
 /** A published version, to be looked at and changed. */
 export function draftOf(d: DriverSource): Draft {
-  const { code, tests, kind, ...about } = d;
+  const { code: sent, tests, kind, ...about } = d;
+  const code = sent ?? '';
   const text = kind === 'wasm' ? '' : (decodeText(code) ?? '');
   return { about, kind, text, module: kind === 'wasm' ? code : '', tests: tests ?? none };
 }

@@ -37,7 +37,8 @@ it('opens a parked message', () => {
   const m = {
     id: '1',
     twin: 't',
-    kind: 'undecoded',
+    kind: 'undecoded' as const,
+    order: { epoch: 1, seq: 1 },
     raw: 'CJhk',
     reason: 'no',
     received: '2026-03-01T11:00:00Z',
@@ -49,12 +50,13 @@ it('opens a parked message', () => {
 describe('a test of a result', () => {
   const call = callOf(input).call!;
   it('expects what it gave', () => {
-    const r = { data: { temperature: 22 }, warnings: ['old'], log: ['x'], records: [{ data: { a: 1 } }] };
+    const records = [{ time: '2026-03-01T11:00:00Z', data: {} }];
+    const r = { data: { temperature: 22 }, warnings: ['old'], log: ['x'], records };
     expect(testOf('warm', call, r)).toEqual({
       name: 'warm',
       op: 'decodeUplink',
       bytes: 'CJhk',
-      want: { data: { temperature: 22 }, records: [{ data: { a: 1 } }] },
+      want: { data: { temperature: 22 }, records },
     });
   });
   it('expects the errors, and nothing else beside them', () => {

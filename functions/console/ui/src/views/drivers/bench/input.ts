@@ -1,5 +1,5 @@
 // What is put into the bench, as a person writes it, and the call that it is.
-import type { DriverCall, DriverOp, DriverResult, DriverTest, DriverWant, ParkedMessage } from '@/api/drivers';
+import type { DriverCall, DriverOp, DriverResult, DriverTest, DriverWant, ParkedMessage } from '@/api/types';
 import { type Encoding, fromBase64, readBytes, toBase64, toHex, write } from './bytes';
 
 export interface Input {

@@ -1,5 +1,6 @@
 import { useState } from 'react';
-import { type DriverCall, type DriverResult, type DriverTest, drivers, type TestRun } from '@/api/drivers';
+import { drivers } from '@/api/drivers';
+import type { DriverCall, DriverResult, DriverTest, TestRun } from '@/api/types';
 import { useAction } from '@/parts/useAction';
 import { type Draft, isThere, same, sourceOfDraft } from './draft';
 import { callOf, firstInput, type Input, testOf } from './input';

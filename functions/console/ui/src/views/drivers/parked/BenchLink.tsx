@@ -1,6 +1,6 @@
 import { FlaskConical } from 'lucide-react';
 import { useLocation } from 'wouter';
-import type { ParkedMessage } from '@/api/drivers';
+import type { ParkedMessage } from '@/api/types';
 import { Button } from '@/parts/Button';
 import { driverHref } from '@/parts/links';
 import { fromParked } from '../bench/input';

@@ -1,7 +1,8 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Inbox } from 'lucide-react';
 import type { ReactNode } from 'react';
-import type { Parked as Of, ParkedMessage, Redriving } from '@/api/drivers';
+import type { Parked as Of } from '@/api/drivers';
+import type { NewRedrive, ParkedMessage } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Card } from '@/parts/Card';
 import { count } from '@/parts/format';
@@ -27,7 +28,7 @@ export function Parked({
   note,
 }: {
   of: Of;
-  redrive: Redriving;
+  redrive: NewRedrive;
   driver?: string;
   note?: ReactNode;
 }) {

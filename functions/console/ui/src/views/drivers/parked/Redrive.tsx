@@ -1,8 +1,9 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { RefreshCw } from 'lucide-react';
 import { useEffect } from 'react';
-import { drivers, type Redrive as Job, type Redriving } from '@/api/drivers';
+import { drivers } from '@/api/drivers';
 import { keys } from '@/api/queries';
+import type { Redrive as Job, NewRedrive } from '@/api/types';
 import { Badge, type Tone } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
 import { count } from '@/parts/format';
@@ -25,7 +26,7 @@ const tones: Record<Job['state'], Tone> = {
 };
 
 /** Has parked messages read again, and tells how far that is. The one that is looked at is part of the address. */
-export function Redrive({ of, any }: { of: Redriving; any: boolean }) {
+export function Redrive({ of, any }: { of: NewRedrive; any: boolean }) {
   const queries = useQueryClient();
   const [id, setId] = useParam('redrive');
   const { busy, refused, run } = useAction();

@@ -1,5 +1,5 @@
 import { Download } from 'lucide-react';
-import { thingModel } from '@/api/typeModel';
+import { api, ok } from '@/api/client';
 import { Button } from '@/parts/Button';
 import { download } from '@/parts/download';
 import { toast } from '@/parts/toast';
@@ -11,7 +11,7 @@ export function ExportModel({ type }: { type: string }) {
   const save = () =>
     run(async () => {
       try {
-        const tm = await thingModel(type);
+        const tm = await ok(api.GET('/function/twins/types/{id}/thing-model', { params: { path: { id: type } } }));
         download(`${type}.tm.jsonld`, `${JSON.stringify(tm, null, 2)}\n`, 'application/tm+json');
       } catch (e) {
         toast.failed('Not exported', e);

@@ -1,4 +1,4 @@
-import type { Interaction } from '@/api/typeModel';
+import type { CommandModel, EventModel } from '@/api/types';
 import { Card } from '@/parts/Card';
 import { CodeBlock } from '@/parts/Copy';
 import s from './About.module.css';
@@ -6,7 +6,7 @@ import s from './About.module.css';
 const parts = ['input', 'output', 'data'] as const;
 
 /** The commands or events that a type declares, with the form of what goes along; nothing where there are none. */
-export function Interactions({ title, of = [] }: { title: string; of?: readonly Interaction[] }) {
+export function Interactions({ title, of = [] }: { title: string; of?: readonly (CommandModel & EventModel)[] }) {
   if (of.length === 0) return null;
   return (
     <Card title={title} note={of.length} flush>

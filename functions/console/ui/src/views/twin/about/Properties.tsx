@@ -1,10 +1,10 @@
-import type { TypeProperty } from '@/api/typeModel';
+import type { Property } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { unitSign, value } from '@/parts/format';
 import s from './About.module.css';
 
 /** The properties that a type declares. */
-export function Properties({ of }: { of: readonly TypeProperty[] }) {
+export function Properties({ of }: { of: readonly Property[] }) {
   return (
     <div className={s.scroll}>
       <table className={s.table}>
@@ -50,7 +50,7 @@ export function Properties({ of }: { of: readonly TypeProperty[] }) {
 const mostValues = 8; // that are told
 
 /** Which values there are: a few, or a range. */
-function valuesOf(p: TypeProperty): string {
+function valuesOf(p: Property): string {
   if (p.enum?.length) {
     const told = p.enum.slice(0, mostValues).map((v) => (typeof v === 'string' ? v : value(v)));
     const more = p.enum.length - told.length;

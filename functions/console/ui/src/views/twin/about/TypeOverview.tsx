@@ -1,5 +1,4 @@
 import { Ruler } from 'lucide-react';
-import { modelOf } from '@/api/typeModel';
 import type { Twin } from '@/api/types';
 import { Card, Facts } from '@/parts/Card';
 import { Empty } from '@/parts/States';
@@ -11,7 +10,7 @@ import { Properties } from './Properties';
 
 /** What a type says of all its devices. */
 export default function TypeOverview({ twin }: { twin: Twin }) {
-  const m = modelOf(twin);
+  const m = twin.definition.model ?? {};
   const properties = m.properties ?? [];
   return (
     <div className={s.page}>

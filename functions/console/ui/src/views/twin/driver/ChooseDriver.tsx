@@ -3,7 +3,6 @@ import { useState } from 'react';
 import { ApiError, api, ok } from '@/api/client';
 import { keys } from '@/api/queries';
 import { oneTwin } from '@/api/reads';
-import { modelOf } from '@/api/typeModel';
 import type { DefinitionChange, Twin } from '@/api/types';
 import { ConfirmDialog } from '@/parts/ConfirmDialog';
 import { Select, TextField } from '@/parts/Field';
@@ -18,10 +17,10 @@ export function ChooseDriver({ type, onClose }: { type: Twin; onClose: () => voi
   const found = useQuery(allDrivers);
   // What was read when the dialog was opened: a change of somebody else's meanwhile is not written over unseen.
   const [read, setRead] = useState(type);
-  const m = modelOf(read);
+  const m = read.definition.model ?? {};
   const [driver, setDriver] = useState(m.driver ?? '');
   const [firmware, setFirmware] = useState(m.firmware ?? '');
-  const [format, setFormat] = useState(m.format ?? '');
+  const [format, setFormat] = useState<string>(m.format ?? '');
   const names = [...new Set([...(found.data ?? []).map((d) => d.name), ...(m.driver ? [m.driver] : [])])].sort();
   const save = async () => {
     const change = driver

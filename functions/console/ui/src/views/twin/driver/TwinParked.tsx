@@ -1,11 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { oneTwin } from '@/api/reads';
-import { modelOf } from '@/api/typeModel';
 import type { Twin } from '@/api/types';
 import { Parked } from '@/views/drivers/parked/Parked';
 
 /** What a device sent and could not be read. */
 export default function TwinParked({ twin }: { twin: Twin }) {
   const type = useQuery({ ...oneTwin(twin.definition.type ?? ''), staleTime: 60_000 }).data;
-  return <Parked of={{ twin: twin.id }} redrive={{ twin: twin.id }} driver={modelOf(type).driver} />;
+  return <Parked of={{ twin: twin.id }} redrive={{ twin: twin.id }} driver={type?.definition.model?.driver} />;
 }

@@ -2,7 +2,6 @@ import { useQuery } from '@tanstack/react-query';
 import { Binary, FlaskConical, Pencil } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { ApiError } from '@/api/client';
-import { modelOf } from '@/api/typeModel';
 import type { Twin } from '@/api/types';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card, Facts } from '@/parts/Card';
@@ -20,7 +19,7 @@ import { formatWords } from './formats';
 
 /** How what devices of a type send is read: the driver with its versions, and what is parked for it. */
 export default function TypeDriver({ twin: type }: { twin: Twin }) {
-  const m = modelOf(type);
+  const m = type.definition.model ?? {};
   const [choosing, setChoosing] = useState(false);
   const may = useMayWrite(type.id, type.definition.owner);
   const facts: [string, ReactNode][] = m.driver
