@@ -26,7 +26,7 @@ import (
 const maxOpen = 32
 
 var (
-	namePattern = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,63}$`)
+	namePattern = twin.CommandPattern
 	keyPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 )
 
@@ -56,6 +56,9 @@ func (f *function) create(ctx context.Context, c *faas.Call, in api.NewCommand) 
 	}
 	if p := t.Definition.Phase; p != twin.Operational {
 		return faas.Reply{}, fmt.Errorf("%w: twin %s is %s; commands go to operational twins only", api.ErrConflict, t.ID, p)
+	}
+	if err := f.checkInput(ctx, &t, &in); err != nil {
+		return faas.Reply{}, err
 	}
 	if err := f.room(ctx, &t); err != nil {
 		return faas.Reply{}, err
@@ -102,7 +105,7 @@ func validate(in *api.NewCommand) error {
 		return fmt.Errorf("twin: %w", err)
 	}
 	if !namePattern.MatchString(in.Name) {
-		return api.Invalid("name %.80q must be 1 to 64 lower-case letters, digits, '.', '_' or '-', beginning with a letter", in.Name)
+		return api.Invalid("name %.80q must be 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter", in.Name)
 	}
 	if in.Key != "" && !keyPattern.MatchString(in.Key) {
 		return api.Invalid("key %.80q must be 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit", in.Key)

@@ -16,6 +16,7 @@ import (
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/schema"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 	handler "github.com/openfaas/templates-sdk/go-http"
@@ -53,6 +54,7 @@ type function struct {
 	commands *store.Collection[command]
 	twins    *store.Collection[twin.Twin]
 	history  *store.Collection[api.Record]
+	schemas  schema.Cache
 	places   *platform.Places
 	outbox   platform.Outbox[command]
 	send     func(context.Context, bus.Downlink) error
