@@ -133,7 +133,7 @@ func (b *Broker) serve(l net.Listener) error {
 		if !ok {
 			return fmt.Errorf("%T is no connection of the door", c)
 		}
-		serving.Go(func() { b.establish(&conn{Conn: arrived}) })
+		serving.Go(func() { b.establish(&conn{Conn: arrived, largest: b.limits.PacketSize, log: b.log}) })
 	}
 }
 

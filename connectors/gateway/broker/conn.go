@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -21,6 +22,11 @@ type conn struct {
 
 	will    mqtt.Will // that the client left
 	strange bool      // it has spoken outside its own topics, and that was logged
+
+	frames  frames
+	largest int  // bytes of a message
+	large   bool // it has sent a larger one, and that was logged
+	log     *slog.Logger
 
 	mu      sync.Mutex
 	acks    []byte // PUBACK packets to be written

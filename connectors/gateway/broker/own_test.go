@@ -15,6 +15,7 @@ import (
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
@@ -257,6 +258,30 @@ func TestTheLastWillOfALogin(t *testing.T) {
 	if n := wills(); n != 1 {
 		t.Errorf("%d wills were told, want that of the device that died", n)
 	}
+}
+
+// A bridge tells of all its devices in one message. Where that is too large it is dropped and acknowledged, and the bridge is heard on;
+// the platform's own devices are cut off for it, as before.
+func TestALoginIsHeardOnAfterAMessageThatIsTooLarge(t *testing.T) {
+	h := &taker{}
+	w, g := own(t, h)
+	d := admitted(t, w, g, w.AdmitOwn("p-1", hub), nil)
+	large := strings.Repeat("x", telemetry.MaxPayload)
+	for i := range 3 {
+		d.publish("zb/bridge/devices", 0, 0, large)
+		d.publish("zb/bridge/devices", 1, uint16(2*i+1), large)
+		if pk := d.expect(packets.Puback); pk.PacketID != uint16(2*i+1) {
+			t.Errorf("acknowledged is %d", pk.PacketID)
+		}
+		d.publish("zb/lamp", 1, uint16(2*i+2), "{}")
+		d.expect(packets.Puback)
+	}
+	if got := h.got(); !slices.Equal(got, []string{"zb/lamp {}", "zb/lamp {}", "zb/lamp {}"}) {
+		t.Errorf("the handler got %.100q", got)
+	}
+	ours := admitted(t, w, g, w.AdmitDevice("p-2"), nil)
+	ours.publish("castor/p-2/telemetry", 1, 1, large)
+	ours.ends()
 }
 
 // A change of its topics ends the session, so that the next one has them; the same again does not.
