@@ -167,6 +167,7 @@ func TestDriverRedrive(t *testing.T) {
 		return err == nil && strings.Contains(out, "done")
 	})
 	p.does(words("driver redrive "+id), "", "is done: 1 message stored, 1 stay parked", "the frame has 1 bytes, 3 are needed")
+	p.does(words("driver redrive --twin th-1 --detach"), "")
 	p.does(words("driver redrives"), "", id, "driver th", "user:admin")
 	p.does(words("twin get th-1"), "", "22")
 	p.fails(words("driver redrive redrive-gone"), "redrive-gone")

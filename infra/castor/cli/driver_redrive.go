@@ -56,8 +56,12 @@ showing that one, and --cancel ends it.`,
 			if err := printDone(a, cmd, r, "redrive %s is %s: %s", r.ID, r.State, redriven(r)); err != nil {
 				return err
 			}
-			if r.State.Ended() && r.Left > 0 && a.output == asTable {
+			switch {
+			case !r.State.Ended() || a.output != asTable:
+			case r.Left > 0:
 				hint(cmd, "The last that stays parked: %s", plain(r.Reason))
+			case r.Stored == 0:
+				hint(cmd, "Nothing is parked of twins that you may change.")
 			}
 			return nil
 		})}

@@ -18,6 +18,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(uint8(3), []byte{0x81, 0xa2, 0x00, 0x61, 0x61, 0x02, 0x01})
 	f.Add(uint8(4), []byte{0xa2, 0x00, 0x1a, 0x69, 0xa4, 0x2a, 0x40, 0x02, 0x01})
 	f.Add(uint8(4), []byte{0x9f, 0xa1, 0x01, 0xfb, 0x7f, 0xf0, 0, 0, 0, 0, 0, 0, 0xff})
+	f.Add(uint8(2), []byte(`[{"bn":"a","bv":1.7e308,"v":1.7e308,"s":1}]`))
 	f.Add(uint8(5), []byte("-21.5"))
 	f.Add(uint8(0), []byte(`{"a":[{"b":1e308}]}`))
 	f.Fuzz(func(t *testing.T, which uint8, b []byte) {

@@ -3,6 +3,7 @@ package format
 import (
 	"encoding/base64"
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strconv"
@@ -144,11 +145,15 @@ func (b *base) add(pack *[]Measurement, r map[string]any) error {
 		}
 		return nil // base fields for those that follow
 	case isNumber:
-		m.Value = add(b.value, value)
+		if m.Value = add(b.value, value); !isFinite(m.Value.(float64)) {
+			return fmt.Errorf("bv and v together must be a finite number")
+		}
 	}
 	if hasSum || b.hasSum && values == 1 && rec.has("v") {
 		total := add(b.sum, sum)
-		m.Sum = &total
+		if m.Sum = &total; !isFinite(total) {
+			return fmt.Errorf("bs and s together must be a finite number")
+		}
 	}
 	if m.Name = b.name + m.Label; !isSenMLName(m.Name) {
 		return fmt.Errorf("the name %.80q must be letters, digits and - : . / _ and begin with a letter or digit", m.Name)
@@ -162,6 +167,8 @@ func (b *base) add(pack *[]Measurement, r map[string]any) error {
 	*pack = append(*pack, m)
 	return err
 }
+
+func isFinite(f float64) bool { return !math.IsInf(f, 0) && !math.IsNaN(f) }
 
 // at is a time of SenML: below 2**28 it is relative to now (RFC 8428, 4.5.3).
 func (b *base) at(seconds float64) (time.Time, error) {
