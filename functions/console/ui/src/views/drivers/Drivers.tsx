@@ -119,14 +119,16 @@ function Row({ driver: d }: { driver: Driver }) {
         {v?.version}
         {d.versions.length > 1 && <span className={s.none}> of {d.versions.length}</span>}
       </td>
-      <td className={s.state}>
-        {v && <StateBadge version={v} />}
-        {canary && (
-          <span className={s.none}>
-            {canary.version} <StateBadge version={canary} />
-          </span>
-        )}
-        {!!v?.failures && <Badge tone="warning">{plural(v.failures, 'failure')}</Badge>}
+      <td>
+        <span className={s.line}>
+          {v && <StateBadge version={v} />}
+          {canary && (
+            <span className={s.none}>
+              {canary.version} <StateBadge version={canary} />
+            </span>
+          )}
+          {!!v?.failures && <Badge tone="warning">{plural(v.failures, 'failure')}</Badge>}
+        </span>
       </td>
       <td className={s.uses}>
         <UsedBy types={uses} most={3} />

@@ -72,7 +72,10 @@ function Row({ driver: d, version: v, may }: { driver: Driver; version: DriverVe
           </span>
         )}
       </td>
-      <td className={s.firmware}>{v.firmware ? <code>{v.firmware}</code> : <span className={s.none}>all</span>}</td>
+      <td className={s.firmware}>
+        <span className={s.phone}>firmware </span>
+        {v.firmware ? <code>{v.firmware}</code> : <span className={s.none}>all</span>}
+      </td>
       <td className={s.tests}>
         {v.tests}
         <span className={s.phone}> tests passed</span>
