@@ -11,11 +11,13 @@ type deviceState struct {
 	link   *link.Session
 	places chan struct{} // of requests under way
 	serial chan struct{} // holds a place for the one that hands a message to the link
+	hooks  chan struct{} // of webhooks among them
 	down   *link.Mailbox[down]
+	behind *endDevices
 }
 
-func newDevice(l *link.Session, limits Limits) *deviceState {
-	return &deviceState{link: l, places: make(chan struct{}, limits.Each), serial: make(chan struct{}, 1), down: link.NewMailbox[down](link.DeviceDowns, link.DeviceDownBytes)}
+func newDevice(h *Connector, l *link.Session) *deviceState {
+	return &deviceState{link: l, places: make(chan struct{}, h.limits.Each), hooks: make(chan struct{}, h.limits.Webhooks), behind: newEndDevices(h, string(l.Ref)), serial: make(chan struct{}, 1), down: link.NewMailbox[down](link.DeviceDowns, link.DeviceDownBytes)}
 }
 
 // A down is something that an answer brings: one of the two.

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/castor-iot/castor/connectors/gateway"
@@ -51,6 +52,9 @@ type Connector struct {
 	phase  gateway.Phase
 	limits Limits
 	places chan struct{} // of requests under way
+
+	behind sync.Map // *link.Session of devices that another one speaks for
+
 	server *http.Server
 	log    *slog.Logger
 	now    func() time.Time

@@ -12,6 +12,7 @@ import (
 type Limits struct {
 	Requests int // under way at a time, polls too: 12,000; 500
 	Each     int // of them of one device: 8
+	Webhooks int // of them of one integration of a network server, beside: 128
 	Header   int // bytes of a request's headers: 16 KiB
 	Body     int // bytes of its body: telemetry.MaxPayload
 
@@ -29,6 +30,7 @@ func (l Limits) withDefaults(p gateway.Phase) Limits {
 	}
 	or(&l.Requests, 500)
 	or(&l.Each, 8)
+	or(&l.Webhooks, 128)
 	or(&l.Header, 16<<10)
 	or(&l.Body, telemetry.MaxPayload)
 	or(&l.HeaderTime, 10*time.Second)

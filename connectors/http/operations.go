@@ -21,6 +21,7 @@ type operation struct {
 	query []string      // parameters
 	media []string      // of its body; none = it has no body
 	empty bool          // the body may be left out
+	hook  bool          // it is a network server's
 
 	visit func(*visit) *problem // for who has a session
 	open  func(h *Connector, ctx context.Context, w http.ResponseWriter, r *http.Request, c call)
@@ -38,12 +39,17 @@ func operations() []operation {
 	report := func(kind telemetry.Kind, topic string) func(*visit) *problem {
 		return func(v *visit) *problem { return v.report(kind, topic) }
 	}
+	hook := func(of webhook) func(*visit) *problem {
+		return func(v *visit) *problem { return v.webhook(of) }
+	}
 	const device, claim = gateway.Operational, gateway.Provisioning
 	return []operation{
 		{method: "POST", before: "/v1/telemetry", phase: device, query: stored, media: both, visit: report(telemetry.Telemetry, "telemetry")},
 		{method: "POST", before: "/v1/state", phase: device, query: stored, media: both, visit: report(telemetry.State, "state/reported")},
 		{method: "POST", before: "/v1/event", phase: device, query: stored, media: both, visit: report(telemetry.Event, "event")},
 		{method: "POST", before: "/v1/log/", word: true, phase: device, query: stored, media: append(both[:2:2], mediaText), visit: (*visit).log},
+		{method: "POST", before: "/v1/webhooks/the-things-stack", phase: device, media: []string{mediaJSON}, hook: true, visit: hook(theThingsStack)},
+		{method: "POST", before: "/v1/webhooks/chirpstack", phase: device, query: []string{"event"}, media: []string{mediaJSON}, hook: true, visit: hook(chirpStack)},
 		{method: "GET", before: "/v1/ack", phase: device, visit: (*visit).ack},
 		{method: "GET", before: "/v1/commands", phase: device, query: []string{"wait"}, visit: (*visit).poll},
 		{method: "POST", before: "/v1/commands/", word: true, after: "/response", phase: device, query: stored, media: both, visit: (*visit).answer},

@@ -29,6 +29,7 @@ type call struct {
 	commands bool
 	client   string
 	key      string // that a pending answer came with
+	event    string // that a webhook tells of
 }
 
 // read reads a request's line and headers. It is strict: what a device does not mean to say is better refused than guessed.
@@ -100,6 +101,11 @@ func (c *call) readQuery(raw string, longest time.Duration) *problem {
 				return bad(name, "it is neither 0 nor 1", "give 1 to have commands in the answer")
 			}
 			c.commands = v[0] == "1"
+		case "event":
+			if !wordPattern.MatchString(v[0]) {
+				return bad(name, "it is no event", "leave the parameter to the network server")
+			}
+			c.event = v[0]
 		case "client":
 			if !wordPattern.MatchString(v[0]) {
 				return bad(name, "it is no name", "give 1 to 64 letters, digits, '-' or '_'")

@@ -73,7 +73,9 @@ func (h *Connector) visit(w http.ResponseWriter, r *http.Request, c call) *probl
 	var places chan struct{}
 	switch state := s.Attached().(type) {
 	case *deviceState:
-		v.device, places = state, state.places
+		if v.device, places = state, state.places; c.op.hook {
+			places = state.hooks // a network server calls for all its devices
+		}
 	case *claimantState:
 		v.claimant, places = state, state.places
 	default:
@@ -94,9 +96,10 @@ func (h *Connector) open(s *gateway.Session) (closed func()) {
 		s.Attach(newClaimant(h.link.OpenClaim(s.ID, s.Name, s.Client, s.Done()), h.limits))
 		return func() {}
 	}
-	d := newDevice(h.link.Open(s.ID, device.Ref(s.Client), s.Number, s.Done()), h.limits)
+	d := newDevice(h, h.link.Open(s.ID, device.Ref(s.Client), s.Number, s.Done()))
 	s.Attach(d)
 	return func() {
+		d.behind.end()
 		d.link.Close()
 		for range d.down.Left() {
 			s.Dropped()

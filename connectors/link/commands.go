@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -188,6 +189,14 @@ func (c *commands) hand(s *Session, n api.LeasedCommand) {
 	d, err := plain(n)
 	if err == nil {
 		err = c.link.config.Protocol.Command(s, d)
+	}
+	if errors.Is(err, ErrNoWay) { // it is not to be tried again
+		c.writing.Go(func() {
+			s.answer(n, false, err.Error())
+			c.handed(s, n, nil)
+			c.signal()
+		})
+		return
 	}
 	c.handed(s, n, err)
 }
