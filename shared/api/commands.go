@@ -67,7 +67,7 @@ type Command struct {
 type NewCommand struct {
 	Twin twin.ID `json:"twin"`
 
-	// Name is what the device knows the command by: a lower-case letter, then lower-case letters, digits, '.', '_' and '-'.
+	// Name is what the device knows the command by: a letter, then letters, digits, '.', '_' and '-'.
 	Name  string          `json:"name"`
 	Input json.RawMessage `json:"input,omitempty"` // any JSON of 64 KiB
 

@@ -8,14 +8,12 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/agent"
+	"github.com/castor-iot/castor/shared/twin"
 )
-
-var commandName = regexp.MustCompile(`^[a-z][a-z0-9._-]{0,63}$`)
 
 const (
 	programFor  = 10 * time.Minute // how long a program may run
@@ -29,8 +27,8 @@ func programs(given []string) (map[string]agent.Handler, error) {
 	for _, g := range given {
 		name, path, ok := strings.Cut(g, "=")
 		switch {
-		case !ok || !commandName.MatchString(name):
-			return nil, fmt.Errorf("--command %q must be NAME=PROGRAM, the name of lower-case letters, digits, '.', '_' and '-'", g)
+		case !ok || !twin.CommandPattern.MatchString(name):
+			return nil, fmt.Errorf("--command %q must be NAME=PROGRAM, the name of letters, digits, '.', '_' and '-'", g)
 		case !filepath.IsAbs(path):
 			return nil, fmt.Errorf("--command %q: the program must be named by its absolute path", g)
 		case all[name] != nil:

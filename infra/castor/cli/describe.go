@@ -54,7 +54,7 @@ func (a *app) describeTwin(ctx context.Context, c *api.Client, w io.Writer, t tw
 		if n := len(d.Model.Choices); n > 0 {
 			by += ", where none of the choices below holds"
 		}
-		facts = append(facts, fact{"brought in by", by}, fact{"template", d.Model.Template})
+		facts = append(append(facts, fact{"brought in by", by}, fact{"template", d.Model.Template}), payloadFacts(d.Model)...)
 	}
 	if err := printFacts(w, append(facts, fact{"alarms", alarms(&t)}, fact{"created", a.ago(t.Created)})); err != nil {
 		return err
@@ -67,9 +67,8 @@ func (a *app) describeTwin(ctx context.Context, c *api.Client, w io.Writer, t tw
 			return err
 		}
 	}
-	if d.Model != nil && len(d.Model.Properties) > 0 {
-		fmt.Fprintln(w)
-		return printAll(a, w, d.Model.Properties, propertyColumns)
+	if d.Model != nil {
+		return a.describeModel(w, d.Model)
 	}
 	if len(t.Live.Reported) > 0 {
 		fmt.Fprintln(w)

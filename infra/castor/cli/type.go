@@ -12,33 +12,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-var propertyColumns = []column[twin.Property]{
-	{"property", func(p twin.Property) string { return p.Name }},
-	{"type", func(p twin.Property) string {
-		if p.Type == "" {
-			return "number"
-		}
-		return p.Type
-	}},
-	{"unit", func(p twin.Property) string { return p.Unit }},
-	{"min", func(p twin.Property) string { return bound(p.Min) }},
-	{"max", func(p twin.Property) string { return bound(p.Max) }},
-	{"note", func(p twin.Property) string { return p.Note }},
-}
-
-func bound(f *float64) string {
-	if f == nil {
-		return ""
-	}
-	return value(*f)
-}
-
 func (a *app) typeCommand() *cobra.Command {
 	columns := []column[twin.Twin]{
 		{"id", func(t twin.Twin) string { return string(t.ID) }},
 		{"name", func(t twin.Twin) string { return t.Definition.Name }},
 		{"owner", func(t twin.Twin) string { return t.Definition.Owner }},
 		{"properties", func(t twin.Twin) string { return fmt.Sprint(len(model(t).Properties)) }},
+		{"commands", func(t twin.Twin) string { return fmt.Sprint(len(model(t).Commands)) }},
+		{"driver", func(t twin.Twin) string { return model(t).Driver }},
 		{"provisioning", func(t twin.Twin) string { return model(t).Provisioning }},
 		{"template", func(t twin.Twin) string { return model(t).Template }},
 		{"offline after", func(t twin.Twin) string {
@@ -65,7 +46,9 @@ func (a *app) typeCommand() *cobra.Command {
     model:
       offlineAfter: 2m
       properties:
-        - {name: rpm, unit: "{rev}/min", min: 0, max: 9000}`, func(ctx context.Context, c *api.Client, v twinFile) (string, string, error) {
+        - {name: rpm, unit: "{rev}/min", min: 0, max: 9000, id: 1, writable: true}
+      commands:
+        - {name: stop, input: {type: object, properties: {within: {type: number}}}}`, func(ctx context.Context, c *api.Client, v twinFile) (string, string, error) {
 			if v.Kind == "" {
 				v.Kind = twin.Type
 			}
@@ -77,7 +60,7 @@ func (a *app) typeCommand() *cobra.Command {
 			}
 			return putTwin(ctx, c, v)
 		}),
-		a.removeTwin("type", twinIDs(a, twin.Type)))
+		a.thingModelCommand(), a.removeTwin("type", twinIDs(a, twin.Type)))
 }
 
 func model(t twin.Twin) *twin.Model {
@@ -92,7 +75,8 @@ func (a *app) createType() *cobra.Command {
 	m := &twin.Model{}
 	var properties []string
 	c := &cobra.Command{Use: "create ID", Short: "Make a type", Args: cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
-		Example: `  castor type create pump --name Pump --property rpm --property temp=Cel --offline-after 2m`,
+		Example: `  castor type create pump --name Pump --property rpm --property temp=Cel --offline-after 2m
+  castor type create plug --driver tasmota`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			for _, p := range properties {
 				name, unit, _ := strings.Cut(p, "=")
@@ -112,10 +96,13 @@ func (a *app) createType() *cobra.Command {
 	f.StringVar(&d.Name, "name", "", "name for people")
 	f.StringVar(&d.Owner, "owner", "", "group that the type belongs to")
 	f.StringArrayVar(&properties, "property", nil, "property that instances report, NAME or NAME=UNIT (UCUM); may be repeated")
+	f.StringVar(&m.Driver, "driver", "", "payload driver that reads what instances send; see: castor driver list")
+	f.StringVar(&m.Format, "format", "", "how payloads are read without a driver: "+strings.Join(twin.Formats, ", "))
 	f.StringVar(&m.Template, "template", "", "configuration template")
 	f.StringVar(&m.Provisioning, "provisioning", "", "provisioning model (default automatic)")
 	durationVar(f, &m.OfflineAfter, "offline-after", "silence after which an instance is offline, like 2m")
 	f.StringVar(&m.OfflineSeverity, "offline-severity", "", "severity of the alarm of an offline instance: info, warning, critical (default no alarm)")
+	check(c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(asCompletions(twin.Formats), cobra.ShellCompDirectiveNoFileComp)))
 	a.outputFlag(c, asTable, asYAML, asJSON)
 	return c
 }

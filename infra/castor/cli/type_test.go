@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/castor-iot/castor/tests/functiontest"
+)
+
+// A maker's Thing Model becomes a type, is edited, and goes on to another type as it is.
+func TestTypesAsThingModels(t *testing.T) {
+	p := newPerson(t)
+	p.login(functiontest.Admin)
+	p.does(words("type thing-model put lamp ../../../shared/wot/testdata/lamp.tm.jsonld"), "", "type lamp created, version 1",
+		"/properties/scenes", "a property of type array cannot be kept", "/securityDefinitions", "is not known here")
+	p.does(words("type get lamp"), "", "VALUES", "on, off", "WRITABLE", "saref:LightingLevel", "How bright it is", "COMMAND", "fade", "object", "boolean", "EVENT", "overheated")
+	if out := p.does(words("type get lamp"), ""); strings.Contains(out, "NUMBER") {
+		t.Errorf("no property has a number, and there is a column of them:\n%s", out)
+	}
+	// What get prints is what apply takes, with all that is new.
+	text := p.does(words("type get lamp -o yaml"), "")
+	p.does(words("type apply -f -"), text, "type lamp unchanged")
+	p.does(words("type apply -f -"), "id: lamp\ndefinition: {model: {driver: acme-lamp, firmware: fw}}\n", "type lamp changed")
+	p.does(words("type get lamp"), "", "acme-lamp, its version by property fw", "overheated")
+	p.does(words("type apply -f -"), "id: meter\ndefinition: {model: {properties: [{name: a, id: 1}, {name: b, id: 2}]}}\n", "type meter created")
+	p.does(words("type apply -f -"), "id: meter\ndefinition: {model: {properties: [{name: b, id: 2}]}}\n", "type meter changed")
+	p.does(words("type get meter"), "", "numbers not to be used again", "1 (a)", "NUMBER")
+	p.does(words("type list"), "", "COMMANDS", "acme-lamp")
+
+	file := filepath.Join(t.TempDir(), "lamp.tm.jsonld")
+	p.does(words("type thing-model get lamp --file "+file), "", "type lamp is written to "+file)
+	written, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out := p.does(words("type thing-model get lamp"), "", `"@type": "tm:ThingModel"`, `"castor:model"`); out != string(written) {
+		t.Errorf("the file is\n%s, the output\n%s", written, out)
+	}
+	p.does([]string{"type", "thing-model", "put", "lamp", file}, "", "type lamp unchanged, version 2")
+	if out := p.does([]string{"type", "thing-model", "put", "lamp-2", "-", "-o", "json"}, string(written), `"created": true`, "counts versions itself: this is 1"); !strings.Contains(out, "acme-lamp") {
+		t.Errorf("the copy is %s", out)
+	}
+	p.fails([]string{"type", "thing-model", "put", "lamp", p.file("x.json", `{"@context":"https://www.w3.org/2022/wot/td/v1.1","@type":"tm:ThingModel","properties":{"a":{"tm:ref":"x"}}}`)},
+		"x.json", "/properties/a/tm:ref", "write what it refers to in its place")
+	p.fails(words("type thing-model get nothing"), "nothing")
+	p.does(words("type create plug --format senml+json"), "", "type plug created")
+	p.fails(words("type create plug-2 --format xml"), "model.format", "senml+json")
+}
