@@ -105,6 +105,18 @@ func TestShipped(t *testing.T) {
 	if u := w.used("plug-1"); u.Parked != "" || u.Kind != driver.Declarative {
 		t.Errorf("%+v", u)
 	}
+	// One that is newer than what there was is added, active.
+	w.publish(w.admin, script("shelly-gen2", "0.9.0", 0))
+	_, err = w.admin.WithdrawDriver(bg, "shelly-gen2", "1.0.0", "")
+	w.must(err)
+	w.must(w.admin.DeleteDriverVersion(bg, "shelly-gen2", "1.0.0"))
+	w.Add("drivers", drivers.New)
+	shelly, err := w.admin.GetDriver(bg, "shelly-gen2")
+	w.must(err)
+	if v := shelly.Versions[0]; len(shelly.Versions) != 2 || v.Version != "1.0.0" || v.State != api.DriverActive {
+		t.Errorf("%+v", shelly)
+	}
+	w.must(w.admin.DeleteDriverVersion(bg, "shelly-gen2", "0.9.0"))
 	// Another replica leaves what people have decided, and adds nothing twice.
 	_, err = w.admin.WithdrawDriver(bg, "tasmota", "", "ours is better")
 	w.must(err)

@@ -1,6 +1,7 @@
 package drivers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/driver/declarative"
 	"github.com/castor-iot/castor/shared/store"
-	"go.yaml.in/yaml/v3"
 )
 
 // addShipped has the documents that come with the platform in the registry: as its own drivers, active. Any number of replicas do so
@@ -37,13 +37,16 @@ func (f *function) addOne(ctx context.Context, name string) error {
 		f.p.Log.WarnContext(ctx, "a group has a driver under the name of one that comes with the platform, which is left out", "driver", name, "owner", r.Owner)
 		return nil
 	}
-	if r.version(in.Version) != nil {
-		return nil
-	}
 	now := f.p.Time()
 	kept, err := contentOf(in.Driver, now)
 	if err != nil {
 		return err
+	}
+	if v := r.version(in.Version); v != nil {
+		if v.Content != kept.ID {
+			f.p.Log.WarnContext(ctx, "a document that comes with the platform was changed without a new version; the one before stays", "driver", name, "version", in.Version)
+		}
+		return nil
 	}
 	if err := f.keep(ctx, kept, in.Code); err != nil {
 		return err
@@ -76,19 +79,16 @@ func (r *record) ship(v version, now time.Time) error {
 	return r.changed(r.version(v.Version), now)
 }
 
-// shipped is a document that comes with the platform, as a driver.
+// shipped is a document that comes with the platform, as a driver. Who changes one gives it a new version.
 func shipped(name string) (in api.PublishDriver, err error) {
 	document, ok := declarative.Document(name)
 	if !ok {
 		return in, fmt.Errorf("there is no document %s", name)
 	}
-	var head struct{ Title, Version string }
-	if err := yaml.Unmarshal(document, &head); err != nil {
+	p, err := declarative.Parse(document)
+	if err != nil {
 		return in, err
 	}
-	if head.Version == "" {
-		head.Version = "1.0.0"
-	}
-	in.Driver = driver.Driver{Name: name, Version: head.Version, Kind: driver.Declarative, Title: head.Title, Maker: "Castor", Code: document}
-	return in, checkVersion(head.Version)
+	in.Driver = driver.Driver{Name: name, Version: cmp.Or(p.Version, "1.0.0"), Kind: driver.Declarative, Title: p.Title, Maker: "Castor", Code: document}
+	return in, checkVersion(in.Version)
 }

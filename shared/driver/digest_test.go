@@ -1,9 +1,9 @@
 package driver_test
 
 import (
+	"bytes"
+	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -13,61 +13,86 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// What a maker signs is the same for the driver as the platform gets it, and for no other.
+func signed() driver.Driver {
+	return driver.Driver{Name: "acme-th1", Version: "1.0.0", Kind: driver.JavaScript, Firmware: ">=1", Code: []byte("function decodeUplink() {}"), Tests: []driver.Test{
+		{Name: "cold", Call: driver.Call{Op: driver.DecodeUplink, Bytes: []byte{1, 2}, Port: 2, Time: time.Date(2026, 3, 21, 12, 0, 0, 0, time.FixedZone("", 3600))},
+			Want: driver.Want{Data: map[string]any{"t": 21, "list": []any{1, 2.5, nil, true}, "at": time.Date(2026, 3, 21, 12, 0, 0, 0, time.UTC)},
+				Records: []driver.Record{{Data: map[string]any{"t": uint64(3)}}}}}}}
+}
+
+// The digest is the same whatever a driver was sent in, and is of all that a maker answers for.
 func TestDigest(t *testing.T) {
-	at := time.Date(2026, 3, 1, 12, 0, 0, 5e6, time.FixedZone("", 7200))
-	made := func() *driver.Driver {
-		return &driver.Driver{Name: "acme-th1", Version: "1.2.0", Kind: driver.JavaScript, Firmware: ">=1", Code: []byte("function decodeUplink() {}"), Limit: time.Second,
-			Tests: []driver.Test{
-				{Name: "<a> & b", Call: driver.Call{Op: driver.DecodeUplink, Bytes: []byte{1, 2}, Time: at, Variables: map[string]string{"a": "b"}},
-					Want: driver.Want{Data: map[string]any{"t": 22.0, "deep": []any{nil, true, "é", 1e21, -0.5}}, Time: at, Warnings: []string{}}},
-				{Call: driver.Call{Op: driver.OnEvent, State: []byte{}, Data: map[string]any{"t": 1.0}},
-					Want: driver.Want{State: []byte{}, Commands: []any{}, Records: []driver.Record{{Time: at, Data: map[string]any{"x": 1.0}}}}}}}
-	}
-	digest := func(d *driver.Driver) string {
-		sum, err := driver.Digest(d)
+	d := signed()
+	sum := func(d driver.Driver) string {
+		t.Helper()
+		b, err := driver.Digest(&d)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprintf("%x", sum)
+		return hex.EncodeToString(b)
 	}
-	want := digest(made())
-	var fromCBOR, fromJSON driver.Driver
-	mode, err := cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC}.EncMode() // as package api sends it
+	want := sum(d)
+	text, err := json.Marshal(d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	asCBOR, err1 := mode.Marshal(made())
-	asJSON, err2 := json.Marshal(made())
-	if err := errors.Join(err1, err2); err != nil {
+	var byJSON, byCBOR driver.Driver
+	if err := json.Unmarshal(text, &byJSON); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(cbor.Unmarshal(asCBOR, &fromCBOR), json.Unmarshal(asJSON, &fromJSON)); err != nil {
+	mode, err := cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC}.EncMode()
+	if err != nil {
 		t.Fatal(err)
 	}
-	for where, d := range map[string]*driver.Driver{"here": made(), "CBOR": &fromCBOR, "JSON": &fromJSON} {
-		if got := digest(d); got != want {
-			t.Errorf("%s: %s, want %s", where, got, want)
-		}
+	if text, err = mode.Marshal(d); err == nil {
+		err = cbor.Unmarshal(text, &byCBOR)
 	}
-	for what, change := range map[string]func(d *driver.Driver){
-		"name": func(d *driver.Driver) { d.Name = "other" }, "version": func(d *driver.Driver) { d.Version = "1.2.1" }, "firmware": func(d *driver.Driver) { d.Firmware = "" },
-		"code": func(d *driver.Driver) { d.Code[0] ^= 1 }, "kind": func(d *driver.Driver) { d.Kind = driver.WASM },
-		"a test": func(d *driver.Driver) { d.Tests[0].Want.Data = nil }, "a record": func(d *driver.Driver) { d.Tests[1].Want.Records[0].Time = at.Add(1) },
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := sum(byJSON), sum(byCBOR); a != want || b != want {
+		t.Errorf("as it was made %s, of JSON %s, of CBOR %s", want, a, b)
+	}
+	if fixed := "9ebf8f961875e532c33e03b5c21d1139c0cbc920478fd42fbc0b7c11c2d11a26"; want != fixed {
+		t.Errorf("%s: signatures of before are good no longer", want)
+	}
+	for what, change := range map[string]func(*driver.Driver){
+		"name":     func(d *driver.Driver) { d.Name = "acme-th2" },
+		"version":  func(d *driver.Driver) { d.Version = "1.0.1" },
+		"kind":     func(d *driver.Driver) { d.Kind = driver.Declarative },
+		"firmware": func(d *driver.Driver) { d.Firmware = ">=2" },
+		"code":     func(d *driver.Driver) { d.Code = bytes.ToUpper(d.Code) },
+		"a test":   func(d *driver.Driver) { d.Tests[0].Want.Data = map[string]any{"t": 22} },
+		"tests":    func(d *driver.Driver) { d.Tests = nil },
 	} {
-		d := made()
-		change(d)
-		if digest(d) == want {
-			t.Errorf("with another %s the digest is the same", what)
+		other := signed()
+		if change(&other); sum(other) == want {
+			t.Errorf("%s is not in it", what)
 		}
 	}
-	d := made()
-	d.Title, d.Maker = "Thermometer", "Acme"
-	if digest(d) != want {
-		t.Error("words for people change the digest")
+	for what, v := range map[string]any{"NaN": math.NaN(), "bytes": []byte{1}, "[1]: +Inf": []any{1, math.Inf(1)}, "5": map[any]any{5: 1}} {
+		other := signed()
+		other.Tests[0].Want.Data = v
+		if _, err := driver.Digest(&other); err == nil || !strings.Contains(err.Error(), `tests[0] "cold": `) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
-	d.Tests[1].Data = math.NaN()
-	if _, err := driver.Digest(d); err == nil || !strings.Contains(err.Error(), "tests[1]") {
-		t.Errorf("data that JSON cannot say: %v", err)
+}
+
+// A time that YAML knows for one is the same as its text, on the way to the platform too.
+func TestTimesInTests(t *testing.T) {
+	at := time.Date(2026, 3, 21, 13, 0, 0, 0, time.FixedZone("", 3600))
+	for _, tt := range []struct {
+		want any
+		got  any
+		same bool
+	}{
+		{at, "2026-03-21T12:00:00.000Z", true}, {"2026-03-21T13:00:00+01:00", "2026-03-21T12:00:00.000Z", true},
+		{at, "2026-03-21T12:00:01Z", false}, {at, "noon", false}, {at, 5.0, false}, {"2026-03-21", "2026-03-21T00:00:00Z", false},
+	} {
+		test := driver.Test{Want: driver.Want{Data: map[string]any{"at": tt.want}}}
+		if told := test.Check(driver.Result{Data: map[string]any{"at": tt.got}}); (len(told) == 0) != tt.same {
+			t.Errorf("%v and %v: %v", tt.want, tt.got, told)
+		}
 	}
 }

@@ -60,9 +60,8 @@ func (r *reader) program(n *yaml.Node) *Program {
 	if v, ok := o.integer("castor", 1, 1); !ok || v != 1 {
 		o.bad("castor", "must be 1, the version of this language")
 	}
-	o.text("title", 200)
+	p := &Program{Title: o.text("title", 200), Version: o.text("version", 64)}
 	o.text("note", 2000)
-	p := &Program{}
 	for i, n := range o.list("uplink") {
 		p.uplink = append(p.uplink, r.message(n, fmt.Sprintf("uplink[%d]", i), false))
 	}

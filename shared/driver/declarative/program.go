@@ -25,6 +25,9 @@ const (
 
 // A Program is a document that can be run. It is never changed, so any number of goroutines may run it.
 type Program struct {
+	// Title and Version are the document's own words; the version is that of a document that comes with the platform.
+	Title, Version string
+
 	uplink, downlink []*message
 	normalize        *normalization
 }
