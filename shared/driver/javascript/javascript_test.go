@@ -76,6 +76,7 @@ func TestNotAScript(t *testing.T) {
 		"\xff\xfe":                                       "UTF-8",
 		"function f() {}\nreturn {};":                    "line 2",
 		strings.Repeat("/* much */ ", driver.MaxCode/10): "at most",
+		strings.Repeat("/* 10 MB */", 1<<20):             "at most",
 	} {
 		if _, err := New([]byte(source), Limits{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: %v, want %q", source, err, want)

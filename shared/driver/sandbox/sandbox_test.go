@@ -102,6 +102,7 @@ func TestMisconductCostsItsMessage(t *testing.T) {
 		"output":                  {`return {data: {s: 'x'.repeat(1e6)}};`, []driver.Failure{driver.Output}},
 		"recursion":               {`(function f() { f(); })();`, []driver.Failure{driver.Exception}},
 		"recursion in JSON":       {`var a = []; for (var k = 0; k < 1e5; k++) a = [a]; return {data: a};`, []driver.Failure{driver.Exception, driver.Output, driver.Invalid, driver.Timeout}},
+		"a tree that is shared":   {`var a = [1]; for (var k = 0; k < 64; k++) a = [a, a]; return {data: {a: a}};`, []driver.Failure{driver.Timeout, driver.Memory, driver.Output}},
 		"an exception":            {`throw new Error('no');`, []driver.Failure{driver.Exception}},
 		"an exception of its own": {`throw {toString: function () { for (;;) {} }, get message() { for (;;) {} }};`, []driver.Failure{driver.Exception, driver.Timeout}},
 		"an endless getter":       {`return {get data() { for (;;) {} }};`, []driver.Failure{driver.Timeout}},
