@@ -51,7 +51,11 @@ func (p *Pool) put(j *job) error {
 		q.cost = max(q.cost, p.least()) // who was idle has saved nothing up
 	}
 	q.jobs = append(q.jobs, j)
-	p.wake.Signal()
+	if p.config.Now().Before(q.barred) {
+		p.wake.Broadcast() // one worker only may serve it, and Signal might wake another
+	} else {
+		p.wake.Signal()
+	}
 	return nil
 }
 

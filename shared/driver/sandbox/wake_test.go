@@ -1,8 +1,6 @@
 package sandbox
 
-import (
-	"testing"
-)
+import "testing"
 
 // A driver that has cost a worker has the last worker only: what it is asked alone, later, must wake that one and not another.
 func TestABarredDriverIsServedWhenItIsAskedAlone(t *testing.T) {
