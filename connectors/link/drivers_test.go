@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 // decoding runs a link with workers for drivers.
 func decoding(t *testing.T, w *linktest.World, f *far, change func(*link.Config)) *link.Link {
 	t.Helper()
-	pool, err := sandbox.New(sandbox.Config{Log: linktest.Quiet})
+	pool, err := sandbox.New(sandbox.Config{Log: linktest.Quiet, Limit: slow * 100 * time.Millisecond, Megabytes: slow * 512})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -332,7 +332,7 @@ func TestAChangeOfTheDriverTakesEffectAtOnce(t *testing.T) {
 	tell(t, w, event.TypeChanged, api.TwinChanged{Twin: "pump"})
 	linktest.Eventually(t, "the wire contract counts", func() bool {
 		var got acks
-		say(s, []byte(`{"data":{"plain":1}}`), got.of(""))
+		publish(s, `{"data":{"plain":1}}`, got.of(""))
 		linktest.Eventually(t, "it is acknowledged", func() bool { return len(got.list()) == 1 })
 		stored := w.Platform.Stored("twin-p-1")
 		return fmt.Sprint(stored[len(stored)-1].Samples) == "[{plain 1}]"
