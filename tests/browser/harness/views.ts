@@ -23,7 +23,8 @@ export const shown: Shown[] = [
   { name: 'twin-alarms', path: (s) => `${hot(s)}?tab=alarms` },
   { name: 'twin-log', path: (s) => `${hot(s)}?tab=log` },
   { name: 'twin-raw', path: (s) => `${hot(s)}?tab=raw` },
-  { name: 'twin-type', path: () => '/twins/cooling-pump' },
+  { name: 'type', path: () => '/types/cooling-pump' },
+  { name: 'type-driver', path: () => '/types/cooling-pump?tab=driver' },
   { name: 'alarms', path: () => '/alarms?show=all' },
   { name: 'rules', path: () => '/rules' },
   { name: 'rule-new', path: (s) => `/rules/new?twin=${s.twins.get('CP-006')}&property=bearing.temperature` },
@@ -37,6 +38,19 @@ export const shown: Shown[] = [
   { name: 'claim-new', path: () => '/claims/new' },
   { name: 'models', path: () => '/models' },
   { name: 'model', path: () => '/models/semi-automatic' },
+  { name: 'drivers', path: () => '/drivers' },
+  { name: 'driver', path: () => '/drivers/tasmota' },
+  { name: 'driver-parked', path: () => '/drivers/tasmota?tab=parked' },
+  {
+    name: 'bench',
+    path: () => '/new-driver',
+    then: async (page) => {
+      await page.getByRole('button', { name: 'Run', exact: true }).click();
+      await page.getByRole('button', { name: 'Run the tests' }).click();
+      await page.getByText('2 passed, 0 failed').waitFor();
+      await page.getByText('"temperature": 22').waitFor();
+    },
+  },
   { name: 'gateways', path: () => '/gateways' },
   { name: 'gateway', path: () => '/gateways/operational-1' },
   {
