@@ -55,7 +55,7 @@ func TestPrograms(t *testing.T) {
 			}
 		})
 	}
-	for _, bad := range [][]string{{"open"}, {"Open=/bin/true"}, {"open=true"}, {"open=./true"}, {"open=/no/such/program"}, {"a=/bin/sh", "a=/bin/sh"}} {
+	for _, bad := range [][]string{{"open"}, {"0pen=/bin/true"}, {"open=true"}, {"open=./true"}, {"open=/no/such/program"}, {"a=/bin/sh", "a=/bin/sh"}} {
 		if _, err := programs(bad); err == nil {
 			t.Errorf("--command %v was taken", bad)
 		}
