@@ -16,6 +16,7 @@ import (
 	"github.com/castor-iot/castor/connectors/mqtt"
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/platform"
 )
 
@@ -34,18 +35,18 @@ type connector interface {
 // A protocol is what devices may speak: how its URLs begin, and who makes its connector.
 type protocol struct {
 	name, title, scheme string
-	open                func(door gateway.Config, api *api.Client, url, region string) (connector, error)
+	open                func(door gateway.Config, api *api.Client, drivers *sandbox.Pool, url, region string) (connector, error)
 }
 
 var protocols = []protocol{
-	{mqtt.Protocol, "MQTT", "tls", func(door gateway.Config, api *api.Client, url, region string) (connector, error) {
-		return mqtt.New(mqtt.Config{Gateway: door, API: api, URL: url, Region: region})
+	{mqtt.Protocol, "MQTT", "tls", func(door gateway.Config, api *api.Client, drivers *sandbox.Pool, url, region string) (connector, error) {
+		return mqtt.New(mqtt.Config{Gateway: door, API: api, Drivers: drivers, URL: url, Region: region})
 	}},
-	{grpc.Protocol, "gRPC", "grpcs", func(door gateway.Config, api *api.Client, url, region string) (connector, error) {
-		return grpc.New(grpc.Config{Gateway: door, API: api, URL: url, Region: region})
+	{grpc.Protocol, "gRPC", "grpcs", func(door gateway.Config, api *api.Client, drivers *sandbox.Pool, url, region string) (connector, error) {
+		return grpc.New(grpc.Config{Gateway: door, API: api, Drivers: drivers, URL: url, Region: region})
 	}},
-	{devicehttp.Protocol, "HTTP", "https", func(door gateway.Config, api *api.Client, url, region string) (connector, error) {
-		return devicehttp.New(devicehttp.Config{Gateway: door, API: api, URL: url, Region: region})
+	{devicehttp.Protocol, "HTTP", "https", func(door gateway.Config, api *api.Client, drivers *sandbox.Pool, url, region string) (connector, error) {
+		return devicehttp.New(devicehttp.Config{Gateway: door, API: api, Drivers: drivers, URL: url, Region: region})
 	}},
 }
 
@@ -104,6 +105,11 @@ func (c *Castor) startGateways(_, serving context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	drivers, err := sandbox.New(sandbox.Config{Log: c.base.Log, Now: c.config.Now})
+	if err != nil {
+		return "", err
+	}
+	c.onClose(func() error { drivers.Close(); return nil })
 	var told []string
 	for _, p := range protocols {
 		var ports []string
@@ -111,7 +117,7 @@ func (c *Castor) startGateways(_, serving context.Context) (string, error) {
 			if g.protocol.name != p.name {
 				continue
 			}
-			if err := c.startGateway(serving, g, cert, verify); err != nil {
+			if err := c.startGateway(serving, g, drivers, cert, verify); err != nil {
 				return "", err
 			}
 			_, port, _ := net.SplitHostPort(g.listener.Addr().String())
@@ -124,14 +130,16 @@ func (c *Castor) startGateways(_, serving context.Context) (string, error) {
 	return strings.Join(told, ", ") + " on TLS", nil
 }
 
-func (c *Castor) startGateway(serving context.Context, g *runningGateway, cert tls.Certificate, verify []byte) (err error) {
+func (c *Castor) startGateway(serving context.Context, g *runningGateway, drivers *sandbox.Pool, cert tls.Certificate, verify []byte) (err error) {
 	t := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	door := gateway.Config{ID: g.id, Phase: g.phase, Listener: g.listener, TLS: t, Dir: c.dir.sub("gateways", g.id),
 		Bus: c.base.Bus, Now: c.config.Now, Log: c.base.Log, Knocks: g.phase == gateway.Provisioning}
 	if g.phase == gateway.Operational {
 		t.ClientAuth, t.ClientCAs, door.VerifierKey = tls.VerifyClientCertIfGiven, c.ca.Pool(), verify
+	} else {
+		drivers = nil // nobody reports there
 	}
-	if g.connector, err = g.protocol.open(door, platform.New(c.base, "connector", g.id).API, g.url, c.config.Region); err != nil {
+	if g.connector, err = g.protocol.open(door, platform.New(c.base, "connector", g.id).API, drivers, g.url, c.config.Region); err != nil {
 		return err
 	}
 	// Not under serving: gateways stop before everything that their messages need.
