@@ -94,7 +94,7 @@ func (f *function) routes() faas.Routes {
 	connectors := access.Parts("connector")
 	return f.redrives.route(faas.Routes{
 		"GET /drivers":                                    faas.Op(f.p, access.Users(), f.list),
-		"GET /drivers/{name}":                             faas.Op(f.p, access.Users(), f.get),
+		"GET /drivers/{name}":                             faas.Op(f.p, access.Users().And("twin-provision"), f.get),
 		"POST /drivers/{name}/versions":                   faas.Op(f.p, makers, f.publish),
 		"GET /drivers/{name}/versions/{version}":          faas.Op(f.p, access.Users(), f.getVersion),
 		"DELETE /drivers/{name}/versions/{version}":       faas.Op(f.p, makers, f.deleteVersion),

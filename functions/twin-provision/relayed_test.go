@@ -2,15 +2,18 @@ package twinprovision_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/castor-iot/castor/functions/drivers"
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/seal"
 	"github.com/castor-iot/castor/shared/twin"
+	"github.com/castor-iot/castor/tests/objecttest"
 )
 
 // integration is a device of group press that is at its gateway, as that of a network server is: brought in by hand.
@@ -129,5 +132,67 @@ func TestWhoSpeaksForADevice(t *testing.T) {
 	r, err := ada.StartRun(w.ctx, in)
 	if err != nil || r.Outcome != provision.Rejected || !strings.Contains(r.Reason, `name "lamp" is another device's`) {
 		t.Errorf("%s %q, %v", r.Outcome, r.Reason, err)
+	}
+}
+
+// Firmware with topics of its own comes in by user name and password, with the topics of its type's driver.
+func TestFirmwareWithTopicsOfItsOwn(t *testing.T) {
+	w := start(t)
+	w.Base.Objects = objecttest.Start(t)
+	w.Add("drivers", drivers.New)
+	w.newType("plug", twin.Model{Driver: "tasmota", Provisioning: "manual"})
+	w.newType("bridge", twin.Model{Driver: "zigbee2mqtt", Provisioning: "manual"})
+	w.newType("hand", twin.Model{Provisioning: "manual"})
+	ada := w.User("ada", []access.Role{access.Owner}, "press")
+	in := func(of twin.TypeID, serial string, change func(*api.NewRun)) *api.Topics {
+		t.Helper()
+		public, private, err := seal.NewKey()
+		w.must(err)
+		run := api.NewRun{Type: of, Owner: "press", Serial: serial, PublicKey: public}
+		change(&run)
+		r, err := ada.StartRun(w.ctx, run)
+		w.must(err)
+		w.confirms(ada, r.ID, "place", api.Decide{})
+		w.confirms(ada, r.ID, "serial", api.Decide{Serial: serial})
+		r = w.run(r.ID)
+		a, err := w.admin.GetAssignment(w.ctx, device.Ref(r.Results.DeviceRef))
+		w.must(err)
+		w.must(w.apply(r.Results.DeviceRef))
+		b, err := ada.RunBundle(w.ctx, r.ID)
+		if err != nil || b.Kind != "password" || b.Username != run.Username {
+			t.Fatalf("%+v, %v\n%s", b, err, log(w.run(r.ID)))
+		}
+		if _, err := seal.Open(private, api.SealInfo(b.Ref), b.Sealed); err != nil {
+			t.Error(err)
+		}
+		if a.Topics == nil || !a.Expires.IsZero() || a.Username != run.Username {
+			t.Fatalf("its gateway knows %+v", a)
+		}
+		return a.Topics
+	}
+	if got := in("plug", "tasmota_A1", func(in *api.NewRun) { in.Username = "plug-7" }); got.Device != "tasmota_A1" || !slices.Contains(got.Up, "tele/{device}/SENSOR") || !slices.Contains(got.Down, "cmnd/{device}/POWER") {
+		t.Errorf("%+v", got)
+	}
+	if got := in("plug", "T-2", func(in *api.NewRun) { in.Name, in.Kind = "hall", "password" }); got.Device != "hall" {
+		t.Errorf("%+v", got)
+	}
+	if got := in("bridge", "HUB-1", func(in *api.NewRun) { in.Bridge = true }); got.Device != "" || !slices.Contains(got.Down, "zigbee2mqtt/{device...}/set") {
+		t.Errorf("%+v", got)
+	}
+	for what, tt := range map[string]struct {
+		change func(*api.NewRun)
+		words  string
+	}{
+		"a bridge":                {func(in *api.NewRun) { in.Bridge = true }, ""},
+		"a name that is no level": {func(in *api.NewRun) { in.Name = "a/b" }, "topics.device"},
+		"all devices":             {func(in *api.NewRun) { in.Name = "+" }, "topics.device"},
+		"a name for none":         {func(in *api.NewRun) { in.Type, in.Name = "hand", "a" }, "name and bridge"},
+		"a user name for a token": {func(in *api.NewRun) { in.Kind, in.Username = "token", "a" }, "username"},
+	} {
+		run := api.NewRun{Type: "plug", Owner: "press", Serial: "T-9", PublicKey: mustKey(w)}
+		tt.change(&run)
+		if _, err := ada.StartRun(w.ctx, run); (err == nil) != (tt.words == "") || err != nil && !strings.Contains(err.Error(), tt.words) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
