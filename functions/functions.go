@@ -46,7 +46,7 @@ var All = []Function{
 	{Name: "authorization", New: authorization.New, Topics: "audit,twin.deleted", Capabilities: "authorization,sweep"},
 	{Name: "configurations", New: configurations.New, Capabilities: "configurations"},
 	{Name: "console", New: console.New, Capabilities: "console"},
-	{Name: "credentials", New: credentials.New, Topics: "twin.deleted", Capabilities: "credentials.resolve,credentials,claims,sweep"},
+	{Name: "credentials", New: credentials.New, Topics: "twin.changed,twin.deleted", Capabilities: "credentials.resolve,credentials,claims,sweep"},
 	{Name: "directory", New: directory.New, Schedule: "@every 1m", Capabilities: "directory"},
 	{Name: "drivers", New: drivers.New, Schedule: "@every 2s", Capabilities: "drivers,sweep,operations"},
 	{Name: "gateways", New: gateways.New, Topics: "gateway.applied,twin.changed,twin.deleted", Capabilities: "gateways,sweep,operations"},
