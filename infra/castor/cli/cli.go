@@ -42,7 +42,7 @@ func Commands(env func(string) string) []*cobra.Command {
 func (a *app) commands() []*cobra.Command {
 	all := []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.typeCommand(), a.identityCommand(), a.claimCommand(), a.credentialCommand(), a.twinCommand(),
 		a.historyCommand(), a.ruleCommand(), a.alarmCommand(), a.routeCommand(), a.commandCommand(), a.userCommand(), a.accountCommand(), a.groupCommand(), a.grantCommand(),
-		a.modelCommand(), a.runCommand(), a.waitingCommand(), a.templateCommand(), a.gatewayCommand(), a.artifactCommand(), a.driverCommand(), a.jobCommand(), a.archiveCommand(), a.replayCommand(), a.keyCommand(), a.operationCommand(), a.doctorCommand()}
+		a.modelCommand(), a.runCommand(), a.waitingCommand(), a.deviceCommand(), a.templateCommand(), a.gatewayCommand(), a.artifactCommand(), a.driverCommand(), a.jobCommand(), a.archiveCommand(), a.replayCommand(), a.keyCommand(), a.operationCommand(), a.doctorCommand()}
 	for _, c := range all {
 		f := c.PersistentFlags()
 		f.StringVar(&a.url, "url", "", "the platform's gateway (default: where you signed in last, else "+defaultURL+")")

@@ -96,7 +96,11 @@ func (a *app) startCommand() *cobra.Command {
 opens it.`,
 		Example: `  castor run start pump --owner press --serial P-7 --key p-7.key
   castor run confirm run-1f0c
-  castor run bundle run-1f0c --key p-7.key`,
+  castor run bundle run-1f0c --key p-7.key
+
+  # firmware with topics of its own, like Tasmota's: its type's driver has them
+  castor run start plug --owner press --serial tasmota_A1B2C3 --username plug-7 --key plug-7.key
+  castor run start zigbee --owner press --serial HUB-1 --bridge --key hub.key`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			in := in
 			in.Type = twin.TypeID(args[0])
@@ -123,6 +127,9 @@ opens it.`,
 	f.StringVar(&in.Model, "model", "", "its model, as its maker calls it")
 	f.StringVar(&in.Kind, "kind", "", "what it will prove itself with: token (the default), password or api-key; a certificate needs a device that asks itself")
 	f.StringVar(&in.Protocol, "protocol", "", "what it speaks: mqtt (the default), grpc or http")
+	f.StringVar(&in.Username, "username", "", "what it will log in with, of kind password; its reference where left out")
+	f.StringVar(&in.Name, "name", "", "what topics of its own firmware call it; its serial where left out")
+	f.BoolVar(&in.Bridge, "bridge", false, "in topics of its own it speaks for devices of any name")
 	f.StringVar(&in.Reason, "reason", "", "why, for the run's log")
 	f.StringVar(&key, "key", "", "file of the key that its secret is sealed to; it is made if it is not there")
 	f.StringVar(&region, "region", "", "region the device is in, by which its gateway is chosen")

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/twin"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) deviceCommand() *cobra.Command {
+	return noun("device", "Devices that another device speaks for: behind a Zigbee bridge, or a LoRaWAN network server", a.addDevice(), a.listDevices())
+}
+
+// addDevice brings in a device that another one speaks for.
+func (a *app) addDevice() *cobra.Command {
+	var in api.NewRun
+	var region, site string
+	c := &cobra.Command{Use: "add TYPE", Short: "Bring in a device that another device speaks for", Args: cobra.ExactArgs(1), ValidArgsFunction: first(twinIDs(a, twin.Type)),
+		Long: `Bring in a device that another device speaks for. Nothing is carried to it: its first message makes it operational. Its type names a provisioning
+model for such devices, as castor type create --provisioning relayed does.`,
+		Example: `  castor device add meter --owner press --serial 0004A30B001C0530 --via tts-1
+  castor device add light --owner press --serial 0x00158d00018255df --via hub-1 --name kitchen/lamp`,
+		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			in := in
+			in.Type = twin.TypeID(args[0])
+			if region != "" || site != "" {
+				in.Location = &twin.Location{Region: region, Site: site}
+			}
+			r, err := c.StartRun(ctx, in)
+			if err != nil {
+				return err
+			}
+			if r.Outcome == provision.Rejected {
+				return printDone(a, cmd, r, "device %s was refused: %s", in.Serial, r.Reason)
+			}
+			return printDone(a, cmd, r, "device %s is twin %s; with its first message it is operational (castor run get %s)", in.Serial, r.Twin, r.ID)
+		})}
+	f := c.Flags()
+	f.StringVar(&in.Owner, "owner", "", "group that the device will belong to, and who speaks for it does")
+	f.StringVar(&in.Serial, "serial", "", "what the device is known by, like its EUI")
+	f.StringVar((*string)(&in.Via), "via", "", "the twin of who speaks for it: the bridge, or the network server's integration")
+	f.StringVar(&in.Name, "name", "", "what that one calls it; its serial where left out")
+	f.StringVar(&in.Model, "model", "", "its model, as its maker calls it")
+	f.StringVar(&in.Provisioning, "provisioning", "", "the provisioning model, for configurators; the type's where left out")
+	f.StringVar(&in.Reason, "reason", "", "why, for the run's log")
+	f.StringVar(&region, "region", "", "region the device is in")
+	f.StringVar(&site, "site", "", "where it is, for people")
+	a.outputFlag(c, asTable, asYAML, asJSON)
+	for _, name := range []string{"owner", "serial", "via"} {
+		check(c.MarkFlagRequired(name))
+	}
+	check(c.RegisterFlagCompletionFunc("owner", groupIDs(a)))
+	check(c.RegisterFlagCompletionFunc("via", twinIDs(a, twin.Instance)))
+	return c
+}
+
+// listDevices lists the devices that one speaks for.
+func (a *app) listDevices() *cobra.Command {
+	var via string
+	c := list(a, "List the devices that another device speaks for", "  castor device list --via tts-1", []column[api.CredentialFact]{
+		{"twin", func(v api.CredentialFact) string { return string(v.Twin) }},
+		{"name", func(v api.CredentialFact) string { return v.Name }},
+		{"heard", func(v api.CredentialFact) string {
+			if v.Confirmed.IsZero() {
+				return "not yet"
+			}
+			return "since " + a.ago(v.Confirmed)
+		}},
+		{"added", func(v api.CredentialFact) string { return a.ago(v.Issued) }},
+		{"device", func(v api.CredentialFact) string { return string(v.Ref) }},
+	}, func(ctx context.Context, c *api.Client, cursor string) (api.Page[api.CredentialFact], error) {
+		return c.ListRelayed(ctx, twin.ID(via), cursor)
+	})
+	c.Flags().StringVar(&via, "via", "", "the twin of who speaks for them")
+	check(c.MarkFlagRequired("via"))
+	check(c.RegisterFlagCompletionFunc("via", twinIDs(a, twin.Instance)))
+	return c
+}

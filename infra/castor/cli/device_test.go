@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"context"
+	"testing"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/seal"
+)
+
+// People bring in devices that another one speaks for, and see which those are.
+func TestDevicesThatAnotherSpeaksFor(t *testing.T) {
+	p := newPerson(t)
+	ctx := context.Background()
+	p.login("admin")
+	p.does(words("group create press"), "")
+	p.does(words("type create integration --owner press"), "")
+	p.does(words("type create meter --owner press --provisioning relayed"), "")
+	p.does(words("twin create tts-1 --type integration --owner press"), "")
+	p.fails(words("device add meter --owner press --serial 0004A30B001C0530 --via tts-1"), "tts-1", "bring it in first")
+
+	public, _, err := seal.NewKey()
+	if err == nil {
+		_, err = p.Part("connector", "op").PutGateway(ctx, api.Gateway{ID: "op", Phase: "operational", Protocol: "http", URL: "https://127.0.0.1:8888"})
+	}
+	var via api.Credential
+	if err == nil {
+		via, err = p.Part("twin-provision", "").IssueCredential(ctx, api.NewCredential{Twin: "tts-1", Run: "a.1", Kind: device.Token, PublicKey: public, Protocol: "http"})
+	}
+	if err == nil {
+		_, err = p.Part("twin-provision", "").AssignGateway(ctx, api.Assign{Ref: via.Ref, Twin: "tts-1", Proof: via.Proof(), Protocol: "http"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.does(words("device list --via tts-1"), "", "Nothing")
+	p.does(words("device add meter --owner press --serial 0004A30B001C0530 --via tts-1 --reason cellar"), "", "is twin 0004a30b001c0530", "first message")
+	p.does(words("device list --via tts-1"), "", "0004A30B001C0530", "not yet")
+	p.does(words("device add meter --owner press --serial M-2 --via tts-1 --name 00-04-A3-0B-00-1C-05-30"), "", "was refused", "another device's")
+	p.fails(words("device add meter --owner press --serial M-3 --via nobody"), "via")
+	p.fails(words("device add integration --owner press --serial M-3 --via tts-1"), "like relayed")
+	p.fails(words("device list --via nobody"), "nobody")
+	p.fails(words("device add meter"), "owner")
+}
