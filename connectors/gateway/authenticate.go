@@ -152,9 +152,9 @@ func (d *Door) secret(shown Shown) (name, proof, user string, err error) {
 		if user, secret = shown.User, shown.Secret; user == "" {
 			return "", "", "", errors.New("a secret without a user name must be <ref>.<secret>")
 		}
-		named := d.admitted.Named(user)
+		named := cmp.Or(d.admitted.Named(user), user)
 		if ref = device.Ref(shown.Client); ref == "" || d.ownTopics(named) != nil {
-			ref = device.Ref(cmp.Or(named, user))
+			ref = device.Ref(named)
 		}
 	}
 	return string(ref), device.Verifier(d.config.VerifierKey, ref, secret), user, nil

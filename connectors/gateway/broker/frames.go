@@ -1,6 +1,10 @@
 package broker
 
-import "github.com/mochi-mqtt/server/v2/packets"
+import (
+	"io"
+
+	"github.com/mochi-mqtt/server/v2/packets"
+)
 
 // frames follows the packets that a client sends, so that a message that is too large can be left out: the broker would end the
 // connection, which is right for devices that can be taught. A bridge with many devices tells what it knows of all of them in one
@@ -99,6 +103,9 @@ func (f *frames) look(b []byte) {
 // Read leaves out messages that are too large, where the client is one that has topics of its own: they are acknowledged, counted and
 // logged once. The broker reads by a buffer that is larger than what is held back.
 func (c *conn) Read(b []byte) (int, error) {
+	if len(b) < 2*len(c.frames.head) {
+		return 0, io.ErrShortBuffer
+	}
 	for {
 		held := copy(b, c.frames.head[:c.frames.held])
 		n, err := c.Conn.Read(b[held:])

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -54,7 +55,7 @@ func TestLargeMessagesAreLeftOut(t *testing.T) {
 	for name, r := range map[string]io.Reader{"at once": strings.NewReader(all), "byte by byte": iotest.OneByteReader(strings.NewReader(all)), "by halves": iotest.HalfReader(strings.NewReader(all)),
 		"with its end": iotest.DataErrReader(strings.NewReader(all))} {
 		s := &source{Reader: r, largest: largest}
-		got, err := io.ReadAll(s)
+		got, err := io.ReadAll(bufio.NewReaderSize(s, 100))
 		if err != nil || string(got) != want {
 			t.Errorf("%s: %d bytes pass, want %d; %v", name, len(got), len(want), err)
 		}
@@ -71,21 +72,13 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte("\x30\xff\xff\xff\x7fabc\x30\xff"), 2)
 	f.Fuzz(func(t *testing.T, b []byte, size int) {
 		s := &source{Reader: iotest.HalfReader(bytes.NewReader(b)), largest: 1 << 40}
-		got, err := io.ReadAll(&sized{s, 8 + max(0, size)%64})
+		got, err := io.ReadAll(bufio.NewReaderSize(s, 16+max(0, size)%64))
 		if err != nil || len(s.left) > 0 || !bytes.Equal(got, b[:len(b)-s.frames.held]) {
 			t.Fatalf("of %x passes %x, %v", b, got, err)
 		}
 		s = &source{Reader: bytes.NewReader(b), largest: 16}
-		if got, err = io.ReadAll(&sized{s, 8 + max(0, size)%64}); err != nil || len(got) > len(b) {
+		if got, err = io.ReadAll(bufio.NewReaderSize(s, 16+max(0, size)%64)); err != nil || len(got) > len(b) {
 			t.Fatalf("of %x passes %x, %v", b, got, err)
 		}
 	})
 }
-
-// sized reads by a buffer of n bytes.
-type sized struct {
-	io.Reader
-	n int
-}
-
-func (s *sized) Read(b []byte) (int, error) { return s.Reader.Read(b[:min(len(b), s.n)]) }

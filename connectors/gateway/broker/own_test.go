@@ -49,6 +49,11 @@ func TestALoginWithTopicsOfItsOwnIsFoundByItsUserName(t *testing.T) {
 			t.Errorf("as %q it has %+v", client, s)
 		}
 	}
+	plain, a, _ := linktest.Secret("p-4", device.Password) // whose user name is its reference
+	topics := plug("plug")
+	plain.User, plain.Client, a.Username, a.Topics = "p-4", "mqttjs_12", "", &topics
+	w.Admit(a)
+	admitted(t, w, g, plain, nil)
 	id.Password += "x"
 	if _, code := connect(t, w, g, id, nil); code == 0 {
 		t.Error("another password was let in")
