@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,10 +73,16 @@ func (w *parkedWorld) device(id twin.ID, of twin.TypeID, owner string, n int) {
 
 func (w *parkedWorld) park(id twin.ID, from, n int) {
 	w.t.Helper()
+	w.parkOf(id, from, from+n-1, -n)
+}
+
+// parkOf parks payloads from one to another, each so many seconds after noon as it says, and shift more.
+func (w *parkedWorld) parkOf(id twin.ID, from, to, shift int) {
+	w.t.Helper()
 	var all []telemetry.Message
-	for i := from; i < from+n; i++ {
-		all = append(all, telemetry.Message{Twin: id, Generation: 1, Kind: telemetry.Undecoded, Was: telemetry.Telemetry, Received: at.Add(time.Duration(i-n) * time.Second),
-			Order: twin.Order{Epoch: 1, Seq: int64(i) * 1024, Assigned: true}, Port: 2, Raw: []byte{byte(i), byte(i >> 8)}, Driver: "th@1.0.0", Reason: "driver th@1.0.0: too short"})
+	for i := from; i <= to; i++ {
+		all = append(all, telemetry.Message{Twin: id, Generation: 1, Kind: telemetry.Undecoded, Was: telemetry.Telemetry, Received: at.Add(time.Duration(i+shift) * time.Second),
+			Order: twin.Order{Epoch: 1, Seq: int64(i+1000*shift) * 1024, Assigned: true}, Port: 2, Raw: []byte{byte(i), byte(i >> 8)}, Driver: "th@1.0.0", Reason: "driver th@1.0.0: too short"})
 	}
 	r, err := w.Part("connector", "gw-1").Ingest(bg, telemetry.Batch{Gateway: "gw-1", Messages: all})
 	w.must(err)
@@ -342,7 +349,7 @@ func TestARedriveEnds(t *testing.T) {
 // A driver that loops costs a twin's messages ten workers or so, and not those of others; one that goes on so ends the redrive.
 func TestARedriveByADriverThatLoops(t *testing.T) {
 	w := newParkedWorld(t)
-	code := "function decodeUplink(i) { while (i.bytes[0] >= 100) {} return {data: {n: i.bytes[0]}} }"
+	code := "function decodeUplink(i) { if (i.bytes[0] > 50 && i.bytes[0] < 100) throw 'no'; while (i.bytes[0] >= 100) {} return {data: {n: i.bytes[0]}} }"
 	_, err := w.Admin().PublishDriver(bg, api.PublishDriver{Driver: driver.Driver{Name: "th", Version: "1.1.0", Kind: driver.JavaScript, Code: []byte(code), Limit: 20 * time.Millisecond,
 		Tests: []driver.Test{{Call: driver.Call{Op: driver.DecodeUplink, Bytes: []byte{1}}, Want: driver.Want{Data: map[string]any{"n": 1}}}}}})
 	w.must(err)
@@ -356,12 +363,43 @@ func TestARedriveByADriverThatLoops(t *testing.T) {
 	if j.State != api.JobDone || j.Stored != 2+3 || j.Left != 60 || !strings.HasPrefix(j.Reason, "timeout: ") || w.left("a-1") != 60 || w.left("b-1") != 0 {
 		t.Errorf("at its end: %+v", j)
 	}
+	// Of one twin each message is counted once, although some were left before the driver looped.
+	w.device("d-1", "pump", "plant", 0)
+	w.parkOf("d-1", 51, 99, 0)
+	w.parkOf("d-1", 51, 99, 100)
+	w.parkOf("d-1", 100, 130, 200)
+	if j = w.redrive(w.Admin(), api.NewRedrive{Twin: "d-1"}); j.Left != 49+49+31 || w.left("d-1") != 49+49+31 {
+		t.Errorf("at its end: %+v", j)
+	}
 	for _, id := range []twin.ID{"a-2", "a-3"} {
 		w.device(id, "pump", "plant", 0)
 		w.park(id, 100, 30)
 	}
 	j = w.redrive(w.Admin(), api.NewRedrive{Driver: "th"})
 	if j.State != api.JobFailed || !strings.HasPrefix(j.Reason, "driver th 1.1.0 fails gravely with what is parked, the last time of twin a-3: timeout") || w.left("a-3") != 30 {
+		t.Errorf("at its end: %+v", j)
+	}
+}
+
+// Many run the schedule at once, and each message is read and counted once.
+func TestManyReplicasRedrive(t *testing.T) {
+	w := newParkedWorld(t)
+	w.publish("1.1.0", reads)
+	for i := range 6 {
+		w.device(twin.ID(fmt.Sprintf("p-%d", i)), "pump", "plant", 120)
+	}
+	j, err := w.Admin().Redrive(bg, api.NewRedrive{Type: "pump"})
+	w.must(err)
+	var all sync.WaitGroup
+	for range 6 {
+		all.Go(func() {
+			if err := w.Tick("drivers", w.Now()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if j = w.wait(w.Admin(), j.ID); j.Stored != 720 || j.Left != 0 || len(w.values("p-5")) != 120 {
 		t.Errorf("at its end: %+v", j)
 	}
 }

@@ -34,7 +34,7 @@ type subject struct {
 
 	fresh []string // properties whose readings the present change alters
 
-	again bool                   // the messages were parked, and are read now: they tell nothing of where the device is
+	again bool                   // the messages were parked, and are read now: they came by the mapping there was then
 	left  func(held int64) int64 // what the twin's count of parked messages becomes once they are applied; nil = it stays
 }
 
@@ -110,7 +110,7 @@ func (s *subject) take(m *telemetry.Message, fresh bool) {
 		s.presence(m)
 		return
 	}
-	if !s.again && m.Received.After(live.Presence.LastSeen) {
+	if m.Received.After(live.Presence.LastSeen) {
 		live.Presence.LastSeen, s.changed = m.Received, true
 	}
 	if m.Kind == telemetry.Undecoded {
