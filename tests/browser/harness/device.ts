@@ -38,6 +38,11 @@ export class Device {
     return this.tell([{ data }]);
   }
 
+  /** Measures values and does not wait: where a driver reads what the device sends, nobody answers its numbers. */
+  send(data: Values): void {
+    this.program.write(JSON.stringify([{ data }]));
+  }
+
   /** Tells what was measured earlier; `ago` in milliseconds. */
   remember(values: { ago: number; data: Values }[]): Promise<void> {
     return this.tell(values);
