@@ -49,6 +49,7 @@ func TestModels(t *testing.T) {
 		"a word among numbers":           {property(Property{Name: "a", Enum: []any{1.0, "two"}}), "must be a number"},
 		"a number among words":           {property(Property{Name: "a", Type: "string", Enum: []any{1.0}}), "must be a string"},
 		"a number for truth":             {property(Property{Name: "a", Type: "boolean", Enum: []any{1.0}}), "must be a boolean"},
+		"truth among numbers":            {property(Property{Name: "a", Enum: []any{true}}), "must be a number"},
 		"a list among values":            {property(Property{Name: "a", Enum: []any{[]any{1.0}, []any{1.0}}}), "must be a number"},
 		"nothing among values":           {property(Property{Name: "a", Enum: []any{nil}}), "must be a number"},
 		"a value that is no number":      {property(Property{Name: "a", Enum: []any{math.NaN()}}), "must be a number"},
