@@ -151,7 +151,7 @@ func (e *entry) messages(r *driver.Result) (out []telemetry.Message, err error) 
 // raw is the payload as it came, to be parked.
 func (e *entry) raw(driver, reason string) telemetry.Message {
 	m := undecoded(e.in.Payload, reason)
-	m.Driver = driver
+	m.Driver, m.Time = driver, e.in.Time
 	return m
 }
 

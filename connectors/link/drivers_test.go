@@ -22,13 +22,7 @@ import (
 
 // The tests' workers are the test program itself.
 func TestMain(m *testing.M) {
-	if megabytes, ok := sandbox.Worker(os.Args); ok {
-		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	sandbox.Main()
 	os.Exit(m.Run())
 }
 
@@ -215,6 +209,20 @@ uplink:
 	}
 }
 
+// What cannot be read is parked with the time that whoever brought it could tell, for when it is read again.
+func TestAParkedPayloadKeepsItsTime(t *testing.T) {
+	w := linktest.NewWorld(t)
+	l := decoding(t, w, &far{}, nil)
+	w.Platform.Use("twin-p-1", script(w, "broken", "1.0.0", `function decodeUplink(i) { throw new Error('no'); }`))
+	at := time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)
+	var got acks
+	l.Open("s-1", "p-1", 1, nil).ReportAs(link.Incoming{Kind: telemetry.State, Payload: []byte{1}, Received: time.Now(), Time: at}, func(r link.Receipt) { got.of("a")(r.Stored) })
+	linktest.Eventually(t, "it is acknowledged", func() bool { return len(got.list()) == 1 })
+	if parked := w.Platform.Parked(); len(parked) != 1 || !parked[0].Time.Equal(at) || parked[0].Was != telemetry.State {
+		t.Errorf("parked: %+v", parked)
+	}
+}
+
 func TestAPayloadWithoutValuesIsAcknowledgedAndNotStored(t *testing.T) {
 	w := linktest.NewWorld(t)
 	l := decoding(t, w, &far{}, nil)
@@ -224,6 +232,10 @@ func TestAPayloadWithoutValuesIsAcknowledgedAndNotStored(t *testing.T) {
 	say(s, []byte{0}, got.of("nothing"))
 	say(s, []byte{1}, got.of("one"))
 	linktest.Eventually(t, "both are acknowledged", func() bool { return len(got.list()) == 2 })
+	stored := slices.DeleteFunc(w.Platform.Stored("twin-p-1"), func(m telemetry.Message) bool { return m.Kind == telemetry.Log })
+	if len(stored) != 1 {
+		t.Errorf("stored: %+v", stored)
+	}
 	if n, parked := readings(w, "p-1"), w.Platform.Parked(); !slices.Equal(n, []float64{1}) || len(parked) != 0 {
 		t.Errorf("readings %v, parked %+v", n, parked)
 	}
@@ -366,4 +378,46 @@ func TestNewFirmwareMayHaveAnotherVersion(t *testing.T) {
 	if n := readings(w, "p-1"); !slices.Equal(n, []float64{1, 1, 1, 1, 1, 102}) {
 		t.Errorf("readings %v", n)
 	}
+}
+
+// What waits for a driver is bounded, and holds back the device that sent it; when that goes, nothing of it is acknowledged.
+func TestADriverThatIsNotToBeHadHoldsBackItsDevicesOnly(t *testing.T) {
+	w := linktest.NewWorld(t)
+	l := decoding(t, w, &far{}, func(c *link.Config) { c.Limits.Backoff = 20 * time.Millisecond })
+	lost := script(w, "lost", "1.0.0", counter)
+	lost.Digest = strings.Repeat("0", 64)
+	w.Platform.Use("twin-p-1", lost)
+	gone := make(chan struct{})
+	held, other := l.Open("s-1", "p-1", 1, gone), l.Open("s-2", "p-2", 1, nil)
+	var got, free acks
+	const most = 2_000
+	sent := make(chan int, 1)
+	go func() {
+		n := 0
+		for ; n < most; n++ {
+			select {
+			case <-gone:
+				sent <- n
+				return
+			default:
+				say(held, make([]byte, 1<<10), got.of("held"))
+			}
+		}
+		sent <- n
+	}()
+	linktest.Eventually(t, "the decoder is full", func() bool { return l.Stats().Waiting >= 300 })
+	publish(other, `{"n":1}`, free.of("other"))
+	linktest.Eventually(t, "another device is acknowledged", func() bool { return slices.Equal(free.list(), []string{"other true"}) })
+	close(gone)
+	if n := <-sent; n >= most/2 {
+		t.Errorf("%d messages were taken", n)
+	}
+	if list := got.list(); slices.Contains(list, "held true") {
+		t.Errorf("acknowledged: %v", list[:min(len(list), 5)])
+	}
+	w.Platform.Use("twin-p-1", script(w, "lost", "1.0.1", counter))
+	linktest.Eventually(t, "what was taken is read when there is one", func() bool {
+		w.Platform.Use("twin-p-1", script(w, "lost", "1.0.1", counter))
+		return len(readings(w, "p-1")) >= 300
+	})
 }

@@ -182,6 +182,9 @@ func itemOf(m *api.ParkedMessage, result *driver.Result) api.RedrivenItem {
 		item.Reason = m.Reason // it was not parked because it could not be decoded
 		return item
 	}
+	if result.Time.IsZero() {
+		result.Time = m.Time // who brought it may have known when, if the driver does not
+	}
 	messages, err := result.Messages(m.Was)
 	switch {
 	case err != nil:

@@ -194,6 +194,22 @@ func TestParkedMessagesAreReadAgain(t *testing.T) {
 	}
 }
 
+// When it was measured, who brought a message may have told where the driver cannot.
+func TestTheTimeOfAMessageThatIsReadAgain(t *testing.T) {
+	w := newParkedWorld(t)
+	w.device("p-1", "pump", "plant", 0)
+	_, err := w.Part("connector", "gw-1").Ingest(bg, telemetry.Batch{Gateway: "gw-1", Messages: []telemetry.Message{{Twin: "p-1", Generation: 1, Kind: telemetry.Undecoded,
+		Was: telemetry.State, Received: at, Time: at.Add(-time.Hour), Order: twin.Order{Epoch: 1, Seq: 1, Assigned: true}, Port: 2, Raw: []byte{1, 0}, Driver: "th@1.0.0"}}})
+	w.must(err)
+	w.publish("1.1.0", reads)
+	w.redrive(w.Admin(), api.NewRedrive{Twin: "p-1"})
+	p, err := w.twins.Get(bg, "p-1")
+	w.must(err)
+	if r, _ := p.Live.Reading("n"); r.Value != 1.0 || !r.At.Equal(at.Add(-time.Hour)) {
+		t.Errorf("the twin reports %+v", r)
+	}
+}
+
 // What the driver for a twin cannot read stays, with the new reason; what nobody can be asked about, too.
 func TestWhatStaysParked(t *testing.T) {
 	w := newParkedWorld(t)

@@ -127,9 +127,6 @@ func (b *batch) again(s *subject, items []redrivenItem) (read []string, failed [
 			m := &made[k]
 			*m = telemetry.Message{Twin: p.Twin, Generation: p.Generation, Kind: item.messages[k].Kind, Time: cut(item.messages[k].Time), Received: p.Received,
 				Order: p.Order, Session: p.Session, Gateway: p.Gateway, Samples: item.messages[k].Samples}
-			if m.Time.IsZero() {
-				m.Time = p.Time // who brought it knew when, if the driver does not
-			}
 			if m.Order.Assigned {
 				m.Order.Seq += int64(k) // the connector has left room for what one payload becomes
 			}

@@ -55,8 +55,10 @@ func (w *world) redriven(id twin.ID, items ...api.RedrivenItem) error {
 
 func TestWhatIsKeptOfAParkedMessage(t *testing.T) {
 	w := newWorld(t, twin.Model{}, "pump-1")
-	got := w.park(unread("pump-1", 1, "ab"))
-	if len(got) != 1 || got[0].Port != 2 || got[0].Was != telemetry.Telemetry || got[0].Driver != "th@1.0.0" || got[0].Topic != "up" || got[0].Reason != "it threw" {
+	timed := unread("pump-1", 1, "ab")
+	timed.Time = noon.Add(-time.Hour)
+	got := w.park(timed)
+	if len(got) != 1 || !got[0].Time.Equal(timed.Time) || got[0].Port != 2 || got[0].Was != telemetry.Telemetry || got[0].Driver != "th@1.0.0" || got[0].Topic != "up" || got[0].Reason != "it threw" {
 		t.Errorf("kept is %+v", got)
 	}
 	if again := w.park(unread("pump-1", 1, "ab")); len(again) != 1 || again[0].ID != got[0].ID {
@@ -149,20 +151,6 @@ func TestReadAgain(t *testing.T) {
 	must(t, w.redriven("pump-1", became(parked[1].ID, "temp", 95), became(parked[0].ID, "temp", 10, 20)))
 	if after := w.twin("pump-1"); after.Live.Version != before.Live.Version || len(w.records("pump-1")) != 4 {
 		t.Errorf("a second time changed the twin: %+v", after.Live)
-	}
-}
-
-// When it was measured a message may tell by its transport, where the driver cannot.
-func TestReadAgainOfAMessageWithATime(t *testing.T) {
-	w := newWorld(t, twin.Model{}, "pump-1")
-	timed := unread("pump-1", 60, "a")
-	timed.Time = noon.Add(7 * time.Second)
-	parked := w.park(timed)
-	item := became(parked[0].ID, "temp", 1, 2)
-	item.Messages[1].Time = noon.Add(8 * time.Second)
-	must(t, w.redriven("pump-1", item))
-	if got := w.records("pump-1"); len(got) != 2 || !got[0].At.Equal(noon.Add(7*time.Second)) || !got[1].At.Equal(noon.Add(8*time.Second)) {
-		t.Errorf("history is %+v", got)
 	}
 }
 
