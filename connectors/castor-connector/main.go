@@ -45,13 +45,7 @@ type command struct {
 var commands = []command{eventsCommand, mqttCommand, grpcCommand, httpCommand, mosquittoCommand, foreignCommand, streamCommand}
 
 func main() {
-	if megabytes, ok := sandbox.Worker(os.Args); ok {
-		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
-			fmt.Fprintln(os.Stderr, "castor-connector:", err)
-			os.Exit(1)
-		}
-		return
-	}
+	sandbox.Main()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(start(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))

@@ -21,13 +21,7 @@ import (
 
 // The workers of the tests' drivers are the test program itself.
 func TestMain(m *testing.M) {
-	if megabytes, ok := sandbox.Worker(os.Args); ok {
-		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	sandbox.Main()
 	os.Exit(m.Run())
 }
 

@@ -21,13 +21,7 @@ import (
 var version = "dev"
 
 func main() {
-	if megabytes, ok := sandbox.Worker(os.Args); ok {
-		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
-			fmt.Fprintln(os.Stderr, "castor:", err)
-			os.Exit(1)
-		}
-		return
-	}
+	sandbox.Main()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := rootCommand()

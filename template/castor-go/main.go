@@ -15,12 +15,7 @@ import (
 )
 
 func main() {
-	if megabytes, ok := sandbox.Worker(os.Args); ok { // of function drivers, which starts itself to run drivers
-		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
-			log.Fatal(err)
-		}
-		return
-	}
+	sandbox.Main() // of function drivers, which starts itself to run drivers
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	if err := platform.Serve(ctx, os.Getenv, function.Handle); err != nil {

@@ -13,13 +13,7 @@ import (
 // TestMain says, when all stories were told, which operations of openapi.yaml none of them has used, and removes the programs.
 // As a worker for payload drivers, which this program starts itself to be, it does nothing else.
 func TestMain(m *testing.M) {
-	if megabytes, ok := sandbox.Worker(os.Args); ok {
-		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	sandbox.Main()
 	code := m.Run()
 	if doc, err := contract.Load(); err == nil && testing.Verbose() {
 		fmt.Fprintln(os.Stderr, "operations that no story has used:", doc.Unseen())

@@ -108,13 +108,7 @@ func number(v float64) string {
 }
 
 func main() {
-	if megabytes, ok := sandbox.Worker(os.Args); ok { // a process in which payload drivers run
-		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
+	sandbox.Main()
 	only := flag.String("only", "", "sections to measure, separated by commas; all if empty")
 	out := flag.String("out", "bench", "folder of the results")
 	profiles := flag.String("profile", "", "write CPU and allocation profiles of the platform under ingest into this folder")

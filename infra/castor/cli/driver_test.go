@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,13 +12,7 @@ import (
 
 // The workers of driver commands are the test program itself.
 func TestMain(m *testing.M) {
-	if megabytes, ok := sandbox.Worker(os.Args); ok {
-		if err := sandbox.Work(os.Stdin, os.Stdout, megabytes); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	sandbox.Main()
 	os.Exit(m.Run())
 }
 

@@ -15,13 +15,7 @@ import (
 
 // The tests' workers are the test program itself.
 func TestMain(m *testing.M) {
-	if megabytes, ok := Worker(os.Args); ok {
-		if err := Work(os.Stdin, os.Stdout, megabytes); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	Main()
 	os.Exit(m.Run())
 }
 

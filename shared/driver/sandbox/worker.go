@@ -76,6 +76,19 @@ func Worker(args []string) (megabytes int, ok bool) {
 	return megabytes, err == nil
 }
 
+// Main makes this process a worker, and does not return, if it was started to be one. A program that opens a pool calls it first.
+func Main() {
+	megabytes, ok := Worker(os.Args)
+	if !ok {
+		return
+	}
+	if err := Work(os.Stdin, os.Stdout, megabytes); err != nil {
+		fmt.Fprintln(os.Stderr, "driver worker:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
 type worker struct {
 	engines map[string]engine
 	out     *bufio.Writer
