@@ -43,7 +43,7 @@ test('the main ways by touch, on a phone', async ({ visit }) => {
 });
 
 for (const phone of [false, true])
-  test(`axe finds nothing serious in any view ${phone ? 'on a phone' : 'on a desk, in either theme'}`, { timeout: 150_000 }, async ({ visit }) => {
+  test(`axe finds nothing serious in any view ${phone ? 'on a phone' : 'on a desk, in either theme'}`, { timeout: 300_000 }, async ({ visit }) => {
     const { page, guard } = await visit(p, { phone });
     guard.allow(401, /\/session/);
     const admin = await visit(p, { as: p.admin, phone });

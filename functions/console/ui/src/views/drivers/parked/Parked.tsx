@@ -1,6 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Inbox } from 'lucide-react';
-import type { ReactNode } from 'react';
 import type { Parked as Of } from '@/api/drivers';
 import type { NewRedrive, ParkedMessage } from '@/api/types';
 import { Badge } from '@/parts/Badge';
@@ -30,7 +29,8 @@ export function Parked({
   of: Of;
   redrive: NewRedrive;
   driver?: string;
-  note?: ReactNode;
+  /** What must be known of the list. */
+  note?: string;
 }) {
   const query = useInfiniteQuery(parkedOf(of));
   const items = query.data?.pages.flatMap((p) => p.items) ?? [];
@@ -38,9 +38,9 @@ export function Parked({
   return (
     <Card
       title="Parked messages"
-      note={
-        note ?? (items.length > 0 ? `${count(items.length)}${query.hasNextPage ? '+' : ''}, newest first` : undefined)
-      }
+      note={[items.length > 0 && `${count(items.length)}${query.hasNextPage ? '+' : ''}, newest first`, note]
+        .filter(Boolean)
+        .join('; ')}
       flush
     >
       {!query.isPending && <Redrive of={redrive} any={items.length > 0} />}
@@ -73,7 +73,7 @@ function Row({ message: m, whose, driver }: { message: ParkedMessage; whose: boo
   const [name = '', version = ''] = (m.driver || driver || '').split('@');
   return (
     <li className={s.message}>
-      <p className={s.reason} dir="auto">
+      <p className={s.reason} dir="auto" title={m.reason}>
         {m.reason}
       </p>
       <p className={s.facts}>

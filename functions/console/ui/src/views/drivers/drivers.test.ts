@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import type { Driver, DriverVersion } from '@/api/types';
+import { draftOf, examples, isThere, same, sourceOfDraft } from './bench/draft';
+import { canaryWords, nextVersion, usedOf } from './drivers';
+
+const version = (v: string, state: DriverVersion['state'], canary?: DriverVersion['canary']) =>
+  ({ version: v, state, canary }) as DriverVersion;
+const driver = (...versions: DriverVersion[]) => ({ name: 'd', versions }) as Driver;
+
+describe('the version that most devices use', () => {
+  it.each([
+    [
+      'the newest that is active',
+      [version('3.0.0', 'draft'), version('2.0.0', 'active'), version('1.0.0', 'active')],
+      '2.0.0',
+    ],
+    [
+      'one in quarantine, whose messages are parked',
+      [version('2.0.0', 'quarantined'), version('1.0.0', 'active')],
+      '2.0.0',
+    ],
+    ['the newest, if none is used', [version('2.0.0', 'draft'), version('1.0.0', 'withdrawn')], '2.0.0'],
+    ['none of none', [], undefined],
+  ])('is %s', (_, versions, want) => expect(usedOf(driver(...versions))?.version).toBe(want));
+});
+
+it.each([
+  ['1.2.3', '1.2.4'],
+  ['2.0.0-rc.1', '2.0.0'],
+  ['1.0.9+build', '1.0.10'],
+  ['odd', '1.0.0'],
+])('after %s comes %s', (v, want) => expect(nextVersion(v)).toBe(want));
+
+it('says who uses a canary', () => {
+  expect(canaryWords(version('1.0.0', 'canary', { percent: 10 }))).toBe('10 %');
+  expect(canaryWords(version('1.0.0', 'canary', { twins: ['a'] }))).toBe('1 named twin');
+  expect(canaryWords(version('1.0.0', 'canary', { percent: 5, twins: ['a', 'b'] }))).toBe('5 % and 2 named twins');
+});
+
+describe('a draft', () => {
+  const source = {
+    name: 'd',
+    version: '1.0.0',
+    kind: 'javascript' as const,
+    maker: 'Acme',
+    code: 'Ly8gwrA=',
+    limit: 5,
+  };
+  it('is what was published until it is changed, and then goes there with all that is known of it', () => {
+    const draft = draftOf(source);
+    expect(draft.text).toBe('// °');
+    expect(same(draft, draftOf(source))).toBe(true);
+    expect(same({ ...draft, text: '' }, draft)).toBe(false);
+    expect(same({ ...draft, tests: [] }, draft)).toBe(false);
+    expect(sourceOfDraft(draft)).toEqual(source);
+    expect(sourceOfDraft(draft, { version: '1.0.1' })).toEqual({ ...source, version: '1.0.1' });
+  });
+  it('keeps a module as it is', () => {
+    const module = { ...source, kind: 'wasm' as const, code: 'AGFzbQ==' };
+    expect(draftOf(module)).toMatchObject({ text: '', module: 'AGFzbQ==' });
+    expect(sourceOfDraft(draftOf(module))).toEqual(module);
+  });
+  it('has a name for the trial, and is there once it has code', () => {
+    expect(sourceOfDraft(examples.javascript)).toMatchObject({ name: 'draft', version: '1.0.0' });
+    expect(isThere(examples.declarative)).toBe(true);
+    expect(isThere(examples.wasm)).toBe(false);
+  });
+});
