@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -46,6 +47,7 @@ func (p *place) may(gateway string) bool {
 type mapping struct {
 	Twin       twin.ID      `bson:"_id"`
 	Ref        device.Ref   `bson:"ref,omitempty"`
+	Via        device.Ref   `bson:"via,omitempty"` // who speaks for the device, if it is relayed: its place is the device's
 	Generation int64        `bson:"generation"`
 	Outbox     event.Outbox `bson:"outbox"` // indexed
 }
@@ -122,18 +124,25 @@ func (s *Places) read(ctx context.Context, ids []string) (map[twin.ID]place, err
 		return nil, err
 	}
 	found := make(map[twin.ID]place, len(mappings))
-	of := make(map[device.Ref]mapping, len(mappings))
+	of := make(map[device.Ref][]mapping, len(mappings)) // a bridge's place is that of all its devices
 	var refs []string
 	for _, m := range mappings {
 		found[m.Twin] = place{generation: m.Generation}
-		if m.Ref != "" {
-			of[m.Ref], refs = m, append(refs, string(m.Ref))
+		if m.Ref == "" {
+			continue
 		}
+		ref := cmp.Or(m.Via, m.Ref)
+		if of[ref] == nil {
+			refs = append(refs, string(ref))
+		}
+		of[ref] = append(of[ref], m)
 	}
 	assignments, err := s.assignments.GetMany(ctx, refs)
 	for _, a := range assignments {
-		if m := of[a.Ref]; !a.Removed && a.Twin == m.Twin {
-			found[m.Twin] = place{gateway: a.Gateway, leaving: a.Leaving, generation: m.Generation}
+		for _, m := range of[a.Ref] {
+			if !a.Removed && (m.Via != "" || a.Twin == m.Twin) {
+				found[m.Twin] = place{gateway: a.Gateway, leaving: a.Leaving, generation: m.Generation}
+			}
 		}
 	}
 	return found, err
