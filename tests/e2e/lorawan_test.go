@@ -1,0 +1,123 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/seal"
+	"github.com/castor-iot/castor/shared/twin"
+)
+
+// A network server is brought in, and LoRaWAN devices behind it, by what docs/lorawan.md says.
+func TestLoRaWAN(t *testing.T) {
+	both(t, func(t *testing.T, stage Option) { loRaWAN(t, NewWorld(t, stage)) })
+}
+
+func loRaWAN(t *testing.T, w *World) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "lorawan.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Type("network-server", func(m *twin.Model) { m.Provisioning = "manual" })
+	w.Type("meter", func(m *twin.Model) { m.Driver, m.Provisioning = "cayenne-lpp", "relayed" })
+	w.Type("door", func(m *twin.Model) { m.Provisioning = "relayed" })
+	plant := w.Owner("plant")
+	page := w.made()
+	run, err := plant.StartRun(w.Context(), api.NewRun{Type: "network-server", Owner: "plant", Serial: "tts-1", Protocol: "http", Kind: "token", PublicKey: page.public})
+	w.must(err, "the integration")
+	confirm := func(state string) {
+		w.Helper()
+		in := api.Decide{Trigger: provision.Confirmed, State: state}
+		if state == "serial" {
+			in.Serial = "tts-1"
+		}
+		w.Eventually("the installer is at "+state, func() bool {
+			_, err := plant.DecideRun(w.Context(), run.ID, in)
+			return err == nil
+		})
+	}
+	confirm("place")
+	confirm("serial")
+	w.Eventually("the token can be fetched", func() bool {
+		page.bundle, err = plant.RunBundle(w.Context(), run.ID)
+		return err == nil
+	})
+	plain, err := seal.Open(page.private, api.SealInfo(page.bundle.Ref), page.bundle.Sealed)
+	w.must(err, "the token")
+	confirm("install")
+
+	dir := t.TempDir()
+	b, err := json.Marshal(map[string]any{"gateway": page.bundle.Gateway, "ca": page.bundle.CA, "secret": json.RawMessage(plain)})
+	w.must(err, "the file")
+	w.must(os.WriteFile(filepath.Join(dir, "tts.json"), b, 0o600), "the file")
+	var steps []string
+	for _, m := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		if !strings.HasPrefix(m[1], "castor ") {
+			steps = append(steps, m[1])
+		}
+	}
+	do := func(step int) string {
+		t.Helper()
+		cmd := exec.Command("bash", "-euo", "pipefail", "-c", strings.Join(append(steps[:1:1], steps[step]), "\n"))
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("the guide's commands end with %v (they need bash, curl and jq):\n%s", err, out)
+		}
+		return string(out)
+	}
+	w.Eventually("the network server is let in", func() bool { return strings.Contains(do(0), `"waiting":0`) })
+	w.Eventually("its run is over", func() bool {
+		run, err = plant.GetRun(w.Context(), run.ID)
+		w.must(err, "run")
+		return run.Outcome == provision.Completed
+	})
+
+	add := func(of twin.TypeID, eui string) twin.ID {
+		t.Helper()
+		r, err := plant.StartRun(w.Context(), api.NewRun{Type: of, Owner: "plant", Serial: eui, Via: run.Twin})
+		w.must(err, "add "+eui)
+		if r.State != "online" {
+			t.Fatalf("%s is in state %s: %s", eui, r.State, stepsOf(&r))
+		}
+		return r.Twin
+	}
+	if said := do(1); !strings.Contains(said, `"reason":"no-twin"`) {
+		t.Errorf("before anybody has brought it in, its frame is answered %s", said)
+	}
+	meter, door := add("meter", "0004A30B001C0530"), add("door", "0101010101010101")
+	w.Eventually("its frames are its twin's", func() bool { return strings.HasSuffix(strings.TrimSpace(do(1)), `{"device":"0004a30b001c0530"}`) })
+	do(1) // told again
+	if said := do(2); !strings.Contains(said, `{"device":"0101010101010101"}`) {
+		t.Errorf("the door's frame is answered %s", said)
+	}
+	w.Eventually("both are operational and have data", func() bool {
+		return w.Twin(meter).Definition.Phase == twin.Operational && w.Twin(door).Definition.Phase == twin.Operational &&
+			w.Reported(meter, "temperature_3") == 27.2 && w.Reported(door, "open") == true
+	})
+	page1, err := w.Admin.History(w.Context(), api.HistoryQuery{Twin: meter, Kind: "telemetry", From: w.Twin(meter).Live.Reported[0].At.Add(-1), To: w.Twin(meter).Live.Reported[0].At.Add(1e9)})
+	w.must(err, "history")
+	if len(page1.Items) != 1 {
+		t.Errorf("a frame that was told several times is in history %d times: %+v", len(page1.Items), page1.Items)
+	}
+	relayed, err := plant.ListRelayed(w.Context(), run.Twin, "")
+	w.must(err, "list")
+	if len(relayed.Items) != 2 {
+		t.Errorf("%+v", relayed.Items)
+	}
+
+	// Its place is the network server's, and its end too.
+	w.must(w.Admin.RevokeCredential(w.Context(), page.bundle.Ref, "stolen"), "revoke")
+	w.Eventually("nobody speaks for the meter any more", func() bool { return strings.Contains(do(1), `"status":401`) })
+	if ref := device.RelayedRef(page.bundle.Ref, "0004A30B001C0530"); relayed.Items[0].Ref != ref && relayed.Items[1].Ref != ref {
+		t.Errorf("the meter is known as %s", ref)
+	}
+}
