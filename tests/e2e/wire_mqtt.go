@@ -94,6 +94,16 @@ func mqttSay(ctx context.Context, to way, p proof, topic string, body any) error
 }
 
 func mqttDial(ctx context.Context, to way, p proof, client string, lost chan<- error) (mqtt.Client, error) {
+	c := mqtt.NewClient(mqttOptions(to, p, client, lost))
+	err := mqttWait(ctx, c.Connect())
+	if errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) || errors.Is(err, packets.ErrorRefusedNotAuthorised) || err != nil && ctx.Err() == nil {
+		err = turnedAway("%v", err)
+	}
+	return c, err
+}
+
+// mqttOptions are a client's that shows p.
+func mqttOptions(to way, p proof, client string, lost chan<- error) *mqtt.ClientOptions {
 	o := mqtt.NewClientOptions().AddBroker(strings.Replace(to.url, "tls://", "ssl://", 1)).SetClientID(client).SetTLSConfig(to.tls(p)).SetAutoReconnect(false).
 		SetConnectTimeout(10 * time.Second).SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
 	if p.secret != "" {
@@ -102,13 +112,11 @@ func mqttDial(ctx context.Context, to way, p proof, client string, lost chan<- e
 		}
 		o.SetUsername(p.user).SetPassword(p.secret)
 	}
-	o.SetCustomOpenConnectionFn(func(u *url.URL, o mqtt.ClientOptions) (net.Conn, error) { return to.secure(ctx, u.Host, o.TLSConfig) })
-	c := mqtt.NewClient(o)
-	err := mqttWait(ctx, c.Connect())
-	if errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) || errors.Is(err, packets.ErrorRefusedNotAuthorised) || err != nil && ctx.Err() == nil {
-		err = turnedAway("%v", err)
-	}
-	return c, err
+	return o.SetCustomOpenConnectionFn(func(u *url.URL, o mqtt.ClientOptions) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		return to.secure(ctx, u.Host, o.TLSConfig)
+	})
 }
 
 func mqttWait(ctx context.Context, t mqtt.Token) error {
