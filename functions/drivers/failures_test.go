@@ -124,6 +124,10 @@ func TestOneTwinIsBlocked(t *testing.T) {
 	if v := w.state("1.1.0"); v.State != api.DriverActive || len(v.Blocked) != 2 {
 		t.Errorf("%+v", v)
 	}
+	w.fails(500, 10, 10, "th-4")
+	if v := w.state("1.1.0"); v.State != api.DriverActive || len(v.Blocked) != 3 {
+		t.Errorf("twins that were blocked before count again: %+v", v)
+	}
 	w.promote(w.press, "acme-th1", "1.1.0")
 	if got := w.reads("th-2"); got != "1.1.0" {
 		t.Errorf("after a promotion: %s", got)

@@ -42,7 +42,9 @@ func (f *function) codec(ctx context.Context, d *driver.Driver) (driver.Codec, e
 		return nil, fmt.Errorf("%w: %w", api.ErrUnavailable, err)
 	}
 	c := pool.Codec(d)
-	results, err := c.Run(ctx, []driver.Call{{Op: load}})
+	patient := *d // the first call finds everything cold
+	patient.Limit = max(d.Limit, time.Second)
+	results, err := pool.Codec(&patient).Run(ctx, []driver.Call{{Op: load}})
 	if err != nil {
 		return nil, late(ctx, err)
 	}

@@ -48,7 +48,7 @@ type Base struct {
 	AllowPrivateWebhooks bool
 
 	// Drivers are the workers in which functions run payload drivers; nil = this process's own, few and small, made when they are
-	// first needed. The program must be one that sandbox.Work is told of.
+	// first needed. The workers are this program started anew: its main calls sandbox.Work where sandbox.Worker says so.
 	Drivers func() (*sandbox.Pool, error)
 
 	// PasswordMemory is how much memory hashing a password takes, in KiB; 0 = what users says is safe. Tests of other things take
