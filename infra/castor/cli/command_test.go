@@ -25,7 +25,7 @@ func TestCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.fails(words("command send valve-1 open --input {"), "--input", "JSON")
-	p.fails(words("command send valve-1 Open"), "name", "lower-case")
+	p.fails(words("command send valve-1 0pen"), "name", "beginning with a letter")
 	p.fails(words("command send valve-9 open"), `there is no twin "valve-9"`)
 	p.fails(words("command send valve-1 open --timeout 31d"), "timeout")
 	var n api.Command
