@@ -17,7 +17,7 @@ func TestDevicesThatAnotherSpeaksFor(t *testing.T) {
 	p.does(words("group create press"), "")
 	p.does(words("type create integration --owner press"), "")
 	p.does(words("type create meter --owner press --provisioning relayed"), "")
-	p.does(words("twin create tts-1 --type integration --owner press"), "")
+	p.does([]string{"twin", "apply", "-f", "-"}, `{"id": "tts-1", "kind": "instance", "definition": {"type": "integration", "owner": "press"}}`, "created")
 	p.fails(words("device add meter --owner press --serial 0004A30B001C0530 --via tts-1"), "tts-1", "bring it in first")
 
 	public, _, err := seal.NewKey()
@@ -34,7 +34,7 @@ func TestDevicesThatAnotherSpeaksFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.does(words("device list --via tts-1"), "", "Nothing")
+	p.does(words("device list --via tts-1"), "", "DEVICE")
 	p.does(words("device add meter --owner press --serial 0004A30B001C0530 --via tts-1 --reason cellar"), "", "is twin 0004a30b001c0530", "first message")
 	p.does(words("device list --via tts-1"), "", "0004A30B001C0530", "not yet")
 	p.does(words("device add meter --owner press --serial M-2 --via tts-1 --name 00-04-A3-0B-00-1C-05-30"), "", "was refused", "another device's")
