@@ -23,10 +23,9 @@ export function BenchLink({
     <Button
       size="s"
       icon={<FlaskConical aria-hidden />}
-      aria-label={`Open the message of ${m.received} in the bench`}
       onClick={() => go(driverHref(driver, 'bench', version ? { version } : {}), { state: { input: fromParked(m) } })}
     >
-      Open in the bench
+      Open in the bench<span className="visually-hidden">: the message of {m.received}</span>
     </Button>
   );
 }
