@@ -83,10 +83,10 @@ func (h *hook) its(c *conn, pk packets.Packet) bool {
 func short(topic string) string { return strings.ToValidUTF8(topic[:min(len(topic), 100)], "") }
 
 // will hands over the last word that a device left for when it dies. One whose session was ended, by the platform or by its own next
-// one, has not died.
+// one, has not died: nothing is received of it any more.
 func (h *hook) will(c *conn) {
 	w := c.will
-	if c.session.Topics == nil || atomic.LoadUint32(&w.Flag) == 0 || c.session.Why() != nil || len(w.Payload) > h.b.limits.PacketSize {
+	if c.session.Topics == nil || atomic.LoadUint32(&w.Flag) == 0 || len(w.Payload) > h.b.limits.PacketSize {
 		return
 	}
 	if pk := (packets.Packet{TopicName: w.TopicName, Payload: w.Payload}); h.its(c, pk) {
