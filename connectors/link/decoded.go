@@ -1,7 +1,6 @@
 package link
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -11,9 +10,6 @@ import (
 	"github.com/castor-iot/castor/shared/metrics"
 	"github.com/castor-iot/castor/shared/telemetry"
 )
-
-// maxRecords bounds the messages that come of one payload, the one itself included.
-const maxRecords = 500
 
 // payloads tells whether messages of a kind are what the type's driver or format reads. All else is the platform's own contract.
 func payloads(k telemetry.Kind) bool { return k == telemetry.Telemetry || k == telemetry.State }
@@ -103,49 +99,21 @@ func (e *entry) without(u *api.UsedDriver) []*item {
 
 // read takes an answer apart. reason says why it is none, failure what kind of failure that is, if it is the driver's own.
 func (e *entry) read(r *driver.Result) (messages []telemetry.Message, failure driver.Failure, reason string) {
-	switch {
-	case r.Failure != "":
-		return nil, r.Failure, string(r.Failure) + ": " + r.Reason
-	case len(r.Errors) > 0:
-		return nil, "", strings.Join(r.Errors, "; ")
+	if r.Time.IsZero() {
+		r.Time = e.in.Time
 	}
-	messages, err := e.messages(r)
+	messages, err := r.Messages(e.in.Kind)
 	if err != nil {
-		return nil, driver.Invalid, "what it gives cannot be taken: " + err.Error()
+		failure = r.Failure
+		if failure == "" && len(r.Errors) == 0 {
+			failure = driver.Invalid
+		}
+		return nil, failure, err.Error()
+	}
+	for i := range messages {
+		messages[i].Order.Assigned = true
 	}
 	return messages, "", ""
-}
-
-// messages are the records of an answer, and its data, which comes last. What has no values is none.
-func (e *entry) messages(r *driver.Result) (out []telemetry.Message, err error) {
-	if n := len(r.Records); n >= maxRecords {
-		return nil, fmt.Errorf("%d records, at most %d are taken", n, maxRecords-1)
-	}
-	data, ok := r.Data.(map[string]any)
-	if r.Data != nil && !ok {
-		return nil, errors.New("data must be an object of names and values")
-	}
-	at := r.Time
-	if at.IsZero() {
-		at = e.in.Time
-	}
-	for _, one := range append(r.Records[:len(r.Records):len(r.Records)], driver.Record{Time: at, Data: data}) {
-		m := telemetry.Message{Kind: e.in.Kind}
-		if m.Samples, err = telemetry.Flatten(one.Data); err != nil {
-			return nil, err
-		}
-		if len(m.Samples) == 0 {
-			continue
-		}
-		if !one.Time.IsZero() {
-			if m.Time, err = timeOf(one.Time); err != nil {
-				return nil, err
-			}
-		}
-		m.Order.Assigned = true
-		out = append(out, m)
-	}
-	return out, nil
 }
 
 // raw is the payload as it came, to be parked.

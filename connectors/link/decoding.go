@@ -45,7 +45,7 @@ func (d *decoders) bring(batch []*entry) {
 func (d *decoders) alike(batch []*entry, u *api.UsedDriver) (all []api.UsedDriver) {
 	for _, e := range batch {
 		next, known, ok := d.link.drivers.peek(e.mapping.Twin)
-		if e.items != nil || !ok || !known || !called(&next) || next.Digest != u.Digest || next.Kind != u.Kind || nameOf(&next) != nameOf(u) {
+		if e.items != nil || !ok || !known || !called(&next) || next.Digest != u.Digest || next.Kind != u.Kind || next.Normalised != u.Normalised || nameOf(&next) != nameOf(u) {
 			break
 		}
 		all = append(all, next)

@@ -58,6 +58,9 @@ func (d *drivers) call(ctx context.Context, u *api.UsedDriver, calls []driver.Ca
 	if err != nil {
 		return nil, err
 	}
+	if u.Normalised {
+		codec = driver.Normalised(codec)
+	}
 	return codec.Run(ctx, calls)
 }
 

@@ -106,6 +106,41 @@ func TestPayloadsAreReadByTheDriver(t *testing.T) {
 	}
 }
 
+// A device that has come to a gateway a moment ago is not read by the wrong rules.
+func TestADeviceWhosePlaceIsNotKnownYet(t *testing.T) {
+	w := linktest.NewWorld(t)
+	l := decoding(t, w, &far{}, nil)
+	w.Platform.Use("twin-p-1", script(w, "acme", "1.0.0", counter))
+	w.Platform.Unplaced("twin-p-1", true)
+	s := l.Open("s-1", "p-1", 1, nil)
+	var got acks
+	go say(s, []byte{7}, got.of("7"))
+	linktest.Eventually(t, "the registry is asked", func() bool { return w.Platform.Calls("POST drivers/resolve") > 0 })
+	w.Platform.Unplaced("twin-p-1", false)
+	linktest.Eventually(t, "the payload is acknowledged", func() bool { return len(got.list()) == 1 })
+	if parked, n := w.Platform.Parked(), readings(w, "p-1"); len(parked) > 0 || !slices.Equal(n, []float64{7}) {
+		t.Errorf("parked: %v, read: %v", parked, n)
+	}
+}
+
+func TestNormalisedData(t *testing.T) {
+	w := linktest.NewWorld(t)
+	l := decoding(t, w, &far{}, nil)
+	u := script(w, "acme", "1.0.0", counter+`function normalizeUplink(i) { return {data: {n: i.data.n * 2}}; }`)
+	plain := u
+	u.Normalised = true
+	w.Platform.Use("twin-p-1", u)
+	w.Platform.Use("twin-p-2", plain)
+	var got acks
+	for _, ref := range []device.Ref{"p-1", "p-2"} {
+		say(l.Open("s-"+string(ref), ref, 1, nil), []byte{21}, got.of(string(ref)))
+	}
+	linktest.Eventually(t, "both are acknowledged", func() bool { return len(got.list()) == 2 })
+	if one, two := readings(w, "p-1"), readings(w, "p-2"); !slices.Equal(one, []float64{42}) || !slices.Equal(two, []float64{21}) {
+		t.Errorf("normalised %v, as decoded %v", one, two)
+	}
+}
+
 func seqsOf(messages []telemetry.Message) (out []int64) {
 	for _, m := range messages {
 		out = append(out, m.Order.Seq)

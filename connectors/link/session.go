@@ -123,7 +123,7 @@ func (s *Session) ReportAs(in Incoming, ack func(Receipt)) {
 	if known {
 		e.mapping = s.mapping
 		if payloads(in.Kind) {
-			u, ok = s.link.drivers.of(s.mapping.Twin, s.done)
+			u, ok = s.reader()
 		}
 	}
 	switch {
@@ -141,6 +141,25 @@ func (s *Session) ReportAs(in Incoming, ack func(Receipt)) {
 			e.nothing()
 		}
 	}
+}
+
+// placing is how often it is asked again who reads a device's payloads, while the registry says nothing of its twin: the device has
+// come to this gateway a moment ago, and its place is not known everywhere.
+const placing = 5
+
+// reader tells how the device's payloads are read; ok is false when the session has ended before that was clear.
+func (s *Session) reader() (u api.UsedDriver, ok bool) {
+	d := s.link.drivers
+	if d == nil {
+		return u, true
+	}
+	for range placing {
+		var known bool
+		if u, known, ok = d.get(s.mapping.Twin, s.done); known || !ok || !pause(s.link.work, s.done, negative) {
+			return u, ok && known
+		}
+	}
+	return u, true
 }
 
 // block sets orders aside for n messages whose device gives none, and returns the first.

@@ -12,6 +12,16 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
+// Unplaced has the registry say nothing of a twin, because it has no place at the gateway; or again what it says.
+func (p *Platform) Unplaced(id twin.ID, unplaced bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.unplaced == nil {
+		p.unplaced = make(map[twin.ID]bool)
+	}
+	p.unplaced[id] = unplaced
+}
+
 // Use has payloads of a twin be read as u says, from the next time that somebody asks. Nobody is told.
 func (p *Platform) Use(id twin.ID, u api.UsedDriver) {
 	p.mu.Lock()
@@ -76,6 +86,9 @@ func (p *Platform) serveDrivers(w http.ResponseWriter, r *http.Request, path str
 			defer p.mu.Unlock()
 			out := []api.UsedDriver{}
 			for _, id := range in.Twins {
+				if p.unplaced[id] {
+					continue
+				}
 				u := p.used[id]
 				u.Twin = id
 				out = append(out, u)

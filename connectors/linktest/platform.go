@@ -45,6 +45,7 @@ type Platform struct {
 	delivered []api.CommandDelivery
 
 	used     map[twin.ID]api.UsedDriver
+	unplaced map[twin.ID]bool
 	code     map[string][]byte // by digest
 	failures []api.DriverFailures
 }

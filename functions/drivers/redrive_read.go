@@ -208,7 +208,7 @@ func (d *decoder) results(ctx context.Context, u *api.UsedDriver, messages []api
 		}
 		return results, nil
 	}
-	if name := u.Name + "@" + u.Version + "@" + u.Digest; d.name != name {
+	if name := fmt.Sprint(u.Name, "@", u.Version, "@", u.Digest, u.Normalised); d.name != name {
 		codec, err := d.f.opened(ctx, u)
 		if errors.Is(err, api.ErrUnavailable) || ctx.Err() != nil {
 			return nil, fmt.Errorf("driver %s %s: %w", u.Name, u.Version, err)

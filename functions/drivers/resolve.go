@@ -104,6 +104,7 @@ func (f *function) used(ctx context.Context, ids []twin.ID) ([]api.UsedDriver, e
 		if k.say(&out[i], t.owner, firmware[id]); k.ranged {
 			out[i].Firmware = firmwareProperty(t.model)
 		}
+		out[i].Normalised = t.model.Normalised
 	}
 	return out, nil
 }
@@ -204,5 +205,9 @@ func (f *function) opened(ctx context.Context, u *api.UsedDriver) (driver.Codec,
 	if err != nil {
 		return nil, err
 	}
-	return f.codec(ctx, &driver.Driver{Name: u.Name, Version: u.Version, Kind: u.Kind, Code: code, Limit: u.Limit.D()})
+	codec, err := f.codec(ctx, &driver.Driver{Name: u.Name, Version: u.Version, Kind: u.Kind, Code: code, Limit: u.Limit.D()})
+	if err != nil || !u.Normalised {
+		return codec, err
+	}
+	return driver.Normalised(codec), nil
 }

@@ -136,6 +136,9 @@ type UsedDriver struct {
 	// Firmware is the reported property that the version depends on: when it changes, another may count; "" = none does.
 	Firmware string `json:"firmware,omitempty"`
 
+	// Normalised has the driver's normalised data count (driver.Normalised).
+	Normalised bool `json:"normalised,omitempty"`
+
 	// Format is how payloads are read without a driver (package format); "" = the wire contract's JSON or CBOR.
 	Format    string            `json:"format,omitempty"`
 	IDs       map[int64]string  `json:"ids,omitempty"`       // of format compact: the model's numbers

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/castor-iot/castor/shared/telemetry"
 )
@@ -31,8 +32,11 @@ func (r *Result) Messages(kind telemetry.Kind) ([]telemetry.Message, error) {
 			return nil
 		}
 		samples, err := telemetry.Flatten(record.Data)
+		if year := record.Time.UTC().Year(); err == nil && !record.Time.IsZero() && (year < 1 || year > 9999) {
+			err = fmt.Errorf("its time is in the year %d: times are in the years 1 to 9999", year)
+		}
 		if err == nil && len(samples) > 0 {
-			all = append(all, telemetry.Message{Kind: kind, Time: record.Time, Samples: samples})
+			all = append(all, telemetry.Message{Kind: kind, Time: record.Time.UTC().Truncate(time.Millisecond), Samples: samples})
 		}
 		return err
 	}

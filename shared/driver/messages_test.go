@@ -32,6 +32,7 @@ func TestMessages(t *testing.T) {
 		"a list":             {driver.Result{Data: []any{1.0}}, nil, "the driver returned [1], not an object"},
 		"a name too long":    {driver.Result{Data: map[string]any{strings.Repeat("x", 200): 1.0}}, nil, "what the driver made of it cannot be taken"},
 		"a bad record":       {driver.Result{Records: []driver.Record{{Data: object(1.0)}, {Data: map[string]any{"": 1.0}}}}, nil, "record 2 that the driver made"},
+		"a year far off":     {driver.Result{Data: object(1.0), Time: time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC)}, nil, "its time is in the year 12000"},
 		"too many records":   {driver.Result{Records: make([]driver.Record, 500)}, nil, "500 records of it, at most 499"},
 	} {
 		got, err := c.result.Messages(telemetry.State)

@@ -144,6 +144,10 @@ type Model struct {
 	// Firmware is the property that has an instance's firmware version; "" = "firmware".
 	Firmware string `json:"firmware,omitempty" bson:"firmware,omitempty"`
 
+	// Normalised has what the driver's normalizeUplink makes of a decoded payload count in its place, where the driver has one: the
+	// common names of several makers' devices.
+	Normalised bool `json:"normalised,omitempty" bson:"normalised,omitempty"`
+
 	// Format is how payloads are read where there is no driver: json, cbor, compact, senml+json, senml+cbor, plain; "" = the wire
 	// contract's JSON or CBOR.
 	Format string `json:"format,omitempty" bson:"format,omitempty"`

@@ -97,6 +97,7 @@ func (a *app) createType() *cobra.Command {
 	f.StringVar(&d.Owner, "owner", "", "group that the type belongs to")
 	f.StringArrayVar(&properties, "property", nil, "property that instances report, NAME or NAME=UNIT (UCUM); may be repeated")
 	f.StringVar(&m.Driver, "driver", "", "payload driver that reads what instances send; see: castor driver list")
+	f.BoolVar(&m.Normalised, "normalised", false, "what the driver's normalizeUplink makes of a payload counts in its place")
 	f.StringVar(&m.Format, "format", "", "how payloads are read without a driver: "+strings.Join(twin.Formats, ", "))
 	f.StringVar(&m.Template, "template", "", "configuration template")
 	f.StringVar(&m.Provisioning, "provisioning", "", "provisioning model (default automatic)")

@@ -86,6 +86,9 @@ func payloadFacts(m *twin.Model) []fact {
 	if driver != "" && m.Firmware != "" {
 		driver += ", its version by property " + m.Firmware
 	}
+	if m.Normalised {
+		driver += ", normalised"
+	}
 	retired := make([]string, len(m.Retired))
 	for i, n := range m.Retired {
 		retired[i] = fmt.Sprintf("%d (%s)", n.ID, n.Name)
