@@ -194,6 +194,25 @@ func TestParkedMessagesAreReadAgain(t *testing.T) {
 	}
 }
 
+// Of two types that share a driver one wants its common names: what is read again in one chunk is each type's own.
+func TestNormalisedDataIsReadAgain(t *testing.T) {
+	w := newParkedWorld(t)
+	w.typeOf("normal", twin.Model{Driver: "th", Normalised: true})
+	w.device("p-1", "pump", "plant", 2)
+	w.device("p-2", "normal", "plant", 2)
+	w.publish("1.1.0", reads+"normalize:\n  fields:\n    - {path: n, name: level, scale: 10}\n")
+	if j := w.redrive(w.Admin(), api.NewRedrive{Driver: "th"}); j.State != api.JobDone || j.Stored != 4 {
+		t.Fatalf("at its end: %+v", j)
+	}
+	for id, want := range map[twin.ID]twin.Reading{"p-1": {Property: "n", Value: 2.0}, "p-2": {Property: "level", Value: 20.0}} {
+		v, err := w.twins.Get(bg, string(id))
+		w.must(err)
+		if r, _ := v.Live.Reading(want.Property); len(v.Live.Reported) != 1 || r.Value != want.Value {
+			t.Errorf("%s reports %+v, want %s %v", id, v.Live.Reported, want.Property, want.Value)
+		}
+	}
+}
+
 // When it was measured, who brought a message may have told where the driver cannot.
 func TestTheTimeOfAMessageThatIsReadAgain(t *testing.T) {
 	w := newParkedWorld(t)

@@ -191,3 +191,17 @@ func TestFirmwareSelects(t *testing.T) {
 		}
 	}
 }
+
+// Whether the driver's common names count is the type's word; connectors are told.
+func TestWhatIsNormalised(t *testing.T) {
+	w := newWorld(t)
+	w.publish(w.press, script("acme-th1", "1.0.0", 0))
+	w.promote(w.press, "acme-th1", "1.0.0")
+	w.typeOf("as-decoded", "press", twin.Model{Driver: "acme-th1"})
+	w.typeOf("in-common-names", "press", twin.Model{Driver: "acme-th1", Normalised: true})
+	w.devices("as-decoded", nil, "th-1")
+	w.devices("in-common-names", nil, "th-2")
+	if one, two := w.used("th-1"), w.used("th-2"); one.Normalised || !two.Normalised || one.Version != "1.0.0" || two.Version != "1.0.0" {
+		t.Errorf("as decoded: %+v, in common names: %+v", one, two)
+	}
+}

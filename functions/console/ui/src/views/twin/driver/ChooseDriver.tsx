@@ -6,6 +6,7 @@ import { oneTwin } from '@/api/reads';
 import type { DefinitionChange, Twin } from '@/api/types';
 import { ConfirmDialog } from '@/parts/ConfirmDialog';
 import { Select, TextField } from '@/parts/Field';
+import form from '@/parts/Form.module.css';
 import { toast } from '@/parts/toast';
 import { allDrivers } from '@/views/drivers/drivers';
 import { stale } from '../useEdit';
@@ -20,12 +21,13 @@ export function ChooseDriver({ type, onClose }: { type: Twin; onClose: () => voi
   const m = read.definition.model ?? {};
   const [driver, setDriver] = useState(m.driver ?? '');
   const [firmware, setFirmware] = useState(m.firmware ?? '');
+  const [normalised, setNormalised] = useState(m.normalised ?? false);
   const [format, setFormat] = useState<string>(m.format ?? '');
   const names = [...new Set([...(found.data ?? []).map((d) => d.name), ...(m.driver ? [m.driver] : [])])].sort();
   const save = async () => {
     const change = driver
-      ? { driver, firmware: firmware.trim() || null, format: null }
-      : { driver: null, firmware: null, format: format || null };
+      ? { driver, firmware: firmware.trim() || null, normalised: normalised || null, format: null }
+      : { driver: null, firmware: null, normalised: null, format: format || null };
     try {
       const now = await ok(
         api.PATCH('/function/twins/twins/{id}/definition', {
@@ -64,14 +66,20 @@ export function ChooseDriver({ type, onClose }: { type: Twin; onClose: () => voi
         ))}
       </Select>
       {driver ? (
-        <TextField
-          label="Property with the firmware version"
-          hint="By its value a device gets its version of the driver; as long as it has told none, every version fits."
-          placeholder="firmware"
-          maxLength={128}
-          value={firmware}
-          onChange={(e) => setFirmware(e.target.value)}
-        />
+        <>
+          <TextField
+            label="Property with the firmware version"
+            hint="By its value a device gets its version of the driver; as long as it has told none, every version fits."
+            placeholder="firmware"
+            maxLength={128}
+            value={firmware}
+            onChange={(e) => setFirmware(e.target.value)}
+          />
+          <label className={form.check}>
+            <input type="checkbox" checked={normalised} onChange={(e) => setNormalised(e.target.checked)} />
+            The common names count that it gives values (normalizeUplink), where it does
+          </label>
+        </>
       ) : (
         <Select label="Format" value={format} onChange={(e) => setFormat(e.target.value)}>
           {formats.map(([id, words]) => (

@@ -31,6 +31,7 @@ export default function TypeDriver({ twin: type }: { twin: Twin }) {
           </TextLink>,
         ],
         ['Firmware version', <code key="f">{m.firmware || 'firmware'}</code>],
+        ...(m.normalised ? [['Names of values', 'the common ones (normalizeUplink)'] as [string, ReactNode]] : []),
       ]
     : [
         ['Driver', 'none'],
