@@ -9,6 +9,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/metrics"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -201,9 +202,11 @@ func (f *function) sentence(ctx context.Context, name, number string, d verdict)
 		return err
 	}
 	f.p.Log.WarnContext(ctx, "a driver misbehaves", "driver", name, "version", number, "state", v.State, "blocked", len(v.Blocked), "reason", v.Reason)
-	if d.quarantine {
+	if v.State == api.DriverQuarantined {
+		metrics.DriverStopped(metrics.VersionQuarantined)
 		return nil
 	}
+	metrics.DriverStopped(metrics.TwinsBlocked)
 	// What the blocked twins did is settled: others' failures are counted from here on.
 	_, err = f.failures.Update(ctx, failuresID(name, number), func(v *failures) error {
 		for i := range v.Minutes {

@@ -1,11 +1,14 @@
 package drivers_test
 
 import (
+	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/metrics"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -43,9 +46,25 @@ func (w *world) state(version string) api.DriverVersion {
 	return api.DriverVersion{}
 }
 
+// stopped is how many drivers were stopped so far, of which the metrics tell: "quarantined 1, blocked 0".
+func stopped(t *testing.T, since string) string {
+	t.Helper()
+	scraped := httptest.NewRecorder()
+	metrics.Handler().ServeHTTP(scraped, httptest.NewRequest("GET", "/metrics", nil))
+	var now, before [2]int
+	for i, verdict := range []string{"quarantined", "blocked"} {
+		_, line, ok := strings.Cut(scraped.Body.String(), `castor_driver_verdicts_total{verdict="`+verdict+`"} `)
+		if _, err := fmt.Sscan(line, &now[i]); !ok || err != nil {
+			t.Fatalf("the metrics tell nothing of what was %s", verdict)
+		}
+	}
+	_, _ = fmt.Sscanf(since, "quarantined %d, blocked %d", &before[0], &before[1])
+	return fmt.Sprintf("quarantined %d, blocked %d", now[0]-before[0], now[1]-before[1])
+}
+
 // A driver that costs workers with many twins' messages is put into quarantine; no older version reads what it does not know.
 func TestQuarantine(t *testing.T) {
-	w := failing(t)
+	w, before := failing(t), stopped(t, "")
 	w.fails(1000, 9, 9, "th-1", "th-2", "th-3")
 	if v := w.state("1.1.0"); v.State != api.DriverActive || v.Failures != 9 || v.Reason != "it computed longer than 100 ms" {
 		t.Errorf("after nine: %+v", v)
@@ -55,6 +74,10 @@ func TestQuarantine(t *testing.T) {
 	v := w.state("1.1.0")
 	if v.State != api.DriverQuarantined || v.Reason != "10 grave failures within 10 minutes, with messages of 4 twins; the last: it computed longer than 100 ms" {
 		t.Errorf("after ten: %+v", v)
+	}
+	w.fails(10, 1, 1, "th-4") // which is told of once
+	if got := stopped(t, before); got != "quarantined 1, blocked 0" {
+		t.Errorf("the metrics tell %s", got)
 	}
 	if got := w.reads("th-1"); got != "driver acme-th1 1.1.0 is in quarantine: "+v.Reason {
 		t.Error(got)
@@ -102,12 +125,15 @@ func TestADriverThatReadsNothing(t *testing.T) {
 
 // A twin whose messages alone make a driver fail is parked, the others are read.
 func TestOneTwinIsBlocked(t *testing.T) {
-	w := failing(t)
+	w, before := failing(t), stopped(t, "")
 	w.fails(500, 6, 6, "th-2")
 	w.fails(500, 6, 6, "th-2")
 	v := w.state("1.1.0")
 	if v.State != api.DriverActive || len(v.Blocked) != 1 || v.Blocked[0] != "th-2" {
 		t.Fatalf("%+v", v)
+	}
+	if got := stopped(t, before); got != "quarantined 0, blocked 1" {
+		t.Errorf("the metrics tell %s", got)
 	}
 	if got := w.reads("th-1"); got != "1.1.0" {
 		t.Error(got)

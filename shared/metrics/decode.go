@@ -3,6 +3,8 @@ package metrics
 import (
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // An Outcome is what became of a payload that a driver was to read.
@@ -28,6 +30,25 @@ var (
 		"Time from a payload's arrival at the gateway to the driver's answer, by the kind of the driver.",
 		[]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60}, "kind")
 )
+
+// A Verdict is what the registry did about a driver that misbehaves.
+type Verdict string
+
+// The verdicts.
+const (
+	VersionQuarantined Verdict = "quarantined" // no device is read with the version until somebody promotes one
+	TwinsBlocked       Verdict = "blocked"     // a few twins alone made it fail: theirs are parked, the others' go on
+)
+
+var verdicts = func() map[Verdict]prometheus.Counter {
+	c := newCounter("castor_driver_verdicts_total",
+		"Versions of drivers that function drivers stopped for misbehaving: quarantined (for all devices), blocked (for twins whose messages alone made it fail).", "verdict")
+	// They are there from the start: of a series that begins at 1 no alert hears.
+	return map[Verdict]prometheus.Counter{VersionQuarantined: c.WithLabelValues(string(VersionQuarantined)), TwinsBlocked: c.WithLabelValues(string(TwinsBlocked))}
+}()
+
+// DriverStopped counts a verdict.
+func DriverStopped(v Verdict) { verdicts[v].Inc() }
 
 var driverNames struct {
 	sync.Mutex
