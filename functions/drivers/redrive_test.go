@@ -384,7 +384,7 @@ func TestARedriveEnds(t *testing.T) {
 // A driver that fails gravely soon gets no more of a twin's messages, and still those of others; one that goes on so ends the redrive.
 func TestARedriveByADriverThatFailsGravely(t *testing.T) {
 	w := newParkedWorld(t)
-	code := "function decodeUplink(i) { if (i.bytes[0] > 50 && i.bytes[0] < 100) throw 'no'; return {data: {n: i.bytes[0] < 100 ? i.bytes[0] : 'x'.repeat(300_000)}} }"
+	code := "function decodeUplink(i) { if (i.bytes[0] > 50 && i.bytes[0] < 100) throw 'no'; return {data: {n: i.bytes[0] < 100 ? i.bytes[0] : new ArrayBuffer(1e9).byteLength}} }"
 	_, err := w.Admin().PublishDriver(bg, api.PublishDriver{Driver: driver.Driver{Name: "th", Version: "1.1.0", Kind: driver.JavaScript, Code: []byte(code),
 		Tests: []driver.Test{{Call: driver.Call{Op: driver.DecodeUplink, Bytes: []byte{1}}, Want: driver.Want{Data: map[string]any{"n": 1}}}}}})
 	w.must(err)
@@ -395,7 +395,7 @@ func TestARedriveByADriverThatFailsGravely(t *testing.T) {
 	w.device("b-1", "pump", "plant", 3)
 	w.SetTime(at.Add(time.Hour))
 	j := w.redrive(w.Admin(), api.NewRedrive{Driver: "th"})
-	if j.State != api.JobDone || j.Stored != 2+3 || j.Left != 60 || !strings.HasPrefix(j.Reason, "output: ") || w.left("a-1") != 60 || w.left("b-1") != 0 {
+	if j.State != api.JobDone || j.Stored != 2+3 || j.Left != 60 || !strings.HasPrefix(j.Reason, "memory: ") || w.left("a-1") != 60 || w.left("b-1") != 0 {
 		t.Errorf("at its end: %+v", j)
 	}
 	// Of one twin each message is counted once, although some were left before the driver failed gravely.
@@ -411,7 +411,7 @@ func TestARedriveByADriverThatFailsGravely(t *testing.T) {
 		w.park(id, 100, 30)
 	}
 	j = w.redrive(w.Admin(), api.NewRedrive{Driver: "th"})
-	if j.State != api.JobFailed || !strings.HasPrefix(j.Reason, "driver th 1.1.0 fails gravely with what is parked, the last time of twin a-3: output") || w.left("a-3") != 30 {
+	if j.State != api.JobFailed || !strings.HasPrefix(j.Reason, "driver th 1.1.0 fails gravely with what is parked, the last time of twin a-3: memory") || w.left("a-3") != 30 {
 		t.Errorf("at its end: %+v", j)
 	}
 }
