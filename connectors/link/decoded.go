@@ -11,14 +11,18 @@ import (
 	"github.com/castor-iot/castor/shared/telemetry"
 )
 
-// payloads tells whether messages of a kind are what the type's driver or format reads. All else is the platform's own contract.
+// driven tells whether messages of a kind are what the type's driver reads: telemetry. All else is the platform's own contract, so that a
+// device, or the agent beside it, can say its firmware and its state whatever its telemetry is like.
+func driven(k telemetry.Kind) bool { return k == telemetry.Telemetry }
+
+// payloads tells whether messages of a kind are read by the type's format.
 func payloads(k telemetry.Kind) bool { return k == telemetry.Telemetry || k == telemetry.State }
 
 // with makes of a driver's answer what goes into the lane: messages, or the payload as it came, and a line for the twin's log.
 func (e *entry) with(u *api.UsedDriver, r *driver.Result) []*item {
 	l, name := e.session.link, nameOf(u)
 	metrics.DecodeTook(string(u.Kind), l.now().Sub(e.in.Received))
-	messages, failure, reason := e.read(r)
+	messages, failure, reason := e.read(u, r)
 	outcome := metrics.Decoded
 	switch {
 	case failure.Grave():
@@ -66,7 +70,7 @@ func (e *entry) without(u *api.UsedDriver) []*item {
 	switch {
 	case e.mapping.Twin == "":
 		return e.complete("", []telemetry.Message{e.raw("", "no twin is known for device reference "+string(e.session.Ref))}, nil)
-	case u.Parked != "" && payloads(in.Kind):
+	case u.Parked != "" && driven(in.Kind):
 		name := nameOf(u)
 		metrics.Decodes(name, metrics.DecodeParked)
 		return e.complete(name, []telemetry.Message{e.raw(name, u.Parked)}, e.line("parked", "error", "messages are parked: "+u.Parked))
@@ -84,13 +88,19 @@ func (e *entry) without(u *api.UsedDriver) []*item {
 		return e.complete("", []telemetry.Message{e.raw("", "the type has neither driver nor format to read frames by; name one, and have its parked messages read again")}, nil)
 	}
 	if name == "" || !payloads(in.Kind) {
-		return e.complete("", Decode(in.Kind, in.Topic, in.Payload), nil)
+		items := e.complete("", Decode(in.Kind, in.Topic, in.Payload), nil)
+		if payloads(in.Kind) {
+			for _, it := range items {
+				it.news = e.session.updated(u.Firmware, it.message.Samples)
+			}
+		}
+		return items
 	}
 	r, err := format.Decode(name, payload, format.Options{IDs: u.IDs, Received: in.Received})
 	if err != nil {
 		r = driver.Result{Errors: []string{err.Error()}}
 	}
-	messages, _, reason := e.read(&r)
+	messages, _, reason := e.read(u, &r)
 	if reason != "" {
 		return e.complete("", []telemetry.Message{e.raw("", reason)}, nil)
 	}
@@ -98,11 +108,11 @@ func (e *entry) without(u *api.UsedDriver) []*item {
 }
 
 // read takes an answer apart. reason says why it is none, failure what kind of failure that is, if it is the driver's own.
-func (e *entry) read(r *driver.Result) (messages []telemetry.Message, failure driver.Failure, reason string) {
+func (e *entry) read(u *api.UsedDriver, r *driver.Result) (messages []telemetry.Message, failure driver.Failure, reason string) {
 	if r.Time.IsZero() {
 		r.Time = e.in.Time
 	}
-	messages, err := r.Messages(e.in.Kind)
+	messages, err := r.Messages(e.in.Kind, u.Units)
 	if err != nil {
 		failure = r.Failure
 		if failure == "" && len(r.Errors) == 0 {

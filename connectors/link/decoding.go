@@ -81,7 +81,7 @@ func (d *decoders) decode(batch []*entry, used []api.UsedDriver, tries int) bool
 		return false
 	default:
 		for i, e := range batch {
-			d.hand(e, e.with(u, &results[i]))
+			d.hand(e, e.with(&used[i], &results[i]))
 		}
 	}
 	return true

@@ -16,7 +16,8 @@ type Down struct {
 	Encoded bool
 
 	// Topic is where a device of other firmware than ours listens, Port is LoRaWAN's FPort; "" and 0 = the platform's own way. Both
-	// are the driver's words: the protocol sees to it that they reach nobody else.
+	// are the driver's words: the protocol sees to it that they reach nobody else. What goes to a topic of the device's own counts as
+	// done once it is handed over; all else is the device's to answer.
 	Topic string
 	Port  int
 }

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"maps"
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/driver"
@@ -20,7 +21,12 @@ func newDrivers(l *Link) *drivers {
 		lookup: newLookup(l, "it cannot be told which drivers count", func(ctx context.Context, ids []twin.ID) (map[twin.ID]api.UsedDriver, error) {
 			found, err := l.api.ResolveDrivers(ctx, ids)
 			known := make(map[twin.ID]api.UsedDriver, len(found))
+			var last map[string]string
 			for _, u := range found {
+				if maps.Equal(u.Units, last) { // most are of a few types: one map is kept for all
+					u.Units = last
+				}
+				last = u.Units
 				known[u.Twin] = u
 			}
 			return known, err

@@ -141,6 +141,32 @@ func TestNormalisedData(t *testing.T) {
 	}
 }
 
+// Two types share a document that tells its units; each gets values in its own, in whatever batch they are.
+func TestUnitsOfTheType(t *testing.T) {
+	w := linktest.NewWorld(t)
+	l := decoding(t, w, &far{}, nil)
+	u := w.Platform.Driver("deg", "1.0.0", driver.Declarative, []byte("castor: 1\nuplink:\n  fields:\n    - {name: n, type: u8, unit: Cel}\n"))
+	wants := []map[string]string{nil, {"n": "K"}, {"n": "[degF]"}, {"n": "m"}}
+	var got acks
+	for i, units := range wants {
+		ref := device.Ref(fmt.Sprintf("p-%d", i))
+		u.Units = units
+		w.Platform.Use(linktest.TwinOf(ref), u)
+		say(l.Open("s-"+string(ref), ref, 1, nil), []byte{100}, got.of(string(ref)))
+	}
+	w.Platform.Use("twin-p-4", api.UsedDriver{Format: "senml+json", Units: map[string]string{"n": "K"}})
+	say(l.Open("s-p-4", "p-4", 1, nil), []byte(`[{"n":"n","u":"Cel","v":100}]`), got.of("p-4"))
+	linktest.Eventually(t, "all are acknowledged", func() bool { return len(got.list()) == 5 })
+	for i, want := range []float64{100, 373.15, 212, 100, 373.15} {
+		if n := readings(w, device.Ref(fmt.Sprintf("p-%d", i))); !slices.Equal(n, []float64{want}) {
+			t.Errorf("device %d says %v, want %v", i, n, want)
+		}
+	}
+	if log := lines(w, "p-3"); len(log) != 1 || !strings.Contains(log[0], "n is in Cel and stays so, although the type has it in m") {
+		t.Errorf("what cannot be converted is told: %q", log)
+	}
+}
+
 func seqsOf(messages []telemetry.Message) (out []int64) {
 	for _, m := range messages {
 		out = append(out, m.Order.Seq)
@@ -251,9 +277,9 @@ func TestAParkedPayloadKeepsItsTime(t *testing.T) {
 	w.Platform.Use("twin-p-1", script(w, "broken", "1.0.0", `function decodeUplink(i) { throw new Error('no'); }`))
 	at := time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)
 	var got acks
-	l.Open("s-1", "p-1", 1, nil).ReportAs(link.Incoming{Kind: telemetry.State, Payload: []byte{1}, Received: time.Now(), Time: at}, func(r link.Receipt) { got.of("a")(r.Stored) })
+	l.Open("s-1", "p-1", 1, nil).ReportAs(link.Incoming{Kind: telemetry.Telemetry, Payload: []byte{1}, Received: time.Now(), Time: at}, func(r link.Receipt) { got.of("a")(r.Stored) })
 	linktest.Eventually(t, "it is acknowledged", func() bool { return len(got.list()) == 1 })
-	if parked := w.Platform.Parked(); len(parked) != 1 || !parked[0].Time.Equal(at) || parked[0].Was != telemetry.State {
+	if parked := w.Platform.Parked(); len(parked) != 1 || !parked[0].Time.Equal(at) || parked[0].Was != telemetry.Telemetry {
 		t.Errorf("parked: %+v", parked)
 	}
 }

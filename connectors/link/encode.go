@@ -18,8 +18,8 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-// handed is what the platform says of a command on behalf of a device that has it as bytes of its own and no way to answer.
-const handed = "handed to the device, which does not answer"
+// handed is what the platform says of a command on behalf of a device whose firmware has topics of its own: it knows no way to answer.
+const handed = "handed over; this firmware does not confirm"
 
 // An errand is a command that a driver may have to write first.
 type errand struct {
@@ -70,7 +70,8 @@ func (c *commands) errand(id twin.ID, done bool) (errand, bool) {
 	return queue[0], true
 }
 
-// write has a driver write a command, hands it to the device and answers in its place.
+// write has a driver write a command and hands it to the device. Firmware with topics of its own is answered for; a device that gets the
+// driver's bytes on the platform's own topic answers there, as any other.
 func (c *commands) write(e errand) {
 	s, n := e.session, e.command
 	d, err := c.link.encode(s, n)
@@ -89,7 +90,7 @@ func (c *commands) write(e errand) {
 		c.link.log.Info("command cannot be written for the device", "ref", s.Ref, "twin", n.Twin, "command", n.ID, "error", err)
 		s.answer(n, false, err.Error())
 		err = nil // it is not to be tried again
-	case err == nil && d.Encoded:
+	case err == nil && d.Topic != "":
 		s.answer(n, true, handed)
 	}
 	c.handed(s, n, err)

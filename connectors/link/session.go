@@ -129,7 +129,7 @@ func (s *Session) ReportAs(in Incoming, ack func(Receipt)) {
 	switch {
 	case !ok:
 		e.ticket.finish(false)
-	case called(&u):
+	case called(&u) && driven(in.Kind):
 		e.base = s.block(reserved)
 		if _, ok = s.link.decoders.put(e, nameOf(&u), false, s.done); !ok {
 			e.give()

@@ -33,6 +33,7 @@ type typeEntry struct {
 	at    time.Time
 	owner string
 	model *twin.Model
+	units map[string]string // that its properties are wanted in
 }
 
 type driverEntry struct {
@@ -86,6 +87,7 @@ func (c *cache) typesOf(ctx context.Context, ids []string) (map[twin.ID]typeEntr
 				if e.model == nil {
 					e.model = &twin.Model{}
 				}
+				e.units = unitsOf(e.model)
 				out[t.ID] = e
 			}
 		}

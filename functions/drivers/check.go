@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -33,10 +32,7 @@ const (
 	maxTests    = 4 << 20         // bytes of all tests as JSON
 )
 
-var (
-	groupPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._@-]{0,63}$`)
-	wasmMagic    = []byte("\x00asm")
-)
+var wasmMagic = []byte("\x00asm")
 
 // check refuses what cannot be a driver, and brings the values of its tests to one form.
 func check(d *driver.Driver) error {
@@ -187,29 +183,14 @@ func checkSignature(in *api.PublishDriver) error {
 	return nil
 }
 
-// checkOwner wants a group that the caller may publish for, or the platform. Who is in one group need not name it.
+// checkOwner wants a group that the caller may publish for, or the platform.
 func (f *function) checkOwner(ctx context.Context, c access.Caller, owner *string) error {
-	if c.For != nil {
-		c = *c.For
-	}
-	if *owner == "" && len(c.Groups) == 1 {
-		*owner = c.Groups[0]
-	}
+	err := f.p.Owner(ctx, c, owner)
 	switch {
-	case *owner == "" && c.Is(access.Maintainer):
+	case *owner == "" && mayWrite(c, ""):
 		return nil // the platform's
-	case *owner == "":
-		return api.Invalid("owner must name the group that the driver belongs to")
-	case !groupPattern.MatchString(*owner):
-		return api.Invalid("owner %.80q must be the id of a group", *owner)
-	case slices.Contains(c.Groups, *owner) && mayWrite(c, *owner):
-		return nil
-	case !c.Is(access.Maintainer):
-		return fmt.Errorf("%w: owner: you may name your own groups only", access.ErrDenied)
-	}
-	_, err := f.p.API.GetGroup(ctx, *owner)
-	if errors.Is(err, api.ErrNotFound) {
-		return api.Invalid("owner: there is no group %q; make it first", *owner)
+	case err == nil && !mayWrite(c, *owner):
+		return fmt.Errorf("%w: owner: you may publish for your own groups only", access.ErrDenied)
 	}
 	return err
 }

@@ -21,7 +21,7 @@ type record struct {
 	// Scope is the list that it is in: its owner's, or the platform's.
 	Scope string `bson:"scope"`
 
-	// All are the versions, newest first. A record without any is what is left of a driver until the sweep removes it.
+	// All are the versions, newest first. A record without any keeps the name of a driver that was for its owner, and its key.
 	All []version `bson:"versions"`
 
 	Outbox event.Outbox `bson:"outbox"`

@@ -52,7 +52,7 @@ func (f *function) publish(ctx context.Context, c *faas.Call, in api.PublishDriv
 	if err := f.keep(ctx, kept, in.Code); err != nil {
 		return faas.Reply{}, err
 	}
-	v, err := f.add(ctx, &in, kept, c.Caller.String())
+	v, err := f.add(ctx, &in, &r, kept, c.Caller.String())
 	if err != nil {
 		return faas.Reply{}, err
 	}
@@ -68,18 +68,21 @@ func reply(v *version, status int) faas.Reply {
 	return r
 }
 
-// place finds the driver that gets the version, and says whether the caller may add it; of a new one, for whom.
+// place finds the driver that gets the version, and says whether the caller may add it. From here on in.Owner is whose it is, of a new
+// driver whose it will be: add holds to that.
 func (f *function) place(ctx context.Context, c access.Caller, in *api.PublishDriver) (record, error) {
 	r, err := f.drivers.Get(ctx, in.Name)
 	switch {
-	case errors.Is(err, store.ErrNotFound) || err == nil && len(r.All) == 0:
+	case errors.Is(err, store.ErrNotFound):
 		return record{}, f.checkOwner(ctx, c, &in.Owner)
 	case err != nil:
 		return r, err
+	case len(r.All) == 0 && in.Owner != "" && in.Owner != r.Owner && mayWrite(c, ""):
+		return r, f.checkOwner(ctx, c, &in.Owner) // a maintainer gives the name to others
 	}
 	err = f.may(ctx, c, access.Write, &r)
 	if errors.Is(err, api.ErrNotFound) { // a name is one on the whole platform
-		err = fmt.Errorf("%w: name %s is taken by a driver that you may not see; take another name", api.ErrConflict, in.Name)
+		err = fmt.Errorf("%w: name %s is, or was, a driver's that you may not see; take another name", api.ErrConflict, in.Name)
 	}
 	if err == nil && in.Owner != "" && in.Owner != r.Owner {
 		err = api.Invalid("owner: driver %s belongs to %s already; leave it out", in.Name, orPlatform(r.Owner))
@@ -87,6 +90,7 @@ func (f *function) place(ctx context.Context, c access.Caller, in *api.PublishDr
 	if err == nil {
 		err = checkKey(&r, in.Key)
 	}
+	in.Owner = r.Owner
 	return r, err
 }
 
@@ -117,15 +121,29 @@ func same(r *record, number, id string) (*version, error) {
 	return nil, fmt.Errorf("%w: version %s of driver %s is there with other content; give the changed driver a new version", api.ErrConflict, number, r.Name)
 }
 
-// add has the driver name the version.
-func (f *function) add(ctx context.Context, in *api.PublishDriver, kept content, by string) (*version, error) {
+// add has the driver name the version. The tests took their time: whose driver it is, and whether there is one, must be as it was
+// placed, else a driver that was deleted meanwhile would come back as somebody else's.
+func (f *function) add(ctx context.Context, in *api.PublishDriver, placed *record, kept content, by string) (*version, error) {
 	made, err := f.versionOf(in, kept, by)
 	if err != nil {
 		return nil, err
 	}
-	r, err := f.drivers.Upsert(ctx, in.Name, func(r *record, exists bool) error {
-		if len(r.All) == 0 {
-			r.Driver = api.Driver{Name: in.Name, Owner: in.Owner, Created: made.Published}
+	r, err := f.drivers.Upsert(ctx, in.Name, func(r *record, _ bool) error {
+		switch was, is := len(placed.All) > 0, len(r.All) > 0; {
+		case was && !is:
+			return fmt.Errorf("%w: driver %s was deleted meanwhile; publish it again if it is still wanted", api.ErrConflict, in.Name)
+		case is && r.Owner != in.Owner:
+			return fmt.Errorf("%w: driver %s was made by %s meanwhile", api.ErrConflict, in.Name, orPlatform(r.Owner))
+		case was && !r.Created.Equal(placed.Created):
+			return fmt.Errorf("%w: driver %s was made anew meanwhile; publish again", api.ErrConflict, in.Name)
+		case !is && !r.Updated.Equal(placed.Updated):
+			return fmt.Errorf("%w: driver %s was made and deleted meanwhile; publish again", api.ErrConflict, in.Name)
+		case !is:
+			key := r.Key
+			if r.Owner != in.Owner {
+				key = ""
+			}
+			r.Driver = api.Driver{Name: in.Name, Owner: in.Owner, Key: key, Created: made.Published}
 			r.Scope = scopeOf(in.Owner)
 		}
 		if v, err := same(r, in.Version, kept.ID); err != nil {
@@ -135,9 +153,6 @@ func (f *function) add(ctx context.Context, in *api.PublishDriver, kept content,
 		}
 		if len(r.All) >= maxVersions {
 			return fmt.Errorf("%w: driver %s has %d versions; delete old ones that no device uses", api.ErrConflict, r.Name, len(r.All))
-		}
-		if exists && in.Owner != "" && r.Owner != in.Owner {
-			return fmt.Errorf("%w: driver %s was made by %s meanwhile", api.ErrConflict, r.Name, orPlatform(r.Owner))
 		}
 		if err := checkKey(r, in.Key); err != nil {
 			return err

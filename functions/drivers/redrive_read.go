@@ -166,7 +166,7 @@ func (d *decoder) decode(ctx context.Context, u *api.UsedDriver, messages []api.
 			return nil, err
 		}
 		for i := range some {
-			items = append(items, itemOf(&some[i], &results[i]))
+			items = append(items, itemOf(&some[i], &results[i], u.Units))
 			if results[i].Failure.Grave() {
 				did.grave++
 			}
@@ -175,8 +175,8 @@ func (d *decoder) decode(ctx context.Context, u *api.UsedDriver, messages []api.
 	return items, nil
 }
 
-// itemOf is what a message has become by a result.
-func itemOf(m *api.ParkedMessage, result *driver.Result) api.RedrivenItem {
+// itemOf is what a message has become by a result, in the units that are wanted.
+func itemOf(m *api.ParkedMessage, result *driver.Result, units map[string]string) api.RedrivenItem {
 	item := api.RedrivenItem{ID: m.ID}
 	if m.Kind != telemetry.Undecoded || m.Was == "" {
 		item.Reason = m.Reason // it was not parked because it could not be decoded
@@ -185,7 +185,7 @@ func itemOf(m *api.ParkedMessage, result *driver.Result) api.RedrivenItem {
 	if result.Time.IsZero() {
 		result.Time = m.Time // who brought it may have known when, if the driver does not
 	}
-	messages, err := result.Messages(m.Was)
+	messages, err := result.Messages(m.Was, units)
 	switch {
 	case err != nil:
 		item.Reason = err.Error()
@@ -224,7 +224,11 @@ func (d *decoder) results(ctx context.Context, u *api.UsedDriver, messages []api
 	var calls []driver.Call
 	var of []int
 	for i := range messages {
-		if m := &messages[i]; m.Was != "" {
+		switch m := &messages[i]; m.Was {
+		case "":
+		case telemetry.State: // drivers read telemetry only
+			results[i].Errors = []string{"what a device of a type with a driver says of its state is of the wire contract, and this does not fit it"}
+		default:
 			calls = append(calls, driver.Call{Op: driver.DecodeUplink, Bytes: m.Raw, Port: m.Port, Topic: m.Topic, Time: m.Received, Variables: u.Variables})
 			of = append(of, i)
 		}

@@ -213,6 +213,29 @@ func TestNormalisedDataIsReadAgain(t *testing.T) {
 	}
 }
 
+// What is read again is in the type's units, as it would have been at once.
+func TestUnitsOfWhatIsReadAgain(t *testing.T) {
+	w := newParkedWorld(t)
+	w.typeOf("metric", twin.Model{Driver: "th", Properties: []twin.Property{{Name: "n", Unit: "K"}, {Name: "weight", Unit: "stone"}}})
+	w.device("p-1", "pump", "plant", 1)
+	w.device("p-2", "metric", "plant", 1)
+	w.publish("1.1.0", strings.Replace(reads, "type: u16", "type: u16, unit: Cel", 1))
+	used, err := w.Part("connector", "gw-1").ResolveDrivers(bg, []twin.ID{"p-1", "p-2"})
+	if err != nil || len(used) != 2 || len(used[0].Units) != 0 || len(used[1].Units) != 1 || used[1].Units["n"] != "K" {
+		t.Fatalf("connectors are told %+v, %v", used, err)
+	}
+	if j := w.redrive(w.Admin(), api.NewRedrive{Driver: "th"}); j.State != api.JobDone || j.Stored != 2 {
+		t.Fatalf("at its end: %+v", j)
+	}
+	for id, want := range map[twin.ID]float64{"p-1": 1, "p-2": 274.15} {
+		v, err := w.twins.Get(bg, string(id))
+		w.must(err)
+		if r, _ := v.Live.Reading("n"); r.Value != want {
+			t.Errorf("%s reports %+v, want %v", id, v.Live.Reported, want)
+		}
+	}
+}
+
 // When it was measured, who brought a message may have told where the driver cannot.
 func TestTheTimeOfAMessageThatIsReadAgain(t *testing.T) {
 	w := newParkedWorld(t)

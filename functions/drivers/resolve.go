@@ -9,6 +9,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/unit"
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
@@ -97,14 +98,16 @@ func (f *function) used(ctx context.Context, ids []twin.ID) ([]api.UsedDriver, e
 			continue
 		}
 		if t.model.Driver == "" {
-			out[i].Format, out[i].IDs = t.model.Format, idsOf(t.model)
+			out[i].Format, out[i].IDs, out[i].Units = t.model.Format, idsOf(t.model), t.units
 			continue
 		}
 		k := drivers[t.model.Driver]
 		if k.say(&out[i], t.owner, firmware[id]); k.ranged {
 			out[i].Firmware = firmwareProperty(t.model)
 		}
-		out[i].Normalised = t.model.Normalised
+		if out[i].Normalised = t.model.Normalised; out[i].Kind == driver.Declarative {
+			out[i].Units = t.units
+		}
 	}
 	return out, nil
 }
@@ -197,6 +200,17 @@ func idsOf(m *twin.Model) map[int64]string {
 		}
 	}
 	return ids
+}
+
+// unitsOf are the units of a model's properties that values can be converted to.
+func unitsOf(m *twin.Model) map[string]string {
+	units := map[string]string{}
+	for _, p := range m.Properties {
+		if unit.Known(p.Unit) {
+			units[p.Name] = p.Unit
+		}
+	}
+	return units
 }
 
 // opened is a version ready to be called here: for what was parked.

@@ -118,7 +118,8 @@ func (f *function) withdraw(ctx context.Context, c *faas.Call, in api.Because) (
 	return v.DriverVersion, nil
 }
 
-// deleteVersion deletes a version that no device uses; the last one takes the driver with it.
+// deleteVersion deletes a version that no device uses; the last one takes the driver with it. Its name stays its owner's, and its key
+// the one that it was signed with: types may name it yet, and must not get to use what others publish under it.
 func (f *function) deleteVersion(ctx context.Context, c *faas.Call, _ faas.None) (faas.None, error) {
 	name, number := c.Var("name"), c.Var("version")
 	_, v, err := f.findVersion(ctx, c.Caller, access.Write, name, number)
@@ -154,8 +155,8 @@ func (f *function) deleteVersion(ctx context.Context, c *faas.Call, _ faas.None)
 		}
 		return faas.None{}, err
 	}
-	f.known.forget()
-	return faas.None{}, errors.Join(f.deleted(ctx, &r), f.clean(ctx, kept, there))
+	f.told(ctx, r)
+	return faas.None{}, f.clean(ctx, kept, there)
 }
 
 func (f *function) clean(ctx context.Context, kept content, there bool) error {
@@ -163,19 +164,4 @@ func (f *function) clean(ctx context.Context, kept content, there bool) error {
 		return nil
 	}
 	return f.drop(ctx, kept)
-}
-
-// deleted removes what is left of a driver without versions, once its events are out.
-func (f *function) deleted(ctx context.Context, r *record) error {
-	if len(r.All) > 0 {
-		return nil
-	}
-	if err := f.outbox.Flush(ctx, *r); err != nil {
-		return nil // the sweep does it later
-	}
-	err := f.drivers.DeleteIf(ctx, r.Name, store.And(store.Eq("scope", scopeOfGone), store.Exists("outbox.since", false)))
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
-		return nil // published again meanwhile
-	}
-	return err
 }

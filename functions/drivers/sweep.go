@@ -17,8 +17,7 @@ const (
 	nobodys   = 10 * time.Minute // content that no driver names after that never will be
 )
 
-// sweep takes up what a crash or an outage left: events that were not published, content that no driver came to name, drivers without
-// versions. One that does not work out does not hold up the others.
+// sweep takes up what a crash or an outage left: events that were not published, content that no driver came to name. One that does not work out does not hold up the others.
 func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out api.Swept, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepFor)
 	defer cancel()
@@ -33,12 +32,6 @@ func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out ap
 			break
 		}
 		faults = append(faults, f.settle(ctx, v))
-		out.Repaired++
-	}
-	gone, err := f.drivers.Find(ctx, store.Query{Index: "by-scope", Limit: atOnce, Filter: store.Eq("scope", scopeOfGone)})
-	faults = append(faults, err)
-	for i := range gone.Items {
-		faults = append(faults, f.deleted(ctx, &gone.Items[i]))
 		out.Repaired++
 	}
 	return out, errors.Join(faults...)

@@ -139,6 +139,9 @@ type UsedDriver struct {
 	// Normalised has the driver's normalised data count (driver.Normalised).
 	Normalised bool `json:"normalised,omitempty"`
 
+	// Units are those that the type's model wants properties in, where what reads the payloads can tell in which they are: a document, SenML.
+	Units map[string]string `json:"units,omitempty"`
+
 	// Format is how payloads are read without a driver (package format); "" = the wire contract's JSON or CBOR.
 	Format    string            `json:"format,omitempty"`
 	IDs       map[int64]string  `json:"ids,omitempty"`       // of format compact: the model's numbers

@@ -52,7 +52,7 @@ func PlainTests(tests []Test) ([]Test, error) {
 				v, err = Plain(r.Data)
 			}
 			data, _ := v.(map[string]any)
-			records[j] = Record{r.Time.UTC(), data}
+			records[j] = Record{Time: r.Time.UTC(), Data: data, Units: r.Units}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("tests[%d] %.80q: %w", i, t.Name, err)

@@ -82,6 +82,10 @@ type Result struct {
 	// Data is what was decoded or normalised, as encoding/json has it (maps, lists, float64, string, bool, nil); nil = nothing.
 	Data any `json:"data,omitempty"`
 
+	// Units are those that values of Data and Records are in, by property and as UCUM codes, where that is told. Many results share
+	// one map: it is never changed.
+	Units map[string]string `json:"units,omitempty"`
+
 	Bytes []byte    `json:"bytes,omitempty"` // what was encoded
 	Port  int       `json:"port,omitempty"`  // where it is to be sent
 	Topic string    `json:"topic,omitempty"` // where it is to be sent; "" = the platform's own
@@ -109,6 +113,8 @@ type Result struct {
 type Record struct {
 	Time time.Time      `json:"time,omitzero"` // zero = the device did not tell: when it was received
 	Data map[string]any `json:"data"`
+
+	Units map[string]string `json:"units,omitempty"` // of this record, if they are others than the result's
 }
 
 // Failure is how a call of a driver went wrong.

@@ -50,6 +50,12 @@ func (r *Result) normalise(by *Result) {
 		r.Data, r.Records = nil, nil
 		return
 	}
+	if len(by.Units) > 0 {
+		units := maps.Clone(by.Units)
+		maps.Copy(units, r.Units) // of what keeps its name
+		maps.Copy(units, by.Units)
+		r.Units = units
+	}
 	list, many := by.Data.([]any)
 	if !many {
 		r.Data = by.Data

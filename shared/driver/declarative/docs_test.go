@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/unit"
 )
 
 const guide = "../../../docs/drivers-declarative.md"
@@ -103,12 +104,11 @@ func TestGuideHasTheUnits(t *testing.T) {
 }
 
 func unitTable() string {
-	quantities := map[string][]string{}
-	for code, u := range units {
-		quantities[u.quantity] = append(quantities[u.quantity], "`"+code+"`")
-	}
 	var rows []string
-	for q, codes := range quantities {
+	for q, codes := range unit.Quantities() {
+		for i := range codes {
+			codes[i] = "`" + codes[i] + "`"
+		}
 		sort.Strings(codes)
 		rows = append(rows, fmt.Sprintf("| %s | %s |\n", q, strings.Join(codes, " ")))
 	}

@@ -39,6 +39,8 @@ type message struct {
 	only    []condition // downlink: what must hold of the data
 	payload any         // downlink: a template; nil = steps are written
 	names   map[string]bool
+
+	units map[string]string // of the properties that it gives, where it tells them
 }
 
 // decode reads a message by the first form that fits.
@@ -78,7 +80,9 @@ func decode(messages []*message, call *driver.Call) driver.Result {
 		} else if err != nil {
 			return failed(fmt.Errorf("%s: %w", m.name, err))
 		}
-		return c.result(m.command)
+		r := c.result(m.command)
+		r.Units = m.units
+		return r
 	}
 	if ignored && !broken { // what is broken must not be lost
 		return driver.Result{}

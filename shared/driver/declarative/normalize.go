@@ -49,5 +49,5 @@ func (n *normalization) run(call *driver.Call) driver.Result {
 			c.out.Data[k] = done(v)
 		}
 	}
-	return driver.Result{Data: c.out.Data, Warnings: c.warnings}
+	return driver.Result{Data: c.out.Data, Units: n.units, Warnings: c.warnings}
 }

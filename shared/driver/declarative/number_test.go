@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/unit"
 )
 
 // The quick way in 64 bits and the long one in fractions give the same number, whatever overflows.
@@ -70,7 +71,7 @@ func TestConversions(t *testing.T) {
 		{"1", "m3/h", "L/min", 16.666666666666668}, {"180", "deg", "rad", math.Pi}, {"1", "KiBy", "bit", 8192}, {"450", "[ppm]", "%", 0.045},
 		{"3600", "mA.h", "A.h", 3.6}, {"90", "min", "h", 1.5}, {"1413", "uS/cm", "mS/cm", 1.413},
 	} {
-		a, b, err := convert(tt.from, tt.to)
+		a, b, err := unit.Convert(tt.from, tt.to)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -81,16 +82,22 @@ func TestConversions(t *testing.T) {
 		}
 	}
 	// There and back is where one was, between all units of a quantity.
-	for from, f := range units {
-		for to, u := range units {
-			a, b, err := convert(from, to)
-			if (err == nil) != (f.quantity == u.quantity) {
+	quantity := map[string]string{}
+	for q, codes := range unit.Quantities() {
+		for _, code := range codes {
+			quantity[code] = q
+		}
+	}
+	for from, f := range quantity {
+		for to, q := range quantity {
+			a, b, err := unit.Convert(from, to)
+			if (err == nil) != (f == q) {
 				t.Fatalf("%s to %s: %v", from, to, err)
 			}
 			if err != nil {
 				continue
 			}
-			c, d, _ := convert(to, from)
+			c, d, _ := unit.Convert(to, from)
 			if x := newLine(c, d).of(newLine(a, b).of(whole(7))); x.rat().Cmp(big.NewRat(7, 1)) != 0 {
 				t.Errorf("7 %s came back from %s as %v", from, to, x.float())
 			}

@@ -75,6 +75,11 @@ func (r *reader) program(n *yaml.Node) *Program {
 		o.bad("uplink", "is missing: a document has uplink, downlink or normalize")
 	}
 	o.end()
+	if len(r.faults) == 0 {
+		for _, m := range p.uplink {
+			m.units = m.unitsOf()
+		}
+	}
 	return p
 }
 

@@ -147,7 +147,8 @@ func (o *object) tlv(k kind) *tlv {
 // A normalization gives decoded values their common names and units.
 type normalization struct {
 	renames []*rename
-	drop    bool // what is not named is left out
+	drop    bool              // what is not named is left out
+	units   map[string]string // of the names that it gives, where it tells them
 }
 
 type rename struct {
@@ -176,6 +177,12 @@ func (r *reader) normalization(n *yaml.Node) *normalization {
 			e.bad("name", "%v", err)
 		}
 		f.name, f.rules = l, e.rules(nil)
+		if len(l.parts) <= 1 && f.unit != "" {
+			if nz.units == nil {
+				nz.units = map[string]string{}
+			}
+			nz.units[l.text] = f.unit
+		}
 		e.end()
 		nz.renames = append(nz.renames, f)
 	}

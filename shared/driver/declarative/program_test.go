@@ -3,6 +3,7 @@ package declarative
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"testing"
 
@@ -50,5 +51,31 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 	if r, err := ship(t, "tasmota").Run(ctx, nil); len(r) != 0 || err != nil {
 		t.Error(r, err)
+	}
+}
+
+// A document tells the units of the properties that it names.
+func TestUnits(t *testing.T) {
+	p := parse(t, `
+castor: 1
+uplink:
+  fields:
+    - {name: t, type: u8, from: "[degF]", unit: Cel}
+    - {name: n, type: u8}
+    - {name: two, type: u8, unit: m}
+    - {name: two, type: u8, unit: mm}
+    - {name: _c, type: u8}
+    - {name: "x{_c}", type: u8, unit: m}
+normalize:
+  fields:
+    - {path: t, name: air.temperature, from: Cel, unit: K}
+`)
+	r := run(t, p, driver.Call{Op: driver.DecodeUplink, Bytes: []byte{212, 1, 2, 3, 4, 5}})
+	if want := map[string]string{"t": "Cel"}; !reflect.DeepEqual(r.Units, want) {
+		t.Errorf("decoded: %v, want %v", r.Units, want)
+	}
+	all, err := driver.Normalised(p).Run(t.Context(), []driver.Call{{Op: driver.DecodeUplink, Bytes: []byte{212, 1, 2, 3, 4, 5}}})
+	if err != nil || all[0].Units["air.temperature"] != "K" || all[0].Data.(map[string]any)["air.temperature"] != 373.15 {
+		t.Errorf("normalised: %+v, %v", all, err)
 	}
 }

@@ -1,6 +1,7 @@
 package declarative
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,16 +14,7 @@ import (
 func (p *Program) Properties() (all []twin.Property) {
 	seen := map[string]int{}
 	for _, m := range p.uplink {
-		within := map[*field]bool{} // lists, whose elements are named by their place
-		for _, r := range repeatsOf(m.steps) {
-			for _, f := range fieldsOf(r.steps) {
-				within[f] = within[f] || r.list != ""
-			}
-		}
-		for _, f := range fieldsOf(m.steps) {
-			if f.name.text == "" || f.name.hidden() || len(f.name.parts) > 1 || f.clock != nil || within[f] || f.shape != nil && f.shape.kind == skipped {
-				continue
-			}
+		for _, f := range m.told() {
 			found := twin.Property{Name: f.name.text, Type: f.kind(), Unit: f.rules.unit}
 			if i, twice := seen[found.Name]; !twice {
 				seen[found.Name] = len(all)
@@ -34,6 +26,42 @@ func (p *Program) Properties() (all []twin.Property) {
 	}
 	slices.SortFunc(all, func(a, b twin.Property) int { return strings.Compare(a.Name, b.Name) })
 	return all
+}
+
+// told are the fields whose values are properties with the field's own name.
+func (m *message) told() (all []*field) {
+	within := map[*field]bool{} // lists, whose elements are named by their place
+	for _, r := range repeatsOf(m.steps) {
+		for _, f := range fieldsOf(r.steps) {
+			within[f] = within[f] || r.list != ""
+		}
+	}
+	for _, f := range fieldsOf(m.steps) {
+		if f.name.text == "" || f.name.hidden() || len(f.name.parts) > 1 || f.clock != nil || within[f] || f.shape != nil && f.shape.kind == skipped {
+			continue
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// unitsOf are the units that a message tells, nil if none. A property that it gives in two units has none.
+func (m *message) unitsOf() (units map[string]string) {
+	for _, f := range m.told() {
+		u := f.rules.unit
+		if has, twice := units[f.name.text]; twice && has != u {
+			u = ""
+		}
+		if units == nil {
+			units = map[string]string{}
+		}
+		units[f.name.text] = u
+	}
+	maps.DeleteFunc(units, func(_, u string) bool { return u == "" })
+	if len(units) == 0 {
+		return nil
+	}
+	return units
 }
 
 // kind is the type of the values that a field gives.

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"strings"
 
+	"github.com/castor-iot/castor/shared/driver/unit"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"go.yaml.in/yaml/v3"
 )
@@ -47,7 +48,7 @@ func (o *object) rules(sh *shape) *rules {
 		b = offset
 	}
 	if from != "" && r.unit != "" {
-		ua, ub, err := convert(from, r.unit)
+		ua, ub, err := unit.Convert(from, r.unit)
 		if err != nil {
 			o.bad("from", "cannot be converted: %v", err)
 		} else {

@@ -108,7 +108,7 @@ func Decode(name Name, payload []byte, o Options) (r driver.Result, err error) {
 // result makes one record the message itself.
 func result(records []driver.Record) driver.Result {
 	if len(records) == 1 {
-		return driver.Result{Data: records[0].Data, Time: records[0].Time}
+		return driver.Result{Data: records[0].Data, Units: records[0].Units, Time: records[0].Time}
 	}
 	return driver.Result{Records: records}
 }

@@ -3,6 +3,7 @@ package format
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"slices"
@@ -310,12 +311,17 @@ func Records(pack []Measurement) (records []driver.Record) {
 			data[name+".sum"] = *m.Sum
 		}
 		if n := len(records) - 1; n >= 0 && records[n].Time.Equal(m.Time) && !overlap(records[n].Data, data) {
-			for k, v := range data {
-				records[n].Data[k] = v
-			}
-			continue
+			maps.Copy(records[n].Data, data)
+		} else {
+			records = append(records, driver.Record{Time: m.Time, Data: data})
 		}
-		records = append(records, driver.Record{Time: m.Time, Data: data})
+		if u := m.ucum(); u != "" && value != nil {
+			last := &records[len(records)-1]
+			if last.Units == nil {
+				last.Units = map[string]string{}
+			}
+			last.Units[name] = u
+		}
 	}
 	return records
 }

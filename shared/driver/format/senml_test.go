@@ -192,7 +192,7 @@ func TestSenMLRecords(t *testing.T) {
 	if err != nil || len(r.Records) != 5 || r.Data != nil {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	if got := fmt.Sprint(r.Records[1].Data, r.Records[3]); got != "map[%RH:20.3 lat:60.07965 lon:24.30622] {2011-10-31 13:26:54 +0000 UTC map[%EL:98]}" {
+	if got := fmt.Sprint(r.Records[1].Data, r.Records[3]); got != "map[%RH:20.3 lat:60.07965 lon:24.30622] {2011-10-31 13:26:54 +0000 UTC map[%EL:98] map[%EL:%]}" {
 		t.Error(got)
 	}
 	r, err = Decode(SenMLJSON, []byte(rfc8428[6].pack), Options{Received: now})

@@ -86,7 +86,7 @@ func New(c Config) (*Pool, error) {
 	p := &Pool{config: c, queues: make(map[string]*queue)}
 	p.wake = sync.NewCond(&p.mu)
 	for i := range c.Workers {
-		p.started.Go(func() { p.work(i == c.Workers-1) })
+		p.started.Go(func() { p.work(i) })
 	}
 	return p, nil
 }

@@ -26,13 +26,32 @@ type queue struct {
 	active int           // workers that serve it
 	cost   time.Duration // that workers have spent on it
 	mean   time.Duration // of one call, about
+	made   int           // calls so far, up to proof
 	barred time.Time     // until when it has the last worker only
+}
+
+// may tells whether the worker at a place may serve the queue, while others might want it. One driver never has all workers: where it
+// has been quick all but one, else a single one; and the first worker is for those that have been quick, so that however many
+// drivers are new, slow or hang at a time, what is quick is served. A driver that cost a worker lately has the last one only.
+func (p *Pool) may(place int, q *queue, now time.Time) bool {
+	last := p.config.Workers - 1
+	switch {
+	case last == 0:
+		return true
+	case now.Before(q.barred):
+		return place == last
+	case q.made < proof || q.mean > slice:
+		return place != 0 && q.active == 0
+	default:
+		return q.active < last
+	}
 }
 
 const (
 	slice    = 10 * time.Millisecond // for which a worker stays with a driver while others wait
 	maxSlice = 128                   // calls
 	maxIdle  = 1_000                 // drivers whose cost is remembered
+	proof    = 50                    // calls after which it is believed that a driver is quick
 )
 
 func (p *Pool) put(j *job) error {
@@ -51,11 +70,7 @@ func (p *Pool) put(j *job) error {
 		q.cost = max(q.cost, p.least()) // who was idle has saved nothing up
 	}
 	q.jobs = append(q.jobs, j)
-	if p.config.Now().Before(q.barred) {
-		p.wake.Broadcast() // one worker only may serve it, and Signal might wake another
-	} else {
-		p.wake.Signal()
-	}
+	p.wake.Broadcast() // not every worker may serve it, and Signal might wake another
 	return nil
 }
 
@@ -97,9 +112,8 @@ func (p *Pool) leave(j *job) {
 	}
 }
 
-// next waits for work: a job, and how many of its calls are to be made now. The last worker is the only one for drivers that
-// have cost a worker lately. A nil job is the end.
-func (p *Pool) next(last bool) (*job, *queue, int) {
+// next waits for work for the worker at a place: a job, and how many of its calls are to be made now. A nil job is the end.
+func (p *Pool) next(place int) (*job, *queue, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
@@ -116,7 +130,7 @@ func (p *Pool) next(last bool) (*job, *queue, int) {
 		now := p.config.Now()
 		var best *queue
 		for _, q := range p.queues {
-			if len(q.jobs) == 0 || !last && now.Before(q.barred) {
+			if len(q.jobs) == 0 || !p.may(place, q, now) {
 				continue
 			}
 			if best == nil || q.cost < best.cost {
@@ -142,6 +156,7 @@ func (p *Pool) settle(j *job, q *queue, made int, took time.Duration, guilty boo
 	q.cost += took
 	if made > 0 {
 		q.mean = (3*q.mean + took/time.Duration(made)) / 4
+		q.made = min(q.made+made, proof)
 	}
 	if guilty {
 		q.barred = p.config.Now().Add(p.config.Penalty)

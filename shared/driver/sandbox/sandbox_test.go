@@ -189,3 +189,44 @@ func TestTheEndOfAPool(t *testing.T) {
 		t.Error("a closed pool makes calls")
 	}
 }
+
+// However many drivers hang at the same moment, and whatever time they may take, one that has been quick is served meanwhile.
+func TestDriversThatHangTogether(t *testing.T) {
+	p := pool(t, Config{Workers: 3})
+	good := script(p, `function decodeUplink(i) { return {data: {n: i.bytes[0]}}; }`)
+	for range proof {
+		ask(t, good, frames("07"))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	for i := range 4 {
+		bad := p.Codec(&driver.Driver{Kind: driver.JavaScript, Limit: time.Minute, Code: fmt.Appendf(nil, `function decodeUplink() { for (;;) {} } // %d`, i)})
+		all.Go(func() { _, _ = bad.Run(ctx, frames("00")) })
+	}
+	for p.hanging() < 2 {
+		ask(t, good, frames("07"))
+	}
+	for range 100 { // within the minute that any of the others may take: the test would end by its own limit
+		if r := ask(t, good, frames("07")); !r[0].OK() {
+			t.Fatalf("%+v", r)
+		}
+	}
+	if n := p.hanging(); n != 2 {
+		t.Errorf("%d workers are with drivers that hang, want all but the first", n)
+	}
+	cancel()
+	p.Close()
+	all.Wait()
+}
+
+// hanging is how many workers serve drivers that have never come back.
+func (p *Pool) hanging() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, q := range p.queues {
+		if q.made == 0 {
+			n += q.active
+		}
+	}
+	return n
+}

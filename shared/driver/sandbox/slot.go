@@ -12,7 +12,7 @@ import (
 )
 
 // work is a place for one worker process: it is started when there is work, and again when a driver has cost it.
-func (p *Pool) work(last bool) {
+func (p *Pool) work(place int) {
 	var worker *process
 	defer func() {
 		if worker != nil {
@@ -20,7 +20,7 @@ func (p *Pool) work(last bool) {
 		}
 	}()
 	for {
-		j, q, n := p.next(last)
+		j, q, n := p.next(place)
 		if j == nil {
 			return
 		}
@@ -85,7 +85,7 @@ func (p *Pool) serve(w *process, j *job, n int) (grave bool, err error) {
 		}
 	}
 	for range n {
-		r, err := w.await(2*c.limit + 50*time.Millisecond)
+		r, err := w.await(c.limit + c.limit/4 + 50*time.Millisecond) // what the engine itself does not end
 		if err != nil {
 			return grave, err
 		}

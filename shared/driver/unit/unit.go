@@ -1,9 +1,13 @@
-package declarative
+// Package unit converts values between units of measurement, which it knows by their UCUM code (ucum.org). It is exact: what a value
+// becomes is rounded once.
+package unit
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"sort"
+	"strconv"
 	"strings"
 )
 
@@ -14,8 +18,8 @@ type unit struct {
 	a, b     *big.Rat
 }
 
-// units are those between which a document may convert, by their UCUM code (case sensitive, ucum.org). A value may have any unit
-// that is not here as long as nothing is converted.
+// units are those between which one may convert, by their code (case sensitive). A value may have any unit that is not here as long as
+// nothing is converted.
 var units = table(map[string]map[string]string{
 	"temperature": {"K": "1", "Cel": "1 273.15", "[degF]": "5/9 45967/180", "mK": "1/1000"},
 	"pressure": {"Pa": "1", "hPa": "100", "kPa": "1000", "MPa": "1000000", "mbar": "100", "bar": "100000", "atm": "101325",
@@ -65,13 +69,13 @@ func table(quantities map[string]map[string]string) map[string]unit {
 func fraction(s string) *big.Rat {
 	r, ok := new(big.Rat).SetString(s)
 	if !ok {
-		panic("declarative: " + s + " in the table of units is no number")
+		panic("unit: " + s + " in the table of units is no number")
 	}
 	return r
 }
 
-// convert is the line from one unit to another: to = from·a + b.
-func convert(from, to string) (a, b *big.Rat, err error) {
+// Convert is the line from one unit to another: to = from·a + b. The error says between which one may convert.
+func Convert(from, to string) (a, b *big.Rat, err error) {
 	if from == to {
 		return big.NewRat(1, 1), new(big.Rat), nil
 	}
@@ -100,4 +104,36 @@ func known(quantity string) string {
 	}
 	sort.Strings(codes)
 	return strings.Join(codes, ", ")
+}
+
+// Value converts a value, which counts as the shortest decimal that stands for it: 0.1 is a tenth.
+func Value(v float64, from, to string) (float64, error) {
+	a, b, err := Convert(from, to)
+	if err != nil {
+		return v, err
+	}
+	x, ok := new(big.Rat).SetString(strconv.FormatFloat(v, 'g', -1, 64))
+	if !ok {
+		return v, fmt.Errorf("%v is no number", v)
+	}
+	out, _ := x.Add(x.Mul(x, a), b).Float64()
+	if math.IsInf(out, 0) {
+		return v, fmt.Errorf("%v %s is too large in %s", v, from, to)
+	}
+	return out, nil
+}
+
+// Known tells whether values of the unit can be converted.
+func Known(code string) bool { return units[code].a != nil }
+
+// Quantities are the codes by what they measure.
+func Quantities() map[string][]string {
+	all := map[string][]string{}
+	for code, u := range units {
+		all[u.quantity] = append(all[u.quantity], code)
+	}
+	for _, codes := range all {
+		sort.Strings(codes)
+	}
+	return all
 }
