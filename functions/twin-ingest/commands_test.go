@@ -76,6 +76,24 @@ func TestAnswersToCommands(t *testing.T) {
 	}
 }
 
+// What a twin remembers of its commands is how they ended: a device that was never given one has not answered it.
+func TestATwinRemembersHowCommandsEnded(t *testing.T) {
+	w := newWorld(t, twin.Model{}, "pump-1")
+	w.say(response("pump-1", 1, &telemetry.Answer{Command: "c-1", OK: true}), response("pump-1", 2, &telemetry.Answer{Command: "c-2"}),
+		response("pump-1", 3, &telemetry.Answer{Command: "c-3", Reason: "driver valve@1.0.0: no downlink for the command"}))
+	v, err := w.twins.Get(context.Background(), "pump-1")
+	must(t, err)
+	var got []string
+	for _, o := range v.Live.Recent {
+		got = append(got, o.What)
+	}
+	for _, want := range []string{"command c-1 succeeded", "command c-2 failed", "command c-3 failed: driver valve@1.0.0: no downlink for the command"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("it remembers %q, not %q", got, want)
+		}
+	}
+}
+
 // Only a connected device's connector hears what waits.
 func TestWhatWaitsIsToldToTheConnector(t *testing.T) {
 	w := newWorld(t, twin.Model{}, "pump-1", "pump-2", "pump-3")

@@ -2,6 +2,7 @@ package twiningest
 
 import (
 	"bytes"
+	"fmt"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -133,7 +134,7 @@ func (s *subject) take(m *telemetry.Message, fresh bool) {
 		}
 	case telemetry.Response:
 		if isNew {
-			s.happened(m.When(), "answered command "+m.Answer.Command)
+			s.happened(m.When(), ending(m.Answer))
 		}
 	}
 }
@@ -153,6 +154,18 @@ func (s *subject) answered(a *telemetry.Answer, record string) {
 	}
 	t.Outbox.Add(string(t.ID), event.CommandAnswered, string(t.ID), s.now, api.CommandAnswered{Twin: t.ID, Command: a.Command, Record: record})
 	s.changed = true
+}
+
+// ending is how a command ended, in the twin's recent occurrences. It does not say who answered: that of firmware which cannot, or of a
+// command that its driver refuses, is the platform's word.
+func ending(a *telemetry.Answer) string {
+	switch {
+	case a.OK:
+		return "command " + a.Command + " succeeded"
+	case a.Reason == "":
+		return "command " + a.Command + " failed"
+	}
+	return fmt.Sprintf("command %s failed: %.200s", a.Command, a.Reason)
 }
 
 // count keeps the twin's place in the device's order, and tells whether the message is new to the twin.
