@@ -67,12 +67,8 @@ func (f *function) createRoute(ctx context.Context, c *faas.Call, in api.Route) 
 		}
 		return faas.Reply{}, fmt.Errorf("%w: owner: %q is not one of your groups", access.ErrDenied, in.Owner)
 	}
-	if in.Owner != "" && !slices.Contains(c.Caller.Groups, in.Owner) {
-		_, err := f.p.API.GetGroup(ctx, in.Owner)
-		if errors.Is(err, api.ErrNotFound) {
-			err = api.Invalid("owner: there is no group %q; make it first", in.Owner)
-		}
-		if err != nil {
+	if in.Owner != "" {
+		if err := f.p.Group(ctx, c.Caller, "owner", in.Owner); err != nil {
 			return faas.Reply{}, err
 		}
 	}

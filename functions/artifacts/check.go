@@ -1,9 +1,6 @@
 package artifacts
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"mime"
 	"regexp"
 	"slices"
@@ -11,7 +8,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	objects "github.com/castor-iot/castor/shared/artifact"
 )
@@ -28,7 +24,6 @@ const (
 var (
 	sumPattern      = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	tagPattern      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:=/+-]{0,63}$`)
-	groupPattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9._@-]{0,63}$`)
 	referrerPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$`)
 )
 
@@ -74,29 +69,4 @@ func checkName(name string) error {
 		return api.Invalid("name %.80q must be a file name of 1 to %d bytes without '/', '\\', ':' and control characters, not beginning with a dot", name, maxName)
 	}
 	return nil
-}
-
-// checkOwner wants a group that the caller may give artifacts to. Who is in one group need not name it.
-func (f *function) checkOwner(ctx context.Context, c access.Caller, owner *string) error {
-	if c.For != nil {
-		c = *c.For
-	}
-	if *owner == "" && len(c.Groups) == 1 {
-		*owner = c.Groups[0]
-	}
-	switch {
-	case *owner == "":
-		return api.Invalid("owner must name the group it belongs to")
-	case !groupPattern.MatchString(*owner):
-		return api.Invalid("owner %.80q must be the id of a group", *owner)
-	case slices.Contains(c.Groups, *owner):
-		return nil
-	case !c.Is(access.Maintainer):
-		return fmt.Errorf("%w: owner: you may name your own groups only", access.ErrDenied)
-	}
-	_, err := f.p.API.GetGroup(ctx, *owner)
-	if errors.Is(err, api.ErrNotFound) {
-		return api.Invalid("owner: there is no group %q; make it first", *owner)
-	}
-	return err
 }

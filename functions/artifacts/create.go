@@ -22,7 +22,7 @@ import (
 func (f *function) create(ctx context.Context, c *faas.Call, in api.NewArtifact) (faas.Reply, error) {
 	err := check(&in)
 	if err == nil {
-		err = f.checkOwner(ctx, c.Caller, &in.Owner)
+		err = f.p.Owner(ctx, c.Caller, &in.Owner)
 	}
 	if err != nil {
 		return faas.Reply{}, err

@@ -10,6 +10,7 @@ import (
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store"
 )
 
@@ -59,7 +60,7 @@ func (f *function) list(ctx context.Context, c *faas.Call, _ faas.None) (api.Pag
 		return out, api.Invalid("name must be the beginning of a name, of at most %d bytes", maxName)
 	case tag != "" && !tagPattern.MatchString(tag):
 		return out, api.Invalid("tag %.80q cannot be a tag", tag)
-	case owner != "" && !groupPattern.MatchString(owner):
+	case owner != "" && !platform.ValidGroup(owner):
 		return out, api.Invalid("owner %.80q cannot be a group", owner)
 	}
 	after, err := openCursor(c.Query.Get("cursor"))

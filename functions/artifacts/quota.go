@@ -135,7 +135,7 @@ func (f *function) recount(ctx context.Context, group string) error {
 
 func (f *function) getQuota(ctx context.Context, c *faas.Call, _ faas.None) (api.ArtifactQuota, error) {
 	group := c.Var("group")
-	if !groupPattern.MatchString(group) || !slices.Contains(c.Caller.Groups, group) && !c.Caller.Is(access.Maintainer) {
+	if !platform.ValidGroup(group) || !slices.Contains(c.Caller.Groups, group) && !c.Caller.Is(access.Maintainer) {
 		return api.ArtifactQuota{}, platform.NotFound("group", group)
 	}
 	if err := f.known(ctx, group); err != nil {
@@ -153,7 +153,7 @@ func (f *function) putQuota(ctx context.Context, c *faas.Call, in api.NewArtifac
 		return api.ArtifactQuota{}, api.Invalid("maxBytes %d must be 0 to %d", in.MaxBytes, int64(mostBytes))
 	case in.MaxCount < 0 || in.MaxCount > mostCount:
 		return api.ArtifactQuota{}, api.Invalid("maxCount %d must be 0 to %d", in.MaxCount, mostCount)
-	case !groupPattern.MatchString(group):
+	case !platform.ValidGroup(group):
 		return api.ArtifactQuota{}, platform.NotFound("group", group)
 	}
 	if err := f.known(ctx, group); err != nil {

@@ -147,19 +147,7 @@ func (c *credentials) checkClaim(ctx context.Context, caller access.Caller, in *
 	} else if err != nil {
 		return err
 	}
-	if slices.Contains(who.Groups, in.Owner) {
-		return nil
-	}
-	return c.checkGroup(ctx, in.Owner)
-}
-
-// checkGroup asks function users whether there is such a group.
-func (c *credentials) checkGroup(ctx context.Context, id string) error {
-	_, err := c.p.API.GetGroup(ctx, id)
-	if errors.Is(err, api.ErrNotFound) {
-		return api.Invalid("owner: there is no group %q; make it first", id)
-	}
-	return err
+	return c.p.Group(ctx, who, "owner", in.Owner)
 }
 
 // printable tells whether s is UTF-8 without control characters.

@@ -34,7 +34,7 @@ func (f *function) startRun(ctx context.Context, c *faas.Call, in api.NewRun) (f
 	if !c.Caller.Is(access.Maintainer, access.Configurator) && !slices.Contains(c.Caller.Groups, in.Owner) {
 		return faas.Reply{}, fmt.Errorf("%w: owner: you may bring devices in for your own groups only", access.ErrDenied)
 	}
-	if err := f.checkGroup(ctx, c.Caller, in.Owner); err != nil {
+	if err := f.p.Group(ctx, c.Caller, "owner", in.Owner); err != nil {
 		return faas.Reply{}, err
 	}
 	t, err := f.typeFor(ctx, c.Caller, in.Type)

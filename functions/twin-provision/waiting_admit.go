@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -74,7 +73,7 @@ func (f *function) checkAdmit(ctx context.Context, c *faas.Call, in *api.Admit) 
 	case in.Location != nil && in.Location.Validate() != nil:
 		return in.Location.Validate()
 	}
-	if err := f.checkGroup(ctx, c.Caller, in.Owner); err != nil || in.Type == "" {
+	if err := f.p.Group(ctx, c.Caller, "owner", in.Owner); err != nil || in.Type == "" {
 		return err
 	}
 	_, err := f.typeFor(ctx, c.Caller, in.Type)
@@ -91,18 +90,6 @@ func (f *function) typeFor(ctx context.Context, c access.Caller, id twin.TypeID)
 		err = api.Invalid("type: there is no type %q; make it first", id)
 	}
 	return t, err
-}
-
-// checkGroup returns nil if there is such a group.
-func (f *function) checkGroup(ctx context.Context, c access.Caller, id string) error {
-	if slices.Contains(c.Groups, id) {
-		return nil
-	}
-	_, err := f.p.API.GetGroup(ctx, id)
-	if errors.Is(err, api.ErrNotFound) {
-		err = api.Invalid("owner: there is no group %q; make it first", id)
-	}
-	return err
 }
 
 // settle makes what an admission needs: the identity, if people asked for that, and a claim that is good for this device once. Its

@@ -143,16 +143,10 @@ func (f *function) checkOwner(ctx context.Context, c access.Caller, owner string
 		return nil
 	case owner == "":
 		return api.Invalid("definition.owner must name the group it belongs to, else you could not see it yourself")
-	case slices.Contains(c.Groups, owner):
-		return nil
-	case !c.Is(access.Maintainer, access.Configurator):
+	case !slices.Contains(c.Groups, owner) && !c.Is(access.Maintainer, access.Configurator):
 		return fmt.Errorf("%w: definition.owner: you may name your own groups only", access.ErrDenied)
 	}
-	_, err := f.p.API.GetGroup(ctx, owner)
-	if errors.Is(err, api.ErrNotFound) {
-		return api.Invalid("definition.owner: there is no group %q; make it first", owner)
-	}
-	return err
+	return f.p.Group(ctx, c, "definition.owner", owner)
 }
 
 func (f *function) checkType(ctx context.Context, c access.Caller, id twin.TypeID) error {
