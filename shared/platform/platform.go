@@ -57,10 +57,10 @@ type Base struct {
 }
 
 // What functions run payload drivers with: their tests, the bench, messages that are read again. What devices send is decoded in
-// connectors.
+// connectors. The memory limit of function drivers holds all of them, which tests/deploy sees to.
 const (
-	driverWorkers   = 3
-	driverMegabytes = 256
+	DriverWorkers   = 3
+	DriverMegabytes = 256
 )
 
 // Mail is how e-mail goes out.
@@ -94,7 +94,7 @@ func New(b Base, part, gateway string) *Platform {
 	b.Log = trace.Logger(b.Log)
 	if b.Drivers == nil {
 		b.Drivers = sync.OnceValues(func() (*sandbox.Pool, error) {
-			return sandbox.New(sandbox.Config{Workers: driverWorkers, Megabytes: driverMegabytes, Log: b.Log})
+			return sandbox.New(sandbox.Config{Workers: DriverWorkers, Megabytes: DriverMegabytes, Log: b.Log})
 		})
 	}
 	p := &Platform{Base: b, Part: part}

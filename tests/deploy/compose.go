@@ -53,6 +53,7 @@ func Compose(files Files, made []string) (f Faults) {
 	for _, name := range p.ServiceNames() {
 		f = append(f, contained(p.Services[name])...)
 	}
+	f = append(f, composeDrivers(p)...)
 	return append(f, composeNetworks(p, s)...)
 }
 

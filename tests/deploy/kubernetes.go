@@ -22,6 +22,8 @@ func Kubernetes(files Files) (f Faults) {
 	}
 	f = append(f, c.References()...)
 	f = append(f, c.Pods()...)
+	f = append(f, c.Drivers()...)
+	f = append(f, functionDrivers(files, s)...)
 	f = append(f, c.Availability()...)
 	f = append(f, c.Network(s)...)
 	f = append(f, c.Flows(c.flows(s))...)

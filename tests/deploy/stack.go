@@ -18,6 +18,9 @@ type Stack struct {
 		Labels  map[string]string `yaml:"labels"`
 		Files   []string          `yaml:"environment_file"`
 		Env     map[string]string `yaml:"environment"`
+		Limits  struct {
+			Memory string `yaml:"memory"`
+		} `yaml:"limits"`
 	} `yaml:"functions"`
 }
 
