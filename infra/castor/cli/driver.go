@@ -61,7 +61,7 @@ ends with one line for all.`,
 			defer pool.Close()
 			total, err := testSuites(cmd.Context(), cmd.OutOrStdout(), pool, suites, all)
 			if err == nil && total.failed > 0 {
-				err = fmt.Errorf("%d of %d tests failed", total.failed, total.passed+total.failed)
+				err = Unwell(1) // nothing comes after the line for all, which programs read
 			}
 			return err
 		}}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,42 @@ func TestDriverFromScratch(t *testing.T) {
 	out, err = offline("test", "--limit", "5s")
 	if err == nil || !strings.Contains(out, "FAIL acme-javascript: a warm day: data.temperature: want 22, got 220") || !strings.HasSuffix(strings.TrimSpace(out), "\n5 passed, 2 failed") {
 		t.Errorf("a codec that is wrong: %v\n%s", err, out)
+	}
+}
+
+// Whatever the layout, and whatever fails, the last line is for all; the vendors' come before.
+func TestTheLastLine(t *testing.T) {
+	const codec = "function decodeUplink(i) { return {data: {n: i.bytes[0]}}; }"
+	for layout, files := range map[string]map[string]string{
+		"castor": {
+			"a/codec.js": codec, "a/driver.yaml": "name: a\nversion: 1.0.0\nkind: javascript\ncode: codec.js\ntests:\n  - {name: good, bytes: \"01\", want: {data: {n: 1}}}\n  - {name: bad, bytes: \"01\", want: {data: {n: 2}}}\n",
+		},
+		"lorawan-devices": {
+			"vendor/index.yaml": "vendors:\n  - {id: acme, name: Acme}\n", "vendor/acme/index.yaml": "endDevices: [m]\n", "vendor/acme/m.yaml": "name: M\nfirmwareVersions:\n  - {version: '1', profiles: {EU863-870: {codec: m-codec}}}\n",
+			"vendor/acme/m-codec.yaml": "uplinkDecoder:\n  fileName: m.js\n  examples:\n    - {description: good, input: {fPort: 1, bytes: [1]}, output: {data: {n: 1}}}\n    - {description: bad, input: {fPort: 1, bytes: [1]}, output: {data: {n: 2}}}\n",
+			"vendor/acme/m.js":         codec,
+		},
+		"chirpstack": {
+			"vendors/acme/vendor.toml": "[vendor]\nname = \"Acme\"\n", "vendors/acme/codecs/m.js": codec,
+			"vendors/acme/codecs/test_decode_m.json": `[{"name": "good", "input": {"fPort": 1, "bytes": [1]}, "expected": {"data": {"n": 1}}}, {"name": "bad", "input": {"fPort": 1, "bytes": [1]}, "expected": {"data": {"n": 2}}}]`,
+		},
+	} {
+		dir := t.TempDir()
+		for name, text := range files {
+			file := filepath.Join(dir, filepath.FromSlash(name))
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, err := offline("test", "--layout", layout, "--limit", "5s", dir)
+		var unwell Unwell
+		if !errors.As(err, &unwell) || unwell.ExitCode() != 1 {
+			t.Errorf("%s: a test failed, and the command ends with %v", layout, err)
+		}
+		lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+		if lines[len(lines)-1] != "1 passed, 1 failed" || !strings.HasSuffix(lines[0], " 1 passed, 1 failed") || !strings.Contains(out, "bad: data.n: want 2, got 1") {
+			t.Errorf("%s:\n%s", layout, out)
+		}
 	}
 }
 
