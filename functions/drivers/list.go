@@ -28,7 +28,7 @@ func (f *function) list(ctx context.Context, c *faas.Call, _ faas.None) (api.Pag
 	if err != nil {
 		return out, err
 	}
-	queries := []store.Query{{Filter: store.Gt("_id", after)}}
+	queries := []store.Query{{Filter: store.And(store.Gt("_id", after), store.Ne("scope", scopeOfGone))}}
 	if !visible.All {
 		queries = nil
 		for _, scope := range append([]string{scopeOfPlatform}, scopesOf(visible.Groups)...) {

@@ -115,8 +115,15 @@ func TestStepsThatAreRefused(t *testing.T) {
 	if page, err := w.press.ListDrivers(bg, ""); err != nil || n != len(page.Items) {
 		t.Errorf("%d objects for %d drivers, %v", n, len(page.Items), err)
 	}
-	// Its name is free for others.
-	w.publish(w.paint, script("acme-th1", "1.0.0", 0))
+	// Its name stays the group's, unless a maintainer gives it to others.
+	if _, err := w.paint.PublishDriver(bg, script("acme-th1", "1.0.0", 0)); !errors.Is(err, api.ErrConflict) || !strings.Contains(err.Error(), "take another name") {
+		t.Errorf("another group takes the name: %v", err)
+	}
+	w.publish(w.press, script("acme-th1", "1.0.0", 0))
+	w.must(w.press.DeleteDriverVersion(bg, "acme-th1", "1.0.0"))
+	given := script("acme-th1", "1.0.0", 0)
+	given.Owner = "paint"
+	w.publish(w.admin, given)
 	if d, err := w.paint.GetDriver(bg, "acme-th1"); err != nil || d.Owner != "paint" {
 		t.Errorf("%+v, %v", d, err)
 	}

@@ -17,7 +17,8 @@ const (
 	nobodys   = 10 * time.Minute // content that no driver names after that never will be
 )
 
-// sweep takes up what a crash or an outage left: events that were not published, content that no driver came to name. One that does not work out does not hold up the others.
+// sweep takes up what a crash or an outage left: events that were not published, content that no driver came to name. One that
+// does not work out does not hold up the others.
 func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out api.Swept, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sweepFor)
 	defer cancel()

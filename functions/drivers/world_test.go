@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/castor-iot/castor/functions/drivers"
@@ -32,12 +34,23 @@ type world struct {
 	admin *api.Client
 	press *api.Client // a developer
 	paint *api.Client // a configurator
+
+	meanwhile atomic.Pointer[func()] // what happens once a driver is about to be run
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{World: functiontest.New(t, nil), t: t}
 	w.Base.Objects = objecttest.Start(t)
+	workers := sync.OnceValues(func() (*sandbox.Pool, error) {
+		return sandbox.New(sandbox.Config{Workers: platform.DriverWorkers, Megabytes: platform.DriverMegabytes})
+	})
+	w.Base.Drivers = func() (*sandbox.Pool, error) {
+		if happen := w.meanwhile.Swap(nil); happen != nil {
+			(*happen)()
+		}
+		return workers()
+	}
 	w.Add("drivers", drivers.New)
 	w.Add("twins", twins.New)
 	w.admin = w.checked(w.Admin())
