@@ -241,10 +241,13 @@ func TestTheTimeOfAMessageThatIsReadAgain(t *testing.T) {
 	w := newParkedWorld(t)
 	w.device("p-1", "pump", "plant", 0)
 	_, err := w.Part("connector", "gw-1").Ingest(bg, telemetry.Batch{Gateway: "gw-1", Messages: []telemetry.Message{{Twin: "p-1", Generation: 1, Kind: telemetry.Undecoded,
-		Was: telemetry.State, Received: at, Time: at.Add(-time.Hour), Order: twin.Order{Epoch: 1, Seq: 1, Assigned: true}, Port: 2, Raw: []byte{1, 0}, Driver: "th@1.0.0"}}})
+		Was: telemetry.Telemetry, Received: at, Time: at.Add(-time.Hour), Order: twin.Order{Epoch: 1, Seq: 1, Assigned: true}, Port: 2, Raw: []byte{1, 0}, Driver: "th@1.0.0"},
+		{Twin: "p-1", Generation: 1, Kind: telemetry.Undecoded, Was: telemetry.State, Received: at, Order: twin.Order{Epoch: 1, Seq: 2, Assigned: true}, Raw: []byte{2, 0}}}})
 	w.must(err)
 	w.publish("1.1.0", reads)
-	w.redrive(w.Admin(), api.NewRedrive{Twin: "p-1"})
+	if j := w.redrive(w.Admin(), api.NewRedrive{Twin: "p-1"}); j.Stored != 1 || j.Left != 1 || !strings.Contains(j.Reason, "says of its state is of the wire contract") {
+		t.Errorf("drivers read telemetry only: %+v", j)
+	}
 	p, err := w.twins.Get(bg, "p-1")
 	w.must(err)
 	if r, _ := p.Live.Reading("n"); r.Value != 1.0 || !r.At.Equal(at.Add(-time.Hour)) {

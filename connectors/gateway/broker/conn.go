@@ -21,7 +21,7 @@ type conn struct {
 	receive int // how many unacknowledged messages the client takes; 0 = any number
 
 	will    mqtt.Will // that the client left
-	strange bool      // it has spoken outside its own topics, and that was logged
+	strange []string  // topics outside its own that it has spoken on, and that were logged
 
 	frames  frames
 	largest int  // bytes of a message

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -62,16 +63,22 @@ func (h *hook) OnPacketEncode(cl *mqtt.Client, pk packets.Packet) packets.Packet
 	return pk
 }
 
+// maxStrange bounds the topics outside its own that the log names of a session.
+const maxStrange = 10
+
 // its tells whether what a device says is on a topic of its own. What is not is dropped and acknowledged: such firmware announces itself to
-// programs that are not there, and would come again and again if it were cut off for that.
+// programs that are not there, and would come again and again if it were cut off for that. That it speaks where it listens, as Tasmota
+// does to ask itself for its status, is no offence.
 func (h *hook) its(c *conn, pk packets.Packet) bool {
 	if _, ok := c.session.Topics.From(pk.TopicName); ok {
 		return true
 	}
-	c.session.Refused()
-	if !c.strange {
-		c.strange = true
-		h.b.log.Warn("device speaks outside the topics of its type's driver, that is dropped", "client", c.session.Client, "topic", short(pk.TopicName))
+	if _, ok := c.session.Topics.To(pk.TopicName); !ok {
+		c.session.Refused()
+		if name := short(pk.TopicName); len(c.strange) < maxStrange && !slices.Contains(c.strange, name) {
+			c.strange = append(c.strange, name)
+			h.b.log.Warn("device speaks outside the topics of its type's driver, that is dropped", "client", c.session.Client, "topic", name)
+		}
 	}
 	if pk.FixedHeader.Qos > 0 {
 		c.acknowledge(pk.PacketID, func(bool) {})

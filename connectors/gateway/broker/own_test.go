@@ -3,7 +3,9 @@ package broker_test
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -97,6 +99,37 @@ func TestWhatALoginSaysOutsideItsTopicsIsDropped(t *testing.T) {
 	}
 	if n := g.Stats().Foreign; n != 12 {
 		t.Errorf("%d were counted as foreign, want 12", n)
+	}
+}
+
+// The log names each topic outside a device's own once, and so many of a session. That a device speaks where it listens, as Tasmota does
+// to ask itself for its status, is dropped without a word.
+func TestTheLogOfWhatALoginSaysOutsideItsTopics(t *testing.T) {
+	w := linktest.NewWorld(t)
+	h, log := &taker{}, &strings.Builder{}
+	g, _ := run(t, w, h, func(c *gateway.Config) {
+		c.VerifierKey, c.Log = linktest.VerifierKey, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	})
+	d := admitted(t, w, g, w.AdmitOwn("p-1", plug("plug")), nil)
+	topics := []string{"cmnd/plug/POWER1", "cmnd/plug/Dimmer", "tele/other/STATE", "tele/other/STATE"}
+	for i := range 20 {
+		topics = append(topics, fmt.Sprint("discovery/", i))
+	}
+	for i, topic := range topics {
+		d.publish(topic, 1, uint16(i+1), "")
+		d.expect(packets.Puback)
+	}
+	var lines []string
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "speaks outside") {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) != 10 || !strings.Contains(lines[0], "tele/other/STATE") || !strings.Contains(lines[9], "discovery/8") {
+		t.Errorf("the log has\n%s", log)
+	}
+	if n := g.Stats().Foreign; n != 22 || h.count() != 0 {
+		t.Errorf("%d were counted as foreign, want 22; the handler got %q", n, h.got())
 	}
 }
 
