@@ -14,7 +14,7 @@ func (f *field) readBinary(c *cursor) error {
 			if f.optional {
 				return nil
 			}
-			return fmt.Errorf("%s: byte %d is before the message, which has %d bytes", f.title(c), *f.at, len(c.b))
+			return fmt.Errorf("%s: byte %d is before the message, which has %s", f.title(c), *f.at, octets(len(c.b)))
 		}
 	}
 	if f.shape.bits == 0 {
@@ -40,7 +40,7 @@ func (f *field) readBinary(c *cursor) error {
 			c.pos = c.end
 			return nil
 		}
-		return fmt.Errorf("%s: needs bytes %d to %d, the message has %d bytes", f.title(c), start/8, (start+size-1)/8, c.end/8)
+		return fmt.Errorf("%s: needs bytes %d to %d, the message has %s", f.title(c), start/8, (start+size-1)/8, octets(c.end/8))
 	}
 	c.pos = start + size
 	c.work += size / 8 / copied
@@ -81,4 +81,12 @@ func (f *field) readBinary(c *cursor) error {
 		return nil
 	}
 	return f.take(c, v)
+}
+
+// octets is a number of bytes in words.
+func octets(n int) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
 }

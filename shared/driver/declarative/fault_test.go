@@ -11,7 +11,7 @@ import (
 func TestFaults(t *testing.T) {
 	for name, tt := range map[string]struct{ document, want string }{
 		"nothing":                              {"", "line 1: document is neither YAML nor JSON: EOF"},
-		"no YAML":                              {"castor: [1", "line 1: document is neither YAML nor JSON: yaml: line 1: did not find expected ',' or ']'"},
+		"no YAML":                              {"castor: [1", "line 1: document is neither YAML nor JSON: did not find expected ',' or ']'"},
 		"no object":                            {"- 1", "line 1:  must be an object with keys and values\nline 1: castor must be 1, the version of this language\nline 1: uplink is missing: a document has uplink, downlink or normalize"},
 		"two documents":                        {"castor: 1\n---\ncastor: 1", "line 1: document must be one object"},
 		"an unknown key":                       {"castor: 1\nuplink:\n  fields:\n    - {name: a, type: u8, scal: 2}", "line 4: uplink[0].fields[0].scal is not known here; there are absent, as, at, bits, decimals, default, else, endian, epoch, from, length, max, min, name, offset, optional, outside, required, scale, time, type, unit, use, value, values, when, zone"},

@@ -90,7 +90,7 @@ func decode(messages []*message, call *driver.Call) driver.Result {
 	if len(reasons) > 0 {
 		return driver.Result{Errors: driver.Notes(reasons)}
 	}
-	return failed(fmt.Errorf("no message of the document fits %d bytes on port %d, topic %.100q", len(call.Bytes), call.Port, call.Topic))
+	return failed(fmt.Errorf("no message of the document fits %s on port %d, topic %.100q", octets(len(call.Bytes)), call.Port, call.Topic))
 }
 
 // result is what was read; of a downlink that is for a command, the command with its input.

@@ -32,7 +32,7 @@ func Parse(document []byte) (*Program, error) {
 	}
 	d := yaml.NewDecoder(bytes.NewReader(document))
 	if err := d.Decode(&root); err != nil {
-		return nil, Faults{{lineOf(err), "document", fmt.Sprintf("is neither YAML nor JSON: %.200s", err)}}
+		return nil, Faults{{lineOf(err), "document", fmt.Sprintf("is neither YAML nor JSON: %.200s", yamlPlace.ReplaceAllString(err.Error(), ""))}}
 	}
 	var more yaml.Node
 	if len(root.Content) == 0 || d.Decode(&more) == nil {
@@ -45,7 +45,10 @@ func Parse(document []byte) (*Program, error) {
 	return p, nil
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+)`)
+var (
+	yamlLine  = regexp.MustCompile(`line (\d+)`)
+	yamlPlace = regexp.MustCompile(`^yaml: (line \d+: )?`) // which a fault says itself
+)
 
 func lineOf(err error) int {
 	line := 1

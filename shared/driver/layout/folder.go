@@ -77,19 +77,22 @@ func (l list[T]) IsZero() bool { return l == nil }
 
 // Folder reads the driver in a folder of Castor's own form.
 func Folder(dir string) (*driver.Driver, error) {
-	d, err := readFolder(os.DirFS(dir), ".")
+	d, err := readFolder(os.DirFS(dir), ".", dir)
 	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s is not in %s; castor driver new makes a folder with it: %w", FileName, dir, err)
+		}
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return d, nil
 }
 
-func folders(root fs.FS) (suites []Suite, err error) {
+func folders(root fs.FS, shown string) (suites []Suite, err error) {
 	err = walk(root, func(name string) error {
 		if path.Base(name) != FileName {
 			return nil
 		}
-		d, err := readFolder(root, path.Dir(name))
+		d, err := readFolder(root, path.Dir(name), path.Join(shown, path.Dir(name)))
 		if err != nil {
 			suites = append(suites, Suite{Vendor: path.Dir(name), Name: FileName, Broken: err})
 			return nil
@@ -100,7 +103,8 @@ func folders(root fs.FS) (suites []Suite, err error) {
 	return suites, err
 }
 
-func readFolder(root fs.FS, dir string) (*driver.Driver, error) {
+// readFolder reads the driver in dir, which people know as shown.
+func readFolder(root fs.FS, dir, shown string) (*driver.Driver, error) {
 	text, err := read(root, path.Join(dir, FileName))
 	if err != nil {
 		return nil, err
@@ -109,14 +113,14 @@ func readFolder(root fs.FS, dir string) (*driver.Driver, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	if err := dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", FileName, err)
+		return nil, yamlFaults(err)
 	}
 	if f.Code == "" {
 		return nil, fmt.Errorf("%s: code must name the file beside it: codec.js, module.wasm or fields.yaml", FileName)
 	}
 	d := &driver.Driver{Name: f.Name, Version: f.Version, Kind: f.Kind, Title: f.Title, Maker: f.Maker, License: f.License, Note: f.Note, Firmware: f.Firmware, Limit: f.Limit}
 	if d.Code, err = read(root, path.Join(dir, f.Code)); err != nil {
-		return nil, fmt.Errorf("%s: code: %w", FileName, err)
+		return nil, unread(err, root, dir, shown, &f)
 	}
 	for i := range f.Tests {
 		t, err := f.Tests[i].test()

@@ -39,7 +39,7 @@ func Read(layout, dir string) ([]Suite, error) {
 	var err error
 	switch layout {
 	case "castor":
-		suites, err = folders(root)
+		suites, err = folders(root, dir)
 	case "lorawan-devices":
 		suites, err = lorawanDevices(root)
 	case "chirpstack":

@@ -201,7 +201,12 @@ tests:
 		"name: x\ncode: ../../secret\n":                       "must be a file in the folder",
 		"name: x\ncode: gone.js\n":                            "gone.js",
 		"name: x\nkind: javascript\n":                         "code must name the file",
-		"name: x\ncode: codec.js\nverison: 1\n":               "verison",
+		"name: x\ncode: codec.js\nverison: 1\n":               `driver.yaml: line 3: "verison" is not known here; there are code, firmware, kind, license, limit, maker, name, note, tests, title, version`,
+		"name: x\ncode: codec.js\nlimit: soon\ntests: 3\n":    "line 3: \"soon\" must be a duration like 100ms\ndriver.yaml: line 4: \"3\" must be a list",
+		"code: codec.js\ntests: [{want: {dta: 1}}]\n":         `"dta" is not known here; there are bytes, commands, data, errors`,
+		"code: codec.js\nname: [x]\n":                         "line 2: a list must be text",
+		"name: x\n\tcode: codec.js\n":                         "driver.yaml: line 2: found",
+		"name: x\nkind: wasm\ncode: driver.wasm\n":            "there is no file driver.wasm; build the module",
 		"code: codec.js\ntests: [{bytes: 0g}]\n":              "hexadecimal",
 		"code: codec.js\ntests: [{bytes: [1, 300]}]\n":        "0 to 255",
 		"code: codec.js\ntests: [{bytes: 00, text: a}]\n":     "one of bytes, base64 and text",
@@ -211,6 +216,21 @@ tests:
 		if _, err := Folder(dir); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
+	}
+}
+
+// A module that was not built yet is built by the folder's own Makefile, and the folder is called as its maker calls it.
+func TestModuleNotBuilt(t *testing.T) {
+	dir := tree(t, map[string]string{"a/Makefile": "", "a/" + FileName: "name: x\nkind: wasm\ncode: driver.wasm\n"})
+	want := "driver.yaml: code: there is no file driver.wasm; build it: make -C " + filepath.Join(dir, "a")
+	if _, err := Folder(filepath.Join(dir, "a")); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Error(err)
+	}
+	if s, err := Read("castor", dir); err != nil || len(s) != 1 || s[0].Broken == nil || s[0].Broken.Error() != want {
+		t.Error(s, err)
+	}
+	if _, err := Folder(dir); err == nil || !strings.Contains(err.Error(), "castor driver new") {
+		t.Error(err)
 	}
 }
 
