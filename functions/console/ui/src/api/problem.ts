@@ -33,6 +33,16 @@ export const faultsOf = (e: unknown): readonly Fault[] => (e instanceof ApiError
 /** Why something failed, in words for a person. */
 export const reasonOf = (e: unknown): string => (e instanceof Error ? e.message : String(e));
 
+/**
+ * What there is to say of a refusal, each thing once: where several things were wrong, the platform's reason names the first of them
+ * for those who are told no more.
+ */
+export function saidOnce(reason: string, faults: readonly Fault[]): { reason: string; faults: readonly Fault[] } {
+  if (faults.length > 1) return { reason: sentence(reason.replace(/; the first: .*$/s, '')), faults };
+  const said = reason.toLowerCase();
+  return { reason, faults: faults.filter((f) => !said.includes(f.text.toLowerCase())) };
+}
+
 /** The platform could not be reached at all. */
 export function unreachable(): ApiError {
   return new ApiError(0, 'The platform does not answer. It may be restarting; this page tries again by itself.');

@@ -2,6 +2,7 @@ import { type FormEvent, type ReactNode, useId } from 'react';
 import { Button } from './Button';
 import s from './ConfirmDialog.module.css';
 import { Dialog } from './Dialog';
+import { Refused } from './Refused';
 import { useAction } from './useAction';
 
 /** Asks before something is done, with what must be known for it (`children`). It closes when that is done, and says why if it was refused. */
@@ -52,19 +53,7 @@ export function ConfirmDialog({
     >
       <form id={form} className={s.form} onSubmit={submit}>
         {children}
-        <p role="alert" className={s.refused}>
-          {refused}
-        </p>
-        {faults.length > 0 && (
-          <ul className={s.faults}>
-            {faults.map((f) => (
-              <li key={`${f.line} ${f.text}`} dir="auto">
-                {f.line ? `Line ${f.line}: ` : ''}
-                {f.text}
-              </li>
-            ))}
-          </ul>
-        )}
+        <Refused reason={refused} faults={faults} />
       </form>
     </Dialog>
   );

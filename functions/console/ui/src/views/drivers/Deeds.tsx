@@ -8,6 +8,7 @@ import type { DriverCanary as CanaryOf, DriverVersion } from '@/api/types';
 import { IconButton } from '@/parts/Button';
 import { ConfirmDialog } from '@/parts/ConfirmDialog';
 import { TextField } from '@/parts/Field';
+import { plural } from '@/parts/format';
 import { TwinPicker } from '@/parts/TwinPicker';
 import { toast } from '@/parts/toast';
 import s from './Deeds.module.css';
@@ -99,12 +100,17 @@ export function Promote({ version: v, onClose }: Deed) {
     stale(v.name);
     toast.done(`${v.version} is active`);
   };
+  const again = v.state === 'active';
   const range = v.firmware ? `with firmware ${v.firmware}` : 'of every firmware';
   return (
     <ConfirmDialog
       onClose={onClose}
-      title={`Make ${v.version} active?`}
-      note={`All devices ${range} use it from now on, unless a newer version is for them. Undo: withdraw it, and the version before counts again.`}
+      title={again ? `Promote ${v.version} again?` : `Make ${v.version} active?`}
+      note={
+        again
+          ? `${plural(v.blocked?.length ?? 0, 'twin')} that are blocked use it again, and its failures are counted anew. If their messages still make it fail, they are blocked again. Redrive then, so that what is parked is read.`
+          : `All devices ${range} use it from now on, unless a newer version is for them. Undo: withdraw it, and the version before counts again.`
+      }
       verb="Promote"
       work={promote}
     >

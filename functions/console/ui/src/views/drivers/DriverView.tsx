@@ -1,18 +1,20 @@
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from 'wouter';
 import { ApiError } from '@/api/client';
-import type { Driver } from '@/api/types';
+import type { Driver, DriverVersion } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card, Facts } from '@/parts/Card';
+import { driverHref } from '@/parts/links';
 import { Page } from '@/parts/Page';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { Tabs } from '@/parts/Tabs';
+import { TextLink } from '@/parts/TextLink';
 import { useParam } from '@/parts/useParam';
 import { driverKindWord } from '@/parts/words';
 import { VersionBench } from './bench/VersionBench';
 import s from './DriverView.module.css';
-import { oneDriver, usedOf } from './drivers';
+import { oneDriver, standingOf, usedOf } from './drivers';
 import { Parked } from './parked/Parked';
 import { StateBadge } from './StateBadge';
 import { UsedBy } from './UsedBy';
@@ -68,7 +70,9 @@ function Seen({ driver: d }: { driver: Driver }) {
         )
       }
     >
-      <Quarantine driver={d} onParked={() => setTab('parked')} />
+      {standingOf(d).map((v) => (
+        <Quarantine key={v.version} version={v} onParked={() => setTab('parked')} />
+      ))}
       <Tabs
         label="About this driver"
         tabs={tabs}
@@ -80,14 +84,13 @@ function Seen({ driver: d }: { driver: Driver }) {
 }
 
 /** What stands still, why, and what can be done. */
-function Quarantine({ driver: d, onParked }: { driver: Driver; onParked: () => void }) {
-  const v = d.versions.find((o) => o.state === 'quarantined');
-  if (!v) return null;
+function Quarantine({ version: v, onParked }: { version: DriverVersion; onParked: () => void }) {
   return (
-    <section className={s.quarantine} aria-label="Quarantine">
+    <section className={s.quarantine} aria-label={`Quarantine of ${v.version}`}>
       <p>
-        <b>{v.version} is in quarantine.</b> What it would read is parked, and lost to nobody: publish a fixed version,
-        promote it, and redrive.
+        <b>{v.version} is in quarantine.</b> What it would read is parked, and lost to nobody:{' '}
+        <TextLink href={driverHref(v.name, 'bench', { version: v.version })}>publish a fixed version</TextLink>, promote
+        it, and redrive.
         {v.reason && (
           <span className={s.why} dir="auto">
             {v.reason}

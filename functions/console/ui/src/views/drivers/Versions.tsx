@@ -4,21 +4,21 @@ import { useLocation } from 'wouter';
 import type { Driver, DriverVersion } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { IconButton } from '@/parts/Button';
-import { plural } from '@/parts/format';
 import { driverHref } from '@/parts/links';
 import { Menu, MenuItem, MenuLine } from '@/parts/Menu';
 import { RowTable } from '@/parts/RowTable';
 import { Time } from '@/parts/Time';
 import { actor } from '@/parts/words';
 import { Canary, Promote, Remove, Withdraw } from './Deeds';
-import { usedOf } from './drivers';
-import { StateBadge } from './StateBadge';
+import { standingOf, usedOf } from './drivers';
+import { Standing } from './Standing';
 import { useMayPublish } from './useMayPublish';
 import s from './Versions.module.css';
 
 /** A driver's versions, newest first, with what may be done to each. */
 export function Versions({ driver: d }: { driver: Driver }) {
   const may = useMayPublish(d.owner);
+  const still = standingOf(d);
   return (
     <RowTable className={s.table}>
       <thead>
@@ -36,14 +36,25 @@ export function Versions({ driver: d }: { driver: Driver }) {
       </thead>
       <tbody>
         {d.versions.map((v) => (
-          <Row key={v.version} driver={d} version={v} may={may} />
+          <Row key={v.version} driver={d} version={v} still={still.includes(v)} may={may} />
         ))}
       </tbody>
     </RowTable>
   );
 }
 
-function Row({ driver: d, version: v, may }: { driver: Driver; version: DriverVersion; may: boolean }) {
+function Row({
+  driver: d,
+  version: v,
+  still,
+  may,
+}: {
+  driver: Driver;
+  version: DriverVersion;
+  /** It is in quarantine and for some devices all the same. */
+  still: boolean;
+  may: boolean;
+}) {
   return (
     <tr>
       <td className={s.which}>
@@ -60,17 +71,7 @@ function Row({ driver: d, version: v, may }: { driver: Driver; version: DriverVe
         )}
       </td>
       <td className={s.state}>
-        <StateBadge version={v} />
-        {v.reason && v.state !== 'active' && (
-          <span className={s.note} dir="auto">
-            {v.reason}
-          </span>
-        )}
-        {!!v.blocked?.length && (
-          <span className={s.note} title={v.blocked.join(', ')}>
-            {plural(v.blocked.length, 'twin')} blocked: theirs alone make it fail
-          </span>
-        )}
+        <Standing version={v} still={still} />
       </td>
       <td className={s.firmware}>
         <span className={s.phone}>firmware </span>
@@ -123,14 +124,14 @@ function Actions({ driver: d, version: v, may }: { driver: Driver; version: Driv
         {may && (
           <>
             {v.state !== 'active' && (
-              <>
-                <MenuItem icon={<Split aria-hidden />} onSelect={() => setOpen('canary')}>
-                  {v.state === 'canary' ? 'Change the canary…' : 'Try on some devices…'}
-                </MenuItem>
-                <MenuItem icon={<Rocket aria-hidden />} onSelect={() => setOpen('promote')}>
-                  Promote to all…
-                </MenuItem>
-              </>
+              <MenuItem icon={<Split aria-hidden />} onSelect={() => setOpen('canary')}>
+                {v.state === 'canary' ? 'Change the canary…' : 'Try on some devices…'}
+              </MenuItem>
+            )}
+            {(v.state !== 'active' || !!v.blocked?.length) && (
+              <MenuItem icon={<Rocket aria-hidden />} onSelect={() => setOpen('promote')}>
+                {v.state === 'active' ? 'Promote again, to unblock…' : 'Promote to all…'}
+              </MenuItem>
             )}
             {inUse && (
               <MenuItem icon={<Undo2 aria-hidden />} onSelect={() => setOpen('withdraw')}>

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Driver, DriverVersion } from '@/api/types';
 import { draftOf, examples, isThere, same, sourceOfDraft } from './bench/draft';
-import { canaryWords, nextVersion, usedOf } from './drivers';
+import { canaryWords, nextVersion, standingOf, usedOf } from './drivers';
 
 const version = (v: string, state: DriverVersion['state'], canary?: DriverVersion['canary']) =>
   ({ version: v, state, canary }) as DriverVersion;
+const ranged = (v: string, state: DriverVersion['state'], firmware: string) => ({ ...version(v, state), firmware });
 const driver = (...versions: DriverVersion[]) => ({ name: 'd', versions }) as Driver;
 
 describe('the version that most devices use', () => {
@@ -22,6 +23,22 @@ describe('the version that most devices use', () => {
     ['the newest, if none is used', [version('2.0.0', 'draft'), version('1.0.0', 'withdrawn')], '2.0.0'],
     ['none of none', [], undefined],
   ])('is %s', (_, versions, want) => expect(usedOf(driver(...versions))?.version).toBe(want));
+});
+
+describe('a version in quarantine', () => {
+  const standing = (...versions: DriverVersion[]) => standingOf(driver(...versions)).map((v) => v.version);
+  it('is for devices until a newer one is active that has all of their firmware', () => {
+    const bad = version('2.0.0', 'quarantined');
+    expect(standing(bad, version('1.0.0', 'active'))).toEqual(['2.0.0']);
+    expect(standing(version('2.0.1', 'draft'), bad)).toEqual(['2.0.0']);
+    expect(standing(version('2.0.1', 'canary', { percent: 50 }), bad)).toEqual(['2.0.0']);
+    expect(standing(version('2.0.1', 'active'), bad)).toEqual([]);
+  });
+  it('is judged by its own firmware', () => {
+    const bad = ranged('2.0.0', 'quarantined', '<2');
+    expect(standing(ranged('3.0.0', 'active', '>=2'), bad)).toEqual(['2.0.0']);
+    expect(standing(ranged('3.0.0', 'active', '>=2'), ranged('2.1.0', 'active', '1.x || 0.x'), bad)).toEqual([]);
+  });
 });
 
 it.each([

@@ -4,6 +4,7 @@ import { drivers, type Parked } from '@/api/drivers';
 import { keys } from '@/api/queries';
 import type { Driver, DriverState, DriverVersion } from '@/api/types';
 import type { Tone } from '@/parts/Badge';
+import { cover } from './firmware';
 
 const pages = 20;
 const often = 10_000; // ms: failures are counted by connectors, and no event tells of each
@@ -55,6 +56,17 @@ export const parkedOf = (of: Parked) =>
 /** The version that most devices use: the newest that is active, or in quarantine after it was; else the newest. */
 export const usedOf = (d: Driver): DriverVersion | undefined =>
   d.versions.find((v) => v.state === 'active' || v.state === 'quarantined') ?? d.versions[0];
+
+/**
+ * The versions in quarantine that are still for some device: no newer ones that are active have all of their firmware. What they
+ * would read is parked.
+ */
+export const standingOf = (d: Driver): DriverVersion[] =>
+  d.versions.filter((v, i) => {
+    const newer = d.versions.slice(0, i).filter((o) => o.state === 'active');
+    const ranges = newer.map((o) => o.firmware ?? '');
+    return v.state === 'quarantined' && !cover(ranges, v.firmware ?? '');
+  });
 
 /** The colour of a state. */
 export const toneOfState: Record<DriverState, Tone> = {

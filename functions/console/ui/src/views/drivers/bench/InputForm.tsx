@@ -5,12 +5,20 @@ import { Card } from '@/parts/Card';
 import { Select, TextArea, TextField } from '@/parts/Field';
 import form from '@/parts/Form.module.css';
 import { Segments } from '@/parts/Segments';
+import { toast } from '@/parts/toast';
 import { driverOps } from '@/parts/words';
 import s from './Bench.module.css';
 import { type Encoding, readBytes, write } from './bytes';
 import { isThere } from './draft';
 import { takesBytes } from './input';
 import type { BenchState } from './useBench';
+
+const likely: Record<Encoding, string> = { hex: '08 98 64', base64: 'CJhk', text: '{"temperature": 21.5}' };
+const hints: Record<Encoding, string> = {
+  hex: 'Blanks, colons and 0x may stand between them.',
+  base64: '',
+  text: 'JSON, CSV or whatever else the device writes, in UTF-8.',
+};
 
 /** What is put into the driver. */
 export function InputForm({ bench }: { bench: BenchState }) {
@@ -19,7 +27,9 @@ export function InputForm({ bench }: { bench: BenchState }) {
   // What can be read in one way is written in the other.
   const encode = (encoding: Encoding) => {
     const read = readBytes(i.bytes, i.encoding);
-    setInput({ encoding, ...(read.bytes && { bytes: write(read.bytes, encoding) }) });
+    const bytes = read.bytes && write(read.bytes, encoding);
+    if (read.bytes && bytes === undefined) toast.failed('Not shown as text', new Error('these bytes are none.'));
+    else setInput({ encoding, ...(bytes !== undefined && { bytes }) });
   };
   return (
     <Card
@@ -33,6 +43,7 @@ export function InputForm({ bench }: { bench: BenchState }) {
             items={[
               { id: 'hex', label: 'Hex' },
               { id: 'base64', label: 'Base64' },
+              { id: 'text', label: 'Text' },
             ]}
           />
         )
@@ -55,11 +66,11 @@ export function InputForm({ bench }: { bench: BenchState }) {
         </Select>
         {bytes ? (
           <TextArea
-            label="Bytes"
+            label={i.encoding === 'text' ? 'Text' : 'Bytes'}
             className={s.mono}
             rows={3}
-            placeholder={i.encoding === 'hex' ? '08 98 64' : 'CJhk'}
-            hint={i.encoding === 'hex' ? 'Blanks, colons and 0x may stand between them.' : ''}
+            placeholder={likely[i.encoding]}
+            hint={hints[i.encoding]}
             error={faults.bytes}
             spellCheck={false}
             value={i.bytes}

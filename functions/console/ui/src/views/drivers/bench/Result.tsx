@@ -7,10 +7,11 @@ import { Card } from '@/parts/Card';
 import { ConfirmDialog } from '@/parts/ConfirmDialog';
 import { CodeBlock } from '@/parts/Copy';
 import { TextField } from '@/parts/Field';
+import { Refused } from '@/parts/Refused';
 import { Empty } from '@/parts/States';
 import { failureWords } from '@/parts/words';
 import s from './Bench.module.css';
-import { hexOf } from './bytes';
+import { fromBase64, hexOf, textOf } from './bytes';
 import type { BenchState } from './useBench';
 
 /** What came out of the driver. */
@@ -33,9 +34,7 @@ export function Result({ bench }: { bench: BenchState }) {
     >
       <section aria-label="What came out" aria-busy={running.busy} className={s.result}>
         {running.refused ? (
-          <p role="alert" className={s.bad}>
-            {running.refused}
-          </p>
+          <Refused reason={running.refused} faults={running.faults} />
         ) : r ? (
           <Outcome result={r} took={ran.took} />
         ) : (
@@ -50,8 +49,12 @@ export function Result({ bench }: { bench: BenchState }) {
   );
 }
 
+const plain = (text: string) => text.toLowerCase().replace(/[.\s]+$/, '');
+const alike = (a: string, b: string) => plain(a) === plain(b);
+
 function Outcome({ result: r, took }: { result: DriverResult; took?: number }) {
   const good = !r.failure && !r.errors?.length;
+  const text = textOf(fromBase64(r.bytes ?? ''));
   const nothing = good && r.data === undefined && r.bytes === undefined && !r.records?.length && !r.commands?.length;
   return (
     <>
@@ -64,7 +67,7 @@ function Outcome({ result: r, took }: { result: DriverResult; took?: number }) {
           <span className={s.hint}>{took < 1 ? 'under 1' : took.toFixed(took < 10 ? 1 : 0)} ms</span>
         )}
       </p>
-      {r.reason && (
+      {r.reason && !(r.failure && alike(r.reason, failureWords(r.failure))) && (
         <p className={s.bad} dir="auto">
           {r.reason}
         </p>
@@ -77,6 +80,7 @@ function Outcome({ result: r, took }: { result: DriverResult; took?: number }) {
       {r.bytes !== undefined && (
         <Part title="Bytes">
           <CodeBlock label="bytes" code={hexOf(r.bytes) || '(none)'} />
+          {text && <CodeBlock label="bytes as text" code={text} />}
         </Part>
       )}
       {(!!r.port || !!r.topic) && (

@@ -4,10 +4,11 @@ import { Badge } from '@/parts/Badge';
 import { Button, IconButton } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { plural } from '@/parts/format';
+import { Refused } from '@/parts/Refused';
 import { Empty } from '@/parts/States';
 import { driverOps } from '@/parts/words';
 import s from './Bench.module.css';
-import { hexOf } from './bytes';
+import { shownOf } from './bytes';
 import { Differences } from './Differences';
 import { inputOf } from './input';
 import type { BenchState } from './useBench';
@@ -39,9 +40,9 @@ export function Tests({ bench }: { bench: BenchState }) {
       }
     >
       {bench.testing.refused && (
-        <p role="alert" className={s.refused}>
-          {bench.testing.refused}
-        </p>
+        <div className={s.refused}>
+          <Refused reason={bench.testing.refused} faults={bench.testing.faults} />
+        </div>
       )}
       {tests.length === 0 ? (
         <Empty icon={<ListChecks aria-hidden />} title="No test yet">
@@ -82,7 +83,7 @@ function Test({
           {driverOps.find(([op]) => op === t.op)?.[1]}
           {!!t.port && `, port ${t.port}`}
         </span>
-        <code>{t.bytes ? hexOf(t.bytes, shown) : JSON.stringify(t.data)?.slice(0, 120)}</code>
+        <code>{t.bytes ? shownOf(t.bytes, shown) : JSON.stringify(t.data)?.slice(0, 120)}</code>
       </div>
       <div className={s.deeds}>
         <IconButton

@@ -1,5 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { decodeText, encodeText, fromBase64, hexOf, mostBytes, readBytes, toBase64, toHex } from './bytes';
+import {
+  decodeText,
+  encodeText,
+  fromBase64,
+  hexOf,
+  mostBytes,
+  readBytes,
+  shownOf,
+  textOf,
+  toBase64,
+  toHex,
+  write,
+} from './bytes';
 
 const hex = (text: string) => {
   const r = readBytes(text, 'hex');
@@ -57,6 +69,26 @@ describe('bytes as base64', () => {
   it('gives back what it was given, also much', () => {
     const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => (i * 7) % 256);
     expect(fromBase64(toBase64(bytes))).toEqual(bytes);
+  });
+});
+
+describe('bytes as text', () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  it.each(['{"POWER":"ON"}', 'a;b\n21,5 °C\t🦫', ''])('takes %j as it is, and back', (text) => {
+    expect(readBytes(text, 'text').bytes).toEqual(bytes(text));
+    expect(write(bytes(text), 'text')).toBe(text);
+  });
+  it.each([
+    ['no UTF-8', Uint8Array.of(0x61, 0xff)],
+    ['a null', bytes('a\0')],
+    ['line ends that a field would change', bytes('a\r\n')],
+    ['a mark that nobody sees', bytes('\ufeffa')],
+  ])('is not %s', (_, b) => expect(textOf(b)).toBeUndefined());
+  it('shows what is JSON, and no more of it than is wanted', () => {
+    expect(shownOf(encodeText('{"on":1}'), 24)).toBe('{"on":1}');
+    expect(shownOf(encodeText('{"on":1}'), 1)).toBe('{"on');
+    expect(shownOf('CJhk', 2)).toBe('08 98 …');
+    expect(shownOf(encodeText('ON'), 24)).toBe('4f 4e');
   });
 });
 

@@ -1,7 +1,7 @@
 // Bytes as people write them, and back.
 
 /** The ways in which bytes are written. */
-export type Encoding = 'hex' | 'base64';
+export type Encoding = 'hex' | 'base64' | 'text';
 
 /** What came of reading bytes: them, or why not. */
 export type Read = { bytes: Uint8Array; fault?: undefined } | { bytes?: undefined; fault: string };
@@ -9,8 +9,12 @@ export type Read = { bytes: Uint8Array; fault?: undefined } | { bytes?: undefine
 /** A driver is given no more at a time. */
 export const mostBytes = 256 * 1024;
 
-/** Reads bytes. Blanks, line ends, 0x, and between hexadecimal digits ":", "-" and "," are passed over; the fault names the first character that is wrong. */
+/**
+ * Reads bytes. Blanks, line ends, 0x, and between hexadecimal digits ":", "-" and "," are passed over; the
+ * fault names the first character that is wrong. Text is taken as it is, in UTF-8.
+ */
 export function readBytes(text: string, encoding: Encoding): Read {
+  if (encoding === 'text') return bounded(new TextEncoder().encode(text));
   return encoding === 'hex' ? readHex(text) : readBase64(text);
 }
 
@@ -92,8 +96,30 @@ export function toHex(bytes: Uint8Array, most = Number.POSITIVE_INFINITY): strin
 /** Base64 as hexadecimal digits, for people. */
 export const hexOf = (base64: string | null | undefined, most?: number) => toHex(fromBase64(base64 ?? ''), most);
 
-/** Writes bytes in a way. */
-export const write = (bytes: Uint8Array, encoding: Encoding) => (encoding === 'hex' ? toHex(bytes) : toBase64(bytes));
+/** The text that bytes are; undefined if they are none, or have characters that a field for text would not keep. */
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return /[^\P{C}\n\t]/u.test(text) ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether bytes are a JSON object or list, as people want to read it. */
+export const isJson = (bytes: Uint8Array): boolean => /^\s*[{[]/.test(textOf(bytes) ?? '');
+
+/** The beginning of bytes, for people: JSON as it is, all else as hexadecimal digits. */
+export function shownOf(base64: string, most: number): string {
+  const bytes = fromBase64(base64);
+  return isJson(bytes) ? [...(textOf(bytes) ?? '')].slice(0, 4 * most).join('') : toHex(bytes, most);
+}
+
+/** Writes bytes in a way; undefined if they are no text, and that is wanted. */
+export function write(bytes: Uint8Array, encoding: Encoding): string | undefined {
+  if (encoding === 'text') return textOf(bytes);
+  return encoding === 'hex' ? toHex(bytes) : toBase64(bytes);
+}
 
 /** Text as base64 of its UTF-8, as a driver's code is sent. */
 export const encodeText = (text: string) => toBase64(new TextEncoder().encode(text));

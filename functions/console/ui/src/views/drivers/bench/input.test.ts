@@ -27,6 +27,13 @@ describe('the call that an input is', () => {
     expect(callOf({ ...input, port: '0' }).faults.port).toContain('1 to 255');
   });
 
+  it('is of text, or of bytes where they are none', () => {
+    const i = { ...firstInput, encoding: 'text' as const, bytes: '{"on": 1}' };
+    expect(callOf(i).call?.bytes).toBe(btoa(i.bytes));
+    expect(inputOf(callOf(i).call!, 'text')).toEqual(i);
+    expect(inputOf(callOf(input).call!, 'text')).toEqual(input);
+  });
+
   it('comes back as it was', () => {
     const i = { ...input, port: '2', topic: 'a/b', time: '2026-03-01T11:00:00.000Z' };
     expect(inputOf(callOf(i).call!)).toEqual(i);
@@ -45,6 +52,8 @@ it('opens a parked message', () => {
     port: 7,
   };
   expect(fromParked(m)).toEqual({ ...firstInput, bytes: '08 98 64', port: '7', time: m.received });
+  const json = '{"POWER":"ON"}';
+  expect(fromParked({ ...m, raw: btoa(json) })).toMatchObject({ encoding: 'text', bytes: json });
 });
 
 describe('a test of a result', () => {

@@ -1,6 +1,6 @@
 // What is put into the bench, as a person writes it, and the call that it is.
 import type { DriverCall, DriverOp, DriverResult, DriverTest, DriverWant, ParkedMessage } from '@/api/types';
-import { type Encoding, fromBase64, readBytes, toBase64, toHex, write } from './bytes';
+import { type Encoding, fromBase64, isJson, readBytes, toBase64, toHex, write } from './bytes';
 
 export interface Input {
   op: DriverOp;
@@ -61,12 +61,18 @@ export function callOf(i: Input): Called {
   return Object.keys(faults).length ? { faults } : { call, faults };
 }
 
+/** Bytes in a way; those that are no text as hexadecimal digits, where that is wanted. */
+function written(base64: string | null | undefined, encoding: Encoding): Pick<Input, 'encoding' | 'bytes'> {
+  const bytes = fromBase64(base64 ?? '');
+  const text = write(bytes, encoding);
+  return text === undefined ? { encoding: 'hex', bytes: toHex(bytes) } : { encoding, bytes: text };
+}
+
 /** A call as a person would write it. */
 export function inputOf(c: DriverCall, encoding: Encoding = 'hex'): Input {
   return {
     op: c.op,
-    encoding,
-    bytes: c.bytes ? write(fromBase64(c.bytes), encoding) : '',
+    ...written(c.bytes, encoding),
     port: c.port ? String(c.port) : '',
     topic: c.topic ?? '',
     time: c.time && !c.time.startsWith('0001') ? c.time : '',
@@ -74,10 +80,10 @@ export function inputOf(c: DriverCall, encoding: Encoding = 'hex'): Input {
   };
 }
 
-/** A parked message as input. */
+/** A parked message as input; one that is JSON to be read as such. */
 export const fromParked = (m: ParkedMessage): Input => ({
   ...firstInput,
-  bytes: toHex(fromBase64(m.raw ?? '')),
+  ...written(m.raw, isJson(fromBase64(m.raw ?? '')) ? 'text' : 'hex'),
   port: m.port ? String(m.port) : '',
   topic: m.topic ?? '',
   time: m.received,
