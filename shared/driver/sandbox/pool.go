@@ -72,6 +72,7 @@ type Pool struct {
 	mu      sync.Mutex
 	queues  map[string]*queue // of drivers that have calls waiting, or have had lately
 	wake    *sync.Cond
+	serving []*process // by place; nil = none runs there
 	closed  bool
 	started sync.WaitGroup
 	killed  atomic.Uint64
@@ -83,7 +84,7 @@ func New(c Config) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{config: c, queues: make(map[string]*queue)}
+	p := &Pool{config: c, queues: make(map[string]*queue), serving: make([]*process, c.Workers)}
 	p.wake = sync.NewCond(&p.mu)
 	for i := range c.Workers {
 		p.started.Go(func() { p.work(i) })
@@ -91,10 +92,15 @@ func New(c Config) (*Pool, error) {
 	return p, nil
 }
 
-// Close ends the workers, and calls that wait.
+// Close ends the workers, with the calls that are under way, and calls that wait.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true
+	for _, w := range p.serving {
+		if w != nil {
+			w.kill()
+		}
+	}
 	p.mu.Unlock()
 	p.wake.Broadcast()
 	p.started.Wait()

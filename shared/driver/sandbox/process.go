@@ -80,10 +80,13 @@ var (
 	loadingKiB = 2 * time.Millisecond // more for each KiB of code
 )
 
+// kill ends the worker's work; whoever waits for an answer learns of it.
+func (p *process) kill() { _ = p.cmd.Process.Kill() }
+
 // end kills the worker and waits for it.
 func (p *process) end() {
 	_ = p.closer.Close()
-	_ = p.cmd.Process.Kill()
+	p.kill()
 	_ = p.cmd.Wait()
 	_ = p.pipe.Close()
 }

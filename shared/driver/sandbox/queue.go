@@ -31,8 +31,8 @@ type queue struct {
 }
 
 // may tells whether the worker at a place may serve the queue, while others might want it. One driver never has all workers: where it
-// has been quick all but one, else a single one; and the first worker is for those that have been quick, so that however many
-// drivers are new, slow or hang at a time, what is quick is served. A driver that cost a worker lately has the last one only.
+// has been quick all but one, else a single one. Of three or more workers the first is for those that have been quick, so that however
+// many drivers are new, slow or hang at a time, what is quick is served. A driver that cost a worker lately has the last one only.
 func (p *Pool) may(place int, q *queue, now time.Time) bool {
 	last := p.config.Workers - 1
 	switch {
@@ -41,7 +41,7 @@ func (p *Pool) may(place int, q *queue, now time.Time) bool {
 	case now.Before(q.barred):
 		return place == last
 	case q.made < proof || q.mean > slice:
-		return place != 0 && q.active == 0
+		return (place != 0 || last == 1) && q.active == 0
 	default:
 		return q.active < last
 	}

@@ -32,12 +32,19 @@ func (p *Pool) work(place int) {
 				p.settle(j, q, 0, 0, false)
 				continue
 			}
+			p.serves(place, worker)
 		}
 		before := j.at
 		grave, failure := p.serve(worker, j, n)
 		if failure != nil {
+			p.serves(place, nil)
 			worker.end()
 			worker = nil
+			if p.over() {
+				j.err = errClosed
+				p.settle(j, q, 0, 0, false)
+				continue
+			}
 			f := driver.Crash
 			if errors.Is(failure, errLate) {
 				f = driver.Timeout
@@ -57,6 +64,22 @@ func (p *Pool) work(place int) {
 		}
 		p.settle(j, q, j.at-before, p.config.Now().Sub(began), grave || failure != nil)
 	}
+}
+
+// serves notes the worker that runs at a place. One that came after the pool was closed is ended.
+func (p *Pool) serves(place int, w *process) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.serving[place] = w
+	if w != nil && p.closed {
+		w.kill()
+	}
+}
+
+func (p *Pool) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }
 
 // serve makes n calls of a job, or fewer. grave tells that the driver misbehaved, in a way that the worker has outlived. An
