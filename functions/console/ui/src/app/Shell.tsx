@@ -1,6 +1,6 @@
-import { LogOut, Monitor, Moon, Search, Sun, UserRound } from 'lucide-react';
+import { Ellipsis, LogOut, Monitor, Moon, Search, Sun, UserRound } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
-import { Link, useRoute } from 'wouter';
+import { Link, useLocation, useSearch } from 'wouter';
 import { session } from '@/api/session';
 import type { User } from '@/api/types';
 import { IconButton } from '@/parts/Button';
@@ -19,7 +19,7 @@ import s from './Shell.module.css';
 import { useExpected } from './useExpected';
 import { useKeys } from './useKeys';
 import { useOpenAlarms } from './useOpenAlarms';
-import { type Place, placesOf } from './views';
+import { type Place, placeAt, placesOf } from './views';
 
 /** The frame around every view: navigation (below, on a phone), search, who is signed in. */
 export function Shell({ user, children }: { user: User; children: ReactNode }) {
@@ -27,6 +27,9 @@ export function Shell({ user, children }: { user: User; children: ReactNode }) {
   const [keys, setKeys] = useState(false);
   const open = useOpenAlarms().data;
   const asked = useAsked().data;
+  const [path] = useLocation();
+  const at = placeAt(path, useSearch());
+  const mine = placesOf(user);
   useKeys(
     () => setSearching(true),
     () => setKeys(true),
@@ -47,9 +50,10 @@ export function Shell({ user, children }: { user: User; children: ReactNode }) {
           <span>Castor</span>
         </div>
         <div className={s.nav}>
-          {placesOf(user).map((p) => (
-            <NavLink key={p.href} place={p} {...marks.get(p.href)} />
+          {mine.map((p) => (
+            <NavLink key={p.href} place={p} at={at} {...marks.get(p.href)} />
           ))}
+          <More places={mine.filter((p) => p.seldom)} at={at} />
         </div>
       </nav>
       <header className={s.top}>
@@ -75,19 +79,17 @@ export function Shell({ user, children }: { user: User; children: ReactNode }) {
 const countOf = (page: { items: unknown[]; next?: string } | undefined) =>
   page?.items.length ? `${page.items.length}${page.next ? '+' : ''}` : '';
 
-function NavLink({ place, mark = '', what }: { place: Place; mark?: string; what?: string }) {
-  const [here] = useRoute(place.href === '/' ? '/' : `${place.href}/*?`);
-  const [twin] = useRoute('/twins/*');
-  const [type] = useRoute('/types/*');
-  const [run] = useRoute('/runs/*');
-  const active = here || (place.href === '/' && (twin || type)) || (place.href === '/provisioning' && run);
+type At = ReturnType<typeof placeAt>;
+
+function NavLink({ place, at, mark = '', what }: { place: Place; at: At; mark?: string; what?: string }) {
+  const active = at.place === place;
   const Icon = place.icon;
   const icons = useMedia('(min-width: 721px) and (max-width: 900px)'); // as the style sheet says
   const link = (
     <Link
       href={place.href}
       className={cx(s.link, active && s.here, place.seldom && s.seldom)}
-      aria-current={here ? 'page' : undefined}
+      aria-current={active && at.own ? 'page' : undefined}
     >
       <Icon aria-hidden />
       <span className={s.word}>{place.label}</span>
@@ -105,6 +107,27 @@ function NavLink({ place, mark = '', what }: { place: Place; mark?: string; what
     </Tooltip>
   ) : (
     link
+  );
+}
+
+/** On a phone, the places that find no room in its bar. */
+function More({ places, at }: { places: readonly Place[]; at: At }) {
+  const [, go] = useLocation();
+  return (
+    <Menu
+      trigger={
+        <button type="button" className={cx(s.link, s.more, at.place?.seldom && s.here)}>
+          <Ellipsis aria-hidden />
+          <span className={s.word}>More</span>
+        </button>
+      }
+    >
+      {places.map((p) => (
+        <MenuItem key={p.href} icon={<p.icon aria-hidden />} onSelect={() => go(p.href)}>
+          {p.label}
+        </MenuItem>
+      ))}
+    </Menu>
   );
 }
 

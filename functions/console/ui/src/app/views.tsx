@@ -8,11 +8,13 @@ import {
   PlugZap,
   PlusCircle,
   Router,
+  Shapes,
   SlidersHorizontal,
   Workflow,
 } from 'lucide-react';
 import type { Role, User } from '@/api/types';
 import { type Later, later } from '@/parts/later';
+import { fleetHref } from '@/parts/links';
 import { has } from '@/parts/useUser';
 
 /** Where the console lives. */
@@ -60,19 +62,25 @@ export interface Place {
   icon: LucideIcon;
   /** Pressed after g. */
   key: string;
-  /** Too seldom wanted for the bar of a phone; there the search leads to it. */
+  /** What begins with one of these belongs to it, too. */
+  within?: readonly string[];
+  /** Too seldom wanted for the bar of a phone; there a menu leads to it. */
   seldom?: boolean;
   /** Whose it is; left out, everybody's. */
   roles?: readonly Role[];
 }
 
+/** The fleet's list of types. */
+const typesHref = fleetHref({ kind: 'types' });
+
 /** Where the navigation and the command palette lead. */
 export const places: Place[] = [
-  { href: '/', label: 'Fleet', icon: Cpu, key: 'f' },
+  { href: '/', label: 'Fleet', icon: Cpu, key: 'f', within: ['/twins/'] },
   { href: '/alarms', label: 'Alarms', icon: BellRing, key: 'a' },
   { href: '/rules', label: 'Rules', icon: SlidersHorizontal, key: 'r' },
-  { href: '/provisioning', label: 'Provisioning', icon: PlugZap, key: 'p' },
+  { href: '/provisioning', label: 'Provisioning', icon: PlugZap, key: 'p', within: ['/runs/'] },
   { href: '/enrol', label: 'Enrol a device', icon: PlusCircle, key: 'e' },
+  { href: typesHref, label: 'Types', icon: Shapes, key: 't', within: ['/types/'], seldom: true },
   { href: '/claims', label: 'Claims', icon: KeyRound, key: 'c', seldom: true },
   { href: '/models', label: 'Models', icon: Workflow, key: 'm', seldom: true, roles: ['maintainer', 'configurator'] },
   {
@@ -85,6 +93,15 @@ export const places: Place[] = [
   },
   { href: '/gateways', label: 'Gateways', icon: Router, key: 'w', seldom: true, roles: ['maintainer', 'configurator'] },
 ];
+
+/** The place that an address belongs to, and whether it is the place's own and not only within it. */
+export function placeAt(path: string, search: string): { place?: Place; own: boolean } {
+  const href = path === '/' && new URLSearchParams(search).get('kind') === 'types' ? typesHref : path;
+  const place = places.find((p) => href === p.href || (p.href !== '/' && href.startsWith(`${p.href}/`)));
+  return place
+    ? { place, own: true }
+    : { place: places.find((p) => p.within?.some((w) => href.startsWith(w))), own: false };
+}
 
 /** The places that are a person's. */
 export const placesOf = (user: User | undefined) => places.filter((p) => !p.roles || has(user, ...p.roles));

@@ -29,7 +29,7 @@ export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);
 }
 
-/** A time: how long ago (default) or when, in the reader's zone; UTC on hover and focus. */
+/** A time: how long ago (default) or when, in the reader's zone; UTC on hover and focus. None, and the year 1, are never. */
 export function Time({
   at,
   exact = false,
@@ -39,7 +39,7 @@ export function Time({
   exact?: boolean;
   never?: string;
 }) {
-  if (!at) return <span>{never}</span>;
+  if (!at || at.startsWith('0001-')) return <span>{never}</span>;
   const t = Date.parse(at);
   return (
     <Tooltip text={`${fullTime(t)} · ${utc(t)}`}>

@@ -16,7 +16,7 @@ export default function Fleet() {
   const none = counts?.instances === 0 && !filters.any && filters.kind === 'devices';
   return (
     <Page
-      title="Fleet"
+      title={filters.kind === 'types' ? 'Types' : 'Fleet'}
       actions={
         <ButtonLink kind="primary" href="/enrol" icon={<Plus aria-hidden />}>
           Enrol a device
