@@ -11,6 +11,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -25,7 +26,7 @@ type known struct {
 func knownOf(r *record) *known {
 	k := &known{record: r, ranges: make([]*semver.Constraints, len(r.All))}
 	for i := range r.All {
-		k.ranges[i], _ = rangeOf(r.All[i].Firmware) // was checked when it was published
+		k.ranges[i], _ = driver.Range(r.All[i].Firmware) // was checked when it was published
 		k.ranged = k.ranged || k.ranges[i] != nil
 		k.topics = k.topics || len(r.All[i].Topics)+len(r.All[i].Downlinks) > 0
 	}
@@ -45,7 +46,7 @@ func (k *known) choose(id twin.ID, firmware *semver.Version) (v *version, parked
 		switch {
 		case v.State == api.DriverActive, v.State == api.DriverCanary && v.tries(id):
 			if slices.Contains(v.Blocked, id) {
-				return v, fmt.Sprintf("driver %s %s fails gravely with messages of this twin alone: %s", v.Name, v.Version, v.Reason)
+				return v, fmt.Sprintf("driver %s %s fails again and again with messages of this twin alone: promote it once more, or publish a newer version", v.Name, v.Version)
 			}
 			return v, ""
 		case v.State == api.DriverQuarantined && v.Was:

@@ -8,9 +8,8 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/faas"
-	"github.com/castor-iot/castor/shared/metrics"
-	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -31,7 +30,7 @@ const (
 type failures struct {
 	ID       string    `bson:"_id"`      // name@version
 	Minutes  []minute  `bson:"minutes"`  // oldest first
-	Suspects []suspect `bson:"suspects"` // twins whose messages failed gravely
+	Suspects []suspect `bson:"suspects"` // twins whose messages failed, who failed last behind
 	Reason   string    `bson:"reason,omitempty"`
 }
 
@@ -44,8 +43,9 @@ type minute struct {
 }
 
 type suspect struct {
-	Twin twin.ID   `bson:"twin"`
-	At   time.Time `bson:"at"` // the last time
+	Twin  twin.ID   `bson:"twin"`
+	At    time.Time `bson:"at"`              // the last time
+	Grave time.Time `bson:"grave,omitempty"` // the last time gravely
 }
 
 func failuresID(name, version string) string { return name + "@" + version }
@@ -64,48 +64,62 @@ func (v *failures) since(now time.Time) (sum minute) {
 func (v *failures) add(in *api.DriverFailures, now time.Time) {
 	past := now.Add(-window)
 	v.Minutes = slices.DeleteFunc(v.Minutes, func(m minute) bool { return !m.At.After(past) || m.At.After(now) })
+	grave := map[twin.ID]time.Time{}
 	v.Suspects = slices.DeleteFunc(v.Suspects, func(s suspect) bool {
-		return !s.At.After(past) || in.Grave > 0 && slices.Contains(in.Twins, s.Twin)
+		grave[s.Twin] = s.Grave
+		return !s.At.After(past) || slices.Contains(in.Twins, s.Twin)
 	})
+	if in.Failed+in.Grave > 0 {
+		for _, id := range in.Twins {
+			s := suspect{id, now, grave[id]}
+			if in.Grave > 0 {
+				s.Grave = now
+			}
+			v.Suspects = append(v.Suspects, s)
+		}
+		v.Suspects = v.Suspects[max(0, len(v.Suspects)-maxSuspects):]
+	}
 	at := now.Truncate(time.Minute)
 	if n := len(v.Minutes); n == 0 || !v.Minutes[n-1].At.Equal(at) {
 		v.Minutes = append(v.Minutes, minute{At: at})
 	}
 	m := &v.Minutes[len(v.Minutes)-1]
 	m.OK, m.Failed, m.Grave = m.OK+in.OK, m.Failed+in.Failed, m.Grave+in.Grave
-	if in.Grave > 0 {
-		for _, id := range in.Twins {
-			v.Suspects = append(v.Suspects, suspect{id, now})
-		}
-		v.Suspects = v.Suspects[max(0, len(v.Suspects)-maxSuspects):]
-	}
 	v.Reason = in.Reason
 }
 
 // A verdict is what is to become of a version that fails.
 type verdict struct {
 	quarantine bool
-	block      []twin.ID
-	reason     string
+	block      []twin.ID // where it is not the version
+	failures   int64     // that led to it
+	reason     string    // for everybody
+	last       string    // failure, for those who write the driver: it may have something of a device's message in it
 }
 
-// judge says whether the version is at fault, or a few twins that alone make it fail; the zero verdict = neither.
+// judge says whether the version is at fault, or a few twins that alone make it fail; the zero verdict = neither. Whatever one device or
+// two send, and however often it is told of, ends nobody's use but theirs.
 func (v *failures) judge(now time.Time) (d verdict) {
 	sum := v.since(now)
 	switch {
-	case sum.Grave >= maxGrave && sum.OK > 0 && len(v.Suspects) <= fewTwins:
-		for _, s := range v.Suspects {
-			d.block = append(d.block, s.Twin)
-		}
-		d.reason = v.Reason
 	case sum.Grave >= maxGrave:
-		d.quarantine = true
-		d.reason = fmt.Sprintf("%d grave failures within %d minutes, with messages of %s; the last: %s", sum.Grave, window/time.Minute, countOf(len(v.Suspects)), v.Reason)
+		d.block = v.suspects(func(s suspect) bool { return s.Grave.After(now.Add(-window)) })
+		d.reason = fmt.Sprintf("%d grave failures within %d minutes, with messages of %s", sum.Grave, window/time.Minute, countOf(len(d.block)))
 	case sum.Failed >= maxFailed && sum.OK == 0:
-		d.quarantine = true
-		d.reason = fmt.Sprintf("%d messages within %d minutes and none could be read; the last: %s", sum.Failed, window/time.Minute, v.Reason)
+		d.block = v.suspects(func(s suspect) bool { return s.At.After(now.Add(-window)) })
+		d.reason = fmt.Sprintf("%d messages of %s within %d minutes and none could be read", sum.Failed, countOf(len(d.block)), window/time.Minute)
 	}
+	d.failures, d.last, d.quarantine = sum.Failed+sum.Grave, v.Reason, len(d.block) > fewTwins
 	return d
+}
+
+func (v *failures) suspects(are func(suspect) bool) (ids []twin.ID) {
+	for _, s := range v.Suspects {
+		if are(s) {
+			ids = append(ids, s.Twin)
+		}
+	}
+	return ids
 }
 
 func countOf(twins int) string {
@@ -171,49 +185,5 @@ func checkReport(gateway string, in *api.DriverFailures) error {
 		}
 	}
 	in.Reason = strings.ToValidUTF8(in.Reason[:min(len(in.Reason), maxSaid)], "")
-	return checkVersion(in.Version)
-}
-
-// sentence carries out a verdict. A version that nobody uses any more is left as it is.
-func (f *function) sentence(ctx context.Context, name, number string, d verdict) error {
-	if !d.quarantine && len(d.block) == 0 {
-		return nil
-	}
-	_, v, err := f.change(ctx, name, func(r *record, _ time.Time) (*version, error) {
-		v := r.version(number)
-		if v == nil || v.State != api.DriverActive && v.State != api.DriverCanary {
-			return nil, store.Unchanged
-		}
-		if d.quarantine || len(v.Blocked)+len(d.block) > maxBlocked {
-			v.Was, v.State, v.Reason = v.State == api.DriverActive, api.DriverQuarantined, d.reason
-			v.Canary, v.Blocked = api.Canary{}, nil
-			return v, nil
-		}
-		before := len(v.Blocked)
-		v.Blocked = append(v.Blocked, d.block...)
-		slices.Sort(v.Blocked)
-		if v.Blocked = slices.Compact(v.Blocked); len(v.Blocked) == before {
-			return nil, store.Unchanged
-		}
-		v.Reason = d.reason
-		return v, nil
-	})
-	if err != nil || v == nil {
-		return err
-	}
-	f.p.Log.WarnContext(ctx, "a driver misbehaves", "driver", name, "version", number, "state", v.State, "blocked", len(v.Blocked), "reason", v.Reason)
-	if v.State == api.DriverQuarantined {
-		metrics.DriverStopped(metrics.VersionQuarantined)
-		return nil
-	}
-	metrics.DriverStopped(metrics.TwinsBlocked)
-	// What the blocked twins did is settled: others' failures are counted from here on.
-	_, err = f.failures.Update(ctx, failuresID(name, number), func(v *failures) error {
-		for i := range v.Minutes {
-			v.Minutes[i].Grave = 0
-		}
-		v.Suspects = nil
-		return nil
-	})
-	return err
+	return wrong(driver.CheckVersion(in.Version))
 }

@@ -25,7 +25,7 @@ func (f *function) publish(ctx context.Context, c *faas.Call, in api.PublishDriv
 	} else if in.Name != name {
 		return faas.Reply{}, api.Invalid("name: the path says %.80q, the body %.80q", name, in.Name)
 	}
-	err := check(&in.Driver)
+	err := wrong(driver.Check(&in.Driver))
 	if err == nil {
 		err = checkSignature(&in)
 	}

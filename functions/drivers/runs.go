@@ -21,7 +21,7 @@ func (f *function) run(ctx context.Context, c *faas.Call, in api.RunDriver) (out
 	}
 	for i := range in.Calls {
 		call := &in.Calls[i]
-		if err := checkCall(call); err != nil {
+		if err := call.Check(); err != nil {
 			return out, api.Invalid("calls[%d].%w", i, err)
 		}
 		if call.Data, err = driver.Plain(call.Data); err != nil {
@@ -62,13 +62,7 @@ func (f *function) bench(ctx context.Context, c access.Caller, in *api.RunDriver
 	case in.Driver != nil && in.Name != "":
 		return nil, api.Invalid("driver and name: one must be given, not both")
 	case in.Driver != nil:
-		if err := checkLimit(in.Driver); err != nil {
-			return nil, err
-		}
-		if err := checkCode(in.Driver); err != nil {
-			return nil, err
-		}
-		return in.Driver, checkTests(in.Driver)
+		return in.Driver, wrong(driver.CheckRun(in.Driver))
 	case in.Name == "":
 		return nil, api.Invalid("driver or name must say what is run")
 	}

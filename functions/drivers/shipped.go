@@ -90,5 +90,5 @@ func shipped(name string) (in api.PublishDriver, err error) {
 		return in, err
 	}
 	in.Driver = driver.Driver{Name: name, Version: cmp.Or(p.Version, "1.0.0"), Kind: driver.Declarative, Title: p.Title, Maker: "Castor", Code: document}
-	return in, checkVersion(in.Version)
+	return in, wrong(driver.CheckVersion(in.Version))
 }

@@ -20,9 +20,6 @@ const (
 	maxToldPlace = 5                // differences of each
 )
 
-// load is asked of a driver to see whether it can be loaded at all. None has it: a module lacks it, a script throws.
-const load driver.Op = "load"
-
 // codec makes a driver ready. An error names what of its code is wrong.
 func (f *function) codec(ctx context.Context, d *driver.Driver) (driver.Codec, error) {
 	if d.Kind == driver.Declarative {
@@ -44,7 +41,7 @@ func (f *function) codec(ctx context.Context, d *driver.Driver) (driver.Codec, e
 	c := pool.Codec(d)
 	patient := *d // the first call finds everything cold
 	patient.Limit = max(d.Limit, time.Second)
-	results, err := pool.Codec(&patient).Run(ctx, []driver.Call{{Op: load}})
+	results, err := pool.Codec(&patient).Run(ctx, []driver.Call{{Op: driver.Load}})
 	if err != nil {
 		return nil, late(ctx, err)
 	}
