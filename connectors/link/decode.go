@@ -140,6 +140,25 @@ func orderOf(epoch, seq any) (o twin.Order, err error) {
 	return o, nil
 }
 
+// numbered is the newest order in a payload that is in the platform's own words, whoever reads it and whatever comes of it; nil if there
+// is none. A device that counts, as castor-agent does, waits to hear of its numbers, also where its type's driver takes them for data.
+func numbered(payload []byte) (newest *twin.Order) {
+	if !bytes.Contains(payload, []byte("epoch")) || !bytes.Contains(payload, []byte("seq")) {
+		return nil // nearly all: most payloads that drivers read are frames
+	}
+	elements, parse, err := split(payload)
+	if err != nil {
+		return nil
+	}
+	for _, raw := range elements {
+		e, _ := parse(raw)
+		if o, err := orderOf(e.epoch, e.seq); err == nil && !o.Assigned && (newest == nil || o.After(*newest)) {
+			newest = &o
+		}
+	}
+	return newest
+}
+
 func whole(v any) (int64, bool) {
 	switch v := v.(type) {
 	case json.Number:

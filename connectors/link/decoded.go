@@ -185,9 +185,12 @@ func (e *entry) complete(driver string, messages []telemetry.Message, log *telem
 		}
 		out[i] = &item{message: *m, payload: raw, topic: e.in.Topic, port: e.in.Port, driver: driver, ticket: e.ticket, size: sizeOf(m)}
 	}
-	if newest >= 0 {
+	switch {
+	case newest >= 0:
 		e.ticket.expect(len(out), &messages[newest].Order)
-	} else {
+	case e.mapping.Twin != "":
+		e.ticket.expect(len(out), numbered(e.in.Payload))
+	default:
 		e.ticket.expect(len(out), nil)
 	}
 	return out

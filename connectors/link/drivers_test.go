@@ -18,6 +18,7 @@ import (
 	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/shared/twin"
 )
 
 // The tests' workers are the test program itself.
@@ -103,6 +104,31 @@ func TestPayloadsAreReadByTheDriver(t *testing.T) {
 	}
 	if list := got.list(); list[200] != "event true" || list[7] != "7 true" {
 		t.Errorf("acknowledged: %v", list)
+	}
+}
+
+// What the agent says is in the platform's own words, and waits until its number is acknowledged: also where the type names a driver
+// that cannot read it, one that makes values of it, or none that is for the device.
+func TestADeviceThatCountsIsToldOfItsNumbersWhateverReadsIt(t *testing.T) {
+	w, f := linktest.NewWorld(t), &far{}
+	l := decoding(t, w, f, nil)
+	for i, u := range []api.UsedDriver{
+		script(w, "acme", "1.0.0", `function decodeUplink(i) { throw new Error('no frame of mine'); }`),
+		script(w, "acme", "1.1.0", `function decodeUplink(i) { return {data: {n: i.bytes.length}}; }`),
+		script(w, "acme", "1.2.0", `function decodeUplink(i) { return {}; }`),
+		{Name: "acme", Parked: "no version of driver acme is for its firmware"},
+		{Format: "compact"},
+	} {
+		ref := device.Ref(fmt.Sprint("p-", i))
+		w.Platform.Use(linktest.TwinOf(ref), u)
+		s := l.Open(fmt.Sprint("s-", i), ref, 1, nil)
+		say(s, fmt.Appendf(nil, `[{"epoch":4,"seq":%d,"data":{"rpm":1}},{"epoch":4,"seq":%d,"data":{"rpm":2}}]`, 10*i+1, 10*i+2), func(bool) {})
+		linktest.Eventually(t, fmt.Sprint("device ", i, " is told"), func() bool { return slices.Contains(f.told(), twin.Order{Epoch: 4, Seq: int64(10*i + 2)}) })
+	}
+	for _, m := range w.Platform.Stored("") {
+		if m.Kind == telemetry.Undecoded && !m.Order.Assigned {
+			t.Errorf("%+v: what is parked keeps the order that the gateway gave it, as all has that the driver reads", m.Order)
+		}
 	}
 }
 
