@@ -167,8 +167,11 @@ func (e *entry) complete(driver string, messages []telemetry.Message, log *telem
 	newest := -1
 	for i := range messages {
 		m := &messages[i]
-		if m.Order.Assigned {
-			m.Order = e.orderAt(i, len(messages))
+		if at := i; m.Order.Assigned {
+			if log != nil && i == len(messages)-1 && e.base.Assigned {
+				at = reserved - 1 // the others are for what the payload becomes when it is read again
+			}
+			m.Order = e.orderAt(at, len(messages))
 		} else if newest < 0 || m.Order.After(messages[newest].Order) {
 			newest = i
 		}

@@ -149,6 +149,37 @@ func TestADeviceWhosePlaceIsNotKnownYet(t *testing.T) {
 	}
 }
 
+// What is parked has orders free behind it for all that it may become; the line in the twin's log takes none of them.
+func TestWhatIsParkedHasRoom(t *testing.T) {
+	w := linktest.NewWorld(t)
+	l := decoding(t, w, &far{}, nil)
+	w.Platform.Use("twin-p-1", script(w, "acme", "1.0.0", `function decodeUplink() { throw new Error('no'); }`))
+	w.Platform.Use("twin-p-2", api.UsedDriver{Name: "acme", Parked: "it is in quarantine"})
+	for _, ref := range []device.Ref{"p-1", "p-2"} {
+		s := l.Open("s-"+string(ref), ref, 1, nil)
+		var got acks
+		for range 3 {
+			say(s, []byte{1}, got.of("x"))
+		}
+		linktest.Eventually(t, "all are acknowledged", func() bool { return len(got.list()) == 3 })
+		var orders []int64
+		for _, m := range append(w.Platform.Parked(), w.Platform.Stored(linktest.TwinOf(ref))...) {
+			if m.Twin == linktest.TwinOf(ref) {
+				orders = append(orders, m.Order.Seq)
+			}
+		}
+		slices.Sort(orders)
+		if len(orders) != 4 { // three payloads, one line of the log
+			t.Fatalf("%s: %d messages", ref, len(orders))
+		}
+		for i := range orders[1:] {
+			if room := orders[i+1] - orders[i]; room < driver.MaxMessages && i != 1 {
+				t.Errorf("%s: the orders are %v", ref, orders)
+			}
+		}
+	}
+}
+
 func TestNormalisedData(t *testing.T) {
 	w := linktest.NewWorld(t)
 	l := decoding(t, w, &far{}, nil)

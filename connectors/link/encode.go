@@ -137,12 +137,14 @@ func (l *Link) encode(s *Session, n api.LeasedCommand) (Down, error) {
 	if r.Failure == driver.Missing {
 		return plain(n)
 	}
-	if reason := unsendable(r); reason != "" {
-		outcome := metrics.DecodeFailed
-		if r.Failure.Grave() {
-			outcome = metrics.DecodeGrave
-		}
-		l.failures.note(&u, n.Twin, outcome, reason)
+	reason := unsendable(r)
+	switch {
+	case r.Failure.Grave():
+		l.failures.note(&u, n.Twin, metrics.DecodeGrave, reason)
+	case reason == "": // what a driver refuses is the fault of who sent the command
+		l.failures.note(&u, n.Twin, metrics.Decoded, "")
+	}
+	if reason != "" {
 		return Down{}, encodeError("driver " + nameOf(&u) + ": " + reason)
 	}
 	return Down{ID: n.ID, Payload: r.Bytes, Encoded: true, Topic: r.Topic, Port: r.Port}, nil

@@ -181,3 +181,19 @@ func TestCommandsWaitForNobodyElsesDriver(t *testing.T) {
 		}
 	}
 }
+
+// What a driver refuses to write is not held against it, what it writes is held in its favour.
+func TestCommandsThatTellOfADriver(t *testing.T) {
+	w := linktest.NewWorld(t)
+	l := decoding(t, w, &far{}, nil)
+	w.Platform.Use("twin-p-1", script(w, "acme", "1.0.0", counter+`function encodeDownlink(i) {
+		if (i.data.hang) { for (;;) {} }
+		return i.data.bad ? {errors: ['percent must be 0 to 100']} : {bytes: [1], fPort: 2}; }`))
+	for i, input := range []string{`{"ok":1}`, `{"ok":2}`, `{"bad":1}`, `{"bad":2}`, `{"hang":1}`} {
+		command(t, w, l, api.LeasedCommand{ID: fmt.Sprint("c-", i), Name: "set", Input: json.RawMessage(input), Lease: 1}, input == `{"bad":1}`)
+	}
+	linktest.Eventually(t, "the registry is told", func() bool { return w.Platform.Failures("acme").Grave == 1 })
+	if got := w.Platform.Failures("acme"); got.OK != 2+5 || got.Failed != 0 {
+		t.Errorf("told %+v, want 2 good beside the 5 messages, and none failed", got)
+	}
+}

@@ -146,6 +146,35 @@ func TestAMappingIsAskedForAgainWhenItMayHaveChanged(t *testing.T) {
 	}
 }
 
+// A bulb is exchanged: the new one comes under the old one's name, in the session that its bridge has open. It is announced and
+// confirmed as if it had come anew.
+func TestADeviceIsExchangedForAnotherOfItsName(t *testing.T) {
+	w := linktest.NewWorld(t)
+	l, _ := run(t, w, &far{}, nil)
+	s := l.Open("s-1", "p-1", 1, nil)
+	publish(s, "{}", func(bool) {})
+	w.Platform.Exchange("p-1", "twin-new")
+	w.Platform.Pending("p-1", true)
+	change := event.New("c#1", event.CredentialChanged, "", time.Now(), api.CredentialChanged{Ref: "p-1", Twin: "twin-p-1"})
+	if err := w.Bus.Publish(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+	linktest.Eventually(t, "the new one is confirmed", func() bool { publish(s, "{}", func(bool) {}); return len(w.Platform.Confirmed()) == 1 })
+	if got := w.Platform.Confirmed()[0]; got.Twin != "twin-new" || !got.Seen {
+		t.Errorf("confirmed %+v", got)
+	}
+	there := func(m []telemetry.Message) (out []any) {
+		for _, m := range m {
+			out = append(out, m.Samples[0].Value)
+		}
+		return out
+	}
+	linktest.Eventually(t, "the new one is there", func() bool { return len(w.Platform.Presence("twin-new")) == 1 })
+	if old, fresh := there(w.Platform.Presence("twin-p-1")), there(w.Platform.Presence("twin-new")); fmt.Sprint(old, fresh) != "[true false] [true]" {
+		t.Errorf("presence of the old one %v, of the new one %v", old, fresh)
+	}
+}
+
 func TestAFullLaneHoldsBackAndASessionThatEndsIsFreed(t *testing.T) {
 	w := linktest.NewWorld(t)
 	l, _ := run(t, w, &far{}, func(c *link.Config) { c.Limits = link.Limits{LaneSize: 4_000, Lanes: 1} })

@@ -65,7 +65,12 @@ func (s *Session) resolve() (known, ok bool) {
 	if !known {
 		return false, ok
 	}
+	anew := m.Twin != s.mapping.Twin || m.Generation != s.mapping.Generation
 	if m.Twin != s.mapping.Twin {
+		if s.announced { // a relayed device was exchanged for another of its name
+			s.presence(false, true)
+			s.announced = false
+		}
 		s.link.commands.left(s)
 		s.mapping = m
 		s.link.commands.arrived(s)
@@ -73,9 +78,9 @@ func (s *Session) resolve() (known, ok bool) {
 	s.mapping = m
 	if !s.announced {
 		s.announced = s.presence(true, false)
-		if m.Pending {
-			s.seen()
-		}
+	}
+	if anew && m.Pending {
+		s.seen()
 	}
 	return true, true
 }
@@ -126,11 +131,13 @@ func (s *Session) ReportAs(in Incoming, ack func(Receipt)) {
 			u, ok = s.reader()
 		}
 	}
+	if known && ok && payloads(in.Kind) && s.link.drivers != nil {
+		e.base = s.block(reserved) // also where it will be parked: it may be read again
+	}
 	switch {
 	case !ok:
 		e.ticket.finish(false)
 	case called(&u) && driven(in.Kind):
-		e.base = s.block(reserved)
 		if _, ok = s.link.decoders.put(e, nameOf(&u), false, s.done); !ok {
 			e.give()
 		}

@@ -20,6 +20,7 @@ type Platform struct {
 	down      map[string]int // function → status
 	provision func(api.ProvisionRequest) (api.ProvisionAnswer, int)
 	unknown   map[device.Ref]bool
+	exchanged map[device.Ref]twin.ID
 	directory []api.Advertisement
 	resolving func()
 	lost      int // answers to requests for leases
@@ -89,6 +90,16 @@ func (p *Platform) Unknown(ref device.Ref, unknown bool) {
 		p.unknown = make(map[device.Ref]bool)
 	}
 	p.unknown[ref] = unknown
+}
+
+// Exchange maps a reference to another twin: a relayed device was exchanged for another of its name.
+func (p *Platform) Exchange(ref device.Ref, id twin.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.exchanged == nil {
+		p.exchanged = make(map[device.Ref]twin.ID)
+	}
+	p.exchanged[ref] = id
 }
 
 // OnResolve lets f run before each answer of the credential mapper; it may block.

@@ -1,6 +1,7 @@
 package linktest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -174,7 +175,7 @@ func (p *Platform) serveResolve(w http.ResponseWriter, r *http.Request) {
 		out := []api.Mapping{}
 		for _, ref := range in.Refs {
 			if !p.unknown[ref] {
-				out = append(out, api.Mapping{Ref: ref, Twin: TwinOf(ref), Type: "pump", Generation: 1, Pending: p.pending[ref]})
+				out = append(out, api.Mapping{Ref: ref, Twin: cmp.Or(p.exchanged[ref], TwinOf(ref)), Type: "pump", Generation: 1, Pending: p.pending[ref]})
 			}
 		}
 		return out
