@@ -24,6 +24,9 @@ type record struct {
 	// All are the versions, newest first. A record without any keeps the name of a driver that was for its owner, and its key.
 	All []version `bson:"versions"`
 
+	// Alarms are those that stand because of versions that misbehaved.
+	Alarms []raised `bson:"alarms,omitempty"`
+
 	Outbox event.Outbox `bson:"outbox"`
 }
 
@@ -36,6 +39,12 @@ type version struct {
 
 	// Was tells of a version in quarantine that it was active before: it goes on counting.
 	Was bool `bson:"was,omitempty"`
+
+	// Last is the failure that ended Reason, for those who write the driver: there may be something of a device's message in it.
+	Last string `bson:"last,omitempty"`
+
+	// Led is how many failures led to the quarantine, or to the last block.
+	Led int64 `bson:"led,omitempty"`
 }
 
 // A content is what never changes of a version: what was published, without the code, which is in the object store.
@@ -76,22 +85,13 @@ func (r *record) version(name string) *version {
 	return nil
 }
 
-// view is the driver for people.
-func (r *record) view() api.Driver {
-	d := r.Driver
-	d.Versions = make([]api.DriverVersion, len(r.All))
-	for i := range r.All {
-		d.Versions[i] = r.All[i].DriverVersion
-	}
-	return d
-}
-
 // changed notes, in the same write as the change, that another version may be for a device than before.
 func (r *record) changed(v *version, now time.Time) error {
 	if r.Outbox.Full() {
 		return fmt.Errorf("%w: %d changes of driver %s are not told to the connectors yet; repeat this later", api.ErrUnavailable, len(r.Outbox.Pending), r.Name)
 	}
 	v.Changed, r.Updated = now, now
+	r.clear(now)
 	r.Outbox.Coalesce("driver:"+r.Name, event.DriverChanged, r.Name, now, api.DriverChanged{Name: r.Name, Version: v.Version, State: v.State, Reason: v.Reason})
 	return nil
 }

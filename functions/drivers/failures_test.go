@@ -66,7 +66,7 @@ func stopped(t *testing.T, since string) string {
 func TestQuarantine(t *testing.T) {
 	w, before := failing(t), stopped(t, "")
 	w.fails(1000, 9, 9, "th-1", "th-2", "th-3")
-	if v := w.state("1.1.0"); v.State != api.DriverActive || v.Failures != 9 || v.Reason != "it computed longer than 100 ms" {
+	if v := w.state("1.1.0"); v.State != api.DriverActive || v.Failures != 18 || v.Reason != "it computed longer than 100 ms" {
 		t.Errorf("after nine: %+v", v)
 	}
 	w.SetTime(w.Now().Add(2 * time.Minute))
@@ -79,7 +79,7 @@ func TestQuarantine(t *testing.T) {
 	if got := stopped(t, before); got != "quarantined 1, blocked 0" {
 		t.Errorf("the metrics tell %s", got)
 	}
-	if got := w.reads("th-1"); got != "driver acme-th1 1.1.0 is in quarantine: "+v.Reason {
+	if got := w.reads("th-1"); got != "driver acme-th1 1.1.0 is in quarantine: 10 grave failures within 10 minutes, with messages of 4 twins" {
 		t.Error(got)
 	}
 	// A rollback takes it away; a promotion begins anew.
@@ -91,7 +91,7 @@ func TestQuarantine(t *testing.T) {
 	}
 	w.promote(w.press, "acme-th1", "1.1.0")
 	w.fails(10, 1, 1, "th-4")
-	if v := w.state("1.1.0"); v.State != api.DriverActive || v.Failures != 1 {
+	if v := w.state("1.1.0"); v.State != api.DriverActive || v.Failures != 2 {
 		t.Errorf("what was before counts: %+v", v)
 	}
 }
@@ -116,10 +116,41 @@ func TestADriverThatReadsNothing(t *testing.T) {
 		t.Errorf("although it reads: %+v", v)
 	}
 	w.SetTime(w.Now().Add(11 * time.Minute))
-	w.fails(0, 99, 0, "th-1")
-	w.fails(0, 1, 0, "th-1")
-	if v := w.state("1.1.0"); v.State != api.DriverQuarantined || !strings.HasPrefix(v.Reason, "100 messages within 10 minutes and none could be read; the last: ") {
+	w.fails(0, 98, 0, "th-1", "th-2")
+	w.fails(0, 2, 0, "th-3")
+	if v := w.state("1.1.0"); v.State != api.DriverQuarantined || !strings.HasPrefix(v.Reason, "100 messages of 3 twins within 10 minutes and none could be read; the last: ") {
 		t.Errorf("%+v", v)
+	}
+}
+
+// What one device sends, or one gateway tells again and again before others told anything, ends nobody's use but its own.
+func TestOneTwinEndsNothingForOthers(t *testing.T) {
+	w := failing(t)
+	for range 3 {
+		w.fails(0, 200, 0, "th-1")
+	}
+	w.fails(0, 20, 20, "th-2")
+	v := w.state("1.1.0")
+	if v.State != api.DriverActive || fmt.Sprint(v.Blocked) != "[th-1 th-2]" {
+		t.Fatalf("%+v", v)
+	}
+	if got := w.reads("th-3"); got != "1.1.0" {
+		t.Error(got)
+	}
+	// Once all that use it fail, it is the driver that is at fault.
+	w.fails(0, 20, 20, "th-3", "th-4")
+	if v := w.state("1.1.0"); v.State != api.DriverQuarantined || !strings.HasPrefix(v.Reason, "20 grave failures within 10 minutes, with messages of 2 twins, and no other twin uses it; the last: ") {
+		t.Errorf("%+v", v)
+	}
+	// The platform's drivers go on for those who come yet.
+	w.typeOf("plug", "press", twin.Model{Driver: "tasmota"})
+	w.devices("plug", nil, "plug-1", "plug-2")
+	d, err := w.press.GetDriver(bg, "tasmota")
+	w.must(err)
+	number := d.Versions[0].Version
+	w.must(w.connector("gw-1").ReportDriver(bg, api.DriverFailures{Gateway: "gw-1", Name: "tasmota", Version: number, Failed: 100, Twins: []twin.ID{"plug-1", "plug-2"}}))
+	if d, err = w.press.GetDriver(bg, "tasmota"); err != nil || d.Versions[0].State != api.DriverActive || len(d.Versions[0].Blocked) != 2 {
+		t.Errorf("%+v, %v", d, err)
 	}
 }
 
@@ -138,7 +169,7 @@ func TestOneTwinIsBlocked(t *testing.T) {
 	if got := w.reads("th-1"); got != "1.1.0" {
 		t.Error(got)
 	}
-	if got := w.reads("th-2"); got != "driver acme-th1 1.1.0 fails gravely with messages of this twin alone: it computed longer than 100 ms" {
+	if got := w.reads("th-2"); got != "driver acme-th1 1.1.0 fails again and again with messages of this twin alone: promote it once more, or publish a newer version" {
 		t.Error(got)
 	}
 	// What it did is settled: another twin has its own ten.

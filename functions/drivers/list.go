@@ -50,7 +50,7 @@ func (f *function) list(ctx context.Context, c *faas.Call, _ faas.None) (api.Pag
 		out.Next = found[limit-1].Name
 	}
 	found = slices.DeleteFunc(found, func(r record) bool { return len(r.All) == 0 })
-	out.Items, err = f.views(ctx, found)
+	out.Items, err = f.views(ctx, c.Caller, found)
 	return out, err
 }
 
@@ -66,15 +66,15 @@ func (f *function) get(ctx context.Context, c *faas.Call, _ faas.None) (api.Driv
 	if err != nil {
 		return api.Driver{}, err
 	}
-	views, err := f.views(ctx, []record{r})
+	views, err := f.views(ctx, c.Caller, []record{r})
 	if err != nil {
 		return api.Driver{}, err
 	}
 	return views[0], nil
 }
 
-// views are drivers for people, with how often those of their versions failed lately that are used.
-func (f *function) views(ctx context.Context, found []record) ([]api.Driver, error) {
+// views are drivers for the caller, with how often those of their versions failed lately that are used.
+func (f *function) views(ctx context.Context, c access.Caller, found []record) ([]api.Driver, error) {
 	var ids []string
 	for i := range found {
 		for j := range found[i].All {
@@ -91,14 +91,20 @@ func (f *function) views(ctx context.Context, found []record) ([]api.Driver, err
 	for i := range counts {
 		lately[counts[i].ID] = &counts[i]
 	}
+	readable, err := f.readable(ctx, c, found)
+	if err != nil {
+		return nil, err
+	}
 	now := f.p.Time()
 	out := make([]api.Driver, len(found))
 	for i := range found {
-		out[i] = found[i].view()
+		writes := mayWrite(c, found[i].Owner)
+		out[i] = found[i].view(readable, writes)
 		for j := range out[i].Versions {
 			v := &out[i].Versions[j]
 			if told := lately[failuresID(v.Name, v.Version)]; told != nil {
-				if v.Failures = told.since(now).Failed; v.Failures > 0 && v.Reason == "" {
+				sum := told.since(now)
+				if v.Failures = max(v.Failures, sum.Failed+sum.Grave); v.Failures > 0 && v.Reason == "" && writes {
 					v.Reason = told.Reason
 				}
 			}

@@ -64,7 +64,8 @@ func (f *function) canary(ctx context.Context, c *faas.Call, in api.Canary) (api
 	})
 }
 
-// promote makes a version active for all devices whose firmware it is for. What was held against it is forgotten.
+// promote makes a version active for all devices whose firmware it is for. What was held against it is forgotten: the twins that it
+// was blocked for are read by it again.
 func (f *function) promote(ctx context.Context, c *faas.Call, _ faas.None) (api.DriverVersion, error) {
 	return f.decided(ctx, c, func(_ *record, v *version, _ time.Time) error {
 		return f.use(ctx, v, api.DriverActive, api.Canary{})
@@ -73,7 +74,7 @@ func (f *function) promote(ctx context.Context, c *faas.Call, _ faas.None) (api.
 
 // use begins a version's use anew. Its failures are counted from here on, so that those of before do not end it at once.
 func (f *function) use(ctx context.Context, v *version, state api.DriverState, canary api.Canary) error {
-	v.State, v.Canary, v.Was, v.Reason, v.Blocked = state, canary, false, "", nil
+	v.State, v.Canary, v.Was, v.Reason, v.Last, v.Blocked, v.Led = state, canary, false, "", "", nil, 0
 	err := f.failures.Delete(ctx, failuresID(v.Name, v.Version))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -109,7 +110,8 @@ func (f *function) withdraw(ctx context.Context, c *faas.Call, in api.Because) (
 		case v.State == api.DriverDraft:
 			return nil, fmt.Errorf("%w: version %s is a draft, which no device uses; delete it if it is not wanted", api.ErrConflict, v.Version)
 		}
-		v.State, v.Canary, v.Was, v.Blocked, v.Reason = api.DriverWithdrawn, api.Canary{}, false, nil, in.Reason
+		v.State, v.Canary, v.Was, v.Blocked, v.Reason, v.Last = api.DriverWithdrawn, api.Canary{}, false, nil, in.Reason, ""
+		v.Led = 0
 		return v, nil
 	})
 	if err != nil {

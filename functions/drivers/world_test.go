@@ -79,13 +79,15 @@ func (w *world) typeOf(id twin.ID, owner string, model twin.Model) {
 	w.must(c.Insert(bg, twin.Twin{ID: id, Kind: twin.Type, Definition: twin.Definition{Version: 1, Owner: owner, Model: &model}}))
 }
 
-// devices makes instances of a type whose devices are at gateway gw-1. Firmware is what they report; nil = nothing.
+// devices makes instances of a type, of the same owner, whose devices are at gateway gw-1. Firmware is what they report; nil = nothing.
 func (w *world) devices(of twin.TypeID, firmware any, ids ...twin.ID) {
 	w.t.Helper()
 	c, err := platform.OpenTwins(bg, w.Base.DB)
 	w.must(err)
+	kind, err := c.Get(bg, string(of))
+	w.must(err)
 	for _, id := range ids {
-		v := twin.Twin{ID: id, Kind: twin.Instance, Definition: twin.Definition{Version: 1, Type: of, Phase: twin.Operational}}
+		v := twin.Twin{ID: id, Kind: twin.Instance, Definition: twin.Definition{Version: 1, Type: of, Owner: kind.Definition.Owner, Phase: twin.Operational}}
 		if firmware != nil {
 			v.Live.Reported = []twin.Reading{{Property: "firmware", Value: firmware}}
 		}
