@@ -115,7 +115,7 @@ func (t *terminal) counts(c up.Counts) {
 		parts = append(parts, fmt.Sprintf("%d provisioning", c.Provisioning))
 	}
 	if c.Parked > 0 {
-		parts = append(parts, fmt.Sprintf("%d parked", c.Parked))
+		parts = append(parts, fmt.Sprintf("%d parked since the start", c.Parked))
 	}
 	parts = append(parts, count(c.Alarms, "alarm")+" open")
 	t.live("  " + strings.Join(parts, " · "))

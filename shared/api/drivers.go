@@ -67,11 +67,13 @@ type DriverVersion struct {
 
 	Canary Canary `json:"canary,omitzero" bson:"canary,omitempty"` // of state canary
 
-	// Failures are of the last 10 minutes, as connectors told; Reason is the last one's, and of a quarantine why.
+	// Failures are of the last 10 minutes, as connectors told; of a version in quarantine or with blocked twins no fewer than led to
+	// that. Reason is the last one's, and of a quarantine why.
 	Failures int64  `json:"failures,omitempty" bson:"failures,omitempty"`
 	Reason   string `json:"reason,omitempty" bson:"reason,omitempty"`
 
-	// Blocked are twins whose messages alone make it fail: theirs are parked, the others' are not.
+	// Blocked are twins whose messages alone make it fail: theirs are parked, the others' are not. They are read again once the version
+	// is promoted again, or a newer one that is for them.
 	Blocked []twin.ID `json:"blocked,omitempty" bson:"blocked,omitempty"`
 
 	By        string    `json:"by" bson:"by"` // who published it: "user:ada"
@@ -224,7 +226,8 @@ func (c *Client) CanaryDriver(ctx context.Context, name, version string, in Cana
 	return out, c.Call(ctx, "POST", "drivers", "/drivers/"+name+"/versions/"+version+"/canary", in, &out)
 }
 
-// PromoteDriver makes a version active; also one that was withdrawn or in quarantine.
+// PromoteDriver makes a version active; also one that was withdrawn or in quarantine, or that is active and has blocked twins: they are
+// read again.
 func (c *Client) PromoteDriver(ctx context.Context, name, version string) (out DriverVersion, err error) {
 	return out, c.Call(ctx, "POST", "drivers", "/drivers/"+name+"/versions/"+version+"/promote", nil, &out)
 }

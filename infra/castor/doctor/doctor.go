@@ -136,7 +136,7 @@ func without(found []findings) {
 	if !down["gateway"] {
 		return // something answers
 	}
-	follows := []string{"functions", "watchdog", "queues", "messages"}
+	follows := []string{"functions", "watchdog", "queues", "messages", "drivers"}
 	if down["platform"] {
 		follows = append(follows, "gateway", "ports")
 	}
@@ -163,6 +163,7 @@ func (c *Config) checks() []check {
 	add(c.API != nil, "watchdog", c.watchdog)
 	add(c.API != nil, "queues", c.queues)
 	add(c.API != nil, "messages", c.messages)
+	add(c.API != nil, "drivers", c.drivers)
 	add(c.Data != "", "disk", c.disk)
 	add(c.Data != "" || c.Secrets != "", "secrets", c.secrets)
 	add(c.Env != nil, "mongodb", c.mongodb)

@@ -1,10 +1,13 @@
 package doctor
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/twin"
 )
 
 // Disks and queues that no test can fill.
@@ -17,6 +20,12 @@ func TestJudgements(t *testing.T) {
 	load := func(l api.BusLoad) func(*findings) { return func(f *findings) { judgeLoad(f, l) } }
 	room := func(free, total uint64) func(*findings) {
 		return func(f *findings) { judgeDisk(f, "/data", free*gib/10, total*gib) }
+	}
+	version := func(number string, s api.DriverState, blocked ...twin.ID) api.DriverVersion {
+		return api.DriverVersion{Name: "acme", Version: number, State: s, Blocked: blocked}
+	}
+	drivers := func(v ...api.DriverVersion) func(*findings) {
+		return func(f *findings) { judgeDrivers(f, []api.Driver{{Name: "acme", Versions: v}}) }
 	}
 	fresh := now.Add(-5 * time.Second)
 	for name, k := range map[string]struct {
@@ -41,6 +50,10 @@ func TestJudgements(t *testing.T) {
 		"no operation that is overdue":        {func(f *findings) { judgeOperations(f, api.Heartbeat{Overdue: map[string]int{"job": 0}}) }, OK},
 		"operations that are overdue":         {func(f *findings) { judgeOperations(f, api.Heartbeat{Overdue: map[string]int{"job": 2}}) }, Warning},
 		"people who wait for minutes":         {sweeps(api.SweepStatus{Function: "alerts", Planned: fresh, Waiting: 3, Oldest: now.Add(-5 * time.Minute)}), Warning},
+		"drivers that are well":               {drivers(version("1.1.0", api.DriverActive), version("1.0.0", api.DriverWithdrawn)), OK},
+		"a driver in quarantine":              {drivers(version("1.1.0", api.DriverQuarantined), version("1.0.0", api.DriverActive)), Warning},
+		"a driver in quarantine and replaced": {drivers(version("1.2.0", api.DriverActive), version("1.1.0", api.DriverQuarantined)), OK},
+		"a driver that parks what one sends":  {drivers(version("1.1.0", api.DriverActive, "th-1")), Warning},
 		"people who wait for hours":           {sweeps(api.SweepStatus{Function: "alerts", Planned: fresh, Waiting: 3, Oldest: now.Add(-5 * time.Hour)}), Bad},
 	} {
 		f := &findings{check: "x"}
@@ -53,5 +66,16 @@ func TestJudgements(t *testing.T) {
 				t.Errorf("%s: no remedy for: %s", name, x.Fact)
 			}
 		}
+	}
+}
+
+// A device that others speak for has no run to be reset.
+func TestTheRemedyForMessagesOfNobody(t *testing.T) {
+	const reason = "no twin is known for device reference "
+	if got := ownerless(reason + string(device.RelayedRef("b-1", "lamp"))); !strings.Contains(got, "castor device add") {
+		t.Errorf("of a relayed device: %s", got)
+	}
+	if got := ownerless(reason + "p-1-0c1d2e3f"); !strings.Contains(got, "castor run reset") {
+		t.Errorf("of another: %s", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -167,8 +168,19 @@ func (c *Config) messages(ctx context.Context, f *findings) {
 	newest := page.Items[0]
 	fact := fmt.Sprintf("%d%s device messages belong to no twin, the newest of %s: %s", len(page.Items), more, newest.Received.UTC().Format(time.RFC3339), newest.Reason)
 	if c.Now().Sub(newest.Received) < waitTooLong {
-		f.warn(fact, "enrol the device anew, or cut it off: castor run reset RUN")
+		f.warn(fact, ownerless(newest.Reason))
 		return
 	}
 	f.ok(fact)
+}
+
+// relayedRef is how references of devices look that another device speaks for (device.RelayedRef).
+var relayedRef = regexp.MustCompile(`device reference r-[a-z2-7]{32}$`)
+
+// ownerless is what to do about a message of a device that is nobody's. One that another device speaks for has had no run.
+func ownerless(reason string) string {
+	if relayedRef.MatchString(reason) {
+		return "bring in the device that a bridge or network server speaks for: castor device add TYPE --owner GROUP --serial EUI --via TWIN, with the twin of that one"
+	}
+	return "enrol the device anew, or cut it off: castor run reset RUN"
 }
