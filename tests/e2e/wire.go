@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -158,10 +159,10 @@ func (w *World) comesIn(protocol, serial string, kind device.Kind, claim api.Cla
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), 30*time.Second)
 	defer cancel()
-	m := w.made()
-	a, err := wires[protocol].ask(ctx, w.door(protocol, claim.CA), claim, claim.Claim.Type, m.request(serial, kind))
+	m, door := w.made(), way{url: cmp.Or(claim.Gateways[protocol], claim.Gateway), ca: claim.CA}
+	a, err := wires[protocol].ask(ctx, door, claim, claim.Claim.Type, m.request(serial, kind))
 	for err == nil && a.Status == "pending" { // a busy machine: it asks again, as the guides say
-		a, err = wires[protocol].ask(ctx, w.door(protocol, claim.CA), claim, claim.Claim.Type, m.request(serial, kind))
+		a, err = wires[protocol].ask(ctx, door, claim, claim.Claim.Type, m.request(serial, kind))
 	}
 	w.must(err, serial+" asks")
 	if a.Bundle == nil {
