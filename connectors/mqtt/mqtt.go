@@ -10,6 +10,7 @@
 package mqtt
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,6 +54,8 @@ type Config struct {
 	Limits link.Limits // zero fields have defaults
 
 	Drivers *sandbox.Pool // as link.Config's
+
+	Relayed int // devices that a bridge speaks for at a time: one more ends the session of that which was silent longest; 0 = 5,000
 }
 
 // A Connector is an MQTT gateway together with the link that connects it to the platform.
@@ -61,6 +64,7 @@ type Connector struct {
 	link    *link.Link
 	phase   gateway.Phase
 	log     *slog.Logger
+	relayed int // as Config's
 
 	sessions sync.Map // *gateway.Session → *link.Session, *login, *link.Claimant or *link.Knocker
 	logins   sync.Map // *link.Session → *login, where there is one
@@ -68,7 +72,7 @@ type Connector struct {
 
 // New opens the gateway's address. Devices are served by Run.
 func New(c Config) (*Connector, error) {
-	m := &Connector{phase: c.Gateway.Phase, log: c.Gateway.Log}
+	m := &Connector{phase: c.Gateway.Phase, log: c.Gateway.Log, relayed: cmp.Or(c.Relayed, maxRelayed)}
 	if m.log == nil {
 		m.log = slog.Default()
 	}

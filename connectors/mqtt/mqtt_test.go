@@ -34,16 +34,23 @@ func TestSuite(t *testing.T) {
 
 func start(t testing.TB, w *linktest.World, phase string) (address string, stop func()) {
 	t.Helper()
+	return startWith(t, w, mqtt.Config{Gateway: gatewaytest.Config(t, w, phase)})
+}
+
+// startWith runs what c says, on the world's platform.
+func startWith(t testing.TB, w *linktest.World, c mqtt.Config) (address string, stop func()) {
+	t.Helper()
 	workers, err := sandbox.New(sandbox.Config{Log: linktest.Quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(workers.Close)
-	c, err := mqtt.New(mqtt.Config{Gateway: gatewaytest.Config(t, w, phase), API: w.API, Drivers: workers})
+	c.API, c.Drivers = w.API, workers
+	m, err := mqtt.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.Addr().String(), linktest.Go(t, c.Run)
+	return m.Addr().String(), linktest.Go(t, m.Run)
 }
 
 // A client is a device on paho, which stays disconnected when it is.

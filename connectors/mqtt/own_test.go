@@ -6,17 +6,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/castor-iot/castor/connectors/gateway/gatewaytest"
 	"github.com/castor-iot/castor/connectors/linktest"
+	"github.com/castor-iot/castor/connectors/mqtt"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/driver"
 )
 
+// most is how many devices a bridge speaks for here.
+const most = 20
+
 // aBridge runs a gateway and connects a bridge by the reference b-1, whose devices are read by the document.
 func aBridge(t *testing.T, document string, names ...string) (*linktest.World, linktest.Legacy) {
 	t.Helper()
 	w := linktest.NewWorld(t)
-	address, _ := start(t, w, "operational")
+	address, _ := startWith(t, w, mqtt.Config{Gateway: gatewaytest.Config(t, w, "operational"), Relayed: most})
 	u := w.Platform.Driver("zb", "1.0.0", driver.Declarative, []byte(document))
 	for _, name := range names {
 		w.Platform.Use(linktest.TwinOf(device.RelayedRef("b-1", name)), u)
@@ -80,21 +85,41 @@ downlink:
 	}
 }
 
-// A bridge that makes up names without end costs what five thousand devices do.
+// A bridge speaks for so many devices at a time: one more takes the place of that which was silent longest, which may come again.
 func TestABridgeSpeaksForSoManyDevices(t *testing.T) {
 	w, b := aBridge(t, "")
-	const most = 5_000
 	var last <-chan struct{}
-	for i := range most + 20 {
+	for i := range most + 1 {
 		last = b.Say(fmt.Sprintf("zb/d-%d", i), []byte(`{"x":1}`), 1, false)
 	}
 	<-last
+	first := linktest.TwinOf(device.RelayedRef("b-1", "d-0"))
+	linktest.Eventually(t, "the one that was silent longest counts as gone", func() bool { return len(w.Platform.Presence(first)) == 2 })
 	<-b.Say("zb/d-0", []byte(`{"x":2}`), 1, false)
-	linktest.Eventually(t, "all that is taken is stored", func() bool { return len(w.Platform.Stored("")) >= most+1 })
-	if n := len(w.Platform.Stored("")); n != most+1 {
-		t.Errorf("%d messages are stored, want %d", n, most+1)
+	linktest.Eventually(t, "all is stored", func() bool { return len(w.Platform.Stored("")) == most+2 && len(w.Platform.Presence(first)) == 3 })
+	p := w.Platform.Presence(first)
+	if p[2].Session == p[0].Session || !p[2].Order.After(p[1].Order) {
+		t.Errorf("it comes again as %s %v after %s %v", p[2].Session, p[2].Order, p[1].Session, p[1].Order)
 	}
-	if n := len(w.Platform.Presence("")); n != most+1 {
-		t.Errorf("%d devices are there, want %d and the bridge", n, most)
+}
+
+// Names that a bridge makes up take nobody's place.
+func TestNamesThatNobodyKnowsTakeNoPlace(t *testing.T) {
+	w, b := aBridge(t, "")
+	const made = most + 5
+	for i := range made {
+		w.Platform.Unknown(device.RelayedRef("b-1", fmt.Sprintf("d-%d", i)), true)
+	}
+	<-b.Say("zb/lamp", []byte(`{"x":1}`), 1, false)
+	var last <-chan struct{}
+	for i := range made {
+		last = b.Say(fmt.Sprintf("zb/d-%d", i), []byte(`{"x":1}`), 1, false)
+	}
+	<-last
+	<-b.Say("zb/lock", []byte(`{"x":1}`), 1, false)
+	<-b.Say("zb/lamp", []byte(`{"x":2}`), 1, false)
+	linktest.Eventually(t, "the devices are heard", func() bool { return len(w.Platform.Stored("")) == 3 })
+	if n := len(w.Platform.Presence("")); n != 3 {
+		t.Errorf("%d devices are there, want the bridge and two", n)
 	}
 }
