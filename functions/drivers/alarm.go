@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/monitor"
@@ -47,6 +49,32 @@ func (f *function) naming(ctx context.Context, driver string, most int) (out []t
 			return out, nil
 		}
 	}
+}
+
+// unnamed refuses that a driver goes with its last version while types name it that the caller can see.
+func (f *function) unnamed(ctx context.Context, c access.Caller, r *record, number string) error {
+	if len(r.All) != 1 || r.All[0].Version != number || r.All[0].used() {
+		return nil
+	}
+	types, err := f.naming(ctx, r.Name, maxResolve)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for i := range types {
+		if f.p.May(ctx, c, access.Read, access.Twin(&types[i]), "type") == nil {
+			names = append(names, string(types[i].ID))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	more := ""
+	if n := len(names) - 3; n > 0 {
+		names, more = names[:3], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Errorf("%w: %s is the last version of driver %s, which types name: %s%s; have them name another driver, or none, or delete them first",
+		api.ErrConflict, number, r.Name, strings.Join(names, ", "), more)
 }
 
 // concerned are those that may have to be told of a version that misbehaves: the types that name its driver, and the twins that make it

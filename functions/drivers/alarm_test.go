@@ -1,8 +1,10 @@
 package drivers_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,4 +111,22 @@ func (w *world) alarms() func() []string {
 		slices.Sort(out)
 		return out
 	}
+}
+
+// A driver stays while a type names it that whoever deletes it can see: its devices' messages would be parked.
+func TestADriverThatTypesNameStays(t *testing.T) {
+	w := newWorld(t)
+	w.publish(w.press, script("acme-th1", "1.0.0", 0))
+	w.publish(w.press, script("acme-th1", "1.1.0", 0))
+	for _, id := range []twin.ID{"t-1", "t-2", "t-3", "t-4"} {
+		w.typeOf(id, "press", twin.Model{Driver: "acme-th1"})
+	}
+	w.must(w.press.DeleteDriverVersion(bg, "acme-th1", "1.1.0"))
+	err := w.press.DeleteDriverVersion(bg, "acme-th1", "1.0.0")
+	if !errors.Is(err, api.ErrConflict) || !strings.Contains(err.Error(), "which types name: t-1, t-2, t-3 and 1 more; have them name another driver") {
+		t.Errorf("deleted: %v", err)
+	}
+	w.publish(w.press, script("acme-th2", "1.0.0", 0))
+	w.typeOf("t-5", "paint", twin.Model{Driver: "acme-th2"}) // which cannot use it
+	w.must(w.press.DeleteDriverVersion(bg, "acme-th2", "1.0.0"))
 }

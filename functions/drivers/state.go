@@ -124,8 +124,11 @@ func (f *function) withdraw(ctx context.Context, c *faas.Call, in api.Because) (
 // the one that it was signed with: types may name it yet, and must not get to use what others publish under it.
 func (f *function) deleteVersion(ctx context.Context, c *faas.Call, _ faas.None) (faas.None, error) {
 	name, number := c.Var("name"), c.Var("version")
-	_, v, err := f.findVersion(ctx, c.Caller, access.Write, name, number)
+	was, v, err := f.findVersion(ctx, c.Caller, access.Write, name, number)
 	if err != nil {
+		return faas.None{}, err
+	}
+	if err := f.unnamed(ctx, c.Caller, &was, number); err != nil {
 		return faas.None{}, err
 	}
 	// From here on the sweep removes the content, unless the version turns out to stay.
@@ -149,6 +152,7 @@ func (f *function) deleteVersion(ctx context.Context, c *faas.Call, _ faas.None)
 			r.Scope = scopeOfGone
 		}
 		r.Updated = f.p.Time()
+		r.clear(r.Updated)
 		return nil
 	})
 	if err != nil {
