@@ -107,9 +107,11 @@ func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 	own := "castor/" + c.ref + "/"
 	t := c.SubscribeMultiple(map[string]byte{own + "ack": 1, own + "state/delta": 1, own + "command/+": 1, own + "gateway": 1, own + "credential/renewed": 1}, nil)
 	err := wait(t)
-	for _, granted := range t.(*paho.SubscribeToken).Result() {
-		if err == nil && granted > 2 {
-			err = errors.New("the device may not hear what is for it")
+	if err == nil { // else the answer may come while it is looked at
+		for _, granted := range t.(*paho.SubscribeToken).Result() {
+			if granted > 2 {
+				err = errors.New("the device may not hear what is for it")
+			}
 		}
 	}
 	if err != nil {
