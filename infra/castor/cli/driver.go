@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -53,6 +52,14 @@ ends with one line for all.`,
 			suites, err := layout.Read(form, dir)
 			if err != nil {
 				return err
+			}
+			if form == "castor" {
+				for i := range suites {
+					if s := &suites[i]; s.Broken == nil {
+						s.Broken = driver.Check(&s.Driver)
+						s.Tests = s.Driver.Tests
+					}
+				}
 			}
 			pool, err := workers(limit)
 			if err != nil {
@@ -112,10 +119,19 @@ func testSuite(ctx context.Context, pool *sandbox.Pool, s *layout.Suite, all boo
 		t.failed++
 		say("cannot be read", plain(err.Error()))
 	}
-	codec, err := pool.Open(&s.Driver)
-	if err != nil || s.Broken != nil {
+	broken := func(err error) {
 		t.failed += max(len(s.Tests), 1)
-		say("cannot be loaded", plain(errors.Join(s.Broken, err).Error()))
+		for line := range strings.Lines(err.Error()) {
+			told = append(told, fmt.Sprintf("  FAIL %s: %s", plain(s.Name), plain(strings.TrimSuffix(line, "\n"))))
+		}
+	}
+	if s.Broken != nil {
+		broken(s.Broken)
+		return told, t, nil
+	}
+	codec, err := pool.Open(&s.Driver)
+	if err != nil {
+		broken(fmt.Errorf("code: %w", err))
 		return told, t, nil
 	}
 	calls := make([]driver.Call, len(s.Tests))
@@ -125,6 +141,12 @@ func testSuite(ctx context.Context, pool *sandbox.Pool, s *layout.Suite, all boo
 	results, err := codec.Run(ctx, calls)
 	if err != nil {
 		return nil, t, err
+	}
+	if !slices.ContainsFunc(results, func(r driver.Result) bool { return r.Failure != driver.Invalid && !r.Failure.Grave() }) {
+		if err := loads(ctx, pool, &s.Driver); err != nil {
+			broken(err)
+			return told, t, nil
+		}
 	}
 	for i, r := range results {
 		different := s.Tests[i].Check(r)
@@ -147,6 +169,20 @@ func testSuite(ctx context.Context, pool *sandbox.Pool, s *layout.Suite, all boo
 		say(s.Tests[i].Name, strings.Join(lines, "\n         "))
 	}
 	return told, t, nil
+}
+
+// loads tells why a driver cannot be loaded at all, as the platform finds out at publishing.
+func loads(ctx context.Context, pool *sandbox.Pool, d *driver.Driver) error {
+	patient := *d // everything is cold
+	patient.Limit = max(d.Limit, time.Second)
+	results, err := pool.Codec(&patient).Run(ctx, []driver.Call{{Op: driver.Load}})
+	if err != nil {
+		return err
+	}
+	if r := results[0]; r.Failure == driver.Invalid || r.Failure.Grave() {
+		return fmt.Errorf("code cannot be loaded: %s", r.Reason)
+	}
+	return nil
 }
 
 func firstLine(s string) string {

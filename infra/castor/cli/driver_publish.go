@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,6 +51,13 @@ what has changed another version.`,
 			if err != nil {
 				return err
 			}
+			if err := driver.Check(d); err != nil {
+				return fmt.Errorf("%s: %w", dir, err)
+			}
+			there, err := published(ctx, c, d)
+			if err != nil {
+				return err
+			}
 			in := api.PublishDriver{Driver: *d, Owner: owner}
 			if key != "" {
 				if in.Key, in.Signature, err = sign(d, key); err != nil {
@@ -72,6 +80,9 @@ what has changed another version.`,
 			if a.output == asTable && v.State == api.DriverDraft {
 				hint(cmd, "Nobody uses it yet: castor driver canary %s %s 5%%, or castor driver promote %s %s", v.Name, v.Version, v.Name, v.Version)
 			}
+			if there {
+				return printDone(a, cmd, v, "driver %s %s is there already, with the same content; it is %s", v.Name, v.Version, driverState(v))
+			}
 			return printDone(a, cmd, v, "driver %s %s published: %s passed; it is %s", v.Name, v.Version, count(v.Tests, "test"), driverState(v))
 		})}
 	f := c.Flags()
@@ -82,6 +93,15 @@ what has changed another version.`,
 	check(c.RegisterFlagCompletionFunc("owner", groupIDs(a)))
 	a.outputFlag(c, asTable, asYAML, asJSON)
 	return c
+}
+
+// published tells whether the platform has the version already.
+func published(ctx context.Context, c *api.Client, d *driver.Driver) (bool, error) {
+	old, err := c.GetDriver(ctx, d.Name)
+	if errors.Is(err, api.ErrNotFound) {
+		return false, nil
+	}
+	return slices.ContainsFunc(old.Versions, func(v api.DriverVersion) bool { return v.Version == d.Version }), err
 }
 
 // refusal prints all that the platform found wrong, as castor driver test prints failures, and is the error of it in one line.

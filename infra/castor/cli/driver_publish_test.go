@@ -51,9 +51,12 @@ func (p *person) version(dir, from, to, code, with string) {
 // A maker's way: publish, canary, promote, roll back, delete; refusals say what is wrong.
 func TestDriverPublish(t *testing.T) {
 	p := newMaker(t)
+	p.login("admin")
+	p.does(words("twin apply -f -"), "id: therm\nkind: type\ndefinition: {owner: press}\n---\nid: th-1\nkind: instance\ndefinition: {type: therm, owner: press}\n---\nid: th-2\nkind: instance\ndefinition: {type: therm, owner: press}\n", "created")
+	p.login("eve")
 	p.does(words("driver new th"), "")
 	p.does(words("driver publish th"), "", "driver th 0.1.0 published: 4 tests passed; it is draft", "castor driver canary th 0.1.0 5%")
-	p.does(words("driver publish th"), "", "published")
+	p.does(words("driver publish th"), "", "driver th 0.1.0 is there already, with the same content; it is draft")
 	p.does(words("driver list"), "", "th", "A thermometer", "press", "none", "tasmota", "the platform", "active")
 	p.does(words("driver promote th 0.1.0"), "", "driver th 0.1.0 is active")
 
@@ -80,9 +83,11 @@ func TestDriverPublish(t *testing.T) {
 	p.fails(words("driver get th --to again"), "--force")
 	p.does(words("driver get th 0.2.0 --to again --force"), "")
 	p.does(words("driver test again --limit 5s"), "", "4 passed, 0 failed")
-	p.does(words("driver publish again"), "", "driver th 0.2.0 published")
+	p.does(words("driver publish again"), "", "driver th 0.2.0 is there already")
 
 	p.does(words("driver delete th 0.2.0"), "", "driver th 0.2.0 deleted")
+	p.does(words("driver rollback th"), "", "driver th 0.1.0 is withdrawn; no other is active: messages of its devices are parked until one is promoted: castor driver promote th VERSION")
+	p.does(words("driver promote th 0.1.0"), "")
 	for want, args := range map[string]string{
 		"no version \"0.2.0\"; it has 0.1.0":       "driver get th 0.2.0",
 		"one of them":                              "driver publish th --activate --canary 5%",
@@ -166,7 +171,8 @@ func TestDriverRedrive(t *testing.T) {
 		out, _, err := p.castor("", "driver", "redrives")
 		return err == nil && strings.Contains(out, "done")
 	})
-	p.does(words("driver redrive "+id), "", "is done: 1 message stored, 1 stay parked", "the frame has 1 bytes, 3 are needed")
+	p.does(words("driver redrive "+id), "", "is done: 1 message stored, 1 stay parked", "the length of the frame is 1, it must be 3")
+	p.does(words("twin parked th-1"), "", "PAYLOAD", "PORT", " 08 ")
 	p.does(words("driver redrive --twin th-1 --detach"), "")
 	p.does(words("driver redrives"), "", id, "driver th", "user:admin")
 	p.does(words("twin get th-1"), "", "22")

@@ -59,7 +59,10 @@ func driverRun() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printResult(cmd.OutOrStdout(), call.Op, results[0])
+			if err := printResult(cmd.OutOrStdout(), call.Op, results[0]); err != nil || call.Op != driver.DecodeUplink {
+				return err
+			}
+			return printNormalised(cmd, codec, &call, &results[0])
 		}}
 	f := c.Flags()
 	f.IntVar(&port, "port", 0, "LoRaWAN FPort")
@@ -70,6 +73,19 @@ func driverRun() *cobra.Command {
 	f.BoolVar(&b64, "base64", false, "PAYLOAD is base64")
 	f.DurationVar(&limit, "limit", 0, "how long the call may compute (default 100ms)")
 	return c
+}
+
+// printNormalised shows what the driver's normalizeUplink makes of decoded data, if it has that.
+func printNormalised(cmd *cobra.Command, codec driver.Codec, call *driver.Call, decoded *driver.Result) error {
+	if decoded.Data == nil {
+		return nil
+	}
+	results, err := codec.Run(cmd.Context(), []driver.Call{{Op: driver.NormalizeUplink, Data: decoded.Data, Time: call.Time}})
+	if err != nil || results[0].Failure == driver.Missing {
+		return err
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), "normalised, which counts for types that say normalised: true")
+	return printResult(cmd.OutOrStdout(), driver.NormalizeUplink, results[0])
 }
 
 func printResult(w io.Writer, op driver.Op, r driver.Result) error {

@@ -131,3 +131,56 @@ func TestDriverRefusals(t *testing.T) {
 		}
 	}
 }
+
+// What publishing would refuse is refused before, each fault once, in a line, with what to do.
+func TestDriverFaults(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if out, err := offline("new", "acme"); err != nil {
+		t.Fatal(out, err)
+	}
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join("acme", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	about, codec := read("driver.yaml"), read("codec.js")
+	untested, _, _ := strings.Cut(about, "tests:")
+	for want, files := range map[string][2]string{
+		"  FAIL acme: driver.yaml: line 5: \"titel\" is not known here; there are code, firmware":                         {strings.Replace(about, "title:", "titel:", 1), codec},
+		"  FAIL acme: version \"1.0\" must be a semantic version":                                                         {strings.Replace(about, "0.1.0", "\"1.0\"", 1), codec},
+		"  FAIL acme: firmware \"1..2\" must be a range of versions":                                                      {strings.Replace(about, "kind:", "firmware: 1..2\nkind:", 1), codec},
+		"  FAIL acme: tests: there is none, and a driver without tests is not taken; give one":                            {untested, codec},
+		"  FAIL acme: code cannot be loaded: line 18: SyntaxError":                                                        {about, codec + "function ("},
+		"  FAIL acme: driver.yaml: code: there is no file driver.wasm; build the module\n":                                {strings.NewReplacer("javascript", "wasm", "codec.js", "driver.wasm").Replace(about), codec},
+		"  FAIL acme: driver.yaml: line 1: a list must be text\n  FAIL acme: driver.yaml: line 5: \"titel\" is not known": {strings.NewReplacer("name: acme", "name: [acme]", "title:", "titel:").Replace(about), codec},
+	} {
+		for i, name := range []string{"driver.yaml", "codec.js"} {
+			if err := os.WriteFile(filepath.Join("acme", name), []byte(files[i]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, err := offline("test", "acme", "--limit", "5s")
+		if err == nil || !strings.Contains(out, want) || strings.Count(out, "FAIL") != strings.Count(want, "FAIL") {
+			t.Errorf("%v, want %s\n%s", err, want, out)
+		}
+	}
+}
+
+// What the common names are is shown beside what the device calls it.
+func TestDriverRunNormalises(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{
+		"driver.yaml": "name: a\nversion: 1.0.0\nkind: javascript\ncode: codec.js\n",
+		"codec.js":    "function decodeUplink(i) { return {data: {T: i.bytes[0]}}; }\nfunction normalizeUplink(i) { return {data: {air: {temperature: i.data.T}}}; }",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := offline("run", ".", "07", "--limit", "5s")
+	if err != nil || !strings.Contains(out, `"T": 7`) || !strings.Contains(out, "normalised: true") || !strings.Contains(out, `"temperature": 7`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -176,7 +177,7 @@ func (a *app) driverFolder(ctx context.Context, c *api.Client, cmd *cobra.Comman
 }
 
 // driverChange makes a verb that changes the state of a version.
-func (a *app) driverChange(use, short, example, became string, args cobra.PositionalArgs,
+func (a *app) driverChange(use, short, example string, args cobra.PositionalArgs,
 	change func(ctx context.Context, c *api.Client, args []string) (api.DriverVersion, error)) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Example: example, Args: args, ValidArgsFunction: a.driverNames,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
@@ -184,16 +185,37 @@ func (a *app) driverChange(use, short, example, became string, args cobra.Positi
 			if err != nil {
 				return err
 			}
-			return printDone(a, cmd, v, "driver %s %s %s", v.Name, v.Version, strings.ReplaceAll(became, "STATE", driverState(v)))
+			return printDone(a, cmd, v, "driver %s %s is %s%s", v.Name, v.Version, driverState(v), a.afterwards(ctx, c, v))
 		})}
 	a.outputFlag(c, asTable, asYAML, asJSON)
 	return c
 }
 
+// afterwards says what reads the devices of a version that was withdrawn.
+func (a *app) afterwards(ctx context.Context, c *api.Client, v api.DriverVersion) string {
+	if v.State != api.DriverWithdrawn || a.output != asTable {
+		return ""
+	}
+	d, err := c.GetDriver(ctx, v.Name)
+	if err != nil {
+		return ""
+	}
+	has := func(s api.DriverState) bool {
+		return slices.ContainsFunc(d.Versions, func(v api.DriverVersion) bool { return v.State == s })
+	}
+	switch {
+	case has(api.DriverActive):
+		return "; devices use the next older version that is for them"
+	case has(api.DriverCanary):
+		return "; no version is active: messages of devices that use no canary are parked until one is promoted: castor driver promote " + v.Name + " VERSION"
+	}
+	return "; no other is active: messages of its devices are parked until one is promoted: castor driver promote " + v.Name + " VERSION"
+}
+
 func (a *app) driverCanary() *cobra.Command {
 	var twins []string
 	c := a.driverChange("canary NAME VERSION [SHARE]", "Have some devices use a version: a share of them, always the same ones, or twins by name",
-		"  castor driver canary acme-th1 1.3.0 5%\n  castor driver canary acme-th1 1.3.0 --twin th-1,th-2", "is STATE", cobra.RangeArgs(2, 3),
+		"  castor driver canary acme-th1 1.3.0 5%\n  castor driver canary acme-th1 1.3.0 --twin th-1,th-2", cobra.RangeArgs(2, 3),
 		func(ctx context.Context, c *api.Client, args []string) (v api.DriverVersion, err error) {
 			var in api.Canary
 			if len(args) == 3 {
@@ -215,7 +237,7 @@ func (a *app) driverCanary() *cobra.Command {
 
 func (a *app) driverPromote() *cobra.Command {
 	return a.driverChange("promote NAME VERSION", "Have all devices use a version whose firmware is in its range, also one that was withdrawn or in quarantine", "  castor driver promote acme-th1 1.3.0",
-		"is STATE", cobra.ExactArgs(2), func(ctx context.Context, c *api.Client, args []string) (api.DriverVersion, error) {
+		cobra.ExactArgs(2), func(ctx context.Context, c *api.Client, args []string) (api.DriverVersion, error) {
 			return c.PromoteDriver(ctx, args[0], args[1])
 		})
 }
@@ -223,7 +245,7 @@ func (a *app) driverPromote() *cobra.Command {
 func (a *app) driverWithdraw() *cobra.Command {
 	var reason string
 	c := a.driverChange("withdraw NAME VERSION", "Take a version away from its devices; they use the next older one that is for them", `  castor driver withdraw acme-th1 1.3.0 --reason "wrong sign below zero"`,
-		"is STATE", cobra.ExactArgs(2), func(ctx context.Context, c *api.Client, args []string) (api.DriverVersion, error) {
+		cobra.ExactArgs(2), func(ctx context.Context, c *api.Client, args []string) (api.DriverVersion, error) {
 			return c.WithdrawDriver(ctx, args[0], args[1], reason)
 		})
 	c.Flags().StringVar(&reason, "reason", "", "why; it is shown with the version")
@@ -233,7 +255,7 @@ func (a *app) driverWithdraw() *cobra.Command {
 func (a *app) driverRollback() *cobra.Command {
 	var reason string
 	c := a.driverChange("rollback NAME", "Withdraw the newest version that devices use", `  castor driver rollback acme-th1 --reason "wrong sign below zero"`,
-		"is STATE; devices use the next older version that is for them", cobra.ExactArgs(1), func(ctx context.Context, c *api.Client, args []string) (api.DriverVersion, error) {
+		cobra.ExactArgs(1), func(ctx context.Context, c *api.Client, args []string) (api.DriverVersion, error) {
 			return c.WithdrawDriver(ctx, args[0], "", reason)
 		})
 	c.Flags().StringVar(&reason, "reason", "", "why; it is shown with the version")

@@ -107,32 +107,7 @@ func (a *app) twinCommand() *cobra.Command {
 		a.removeTwin("twin", twinIDs(a, "")), a.replaceCommand(),
 		a.moveCommand("suspend", "suspended", "Keep devices out; their places and credentials stay", (*api.Client).SuspendTwin),
 		a.moveCommand("resume", "resumed", "Let suspended devices in again", (*api.Client).ResumeTwin),
-		a.decommissionCommand(), a.findCommand(), a.countCommand(), a.parkedCommand())
-}
-
-func (a *app) parkedCommand() *cobra.Command {
-	c := &cobra.Command{Use: "parked TWIN", Short: "List messages of a twin that could not be decoded, newest first; they are kept as they came", Args: cobra.ExactArgs(1),
-		Example: "  castor twin parked pump-7\n  castor twin parked pump-7 -o json", ValidArgsFunction: first(twinIDs(a, twin.Instance)),
-		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
-			items, more, err := pages(ctx, c, func(ctx context.Context, c *api.Client, cursor string) (api.Page[api.ParkedMessage], error) {
-				return c.ListParked(ctx, twin.ID(args[0]), cursor)
-			}, 100, false)
-			if err != nil {
-				return err
-			}
-			if more {
-				hint(cmd, "These are the newest 100.")
-			}
-			return printAll(a, cmd.OutOrStdout(), items, []column[api.ParkedMessage]{
-				{"received", func(m api.ParkedMessage) string { return a.ago(m.Received) }},
-				{"topic", func(m api.ParkedMessage) string { return m.Topic }},
-				{"bytes", func(m api.ParkedMessage) string { return fmt.Sprint(len(m.Raw)) }},
-				{"begins", func(m api.ParkedMessage) string { return fmt.Sprintf("%.40q", m.Raw) }},
-				{"reason", func(m api.ParkedMessage) string { return m.Reason }},
-			})
-		})}
-	a.outputFlag(c, asTable, asJSON, asYAML, asCSV)
-	return c
+		a.decommissionCommand(), a.findCommand(), a.countCommand(), a.logCommand(), a.parkedCommand())
 }
 
 func getTwin(ctx context.Context, c *api.Client, id string) (twin.Twin, error) {

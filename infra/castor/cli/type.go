@@ -3,8 +3,8 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -76,14 +76,14 @@ func (a *app) createType() *cobra.Command {
 	var properties []string
 	c := &cobra.Command{Use: "create ID", Short: "Make a type", Args: cobra.ExactArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
 		Example: `  castor type create pump --name Pump --property rpm --property temp=Cel --offline-after 2m
-  castor type create plug --driver tasmota`,
+  castor type create plug --driver tasmota --property energy.power=W --property power:boolean`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			for _, p := range properties {
-				name, unit, _ := strings.Cut(p, "=")
-				if name == "" {
-					return errors.New("--property must be NAME or NAME=UNIT")
+				property, err := propertyOf(p)
+				if err != nil {
+					return err
 				}
-				m.Properties = append(m.Properties, twin.Property{Name: name, Unit: unit})
+				m.Properties = append(m.Properties, property)
 			}
 			d.Model = m
 			t, err := c.CreateTwin(ctx, api.NewTwin{ID: twin.ID(args[0]), Kind: twin.Type, Definition: d})
@@ -95,7 +95,7 @@ func (a *app) createType() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&d.Name, "name", "", "name for people")
 	f.StringVar(&d.Owner, "owner", "", "group that the type belongs to")
-	f.StringArrayVar(&properties, "property", nil, "property that instances report, NAME or NAME=UNIT (UCUM); may be repeated")
+	f.StringArrayVar(&properties, "property", nil, "property that instances report, NAME[:TYPE][=UNIT]: TYPE number (the default), boolean or string, UNIT in UCUM; may be repeated")
 	f.StringVar(&m.Driver, "driver", "", "payload driver that reads what instances send; see: castor driver list")
 	f.BoolVar(&m.Normalised, "normalised", false, "what the driver's normalizeUplink makes of a payload counts in its place")
 	f.StringVar(&m.Format, "format", "", "how payloads are read without a driver: "+strings.Join(twin.Formats, ", "))
@@ -106,6 +106,21 @@ func (a *app) createType() *cobra.Command {
 	check(c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(asCompletions(twin.Formats), cobra.ShellCompDirectiveNoFileComp)))
 	a.outputFlag(c, asTable, asYAML, asJSON)
 	return c
+}
+
+// propertyOf reads NAME[:TYPE][=UNIT].
+func propertyOf(s string) (p twin.Property, err error) {
+	p.Name, p.Unit, _ = strings.Cut(s, "=")
+	if at := strings.LastIndexByte(p.Name, ':'); at >= 0 {
+		p.Name, p.Type = p.Name[:at], p.Name[at+1:]
+		if !slices.Contains([]string{"number", "boolean", "string"}, p.Type) {
+			return p, fmt.Errorf("--property %.80q: type %.40q must be number, boolean or string; a name with a colon in it needs its type behind it", s, p.Type)
+		}
+	}
+	if p.Name == "" {
+		return p, fmt.Errorf("--property %.80q must be NAME[:TYPE][=UNIT], like rpm, temp=Cel or open:boolean", s)
+	}
+	return p, nil
 }
 
 // patchOf is a JSON Merge Patch that sets what v holds, without the fields that are the platform's.

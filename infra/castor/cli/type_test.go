@@ -46,5 +46,9 @@ func TestTypesAsThingModels(t *testing.T) {
 		"x.json", "/properties/a/tm:ref", "write what it refers to in its place")
 	p.fails(words("type thing-model get nothing"), "nothing")
 	p.does(words("type create plug --format senml+json"), "", "type plug created")
+	p.does(words("type create valve --property flow=L/min --property open:boolean --property mode:string --property a:b:number=W"), "", "type valve created")
+	p.does(words("type get valve -o json"), "", `"type": "boolean"`, `"type": "string"`, `"name": "a:b"`, `"unit": "L/min"`)
+	p.fails(words("type create v2 --property open:bool"), `type "bool" must be number, boolean or string`)
+	p.fails(words("type create v2 --property =W"), "NAME[:TYPE][=UNIT]")
 	p.fails(words("type create plug-2 --format xml"), "model.format", "senml+json")
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"time"
 
 	"github.com/castor-iot/castor/shared/driver"
@@ -94,13 +95,21 @@ func folders(root fs.FS, shown string) (suites []Suite, err error) {
 		}
 		d, err := readFolder(root, path.Dir(name), path.Join(shown, path.Dir(name)))
 		if err != nil {
-			suites = append(suites, Suite{Vendor: path.Dir(name), Name: FileName, Broken: err})
+			suites = append(suites, Suite{Vendor: path.Dir(name), Name: folderName(filepath.Join(shown, path.Dir(name))), Broken: err})
 			return nil
 		}
 		suites = append(suites, Suite{Vendor: path.Dir(name), Name: d.Name, Driver: *d, Tests: d.Tests})
 		return nil
 	})
 	return suites, err
+}
+
+// folderName is what a folder is called, also where people know it as ".".
+func folderName(dir string) string {
+	if whole, err := filepath.Abs(dir); err == nil {
+		dir = whole
+	}
+	return filepath.Base(dir)
 }
 
 // readFolder reads the driver in dir, which people know as shown.

@@ -2,7 +2,7 @@
 function decodeUplink(input) {
   var b = input.bytes;
   if (b.length < 3) {
-    return { errors: ['the frame has ' + b.length + ' bytes, 3 are needed'] };
+    return { errors: ['the length of the frame is ' + b.length + ', it must be 3'] };
   }
   var raw = (b[0] << 8) | b[1];
   if (raw > 0x7fff) {

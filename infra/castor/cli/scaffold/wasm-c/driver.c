@@ -7,8 +7,8 @@ CASTOR_EXPORT(decode) {
 	castor_call c;
 	if (!castor_read(&c, at, length)) return castor_error("the call cannot be read");
 	if (c.bytes.length < 3) {
-		char said[] = "the frame has 0 bytes, 3 are needed";
-		said[14] = '0' + c.bytes.length;
+		char said[] = "the length of the frame is 0, it must be 3";
+		said[27] = '0' + c.bytes.length;
 		return castor_error(said);
 	}
 	const uint8_t *b = c.bytes.at;
@@ -36,7 +36,7 @@ CASTOR_EXPORT(encode) {
 	return castor_answer();
 }
 
-// on_event: a command is sent when frost begins and when it ends. Nothing but the state is kept from one call to the next.
+// on_event: a command is wanted when frost begins and when it ends. The platform does not call it yet; tests and tools do. Nothing but the state is kept from one call to the next.
 CASTOR_EXPORT(on_event) {
 	castor_call c;
 	castor_value t;
