@@ -19,6 +19,7 @@ func TestTheGuideForLegacyDevices(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := map[string]int{}
+	types := typesOf(string(text))
 	for _, section := range strings.Split(string(text), "\n## ") {
 		name := map[string]string{"Tasmota": "tasmota", "Shelly": "shelly-gen2", "Zigbee2MQTT": "zigbee2mqtt"}[regexp.MustCompile(`^\w+`).FindString(section)]
 		if name == "" {
@@ -61,6 +62,9 @@ func TestTheGuideForLegacyDevices(t *testing.T) {
 				flat := map[string]any{}
 				for _, s := range samples {
 					flat[s.Property] = s.Value
+					if of := types[name][s.Property]; of != "" && of != typeOf(s.Value) {
+						t.Errorf("the type that the guide makes for %s has %s as a %s, and its devices say %v", name, s.Property, of, s.Value)
+					}
 				}
 				b, _ := json.Marshal(flat)
 				got = string(b)
@@ -71,7 +75,40 @@ func TestTheGuideForLegacyDevices(t *testing.T) {
 			shown[name]++
 		}
 	}
+	if len(types["tasmota"]) < 4 || len(types["zigbee2mqtt"]) < 3 {
+		t.Errorf("the guide's types are %v", types)
+	}
 	if shown["tasmota"] < 10 || shown["shelly-gen2"] < 8 || shown["zigbee2mqtt"] < 4 {
 		t.Errorf("the guide shows %v", shown)
 	}
+}
+
+// typesOf are the types of the properties that the guide's castor type create names, by driver.
+func typesOf(text string) map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^castor type create \S+ --driver (\S+)((?:.*\\\n)*.*)$`).FindAllStringSubmatch(text, -1) {
+		if all[m[1]] == nil {
+			all[m[1]] = map[string]string{}
+		}
+		for _, p := range regexp.MustCompile(`--property (\S+)`).FindAllStringSubmatch(m[2], -1) {
+			name, _, _ := strings.Cut(p[1], "=")
+			name, of, ok := strings.Cut(name, ":")
+			if !ok {
+				of = "number"
+			}
+			all[m[1]][name] = of
+		}
+	}
+	return all
+}
+
+// typeOf is what a model calls a value's type.
+func typeOf(v any) string {
+	switch v.(type) {
+	case bool:
+		return "boolean"
+	case string:
+		return "string"
+	}
+	return "number"
 }
