@@ -62,8 +62,12 @@ func (f *firmware) Say(topic string, payload []byte, qos byte, retain bool) <-ch
 func (f *firmware) Subscribe(filter string) (bool, error) {
 	token := f.Client.Subscribe(filter, 1, nil)
 	err := wait(token)
-	if s, ok := token.(*paho.SubscribeToken); ok && s.Result()[filter] == 0x80 {
-		return false, nil
+	select {
+	case <-token.Done(): // else the answer may come while it is looked at
+		if s, ok := token.(*paho.SubscribeToken); ok && s.Result()[filter] == 0x80 {
+			return false, nil
+		}
+	default:
 	}
 	if err != nil {
 		return false, err
