@@ -55,7 +55,7 @@ test('a driver is written, tried on the bench, refused for what its tests say, p
   await differs.getByRole('row', { name: /data\.temperature/ }).waitFor();
   expect(await differs.getByRole('row', { name: /data\.temperature/ }).innerText()).toMatch(/22\s+220/);
 
-  // Publishing is refused for the same reason.
+  // Publishing is refused for the same reason; each test that fails is told once.
   await page.getByRole('button', { name: 'Publish…' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Name').fill('acme-th1');
@@ -63,6 +63,8 @@ test('a driver is written, tried on the bench, refused for what its tests say, p
   guard.allow(422, /\/versions$/);
   await dialog.getByRole('button', { name: 'Publish' }).click();
   await dialog.getByText(/frost.*want/).waitFor();
+  await dialog.getByText('2 of 2 tests fail.').waitFor();
+  expect((await dialog.getByRole('alert').innerText()).match(/a warm day/g)).toHaveLength(1);
   await dialog.getByRole('button', { name: 'Cancel' }).click();
 
   // Its own tests: the input and what comes out of it.
@@ -151,8 +153,17 @@ test('a type is read by a driver that fails: parked, opened on the bench, mended
     .getByRole('button', { name: /in the bench/ })
     .first()
     .click();
+  const text = page.getByLabel('Text', { exact: true });
+  await expect.poll(() => text.inputValue()).toMatch(/^\{.*"force": ?7/);
+  await page.getByRole('radio', { name: 'Hex' }).click();
   const bytes = page.getByLabel('Bytes', { exact: true });
-  await expect.poll(() => bytes.inputValue()).toMatch(/^[0-9a-f]{2}( [0-9a-f]{2})+$/);
+  await expect.poll(() => bytes.inputValue()).toMatch(/^7b( [0-9a-f]{2})+$/);
+  const came = await bytes.inputValue();
+  await bytes.fill('ff');
+  await page.getByRole('radio', { name: 'Text' }).click();
+  await page.getByText('Not shown as text').first().waitFor();
+  expect(await bytes.inputValue()).toBe('ff');
+  await bytes.fill(came);
   const out = page.getByRole('region', { name: 'What came out' });
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   await out.getByText(/no header/).waitFor();
@@ -200,6 +211,44 @@ test('a type is read by a driver that fails: parked, opened on the bench, mended
   await page.getByText('force is in kN').waitFor();
   await device.end();
 }, 180_000);
+
+test('a version in quarantine: how it is mended is a link, and once a newer one counts nothing is red any more', async ({
+  visit,
+}) => {
+  const codec = (body: string) => btoa(`function decodeUplink(input) { ${body} }`);
+  const version = (v: string, body: string) => ({
+    name: 'acme-loop',
+    version: v,
+    kind: 'javascript',
+    owner: 'press',
+    code: codec(`if (input.bytes[0] === 0) return { data: { force: 0 } }; ${body}`),
+    tests: [{ name: 'none', op: 'decodeUplink', bytes: 'AA==', want: { data: { force: 0 } } }],
+  });
+  const add = async (v: string, body: string) => {
+    await p.api.post('drivers/drivers/acme-loop/versions', version(v, body));
+    await p.api.post(`drivers/drivers/acme-loop/versions/${v}/promote`);
+  };
+  await add('1.0.0', 'for (;;) {}');
+  await makeType(p, 'loop', 'Loop', [{ name: 'force', unit: 'N' }]);
+  const device = await Device.enrol(p, 'loop', 'press', 'LP-1');
+  await p.api.patch('twins/twins/loop/definition', { model: { driver: 'acme-loop' } });
+  const versionOf = async () => (await p.api.get('drivers/drivers/acme-loop')).versions.find((v: { version: string }) => v.version === '1.0.0');
+  await eventually('it is in quarantine', async () => {
+    device.send({ force: 7 });
+    return (await versionOf()).state === 'quarantined';
+  });
+
+  const { page } = await visit(p, { as: p.admin, view: '/drivers/acme-loop' });
+  const red = page.getByRole('region', { name: 'Quarantine of 1.0.0' });
+  await red.getByRole('link', { name: 'publish a fixed version' }).click();
+  await expect.poll(() => page.url()).toContain('tab=bench&version=1.0.0');
+  await page.getByLabel('The codec in JavaScript').waitFor();
+  await add('1.0.1', 'return { data: { force: 1 } };');
+  await page.goto(p.at('/drivers/acme-loop'));
+  await page.getByText('No device waits for it').waitFor();
+  expect(await red.count()).toBe(0);
+  await device.end();
+}, 120_000);
 
 test('a type’s page on a phone, in the dark', async ({ visit }) => {
   const { page } = await visit(p, { as: p.admin, view: '/types/th1', phone: true, dark: true });
