@@ -52,3 +52,28 @@ func TestInputsFitTheModel(t *testing.T) {
 		t.Error("a changed model is not heeded")
 	}
 }
+
+// What a device gives back is judged, too; it has carried the command out all the same.
+func TestOutputsFitTheModel(t *testing.T) {
+	w := start(t, "valve-1")
+	_, err := w.twins.Update(w.ctx, "valve", func(v *twin.Twin) error {
+		v.Definition.Model.Commands = []twin.CommandModel{
+			{Name: "fits", Output: json.RawMessage(`{"type":"object","properties":{"position":{"maximum":40}}}`)},
+			{Name: "odd", Output: json.RawMessage(`{"type":"object","properties":{"position":{"maximum":39}}}`)},
+			{Name: "broken", Output: json.RawMessage(`{"type":"nothing"}`)}, {Name: "untold"}}
+		return nil
+	})
+	w.must(err)
+	w.connect("valve-1", "s1", true)
+	for i, c := range []struct{ name, reason string }{
+		{"fits", "as told"}, {"broken", "as told"}, {"untold", "as told"}, {"unheard-of", "as told"},
+		{"odd", "the output does not fit what type valve says of command odd: /position: maximum: got 40, want 39. as told"},
+	} {
+		n := w.send(api.NewCommand{Twin: "valve-1", Name: c.name})
+		w.report("c1", w.lease("c1", "valve-1", "s1", n.ID)[0], true)
+		w.answer("valve-1", n.ID, true, int64(i+1))
+		if x := w.get(n.ID); x.State != api.CommandSucceeded || x.Reason != c.reason || string(x.Output) != `{"position":40}` {
+			t.Errorf("%s: %s %q, output %s; want %q", c.name, x.State, x.Reason, x.Output, c.reason)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package twincommand
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -136,7 +137,15 @@ func (f *function) answered(ctx context.Context, e event.Event) error {
 		if n.Twin != r.Twin || !n.answer(a, r.Received, f.p.Time()) {
 			return store.Unchanged
 		}
-		return nil
+		if !a.OK {
+			return nil
+		}
+		// The device has done it all the same, and what it says is kept.
+		fault, err := f.checkOutput(ctx, n.Twin, n.Name, a.Output)
+		if fault != "" {
+			n.Reason = strings.TrimSuffix(fault+". "+n.Reason, ". ")
+		}
+		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
