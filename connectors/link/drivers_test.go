@@ -327,41 +327,6 @@ uplink:
 	}
 }
 
-// What cannot be read is parked with the time that whoever brought it could tell, for when it is read again.
-func TestAParkedPayloadKeepsItsTime(t *testing.T) {
-	w := linktest.NewWorld(t)
-	l := decoding(t, w, &far{}, nil)
-	w.Platform.Use("twin-p-1", script(w, "broken", "1.0.0", `function decodeUplink(i) { throw new Error('no'); }`))
-	at := time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)
-	var got acks
-	l.Open("s-1", "p-1", 1, nil).ReportAs(link.Incoming{Kind: telemetry.Telemetry, Payload: []byte{1}, Received: time.Now(), Time: at}, func(r link.Receipt) { got.of("a")(r.Stored) })
-	linktest.Eventually(t, "it is acknowledged", func() bool { return len(got.list()) == 1 })
-	if parked := w.Platform.Parked(); len(parked) != 1 || !parked[0].Time.Equal(at) || parked[0].Was != telemetry.Telemetry {
-		t.Errorf("parked: %+v", parked)
-	}
-}
-
-func TestAPayloadWithoutValuesIsAcknowledgedAndNotStored(t *testing.T) {
-	w := linktest.NewWorld(t)
-	l := decoding(t, w, &far{}, nil)
-	w.Platform.Use("twin-p-1", script(w, "idle", "1.0.0", `function decodeUplink(i) { return {data: i.bytes[0] ? {n: i.bytes[0]} : {}, warnings: ['battery']}; }`))
-	s := l.Open("s-1", "p-1", 1, nil)
-	var got acks
-	say(s, []byte{0}, got.of("nothing"))
-	say(s, []byte{1}, got.of("one"))
-	linktest.Eventually(t, "both are acknowledged", func() bool { return len(got.list()) == 2 })
-	stored := slices.DeleteFunc(w.Platform.Stored("twin-p-1"), func(m telemetry.Message) bool { return m.Kind == telemetry.Log })
-	if len(stored) != 1 {
-		t.Errorf("stored: %+v", stored)
-	}
-	if n, parked := readings(w, "p-1"), w.Platform.Parked(); !slices.Equal(n, []float64{1}) || len(parked) != 0 {
-		t.Errorf("readings %v, parked %+v", n, parked)
-	}
-	if all := lines(w, "p-1"); len(all) != 1 || all[0] != "driver warn driver idle@1.0.0 warns: battery" {
-		t.Errorf("its log: %q", all)
-	}
-}
-
 func TestFormatsWithoutADriver(t *testing.T) {
 	w := linktest.NewWorld(t)
 	l := decoding(t, w, &far{}, nil)
@@ -467,35 +432,6 @@ func TestAChangeOfTheDriverTakesEffectAtOnce(t *testing.T) {
 		stored := w.Platform.Stored("twin-p-1")
 		return fmt.Sprint(stored[len(stored)-1].Samples) == "[{plain 1}]"
 	})
-}
-
-// A device that reboots with new firmware sends new payloads at once: what is believed of its driver does not outlast that.
-func TestNewFirmwareMayHaveAnotherVersion(t *testing.T) {
-	w := linktest.NewWorld(t)
-	l := decoding(t, w, &far{}, nil)
-	u := script(w, "acme", "1.0.0", `function decodeUplink(i) { return {data: {firmware: i.bytes[0] + '.0', n: i.bytes[1]}}; }`)
-	u.Firmware = "firmware"
-	w.Platform.Use("twin-p-1", u)
-	s := l.Open("s-1", "p-1", 1, nil)
-	read := func(payload ...byte) {
-		var got acks
-		say(s, payload, got.of(""))
-		linktest.Eventually(t, "it is acknowledged", func() bool { return len(got.list()) == 1 })
-	}
-	const resolve = "POST drivers/resolve"
-	for range 4 {
-		read(1, 1)
-	}
-	if n := w.Platform.Calls(resolve); n != 2 {
-		t.Errorf("%d questions, want one at first and one when the firmware is known", n)
-	}
-	next := script(w, "acme", "2.0.0", `function decodeUplink(i) { return {data: {n: 100 + i.bytes[1]}}; }`)
-	w.Platform.Use("twin-p-1", next)
-	read(2, 1)
-	read(2, 2)
-	if n := readings(w, "p-1"); !slices.Equal(n, []float64{1, 1, 1, 1, 1, 102}) {
-		t.Errorf("readings %v", n)
-	}
 }
 
 // What waits for a driver is bounded, and holds back the device that sent it; when that goes, nothing of it is acknowledged.

@@ -2,6 +2,7 @@ package link_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,5 +76,34 @@ func TestNewFirmwareIsHeardOfAsState(t *testing.T) {
 	linktest.Eventually(t, "the reading is acknowledged", func() bool { return len(got.list()) == 3 })
 	if n := readings(w, "p-1"); len(n) != 1 || n[0] != 107 || w.Platform.Calls("POST drivers/resolve") == before {
 		t.Errorf("read %v, want 107 by the new version", n)
+	}
+}
+
+// A device that reboots with new firmware sends new payloads at once: what is believed of its driver does not outlast that.
+func TestNewFirmwareMayHaveAnotherVersion(t *testing.T) {
+	w := linktest.NewWorld(t)
+	l := decoding(t, w, &far{}, nil)
+	u := script(w, "acme", "1.0.0", `function decodeUplink(i) { return {data: {firmware: i.bytes[0] + '.0', n: i.bytes[1]}}; }`)
+	u.Firmware = "firmware"
+	w.Platform.Use("twin-p-1", u)
+	s := l.Open("s-1", "p-1", 1, nil)
+	read := func(payload ...byte) {
+		var got acks
+		say(s, payload, got.of(""))
+		linktest.Eventually(t, "it is acknowledged", func() bool { return len(got.list()) == 1 })
+	}
+	const resolve = "POST drivers/resolve"
+	for range 4 {
+		read(1, 1)
+	}
+	if n := w.Platform.Calls(resolve); n != 2 {
+		t.Errorf("%d questions, want one at first and one when the firmware is known", n)
+	}
+	next := script(w, "acme", "2.0.0", `function decodeUplink(i) { return {data: {n: 100 + i.bytes[1]}}; }`)
+	w.Platform.Use("twin-p-1", next)
+	read(2, 1)
+	read(2, 2)
+	if n := readings(w, "p-1"); !slices.Equal(n, []float64{1, 1, 1, 1, 1, 102}) {
+		t.Errorf("readings %v", n)
 	}
 }
