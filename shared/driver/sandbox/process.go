@@ -20,6 +20,7 @@ type process struct {
 	out    *bufio.Reader
 	loaded map[string]held // drivers it has
 	clock  int64
+	began  time.Time
 }
 
 // A held driver is one that a worker has: when it was last called, by the worker's count of requests, and its share of the room.
@@ -65,7 +66,7 @@ func start(command []string, megabytes int) (*process, error) {
 		_ = r.Close()
 		return nil, fmt.Errorf("a driver worker cannot be started: %w", err)
 	}
-	p := &process{cmd: cmd, in: bufio.NewWriter(in), closer: in, pipe: r, out: bufio.NewReader(r), loaded: make(map[string]held)}
+	p := &process{cmd: cmd, in: bufio.NewWriter(in), closer: in, pipe: r, out: bufio.NewReader(r), loaded: make(map[string]held), began: time.Now()}
 	if _, err := p.await(beginning); err != nil {
 		p.end()
 		return nil, fmt.Errorf("a driver worker does not begin: %w", err)
@@ -89,6 +90,14 @@ func (p *process) end() {
 	p.kill()
 	_ = p.cmd.Wait()
 	_ = p.pipe.Close()
+}
+
+// computed is how long the worker has computed so far; where the system does not tell, how long it has been there.
+func (p *process) computed() time.Duration {
+	if t, err := computedBy(p.cmd.Process.Pid); err == nil {
+		return t
+	}
+	return time.Since(p.began)
 }
 
 // errLate tells that a worker has computed longer than a call may.

@@ -11,7 +11,8 @@ type job struct {
 	codec   *codec
 	calls   []driver.Call
 	results []driver.Result
-	at      int // how many have results
+	at      int  // how many have results
+	again   bool // its worker has ended once while it held other drivers, too
 	gone    bool
 	err     error
 	done    chan struct{}
@@ -148,14 +149,18 @@ func (p *Pool) next(place int) (*job, *queue, int) {
 	}
 }
 
-// settle takes note of a worker's visit. took is what it cost, guilty tells that the driver misbehaved.
-func (p *Pool) settle(j *job, q *queue, made int, took time.Duration, guilty bool) {
+// A visit is how long a worker computed for a driver: for all, and for its calls alone. It is the processor's time: a machine that is
+// busy with something else makes no driver slow.
+type visit struct{ all, calls time.Duration }
+
+// settle takes note of a worker's visit, in which calls were made. guilty tells that the driver misbehaved.
+func (p *Pool) settle(j *job, q *queue, made int, cost visit, guilty bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	q.active--
-	q.cost += took
+	q.cost += cost.all
 	if made > 0 {
-		q.mean = (3*q.mean + took/time.Duration(made)) / 4
+		q.mean = (3*q.mean + cost.calls/time.Duration(made)) / 4
 		q.made = min(q.made+made, proof)
 	}
 	if guilty {

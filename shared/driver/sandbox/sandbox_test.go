@@ -230,3 +230,31 @@ func (p *Pool) hanging() (n int) {
 	}
 	return n
 }
+
+// A worker that ends while it holds several drivers may have ended for any of them: what it was doing is done once more, in a new one.
+func TestAWorkerThatEndsIsNotTheLastDriversFault(t *testing.T) {
+	for _, crowded := range []bool{true, false} {
+		p := pool(t, Config{Workers: 1})
+		if crowded {
+			ask(t, script(p, `function decodeUplink() { return {data: {}}; }`), frames("00"))
+		}
+		busy := p.Codec(&driver.Driver{Kind: driver.JavaScript, Limit: time.Minute,
+			Code: []byte(`function decodeUplink() { for (var t = Date.now(), k = 0; k < 3e7; k++); return {data: {n: 1}}; }`)})
+		result := make(chan driver.Result)
+		go func() { result <- ask(t, busy, frames("00"))[0] }()
+		for p.hanging() == 0 {
+			<-time.After(time.Millisecond)
+		}
+		p.mu.Lock()
+		for w := p.serving[0]; w == nil; w = p.serving[0] {
+			p.mu.Unlock()
+			<-time.After(time.Millisecond)
+			p.mu.Lock()
+		}
+		p.serving[0].kill()
+		p.mu.Unlock()
+		if r := <-result; r.OK() != crowded {
+			t.Errorf("crowded %v: %+v", crowded, r)
+		}
+	}
+}

@@ -24,25 +24,31 @@ func (p *Pool) work(place int) {
 		if j == nil {
 			return
 		}
-		began := p.config.Now()
 		if worker == nil {
 			var err error
 			if worker, err = start(p.config.Command, p.config.Megabytes); err != nil {
 				j.err = err
-				p.settle(j, q, 0, 0, false)
+				p.settle(j, q, 0, visit{}, false)
 				continue
 			}
 			p.serves(place, worker)
 		}
-		before := j.at
-		grave, failure := p.serve(worker, j, n)
+		before, began := j.at, worker.computed()
+		grave, calls, failure := p.serve(worker, j, n)
+		cost := visit{all: worker.computed() - began, calls: calls}
 		if failure != nil {
+			crowded := len(worker.loaded) > 1 && !errors.Is(failure, errLate)
 			p.serves(place, nil)
 			worker.end()
 			worker = nil
 			if p.over() {
 				j.err = errClosed
-				p.settle(j, q, 0, 0, false)
+				p.settle(j, q, 0, visit{}, false)
+				continue
+			}
+			if crowded && !j.again { // what it held may have left no room: the calls have one more attempt, alone
+				j.again = true
+				p.settle(j, q, j.at-before, cost, false)
 				continue
 			}
 			f := driver.Crash
@@ -53,16 +59,16 @@ func (p *Pool) work(place int) {
 				failure = fmt.Errorf("its worker ended: %w", failure)
 			}
 			p.killed.Add(1)
-			cost := j.at + 1
+			upto := j.at + 1
 			if errors.Is(failure, errLoading) {
-				cost = len(j.calls) // none of them would fare better, and each attempt takes very long
+				upto = len(j.calls) // none of them would fare better, and each attempt takes very long
 			}
-			for ; j.at < cost; j.at++ {
+			for ; j.at < upto; j.at++ {
 				j.results[j.at] = driver.Result{Failure: f, Reason: failure.Error()}
 			}
 			p.config.Log.Warn("a payload driver has cost its worker", "driver", j.codec.key[:12], "failure", f, "error", failure)
 		}
-		p.settle(j, q, j.at-before, p.config.Now().Sub(began), grave || failure != nil)
+		p.settle(j, q, j.at-before, cost, grave || failure != nil)
 	}
 }
 
@@ -82,9 +88,9 @@ func (p *Pool) over() bool {
 	return p.closed
 }
 
-// serve makes n calls of a job, or fewer. grave tells that the driver misbehaved, in a way that the worker has outlived. An
+// serve makes n calls of a job, or fewer, and tells how long the worker computed for them. grave tells that the driver misbehaved, in a way that the worker has outlived. An
 // error is the end of the worker, in the call after those that have results.
-func (p *Pool) serve(w *process, j *job, n int) (grave bool, err error) {
+func (p *Pool) serve(w *process, j *job, n int) (grave bool, calls time.Duration, err error) {
 	c := j.codec
 	q := request{Key: c.key, Kind: c.kind, Limit: c.limit, Calls: j.calls[j.at : j.at+n]}
 	if w.clock++; w.loaded[c.key].at == 0 {
@@ -92,25 +98,26 @@ func (p *Pool) serve(w *process, j *job, n int) (grave bool, err error) {
 	}
 	w.loaded[c.key] = held{w.clock, c.weight()}
 	if err := send(w.in, q); err != nil {
-		return false, err
+		return false, 0, err
 	}
 	if q.Code != nil {
 		if r, err := w.await(loading + time.Duration(len(q.Code)>>10)*loadingKiB); errors.Is(err, errLate) {
-			return true, errLoading
+			return true, 0, errLoading
 		} else if err != nil {
-			return true, err
+			return true, 0, err
 		} else if r.Refuse != "" {
 			delete(w.loaded, c.key)
 			for ; j.at < len(j.calls); j.at++ {
 				j.results[j.at] = driver.Result{Failure: r.Refuse, Reason: r.Reason}
 			}
-			return false, nil
+			return false, 0, nil
 		}
 	}
+	began := w.computed()
 	for range n {
 		r, err := w.await(c.limit + c.limit/4 + 50*time.Millisecond) // what the engine itself does not end
 		if err != nil {
-			return grave, err
+			return grave, w.computed() - began, err
 		}
 		j.results[j.at] = readers[c.kind](j.calls[j.at].Op, string(r.Answer))
 		grave = grave || r.Grave || j.results[j.at].Failure.Grave()
@@ -118,7 +125,7 @@ func (p *Pool) serve(w *process, j *job, n int) (grave bool, err error) {
 			break
 		}
 	}
-	return grave, nil
+	return grave, w.computed() - began, nil
 }
 
 // readers make results of what engines answer.
