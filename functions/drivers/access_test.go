@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -122,10 +123,25 @@ func TestSignatures(t *testing.T) {
 	tampered.Code = append(tampered.Code, '\n')
 	short := signed("1.1.0", private)
 	short.Key = "AAAA"
+	broken := signed("1.0.1", private) // as some tools break lines
+	broken.Key = broken.Key[:10] + "\n" + broken.Key[10:]
+	w.publish(w.press, broken)
+	w.publish(w.press, signed("1.0.2", private))
+	said := signed("1.1.0", private)
+	said.Maker = "somebody else"
+	patient := signed("1.1.0", private)
+	patient.Limit = time.Second
+	// The neutral point: the signature is good for whatever is said.
+	small := script("acme-th2", "1.0.0", 0)
+	small.Key = base64.StdEncoding.EncodeToString(append([]byte{1}, make([]byte, 31)...))
+	small.Signature = base64.StdEncoding.EncodeToString(append([]byte{1}, make([]byte, 63)...))
 	for what, tt := range map[string]struct {
 		in   api.PublishDriver
 		says string
 	}{
+		"other words": {said, "signature is not this key's over this driver"},
+		"more time":   {patient, "signature is not this key's over this driver"},
+		"small order": {small, "key is of small order"},
 		"not signed":  {script("acme-th1", "1.1.0", 0), "signature is missing"},
 		"another key": {signed("1.1.0", other), "key is not the one"},
 		"tampered":    {tampered, "signature is not this key's over this driver"},

@@ -2,8 +2,6 @@ package drivers
 
 import (
 	"context"
-	"crypto/ed25519"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,29 +22,6 @@ func wrong(err error) error {
 		return errors.Join(api.ErrTooLarge, api.Invalid("%w", err))
 	case err != nil:
 		return api.Invalid("%w", err)
-	}
-	return nil
-}
-
-// checkSignature refuses a signature that is not the key's over the driver.
-func checkSignature(in *api.PublishDriver) error {
-	if in.Key == "" && in.Signature == "" {
-		return nil
-	}
-	key, err := base64.StdEncoding.DecodeString(in.Key)
-	if err != nil || len(key) != ed25519.PublicKeySize {
-		return api.Invalid("key must be the maker's Ed25519 public key, %d bytes in base64", ed25519.PublicKeySize)
-	}
-	signature, err := base64.StdEncoding.DecodeString(in.Signature)
-	if err != nil || len(signature) != ed25519.SignatureSize {
-		return api.Invalid("signature must be an Ed25519 signature, %d bytes in base64", ed25519.SignatureSize)
-	}
-	digest, err := driver.Digest(&in.Driver)
-	if err != nil {
-		return api.Invalid("%w", err)
-	}
-	if !ed25519.Verify(key, digest, signature) {
-		return api.Invalid("signature is not this key's over this driver: sign its name, version, kind, firmware, code and tests as they are sent")
 	}
 	return nil
 }

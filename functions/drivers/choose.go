@@ -76,7 +76,11 @@ func (v *version) tries(id twin.ID) bool {
 // dotted finds a version in the names that firmware gives itself: "20230913-114521/v1.14.0-gcb84623".
 var dotted = regexp.MustCompile(`[0-9]{1,9}\.[0-9]{1,9}(\.[0-9]{1,9})?`)
 
-// firmwareOf reads the version that a device reported; nil = it is not known.
+// described is how git describes what was built after a release: "1.14.0-12-gabcdef0" is no beta of 1.14.0.
+var described = regexp.MustCompile(`-([0-9]{1,6}-)?g[0-9a-f]{4,40}(-dirty)?$`)
+
+// firmwareOf reads the version that a device reported; nil = it is not known. A beta comes before its release, as semantic versions do:
+// 2.0.0-beta.1 is in "<2" and ">=2.0.0-0", not in ">=2".
 func firmwareOf(value any) *semver.Version {
 	var s string
 	switch value := value.(type) {
@@ -88,6 +92,7 @@ func firmwareOf(value any) *semver.Version {
 	if s == "" || len(s) > 128 {
 		return nil
 	}
+	s = described.ReplaceAllString(s, "")
 	v, err := semver.NewVersion(s)
 	if err != nil {
 		if v, err = semver.NewVersion(dotted.FindString(s)); err != nil {

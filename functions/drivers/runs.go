@@ -10,10 +10,13 @@ import (
 	"github.com/castor-iot/castor/shared/faas"
 )
 
-// maxCalls is how many calls one run may have.
-const maxCalls = 100
+const (
+	maxCalls      = 100         // of one run
+	maxBenchLimit = time.Second // that one of them may compute
+)
 
-// run makes calls of a driver, for whoever writes one: in the sandbox that devices' payloads are decoded in.
+// run makes calls of a driver, for whoever writes one: in a sandbox as devices' payloads are decoded in, but with a worker of the bench's
+// own, so that nobody waits to publish because others try something.
 func (f *function) run(ctx context.Context, c *faas.Call, in api.RunDriver) (out api.DriverRun, err error) {
 	out.Results = []driver.Result{}
 	if len(in.Calls) > maxCalls {
@@ -31,13 +34,19 @@ func (f *function) run(ctx context.Context, c *faas.Call, in api.RunDriver) (out
 			call.Time = f.p.Time()
 		}
 	}
+	leave, err := f.runs.enter(c.Caller.String())
+	if err != nil {
+		return out, err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, trialFor)
 	defer cancel()
 	d, err := f.bench(ctx, c.Caller, &in)
 	if err != nil {
 		return out, err
 	}
-	codec, err := f.codec(ctx, d)
+	d.Limit = min(d.Limit, maxBenchLimit)
+	codec, err := f.codecIn(ctx, f.benchWorkers, d)
 	if err != nil {
 		return out, err
 	}
@@ -45,13 +54,13 @@ func (f *function) run(ctx context.Context, c *faas.Call, in api.RunDriver) (out
 		began := time.Now()
 		results, err := codec.Run(ctx, []driver.Call{call})
 		if err != nil {
-			return out, late(ctx, err)
+			return out, late(ctx, err, len(in.Calls), d.Limit)
 		}
 		out.Took = append(out.Took, float64(time.Since(began).Microseconds())/1000)
 		out.Results = append(out.Results, sayable(results[0]))
 	}
 	if in.Tests && len(d.Tests) > 0 {
-		out.Tests, err = f.try(ctx, codec, d.Tests)
+		out.Tests, err = f.try(ctx, codec, d)
 	}
 	return out, err
 }

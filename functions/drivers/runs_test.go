@@ -1,6 +1,9 @@
 package drivers_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -131,4 +134,34 @@ func TestShipped(t *testing.T) {
 			t.Errorf("%+v", d)
 		}
 	}
+}
+
+// Drivers that hang at the bench hold up nobody who publishes, and few of one caller go on at a time.
+func TestABenchThatHangs(t *testing.T) {
+	w := newWorld(t)
+	calls := make([]driver.Call, 5)
+	for i := range calls {
+		calls[i].Op = driver.DecodeUplink
+	}
+	done := make(chan error)
+	ctx, cancel := context.WithCancel(bg)
+	defer cancel()
+	for i := range 6 {
+		go func() {
+			d := driver.Driver{Kind: driver.JavaScript, Limit: 5 * time.Second, Code: fmt.Appendf(nil, "/*%d*/function decodeUplink() { for (;;) {} }", i)}
+			_, err := w.unchecked().RunDriver(ctx, api.RunDriver{Driver: &d, Calls: calls})
+			done <- err
+		}()
+	}
+	for range 4 {
+		if err := <-done; !errors.Is(err, api.ErrTooMany) || !strings.Contains(err.Error(), "2 of your runs go on already") {
+			t.Errorf("a third run: %v", err)
+		}
+	}
+	if _, err := w.paint.PublishDriver(bg, script("innocent", "1.0.0", 0)); err != nil {
+		t.Errorf("publishing meanwhile: %v", err)
+	}
+	cancel()
+	<-done
+	<-done
 }

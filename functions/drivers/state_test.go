@@ -184,7 +184,7 @@ func TestFirmwareSelects(t *testing.T) {
 		want     string
 	}{
 		{"1.9.9", "1.0.0"}, {"v2.0", "2.0.0"}, {"2.3.9", "2.0.0"}, {"2.4.0", "2.1.0"}, {2.4, "2.1.0"}, {"2.5.0-beta.1", "2.1.0"},
-		{"20230913-114521/v2.1.0-gcb84623", "2.0.0"},
+		{"20230913-114521/v2.1.0-gcb84623", "2.0.0"}, {"2.4.0-12-gabcdef0", "2.1.0"}, {"v2.4.0-gabcdef0", "2.1.0"}, {"2.4.0-beta.1", "2.0.0"},
 		{nil, "2.1.0"}, {"unknown", "2.1.0"}, {true, "2.1.0"},
 		{"3.0", "driver acme-th1 has no version for firmware 3.0: publish one whose range has it"},
 	} {

@@ -1,6 +1,7 @@
 package drivers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,17 +12,24 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/driver/declarative"
+	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/provision"
 )
 
 const (
 	trialFor     = 20 * time.Second // all calls of one publication or run
-	maxTold      = 50               // tests that failed
-	maxToldPlace = 5                // differences of each
+	usualLimit   = 100 * time.Millisecond
+	maxTold      = 50 // tests that failed
+	maxToldPlace = 5  // differences of each
 )
 
 // codec makes a driver ready. An error names what of its code is wrong.
 func (f *function) codec(ctx context.Context, d *driver.Driver) (driver.Codec, error) {
+	return f.codecIn(ctx, f.p.Drivers, d)
+}
+
+// codecIn is codec with workers of a pool.
+func (f *function) codecIn(ctx context.Context, workers func() (*sandbox.Pool, error), d *driver.Driver) (driver.Codec, error) {
 	if d.Kind == driver.Declarative {
 		p, err := declarative.Parse(d.Code)
 		var faults declarative.Faults
@@ -34,7 +42,7 @@ func (f *function) codec(ctx context.Context, d *driver.Driver) (driver.Codec, e
 		}
 		return p, err
 	}
-	pool, err := f.p.Drivers()
+	pool, err := workers()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", api.ErrUnavailable, err)
 	}
@@ -43,7 +51,7 @@ func (f *function) codec(ctx context.Context, d *driver.Driver) (driver.Codec, e
 	patient.Limit = max(d.Limit, time.Second)
 	results, err := pool.Codec(&patient).Run(ctx, []driver.Call{{Op: driver.Load}})
 	if err != nil {
-		return nil, late(ctx, err)
+		return nil, late(ctx, err, 1, patient.Limit)
 	}
 	if r := results[0]; r.Failure == driver.Invalid || r.Failure.Grave() {
 		return nil, refused("code: "+r.Reason, nil, nil)
@@ -51,23 +59,28 @@ func (f *function) codec(ctx context.Context, d *driver.Driver) (driver.Codec, e
 	return c, nil
 }
 
-// late says in people's words that calls took too long together.
-func late(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return api.Invalid("the calls took longer than %s in all: give fewer, or make the driver faster", trialFor)
+// late says in people's words that calls took too long together. Where the driver cannot have needed that long itself, it waited for
+// others', which is not its fault.
+func late(ctx context.Context, err error, calls int, limit time.Duration) error {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", api.ErrUnavailable, err)
 	}
-	return fmt.Errorf("%w: %w", api.ErrUnavailable, err)
+	if time.Duration(calls)*cmp.Or(limit, usualLimit) < trialFor {
+		return fmt.Errorf("%w: others' drivers keep all workers busy; try again in a moment", api.ErrUnavailable)
+	}
+	return api.Invalid("the calls took longer than %s in all: give fewer, or make the driver faster", trialFor)
 }
 
 // try runs a driver's own tests.
-func (f *function) try(ctx context.Context, c driver.Codec, tests []driver.Test) ([]api.DriverTest, error) {
+func (f *function) try(ctx context.Context, c driver.Codec, d *driver.Driver) ([]api.DriverTest, error) {
+	tests := d.Tests
 	calls := make([]driver.Call, len(tests))
 	for i := range tests {
 		calls[i] = tests[i].Call
 	}
 	results, err := c.Run(ctx, calls)
 	if err != nil {
-		return nil, late(ctx, err)
+		return nil, late(ctx, err, len(calls), d.Limit)
 	}
 	out := make([]api.DriverTest, len(tests))
 	for i := range tests {
@@ -87,7 +100,7 @@ func (f *function) passes(ctx context.Context, d *driver.Driver) error {
 	if err != nil {
 		return err
 	}
-	tests, err := f.try(ctx, c, d.Tests)
+	tests, err := f.try(ctx, c, d)
 	if err != nil {
 		return err
 	}

@@ -14,24 +14,29 @@ type digested struct {
 	Name     string `json:"name"`
 	Version  string `json:"version"`
 	Kind     Kind   `json:"kind"`
+	Title    string `json:"title"`
+	Maker    string `json:"maker"`
+	License  string `json:"license"`
+	Note     string `json:"note"`
 	Firmware string `json:"firmware"`
-	Code     string `json:"code"` // its SHA-256, hexadecimal
+	Code     string `json:"code"`  // its SHA-256, hexadecimal
+	Limit    int64  `json:"limit"` // nanoseconds
 	Tests    []Test `json:"tests"`
 }
 
-// Digest is what a maker signs of a driver: the SHA-256 of its name, version, kind, firmware range, code and tests, whatever they
-// were sent in. The error names a test with a value that JSON does not have.
+// Digest is what a maker signs of a driver: the SHA-256 of all that is said of it, its code and its tests, whatever they were sent in. The error names a test with a value that JSON does not have.
 func Digest(d *Driver) ([]byte, error) {
 	tests, err := PlainTests(d.Tests)
 	if err != nil {
 		return nil, err
 	}
 	code := sha256.Sum256(d.Code)
-	text, err := json.Marshal(digested{d.Name, d.Version, d.Kind, d.Firmware, hex.EncodeToString(code[:]), tests})
+	text, err := json.Marshal(digested{d.Name, d.Version, d.Kind, d.Title, d.Maker, d.License, d.Note, d.Firmware,
+		hex.EncodeToString(code[:]), int64(d.Limit), tests})
 	if err != nil {
 		return nil, fmt.Errorf("tests: %w", err)
 	}
-	sum := sha256.Sum256(append([]byte("castor driver 1\n"), text...))
+	sum := sha256.Sum256(append([]byte("castor driver 2\n"), text...))
 	return sum[:], nil
 }
 

@@ -53,7 +53,7 @@ func TestDigest(t *testing.T) {
 	if a, b := sum(byJSON), sum(byCBOR); a != want || b != want {
 		t.Errorf("as it was made %s, of JSON %s, of CBOR %s", want, a, b)
 	}
-	if fixed := "9ebf8f961875e532c33e03b5c21d1139c0cbc920478fd42fbc0b7c11c2d11a26"; want != fixed {
+	if fixed := "a9931f775a36b54a3136c46da3cb4e467462d325f0f2cce01b24df6486ccfeb3"; want != fixed {
 		t.Errorf("%s: signatures of before are good no longer", want)
 	}
 	for what, change := range map[string]func(*driver.Driver){
@@ -61,6 +61,11 @@ func TestDigest(t *testing.T) {
 		"version":  func(d *driver.Driver) { d.Version = "1.0.1" },
 		"kind":     func(d *driver.Driver) { d.Kind = driver.Declarative },
 		"firmware": func(d *driver.Driver) { d.Firmware = ">=2" },
+		"title":    func(d *driver.Driver) { d.Title = "x" },
+		"maker":    func(d *driver.Driver) { d.Maker = "x" },
+		"license":  func(d *driver.Driver) { d.License = "x" },
+		"note":     func(d *driver.Driver) { d.Note = "x" },
+		"limit":    func(d *driver.Driver) { d.Limit = time.Second },
 		"code":     func(d *driver.Driver) { d.Code = bytes.ToUpper(d.Code) },
 		"a test":   func(d *driver.Driver) { d.Tests[0].Want.Data = map[string]any{"t": 22} },
 		"tests":    func(d *driver.Driver) { d.Tests = nil },

@@ -60,6 +60,7 @@ type Base struct {
 // connectors. The memory limit of function drivers holds all of them, which tests/deploy sees to.
 const (
 	DriverWorkers   = 3
+	BenchWorkers    = 1 // of function drivers, beside: for what people try
 	DriverMegabytes = 256
 )
 

@@ -66,7 +66,7 @@ func TestComposeMistakes(t *testing.T) {
 		"no limit of memory":                 {composeFile, "  mem_limit: 256m\n", "", "may take all memory"},
 		"workers for drivers without room":   {composeFile, "mem_limit: 2g", "mem_limit: 1g", "does not hold GOMEMLIMIT, 3 driver workers"},
 		"workers that are too small":         {composeFile, `CASTOR_DRIVER_MEMORY: "256"`, `CASTOR_DRIVER_MEMORY: "64"`, "256 at least"},
-		"a function's workers without room":  {composeFile, "mem_limit: 1536m # three", "mem_limit: 1g # three", "drivers: its memory limit"},
+		"a function's workers without room":  {composeFile, "mem_limit: 1536m # four", "mem_limit: 1g # four", "drivers: its memory limit"},
 		"a store that nobody asks":           {composeFile, "    healthcheck:\n      test: [CMD, mc, ready, local]\n      interval: 10s\n      timeout: 5s\n      retries: 5\n      start_period: 20s\n", "", "nobody asks whether it is healthy"},
 		"no restart":                         {composeFile, "restart: unless-stopped", `restart: "no"`, "nobody starts it again"},
 		"a log without a bound":              {composeFile, "max-size: 10m, ", "", "its log may fill the disk"},

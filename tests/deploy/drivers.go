@@ -56,7 +56,7 @@ func functionDrivers(files Files, s Stack) (f Faults) {
 	if err != nil {
 		return Faults{"stack.yml: function drivers has no limit of memory"}
 	}
-	return roomForDrivers("function "+name, env, platform.DriverWorkers, platform.DriverMegabytes, limit)
+	return roomForDrivers("function "+name, env, platform.DriverWorkers+platform.BenchWorkers, platform.DriverMegabytes, limit)
 }
 
 // composeDrivers does so for the services of compose.yaml.
@@ -71,7 +71,7 @@ func composeDrivers(p *types.Project) (f Faults) {
 		limit := *resource.NewQuantity(int64(s.MemLimit), resource.BinarySI)
 		f = append(f, gatewayDrivers(name, env, limit)...)
 		if name == "drivers" {
-			f = append(f, roomForDrivers(name, env, platform.DriverWorkers, platform.DriverMegabytes, limit)...)
+			f = append(f, roomForDrivers(name, env, platform.DriverWorkers+platform.BenchWorkers, platform.DriverMegabytes, limit)...)
 		}
 	}
 	return f
