@@ -26,9 +26,10 @@ func loRaWAN(t *testing.T, w *World) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Type("network-server", func(m *twin.Model) { m.Provisioning = "manual" })
-	w.Type("meter", func(m *twin.Model) { m.Driver, m.Provisioning = "cayenne-lpp", "relayed" })
-	w.Type("door", func(m *twin.Model) { m.Provisioning = "relayed" })
+	types := regexp.MustCompile(`(?m)^castor type create (\S+)(?: --driver (\S+))? --provisioning (\S+)`).FindAllStringSubmatch(string(text), -1)
+	for _, m := range types {
+		w.Type(twin.TypeID(m[1]), func(model *twin.Model) { model.Driver, model.Provisioning = m[2], m[3] })
+	}
 	plant := w.Owner("plant")
 	page := w.made()
 	run, err := plant.StartRun(w.Context(), api.NewRun{Type: "network-server", Owner: "plant", Serial: "tts-1", Protocol: "http", Kind: "token", PublicKey: page.public})
@@ -93,7 +94,14 @@ func loRaWAN(t *testing.T, w *World) {
 	if said := do(1); !strings.Contains(said, `"reason":"no-twin"`) {
 		t.Errorf("before anybody has brought it in, its frame is answered %s", said)
 	}
-	meter, door := add("meter", "0004A30B001C0530"), add("door", "0101010101010101")
+	added := map[string]twin.ID{}
+	for _, m := range regexp.MustCompile(`(?m)^castor device add (\S+) .*--serial (\S+)`).FindAllStringSubmatch(string(text), -1) {
+		added[m[1]] = add(twin.TypeID(m[1]), m[2])
+	}
+	meter, door := added["meter"], added["door"]
+	if len(types) != 3 || meter == "" || door == "" {
+		t.Fatalf("the guide makes the types %v and the devices %v", types, added)
+	}
 	w.Eventually("its frames are its twin's", func() bool { return strings.HasSuffix(strings.TrimSpace(do(1)), `{"device":"0004a30b001c0530"}`) })
 	do(1) // told again
 	if said := do(2); !strings.Contains(said, `{"device":"0101010101010101"}`) {
