@@ -31,6 +31,12 @@ test('the main ways by touch, on a phone', async ({ visit }) => {
     await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
     expect(await overflow(page), heading).toBe('');
   }
+  for (const place of ['Types', 'Drivers']) {
+    await nav.getByRole('button', { name: 'More' }).tap();
+    await page.getByRole('menuitem', { name: place }).tap();
+    await page.getByRole('heading', { name: place, level: 1 }).waitFor();
+    expect(await overflow(page), place).toBe('');
+  }
   // What is touched is large enough for a finger (WCAG 2.2: 24 px).
   const small = await page.evaluate(() =>
     [...document.querySelectorAll<HTMLElement>('nav a, header button, main button')].filter((e) => e.offsetParent && (e.offsetHeight < 24 || e.offsetWidth < 24)).map((e) => e.outerHTML.slice(0, 100)),
