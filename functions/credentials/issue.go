@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -12,12 +11,6 @@ import (
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
-)
-
-// userPattern is what a device's user name may be. One that ends like a reference could be taken for another device's.
-var (
-	userPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9@_-]{0,63}$`)
-	likeRef     = regexp.MustCompile(`-[0-9a-f]{8}$`)
 )
 
 // issue makes a credential for a run. One write stores the verifier together with what is sealed, before anything is sent:
@@ -34,8 +27,11 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 		return api.Credential{}, errRun
 	case in.Username != "" && in.Kind != device.Password:
 		return api.Credential{}, api.Invalid("username is for kind password, not %s", in.Kind)
-	case in.Username != "" && (!userPattern.MatchString(in.Username) || likeRef.MatchString(in.Username)):
-		return api.Credential{}, api.Invalid("username %.80q must be 1 to 64 letters, digits, '@', '-' or '_', and not end like a device reference", in.Username)
+	}
+	if in.Username != "" {
+		if err := device.CheckUsername(in.Username); err != nil {
+			return api.Credential{}, err
+		}
 	}
 	if err := checkWays(&in); err != nil {
 		return api.Credential{}, err
@@ -90,7 +86,7 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 		return v.changed(v.Ref, now)
 	})
 	if errors.Is(err, store.ErrExists) && in.Username != "" {
-		return api.Credential{}, fmt.Errorf("%w: username %s is another device's", api.ErrExists, in.Username)
+		return api.Credential{}, fmt.Errorf("%w: username %s is not free; take another", api.ErrExists, in.Username)
 	}
 	if errors.Is(err, store.ErrExists) && in.Kind == device.Relayed {
 		return api.Credential{}, fmt.Errorf("%w: name %q is another device's at %s", api.ErrExists, in.Name, in.Via)

@@ -39,10 +39,13 @@ func (f *function) readWays(ctx context.Context, c access.Caller, t *twin.Twin, 
 		req.Kind = string(device.Password)
 	}
 	req.Kind = cmp.Or(req.Kind, string(device.Token))
-	if in.Username != "" && req.Kind != string(device.Password) {
+	if in.Username == "" {
+		return nil
+	}
+	if req.Kind != string(device.Password) {
 		return api.Invalid("username is for kind password, not %s", req.Kind)
 	}
-	return nil
+	return device.CheckUsername(in.Username) // here, not when an installer has walked to the device
 }
 
 // readVia checks who is to speak for a device: one of the same group, which whoever brings the device in may see.

@@ -19,7 +19,6 @@ import (
 // integration is a device of group press that is at its gateway, as that of a network server is: brought in by hand.
 func (w *world) integration(id string, by *api.Client) device.Ref {
 	w.t.Helper()
-	w.newType("integration", twin.Model{Provisioning: "manual"})
 	public, _, err := seal.NewKey()
 	w.must(err)
 	r, err := by.StartRun(w.ctx, api.NewRun{Type: "integration", Owner: "press", Serial: id, PublicKey: public})
@@ -42,6 +41,7 @@ func TestADeviceThatAnotherSpeaksFor(t *testing.T) {
 	w := start(t)
 	w.newType("meter", twin.Model{Provisioning: "relayed"})
 	ada := w.User("ada", []access.Role{access.Owner}, "press")
+	w.newType("integration", twin.Model{Provisioning: "manual"})
 	via := w.integration("TTS-1", ada)
 	in := api.NewRun{Type: "meter", Owner: "press", Serial: "0004A30B001C0530", Via: "tts-1", Reason: "cellar"}
 	r, err := ada.StartRun(w.ctx, in)
@@ -87,11 +87,43 @@ func TestADeviceThatAnotherSpeaksFor(t *testing.T) {
 	}
 }
 
+// A device that was added and not yet heard when its bridge was enrolled anew comes in by the bridge's new credential.
+func TestADeviceFollowsItsBridge(t *testing.T) {
+	w := start(t)
+	w.newType("meter", twin.Model{Provisioning: "relayed"})
+	ada := w.User("ada", []access.Role{access.Owner}, "press")
+	w.newType("integration", twin.Model{Provisioning: "manual"})
+	before := w.integration("TTS-1", ada)
+	r, err := ada.StartRun(w.ctx, api.NewRun{Type: "meter", Owner: "press", Serial: "M-1", Via: "tts-1"})
+	w.must(err)
+	page, err := ada.ListRuns(w.ctx, api.RunQuery{Twin: "tts-1"})
+	w.must(err)
+	_, err = ada.ResetRun(w.ctx, page.Items[0].ID, "another box")
+	w.must(err)
+	after := w.integration("TTS-1", ada)
+	ref := device.RelayedRef(after, "M-1")
+	got, err := w.op.Resolve(w.ctx, []device.Ref{ref})
+	if err != nil || after == before || len(got) != 1 || got[0].Twin != r.Twin || !got[0].Pending {
+		t.Fatalf("its first message finds %+v, %v", got, err)
+	}
+	for _, ref := range []device.Ref{"nobody-00000001", after} {
+		w.must(w.op.ConfirmProvisioning(w.ctx, api.Confirmation{Gateway: "op", Ref: ref, Twin: r.Twin, Seen: true}))
+		if r := w.run(r.ID); r.Outcome != "" {
+			t.Errorf("%s has confirmed it", ref)
+		}
+	}
+	w.must(w.op.ConfirmProvisioning(w.ctx, api.Confirmation{Gateway: "op", Ref: ref, Twin: r.Twin, Seen: true}))
+	if r = w.run(r.ID); r.Outcome != provision.Completed || r.Results.DeviceRef != string(ref) {
+		t.Errorf("%s\n%s", r.Results.DeviceRef, log(r))
+	}
+}
+
 func TestWhoSpeaksForADevice(t *testing.T) {
 	w := start(t)
 	w.newType("meter", twin.Model{Provisioning: "relayed"})
 	w.newType("hand", twin.Model{Provisioning: "manual"})
 	ada := w.User("ada", []access.Role{access.Owner}, "press")
+	w.newType("integration", twin.Model{Provisioning: "manual"})
 	w.integration("TTS-1", ada)
 	eve := w.User("eve", []access.Role{access.Owner}, "foundry")
 	_, err := w.admin.CreateTwin(w.ctx, api.NewTwin{ID: "idle", Kind: twin.Instance, Definition: twin.Definition{Type: "meter", Owner: "press"}})
@@ -187,6 +219,8 @@ func TestFirmwareWithTopicsOfItsOwn(t *testing.T) {
 		"a name that is no level": {func(in *api.NewRun) { in.Name = "a/b" }, "topics.device"},
 		"all devices":             {func(in *api.NewRun) { in.Name = "+" }, "topics.device"},
 		"a name for none":         {func(in *api.NewRun) { in.Type, in.Name = "hand", "a" }, "name and bridge"},
+		"a bad user name":         {func(in *api.NewRun) { in.Username = "a b" }, "username"},
+		"a name like a reference": {func(in *api.NewRun) { in.Username = "plug-0123abcd" }, "username"},
 		"a user name for a token": {func(in *api.NewRun) { in.Kind, in.Username = "token", "a" }, "username"},
 	} {
 		run := api.NewRun{Type: "plug", Owner: "press", Serial: "T-9", PublicKey: mustKey(w)}

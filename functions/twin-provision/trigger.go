@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/provision"
@@ -31,7 +33,47 @@ func (f *function) confirm(ctx context.Context, c *faas.Call, in api.Confirmatio
 	if in.Seen {
 		t = provision.DeviceSeen
 	}
+	if err := f.follow(ctx, in); err != nil {
+		return faas.None{}, err
+	}
 	return faas.None{}, f.trigger(ctx, string(in.Ref), in.Gateway, t, "device")
+}
+
+// follow gives the run of a relayed device the reference that its credential has now: it became another when the device that speaks for
+// it was enrolled anew. A confirmation that is nobody's is no fault, but the log says so.
+func (f *function) follow(ctx context.Context, in api.Confirmation) error {
+	page, err := f.runs.Find(ctx, store.Query{Index: "by-ref", Filter: store.Eq("results.deviceRef", in.Ref), Fields: []string{"_id"}, Limit: 1})
+	if err != nil || len(page.Items) > 0 || in.Twin.Valid() != nil {
+		return err
+	}
+	facts, err := f.p.API.ListCredentials(ctx, in.Twin)
+	if err != nil {
+		return err
+	}
+	its := slices.ContainsFunc(facts.Items, func(c api.CredentialFact) bool {
+		return c.Ref == in.Ref && c.Kind == device.Relayed && c.State != api.CredentialEnded
+	})
+	followed := false
+	if its {
+		err = f.runs.Scan(ctx, store.Query{Index: "by-twin", Filter: store.Eq("twin", in.Twin), Fields: []string{"twin", "results"}}, func(old provision.Run) error {
+			if old.Results.Kind != string(device.Relayed) || old.Results.DeviceRef == "" {
+				return nil
+			}
+			_, err := f.change(ctx, old.ID, func(r *provision.Run, _ time.Time) error {
+				if r.Results.DeviceRef != old.Results.DeviceRef {
+					return store.Unchanged // another round's
+				}
+				r.Results.DeviceRef = string(in.Ref)
+				return nil
+			})
+			followed = followed || err == nil
+			return err
+		})
+	}
+	if err == nil && !followed {
+		f.p.Log.InfoContext(ctx, "a device is here whose credential is not confirmed, and no run waits for it", "ref", in.Ref, "twin", in.Twin, "gateway", in.Gateway)
+	}
+	return err
 }
 
 // events takes what gateways have written back, has runs go with their twins, and ends those of twins that were deleted.
