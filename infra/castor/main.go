@@ -30,7 +30,7 @@ func main() {
 		if errors.As(err, &unwell) {
 			os.Exit(unwell.ExitCode())
 		}
-		fmt.Fprintln(os.Stderr, "castor:", err)
+		fmt.Fprintln(os.Stderr, "castor:", cli.Plain(err.Error()))
 		os.Exit(1)
 	}
 }

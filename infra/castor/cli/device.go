@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/provision"
@@ -35,7 +37,7 @@ model for such devices, as castor type create --provisioning relayed does.`,
 			if r.Outcome == provision.Rejected {
 				return printDone(a, cmd, r, "device %s was refused: %s", in.Serial, r.Reason)
 			}
-			return printDone(a, cmd, r, "device %s is twin %s; with its first message it is operational (castor run get %s)", in.Serial, r.Twin, r.ID)
+			return printDone(a, cmd, r, "%s", a.added(&r))
 		})}
 	f := c.Flags()
 	f.StringVar(&in.Owner, "owner", "", "group that the device will belong to, and who speaks for it does")
@@ -54,6 +56,24 @@ model for such devices, as castor type create --provisioning relayed does.`,
 	check(c.RegisterFlagCompletionFunc("owner", groupIDs(a)))
 	check(c.RegisterFlagCompletionFunc("via", twinIDs(a, twin.Instance)))
 	return c
+}
+
+// added says how far a device is that was brought in just now: only once it has its twin and is admitted it needs nothing but to be heard.
+func (a *app) added(r *provision.Run) string {
+	s, _ := r.Model.State(r.State)
+	switch {
+	case r.Outcome == provision.Completed:
+		return fmt.Sprintf("device %s is twin %s, and operational", r.Request.Serial, r.Twin)
+	case r.Waiting && r.Asks == nil && slices.Contains(s.Awaits(), provision.DeviceSeen):
+		return fmt.Sprintf("device %s is twin %s; with its first message it is operational (castor run get %s)", r.Request.Serial, r.Twin, r.ID)
+	}
+	out := fmt.Sprintf("device %s is not in yet: it is %s", r.Request.Serial, whereOf(r))
+	for _, f := range a.nextOf(r) {
+		if f.value != "" {
+			out += "; " + f.name + ": " + f.value
+		}
+	}
+	return out + fmt.Sprintf(" (castor run get %s)", r.ID)
 }
 
 // listDevices lists the devices that one speaks for.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -110,13 +111,19 @@ func printResult(w io.Writer, op driver.Op, r driver.Result) error {
 		}
 		return nil
 	}
-	enc := json.NewEncoder(w)
+	var out any = r.Data
+	if len(r.Records) > 0 {
+		out = r.Records
+	}
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	if len(r.Records) > 0 {
-		return enc.Encode(r.Records)
+	if err := enc.Encode(out); err != nil {
+		return err
 	}
-	return enc.Encode(r.Data)
+	_, err := w.Write(escaped(text.Bytes()))
+	return err
 }
 
 func nonzero(n int) string {

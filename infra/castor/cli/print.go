@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -122,6 +123,36 @@ func plain(s string) string {
 	}, s)
 }
 
+// Plain is text of several lines that devices, drivers and people may have had a part in, for a terminal: it is plain but for its own
+// line breaks.
+func Plain(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		if line != "" {
+			lines[i] = plain(strings.ReplaceAll(line, "\t", "  "))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// escaped is JSON in which what could move a cursor or turn the direction of writing is escaped too: JSON itself leaves U+007F and above
+// as they are.
+func escaped(b []byte) []byte {
+	var out bytes.Buffer
+	for _, r := range string(b) {
+		switch {
+		case r == '\n' || !unicode.IsControl(r) && !unicode.Is(unicode.Cf, r):
+			out.WriteRune(r)
+		case r < 0x10000:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		default:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		}
+	}
+	return out.Bytes()
+}
+
 // printOne prints one thing as JSON or YAML, with the field names of the API.
 func printOne(a *app, w io.Writer, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
@@ -129,7 +160,7 @@ func printOne(a *app, w io.Writer, v any) error {
 		return err
 	}
 	if a.output == asJSON {
-		_, err = fmt.Fprintf(w, "%s\n", b)
+		_, err = fmt.Fprintf(w, "%s\n", escaped(b))
 		return err
 	}
 	var n yaml.Node // JSON is YAML, and a node keeps the order of fields

@@ -43,6 +43,9 @@ func Write(dir string, d *driver.Driver, replace bool) (written []string, err er
 		if _, err := os.Lstat(name); !replace && !errors.Is(err, fs.ErrNotExist) {
 			return written, fmt.Errorf("%s: %w", name, fs.ErrExist)
 		}
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) { // a link's target is nobody's to replace
+			return written, err
+		}
 		if err := os.WriteFile(name, file.text, 0o644); err != nil {
 			return written, err
 		}
