@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/Masterminds/semver/v3"
@@ -45,6 +46,9 @@ func Check(d *Driver) error {
 	}{{"title", d.Title, maxTitle}, {"maker", d.Maker, maxTitle}, {"license", d.License, maxTitle}, {"note", d.Note, maxNote}} {
 		if len(t.text) > t.most || !utf8.ValidString(t.text) {
 			return fmt.Errorf("%s must be at most %d bytes of UTF-8", t.field, t.most)
+		}
+		if strings.ContainsFunc(t.text, func(r rune) bool { return hidden(r) && !(t.field == "note" && (r == '\n' || r == '\t')) }) {
+			return fmt.Errorf("%s must be without control characters and such as change the direction of text", t.field)
 		}
 	}
 	if _, err := Range(d.Firmware); err != nil {
@@ -158,3 +162,6 @@ func (c *Call) Check() error {
 	}
 	return nil
 }
+
+// hidden tells whether a character could make a text look like another on a screen.
+func hidden(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }

@@ -21,7 +21,7 @@ type Faults []string
 func (f Faults) Error() string { return strings.Join(f, "\n") }
 
 var (
-	unknownKey = regexp.MustCompile("^(line \\d+): field (.+) not found in type layout\\.(\\w+)$")
+	unknownKey = regexp.MustCompile(`^(line \d+): field (.+) not found in type layout\.(\w+)$`)
 	otherType  = regexp.MustCompile("^(line \\d+): cannot unmarshal !!(\\w+) (?:`(.*)` )?into (.+)$")
 )
 
