@@ -7,10 +7,8 @@ package drivers
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/castor-iot/castor/shared/access"
-	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/platform"
@@ -37,8 +35,7 @@ type function struct {
 	outbox     platform.Outbox[record]
 	redrives   *redriver
 
-	runs         gate
-	benchWorkers func() (*sandbox.Pool, error)
+	runs gate
 }
 
 // New returns the function running on p.
@@ -57,9 +54,6 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 		return nil, errors.New("there is no object store for the code of drivers: CASTOR_S3_ENDPOINT must name one")
 	}
 	f := &function{p: p}
-	f.benchWorkers = sync.OnceValues(func() (*sandbox.Pool, error) {
-		return sandbox.New(sandbox.Config{Workers: platform.BenchWorkers, Megabytes: platform.DriverMegabytes, Log: p.Log})
-	})
 	var err error
 	if f.drivers, err = store.Open[record](ctx, p.DB, store.Spec{Name: "drivers", Schema: 1, Indexes: []store.Index{
 		{Name: "by-scope", Fields: []string{"scope"}},

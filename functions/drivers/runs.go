@@ -46,7 +46,7 @@ func (f *function) run(ctx context.Context, c *faas.Call, in api.RunDriver) (out
 		return out, err
 	}
 	d.Limit = min(d.Limit, maxBenchLimit)
-	codec, err := f.codecIn(ctx, f.benchWorkers, d)
+	codec, err := f.codecIn(ctx, f.p.Bench, d)
 	if err != nil {
 		return out, err
 	}

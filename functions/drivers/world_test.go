@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -42,9 +41,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{World: functiontest.New(t, nil), t: t}
 	w.Base.Objects = objecttest.Start(t)
-	workers := sync.OnceValues(func() (*sandbox.Pool, error) {
-		return sandbox.New(sandbox.Config{Workers: platform.DriverWorkers, Megabytes: platform.DriverMegabytes})
-	})
+	workers := w.Base.Drivers
 	w.Base.Drivers = func() (*sandbox.Pool, error) {
 		if happen := w.meanwhile.Swap(nil); happen != nil {
 			(*happen)()

@@ -51,6 +51,9 @@ type Base struct {
 	// first needed. The workers are this program started anew: its main calls sandbox.Work where sandbox.Worker says so.
 	Drivers func() (*sandbox.Pool, error)
 
+	// Bench are those for what people try, apart, so that it holds up nothing else; nil as with Drivers.
+	Bench func() (*sandbox.Pool, error)
+
 	// PasswordMemory is how much memory hashing a password takes, in KiB; 0 = what users says is safe. Tests of other things take
 	// less: most of their time went there.
 	PasswordMemory uint32
@@ -94,9 +97,10 @@ func New(b Base, part, gateway string) *Platform {
 	}
 	b.Log = trace.Logger(b.Log)
 	if b.Drivers == nil {
-		b.Drivers = sync.OnceValues(func() (*sandbox.Pool, error) {
-			return sandbox.New(sandbox.Config{Workers: DriverWorkers, Megabytes: DriverMegabytes, Log: b.Log})
-		})
+		b.Drivers = pool(DriverWorkers, b.Log)
+	}
+	if b.Bench == nil {
+		b.Bench = pool(BenchWorkers, b.Log)
 	}
 	p := &Platform{Base: b, Part: part}
 	plain := &api.Client{URL: b.Gateway, HTTP: b.HTTP, Retries: true}
@@ -110,6 +114,13 @@ func New(b Base, part, gateway string) *Platform {
 	}}
 	p.API.Route = r.of
 	return p
+}
+
+// pool makes workers for payload drivers when they are first asked for.
+func pool(workers int, log *slog.Logger) func() (*sandbox.Pool, error) {
+	return sync.OnceValues(func() (*sandbox.Pool, error) {
+		return sandbox.New(sandbox.Config{Workers: workers, Megabytes: DriverMegabytes, Log: log})
+	})
 }
 
 // Name is the part's name.

@@ -99,18 +99,23 @@ func New(t testing.TB, fs Functions) *World {
 	w.nats = ns
 	w.Base = platform.Base{DB: db, Bus: b, Gateway: w.URL, Provisioning: "tls://127.0.0.1:8884", Secrets: testSecrets(t), Now: w.Now,
 		Log: slog.New(slog.NewTextHandler(logTo(t), nil)), AllowPrivateWebhooks: true, PasswordMemory: 64}
-	w.Base.Drivers = sync.OnceValues(func() (*sandbox.Pool, error) {
-		pool, err := sandbox.New(sandbox.Config{Workers: 3, Megabytes: 2048, Limit: time.Second, Log: w.Base.Log})
-		if err == nil {
-			t.Cleanup(pool.Close)
-		}
-		return pool, err
-	})
+	w.Base.Drivers, w.Base.Bench = w.workers(platform.DriverWorkers), w.workers(platform.BenchWorkers)
 	w.Add("users", users.New)
 	for name, build := range fs {
 		w.Add(name, build)
 	}
 	return w
+}
+
+// workers are a pool for payload drivers, with the memory and time that the race detector takes, made when it is first asked for.
+func (w *World) workers(n int) func() (*sandbox.Pool, error) {
+	return sync.OnceValues(func() (*sandbox.Pool, error) {
+		pool, err := sandbox.New(sandbox.Config{Workers: n, Megabytes: 2048, Limit: time.Second, Log: w.Base.Log})
+		if err == nil {
+			w.t.Cleanup(pool.Close)
+		}
+		return pool, err
+	})
 }
 
 // Add starts a function, or a new instance of one that runs already.
