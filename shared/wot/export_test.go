@@ -103,7 +103,7 @@ func anyModel(r *rand.Rand) twin.Model {
 		m.Events = append(m.Events, twin.EventModel{Name: fmt.Sprint(pick(r, "overheated", "Über/lauf", "x.y"), i), Data: schema(), Semantic: meaning(), Note: word()})
 	}
 	if r.IntN(2) == 0 {
-		m.Driver, m.Firmware = "acme-th1", pick(r, "", "fw.version")
+		m.Driver, m.Firmware, m.Normalised = "acme-th1", pick(r, "", "fw.version"), r.IntN(2) == 0
 	} else {
 		m.Format = pick(r, "", "json", "senml+cbor")
 	}
