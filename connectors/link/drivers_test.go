@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 // decoding runs a link with workers for drivers.
 func decoding(t *testing.T, w *linktest.World, f *far, change func(*link.Config)) *link.Link {
 	t.Helper()
-	pool, err := sandbox.New(sandbox.Config{Log: linktest.Quiet, Limit: slow * 100 * time.Millisecond, Megabytes: slow * 512})
+	pool, err := sandbox.New(sandbox.Config{Log: linktest.Quiet, Limit: slow * 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

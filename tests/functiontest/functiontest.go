@@ -107,10 +107,10 @@ func New(t testing.TB, fs Functions) *World {
 	return w
 }
 
-// workers are a pool for payload drivers, with the memory and time that the race detector takes, made when it is first asked for.
+// workers are a pool for payload drivers, with the time that the race detector takes, made when it is first asked for.
 func (w *World) workers(n int) func() (*sandbox.Pool, error) {
 	return sync.OnceValues(func() (*sandbox.Pool, error) {
-		pool, err := sandbox.New(sandbox.Config{Workers: n, Megabytes: 2048, Limit: time.Second, Log: w.Base.Log})
+		pool, err := sandbox.New(sandbox.Config{Workers: n, Megabytes: platform.DriverMegabytes, Limit: time.Second, Log: w.Base.Log})
 		if err == nil {
 			w.t.Cleanup(pool.Close)
 		}

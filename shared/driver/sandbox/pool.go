@@ -47,7 +47,7 @@ func (c Config) withDefaults() (Config, error) {
 	or(&c.Workers, max(runtime.GOMAXPROCS(0)+1, 3))
 	or(&c.Megabytes, 512)
 	or(&c.Drivers, 200)
-	or(&c.Limit, 100*time.Millisecond)
+	or(&c.Limit, raceTime*100*time.Millisecond)
 	or(&c.Penalty, time.Minute)
 	if c.Log == nil {
 		c.Log = slog.Default()

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 
 func pool(t testing.TB, c Config) *Pool {
 	t.Helper()
-	c.Limit, c.Megabytes = slow*100*time.Millisecond, slow*512
+	c.Limit = slow * 100 * time.Millisecond
 	p, err := New(c)
 	if err != nil {
 		t.Fatal(err)

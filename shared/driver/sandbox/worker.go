@@ -40,7 +40,7 @@ func load(kind driver.Kind, code []byte) (engine, error) {
 // Work is the whole life of a worker: it takes away what the process does not need, then answers requests until in ends. A
 // program's main calls it, and nothing else, if Worker says so.
 func Work(in io.Reader, out io.Writer, megabytes int) error {
-	if err := confine(megabytes); err != nil {
+	if err := confine(megabytes * raceMemory); err != nil {
 		return fmt.Errorf("driver worker: %w", err)
 	}
 	w := worker{engines: make(map[string]engine), out: bufio.NewWriter(out), most: megabytes << 20 / 4}
