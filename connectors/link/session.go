@@ -28,6 +28,7 @@ type Session struct {
 
 	mapping   api.Mapping  // as last resolved
 	announced bool         // presence was sent
+	unplaced  int          // how often the registry said nothing of its twin, one after the other
 	listens   atomic.Bool  // for commands
 	seq       atomic.Int64 // last assigned
 
@@ -151,7 +152,7 @@ func (s *Session) ReportAs(in Incoming, ack func(Receipt)) {
 }
 
 // placing is how often it is asked again who reads a device's payloads, while the registry says nothing of its twin: the device has
-// come to this gateway a moment ago, and its place is not known everywhere.
+// come to this gateway a moment ago, and its place is not known everywhere. A session whose twin has none then waits no more.
 const placing = 5
 
 // reader tells how the device's payloads are read; ok is false when the session has ended before that was clear.
@@ -160,13 +161,18 @@ func (s *Session) reader() (u api.UsedDriver, ok bool) {
 	if d == nil {
 		return u, true
 	}
-	for range placing {
+	for {
 		var known bool
-		if u, known, ok = d.get(s.mapping.Twin, s.done); known || !ok || !pause(s.link.work, s.done, negative) {
-			return u, ok && known
+		if u, known, ok = d.get(s.mapping.Twin, s.done); known {
+			s.unplaced = 0
+		}
+		if known || !ok || s.unplaced >= placing {
+			return u, ok
+		}
+		if s.unplaced++; !pause(s.link.work, s.done, negative) {
+			return u, false
 		}
 	}
-	return u, true
 }
 
 // block sets orders aside for n messages whose device gives none, and returns the first.

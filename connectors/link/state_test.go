@@ -107,3 +107,20 @@ func TestNewFirmwareMayHaveAnotherVersion(t *testing.T) {
 		t.Errorf("readings %v", n)
 	}
 }
+
+// A twin that has no place costs its session the wait for one once, not with each message.
+func TestATwinThatHasNoPlace(t *testing.T) {
+	w := linktest.NewWorld(t)
+	l := decoding(t, w, &far{}, nil)
+	w.Platform.Unplaced("twin-p-1", true)
+	s := l.Open("s-1", "p-1", 1, nil)
+	var got acks
+	const n = 20 // each of which would wait for 10 s
+	for i := range n {
+		say(s, []byte(`{"data":{"n":1}}`), got.of(fmt.Sprint(i)))
+	}
+	linktest.Eventually(t, "all are acknowledged", func() bool { return len(got.list()) == n })
+	if asked := w.Platform.Calls("POST drivers/resolve"); asked > 7 {
+		t.Errorf("it was asked %d times, want once for each look that there is", asked)
+	}
+}
