@@ -101,6 +101,7 @@ func (f *function) used(ctx context.Context, ids []twin.ID) ([]api.UsedDriver, e
 			out[i].Format, out[i].IDs, out[i].Units = t.model.Format, idsOf(t.model), t.units
 			continue
 		}
+		out[i].Variables = t.model.Parameters
 		k := drivers[t.model.Driver]
 		if k.say(&out[i], t.owner, firmware[id]); k.ranged {
 			out[i].Firmware = firmwareProperty(t.model)

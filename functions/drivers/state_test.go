@@ -199,6 +199,23 @@ func TestFirmwareSelects(t *testing.T) {
 	}
 }
 
+// The type's parameters are what its driver has for variables.
+func TestVariables(t *testing.T) {
+	w := newWorld(t)
+	w.typeOf("th", "press", twin.Model{Driver: "acme-th1", Parameters: map[string]string{"offset": "1.5"}})
+	w.typeOf("raw", "press", twin.Model{Parameters: map[string]string{"offset": "1.5"}})
+	w.publish(w.press, script("acme-th1", "1.0.0", 0))
+	w.promote(w.press, "acme-th1", "1.0.0")
+	w.devices("th", nil, "th-1")
+	w.devices("raw", nil, "raw-1")
+	if u := w.used("th-1"); len(u.Variables) != 1 || u.Variables["offset"] != "1.5" {
+		t.Errorf("its variables are %v", u.Variables)
+	}
+	if u := w.used("raw-1"); u.Variables != nil {
+		t.Errorf("a twin without a driver has variables %v", u.Variables)
+	}
+}
+
 // Whether the driver's common names count is the type's word; connectors are told.
 func TestWhatIsNormalised(t *testing.T) {
 	w := newWorld(t)

@@ -161,7 +161,7 @@ type Model struct {
 	// Template names the configuration template that is rendered for each instance; "" = none.
 	Template string `json:"template,omitempty" bson:"template,omitempty"`
 
-	// Parameters are values for the type's templates, above the template's own defaults.
+	// Parameters are values for the type's templates, above the template's own defaults, and the variables of its driver.
 	Parameters map[string]string `json:"parameters,omitempty" bson:"parameters,omitempty"`
 
 	// OfflineAfter is how long an instance may be silent before it counts as offline; 0 = only a lost connection counts.
