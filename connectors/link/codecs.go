@@ -11,6 +11,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/driver"
+	"golang.org/x/sync/singleflight"
 )
 
 // maxHeld bounds the code of drivers that a link keeps, in bytes; each weighs codeCost beside, because what is made of it is larger.
@@ -21,7 +22,8 @@ const (
 
 // codecs are the drivers that are ready to be called, by their code.
 type codecs struct {
-	link *Link
+	link  *Link
+	fetch singleflight.Group // lanes that need the same code at once have it fetched once
 
 	mu   sync.Mutex
 	have map[codecKey]*held
@@ -55,6 +57,15 @@ func (c *codecs) open(ctx context.Context, u *api.UsedDriver) (driver.Codec, err
 		return h.codec, nil
 	}
 	c.mu.Unlock()
+	codec, err, _ := c.fetch.Do(fmt.Sprint(key), func() (any, error) { return c.make(ctx, key, u) })
+	if err != nil {
+		return nil, err
+	}
+	return codec.(driver.Codec), nil
+}
+
+// make fetches a driver's code and keeps what is made of it.
+func (c *codecs) make(ctx context.Context, key codecKey, u *api.UsedDriver) (driver.Codec, error) {
 	call, cancel := context.WithTimeout(ctx, c.link.limits.Timeout)
 	defer cancel()
 	code, err := c.link.api.DriverCode(call, u.Digest)

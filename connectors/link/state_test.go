@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/castor-iot/castor/connectors/linktest"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/telemetry"
 )
 
@@ -122,5 +124,26 @@ func TestATwinThatHasNoPlace(t *testing.T) {
 	linktest.Eventually(t, "all are acknowledged", func() bool { return len(got.list()) == n })
 	if asked := w.Platform.Calls("POST drivers/resolve"); asked > 7 {
 		t.Errorf("it was asked %d times, want once for each look that there is", asked)
+	}
+}
+
+// Devices of all lanes come at once: the code of their driver is fetched as often as one needs it.
+func TestCodeIsFetchedOnce(t *testing.T) {
+	w := linktest.NewWorld(t)
+	l := decoding(t, w, &far{}, nil)
+	u := script(w, "acme", "1.0.0", counter)
+	var got acks
+	var all sync.WaitGroup
+	const n = 40
+	for i := range n {
+		ref := device.Ref(fmt.Sprint("p-", i))
+		w.Platform.Use(linktest.TwinOf(ref), u)
+		s := l.Open("s-"+string(ref), ref, 1, nil)
+		all.Go(func() { say(s, []byte{byte(i)}, got.of(string(ref))) })
+	}
+	all.Wait()
+	linktest.Eventually(t, "all are acknowledged", func() bool { return len(got.list()) == n })
+	if asked := w.Platform.Calls("GET drivers/code"); asked != 1 {
+		t.Errorf("the code was fetched %d times", asked)
 	}
 }
