@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/agent/spool"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -35,7 +36,7 @@ func (a *Agent) operate(ctx context.Context) {
 			err = fmt.Errorf("%w: the device may be suspended, replaced or retired, or its credential revoked; if its twin was deleted or reset, provision it anew with a new claim and an empty --dir", err)
 		}
 		a.tell(Waiting, err.Error())
-		if !sleep(ctx, a.pause(b)) {
+		if !pause.For(ctx, a.pause(b)) {
 			return
 		}
 	}

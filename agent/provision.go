@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/pause"
 )
 
 // maxAnswer bounds an answer in bytes.
@@ -77,7 +78,7 @@ func (a *Agent) provision(ctx context.Context) error {
 			w.told = ""
 			w.elsewhere()
 		}
-		if !sleep(ctx, b.next()) {
+		if !pause.For(ctx, b.next()) {
 			return ctx.Err()
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/pause"
 )
 
 // backdate is how much earlier than its making a certificate of the platform begins.
@@ -89,11 +90,7 @@ func (id *identity) renewAt() time.Time {
 // renew asks for the next certificate when it is time, until it came. It is false if the session ended before.
 func (a *Agent) renew(ctx context.Context, s session) bool {
 	for wait := time.Duration(0); ; {
-		select {
-		case <-time.After(wait):
-		case <-s.lost():
-			return false
-		case <-ctx.Done():
+		if !pause.Unless(ctx, s.lost(), wait) {
 			return false
 		}
 		if left := a.id.renewAt().Sub(a.cfg.Now()); left > 0 {

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"cmp"
-	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -40,15 +39,3 @@ func (b *backoff) next() time.Duration {
 
 // reset begins anew: something has worked.
 func (b *backoff) reset() { b.failures = 0 }
-
-// sleep waits for d; it is false if ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -48,7 +48,7 @@ var All = []Function{
 	{Name: "console", New: console.New, Capabilities: "console"},
 	{Name: "credentials", New: credentials.New, Topics: "twin.changed,twin.deleted", Capabilities: "credentials.resolve,credentials,claims,sweep"},
 	{Name: "directory", New: directory.New, Schedule: "@every 1m", Capabilities: "directory"},
-	{Name: "drivers", New: drivers.New, Schedule: "@every 2s", Capabilities: "drivers,sweep,operations"},
+	{Name: "drivers", New: drivers.New, Topics: "twin.heard,twin.deleted", Schedule: "@every 2s", Capabilities: "drivers,sweep,operations"},
 	{Name: "gateways", New: gateways.New, Topics: "gateway.applied,twin.changed,twin.deleted", Capabilities: "gateways,sweep,operations"},
 	{Name: "identities", New: identities.New, Capabilities: "identities"},
 	{Name: "twin-command", New: twincommand.New, Topics: "command.answered,twin.deleted", Schedule: "@every 2s", Capabilities: "commands,sweep,operations"},

@@ -35,11 +35,18 @@ var (
 		return grpc.New(grpc.Config{Gateway: door, API: part.API, URL: s.get("CASTOR_PUBLIC_URL"), Region: s.get("CASTOR_REGION"),
 			Capacity: s.number("CASTOR_CAPACITY"), Location: s.location(), Drivers: drivers})
 	})
-	httpCommand = gatewayCommand("http", "HTTP", "https", ":8888", func(door gateway.Config, part *platform.Platform, drivers *sandbox.Pool, s settings) (connector, error) {
+	httpCommand = withDownlinks(gatewayCommand("http", "HTTP", "https", ":8888", func(door gateway.Config, part *platform.Platform, drivers *sandbox.Pool, s settings) (connector, error) {
 		return http.New(http.Config{Gateway: door, API: part.API, URL: s.get("CASTOR_PUBLIC_URL"), Region: s.get("CASTOR_REGION"),
-			Capacity: s.number("CASTOR_CAPACITY"), Location: s.location(), Drivers: drivers})
-	})
+			Capacity: s.number("CASTOR_CAPACITY"), Location: s.location(), Drivers: drivers, PrivateDownlinks: s.get("CASTOR_CALLBACKS") == "private"})
+	}))
 )
+
+// withDownlinks adds what a gateway needs that calls network servers.
+func withDownlinks(c command) command {
+	c.settings = append(c.settings, setting{name: "CASTOR_CALLBACKS", what: "where commands for LoRaWAN devices may go, as their network server names it: public addresses, or private ones too",
+		otherwise: "public", example: "private", check: checkWord("public", "private")})
+	return c
+}
 
 // gatewayCommand is the command of a gateway for one protocol; open makes it.
 func gatewayCommand(name, title, scheme, listen string, open func(gateway.Config, *platform.Platform, *sandbox.Pool, settings) (connector, error)) command {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/platform"
 )
 
@@ -76,10 +77,8 @@ func (p *process) connect(ctx context.Context, name string) (*bus.Bus, error) {
 		if tries%30 == 0 {
 			p.log.Warn("bus is not reached, trying again", "setting", "CASTOR_NATS_URL", "url", p.settings.get("CASTOR_NATS_URL"), "error", err)
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, time.Second) {
 			return nil, nil
-		case <-time.After(time.Second):
 		}
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -31,6 +30,7 @@ import (
 	"github.com/castor-iot/castor/shared/pki"
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/telemetry"
+	"github.com/castor-iot/castor/tests/ports"
 	paho "github.com/eclipse/paho.mqtt.golang"
 )
 
@@ -227,15 +227,7 @@ type running struct {
 	address string
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+func freePort(t *testing.T) string { return ports.Free(t) }
 
 // run starts the program.
 func (d *deployment) run(connector string, more ...string) *running {

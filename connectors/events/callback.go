@@ -3,16 +3,13 @@ package events
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/dial"
 	"github.com/castor-iot/castor/shared/trace"
 )
 
@@ -41,29 +38,7 @@ func (c *Connector) report(ctx context.Context, call bus.Call, r result) error {
 	return nil
 }
 
-var errNotPublic = errors.New("the callback's address is not a public one")
-
-// callbackClient looks at the address that is really dialled, because a name may mean another one by then.
+// callbackClient calls where callbacks may lead.
 func callbackClient(private bool) *http.Client {
-	dialer := &net.Dialer{Timeout: 5 * time.Second}
-	if !private {
-		dialer.Control = func(_, address string, _ syscall.RawConn) error {
-			if a, err := netip.ParseAddrPort(address); err != nil || !public(a.Addr()) {
-				return errNotPublic
-			}
-			return nil
-		}
-	}
-	return &http.Client{
-		Transport:     &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: 5 * time.Second, MaxIdleConns: 64, IdleConnTimeout: time.Minute},
-		CheckRedirect: noRedirect,
-	}
-}
-
-// sharedNet is the address space of carriers' translators (RFC 6598), which is not called private and is not public.
-var sharedNet = netip.MustParsePrefix("100.64.0.0/10")
-
-func public(a netip.Addr) bool {
-	a = a.Unmap()
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !sharedNet.Contains(a)
+	return &http.Client{Transport: dial.Transport(5*time.Second, dial.Control(private)), CheckRedirect: dial.NoRedirect}
 }

@@ -21,6 +21,8 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/dial"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/trace"
 	"golang.org/x/sync/errgroup"
 )
@@ -121,15 +123,12 @@ func New(c Config) *Connector {
 	}
 	connector := &Connector{
 		Config:   c,
-		gateway:  &http.Client{Transport: c.Transport, CheckRedirect: noRedirect},
+		gateway:  &http.Client{Transport: c.Transport, CheckRedirect: dial.NoRedirect},
 		callback: callbackClient(c.PrivateCallbacks),
 	}
 	connector.results = newResults(connector)
 	return connector
 }
-
-// noRedirect makes a redirect an answer like others: nobody else shall get what was meant for one address.
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Run is New(c).Run(ctx).
 func Run(ctx context.Context, c Config) error { return New(c).Run(ctx) }
@@ -197,10 +196,8 @@ func (c *Connector) follow(ctx context.Context, ticks *bus.Bucket) error {
 			wait = c.advertise(ctx, functions, wait)
 		}
 		failed = err != nil
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, wait) {
 			return nil
-		case <-time.After(wait):
 		}
 	}
 }

@@ -22,7 +22,7 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/pause"
 )
 
 // loadEvery is between two looks at what waits on the bus.
@@ -39,10 +40,7 @@ func (c *Connector) measure(ctx context.Context) {
 			load.Store(nil) // better no figure than an old one
 		}
 		cancel()
-		select {
-		case <-ctx.Done():
-		case <-time.After(loadEvery):
-		}
+		pause.For(ctx, loadEvery)
 	}
 }
 

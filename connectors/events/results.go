@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/dial"
 )
 
 // Bounds of the results that are to be sent. Who asks for calls names the host, and may name one that answers slowly or
@@ -122,7 +123,7 @@ func (s *results) send(o *outcome) {
 	defer s.mu.Unlock()
 	s.hosts[o.host].sending--
 	s.all.sending--
-	if o.tries++; err != nil && o.tries < callbackTries && !errors.Is(err, errNotPublic) && !s.last {
+	if o.tries++; err != nil && o.tries < callbackTries && !errors.Is(err, dial.ErrPrivate) && !errors.Is(err, dial.ErrLinkLocal) && !s.last {
 		pause := time.Second << (o.tries - 1)
 		o.due = time.Now().Add(pause)
 		s.waiting = append(s.waiting, o)

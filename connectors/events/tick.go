@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/trace"
 )
 
@@ -47,10 +48,7 @@ func (c *Connector) tick(ctx context.Context, ticks *bus.Bucket, w wish) {
 			c.Log.Warn("schedule not kept, trying again", "function", w.function, "error", err)
 			wait = busRetry
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(min(wait, maxSleep)):
-		}
+		pause.For(ctx, min(wait, maxSleep))
 	}
 }
 
@@ -157,9 +155,6 @@ func (c *Connector) fire(ctx context.Context, w wish, s schedule, planned time.T
 			c.Log.WarnContext(ctx, "schedule missed", "function", w.function, "planned", planned, "error", err)
 			return true
 		}
-		select {
-		case <-bounded.Done():
-		case <-time.After(wait):
-		}
+		pause.For(bounded, wait)
 	}
 }

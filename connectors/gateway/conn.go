@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/castor-iot/castor/shared/pause"
 )
 
 // A Conn is a client's connection, past its TLS handshake. Until the client has shown who it is, it stands in the hall: it is
@@ -128,7 +130,7 @@ func (d *Door) accept(ctx context.Context) {
 		}
 		if err != nil { // out of file descriptors, most likely: others will close some
 			d.log.Warn("gateway cannot accept", "error", err)
-			if pause(ctx, 100*time.Millisecond); ctx.Err() != nil {
+			if !pause.For(ctx, 100*time.Millisecond) {
 				return
 			}
 			continue

@@ -10,6 +10,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/pause"
 )
 
 // Replicas of a gateway share its id, its bucket and what devices dial. A device may come back through any of them, so each
@@ -61,7 +62,7 @@ func (d *Door) meet(ctx context.Context) (listen func()) {
 	return func() {
 		for err != nil {
 			d.log.Warn("gateway cannot listen to its other replicas", "error", err)
-			if pause(ctx, time.Second); ctx.Err() != nil {
+			if !pause.For(ctx, time.Second) {
 				return
 			}
 			stop, err = d.config.Bus.Peers(d.peers(), d.hear, d.catchUp)

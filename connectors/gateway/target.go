@@ -88,10 +88,3 @@ func (d *Door) current(expires time.Time) error {
 	}
 	return nil
 }
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}

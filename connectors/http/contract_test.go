@@ -39,8 +39,10 @@ func TestTrafficIsAsTheDescriptionSays(t *testing.T) {
 	p.want(200, `{"epoch":1,"seq":6,"waiting":0}`, "POST", "/v1/commands/c-1/response", "application/json", `{"epoch":1,"seq":6,"status":"succeeded"}`)
 	p.want(200, `{"device":"0004a30b001c0530"}`, "POST", "/v1/webhooks/the-things-stack", "application/json", envelope(t, "the-things-stack"))
 	p.want(200, `{"device":"0101010101010101"}`, "POST", "/v1/webhooks/chirpstack?event=up", "application/json", envelope(t, "chirpstack"))
-	p.want(200, `{"ignored":"event join is not taken; only uplinks are"}`, "POST", "/v1/webhooks/chirpstack?event=join", "application/json", `{}`)
+	p.want(200, `{"ignored":"it is neither an uplink nor of a downlink; nothing else is taken"}`, "POST", "/v1/webhooks/chirpstack?event=join", "application/json", `{}`)
 	p.want(400, ``, "POST", "/v1/webhooks/chirpstack?event=up", "application/json", `{}`)
+	p.want(200, `{"device":"0101010101010101","command":"c-1"}`, "POST", "/v1/webhooks/the-things-stack", "application/json",
+		`{"end_device_ids":{"dev_eui":"0101010101010101"},"downlink_ack":{"correlation_ids":["castor:0101010101010101:c-1"]}}`)
 	p.want(204, ``, "GET", "/v1/commands?wait=1s", "", "")
 	p.want(200, `{}`, "POST", "/v1/confirm", "application/json", `{}`)
 	p.want(200, `{"ref":"p-1","kind":"certificate","certificate":"for x"}`, "POST", "/v1/credential/renew", "application/json", `{"csr":"x"}`)

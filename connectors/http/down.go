@@ -22,8 +22,8 @@ var errGone = errors.New("the device is not here")
 
 // Command has a command go down by the answer that the device waits for.
 func (h *Connector) Command(s *link.Session, in link.Down) error {
-	if _, relayed := h.behind.Load(s); relayed {
-		return errNoDownlink
+	if one, relayed := h.behind.Load(s); relayed {
+		return h.command(one.(*endDevice), in)
 	}
 	_, d, ok := h.device(string(s.Ref))
 	if !ok || d.link != s {

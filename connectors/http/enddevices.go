@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/castor-iot/castor/connectors/link"
@@ -25,18 +26,24 @@ type endDevices struct {
 	used   *list.List // of *endDevice, the last used first
 	ended  bool
 	number int64 // of the newest session
+
+	host   string        // whom frames for them are handed to; the first that was named
+	pushes chan struct{} // of those under way there
 }
 
 // An endDevice is one of them. Who has its serial may use what is in it.
 type endDevice struct {
 	name   string
-	serial chan struct{} // holds a place for the one that hands a message to the link
-	link   *link.Session // nil until the first message
-	gone   bool          // it gave way to another
+	via    string
+	way    atomic.Pointer[way] // down to it; nil = not told
+	pushes chan struct{}       // its integration's
+	serial chan struct{}       // holds a place for the one that hands a message to the link
+	link   *link.Session       // nil until the first message
+	gone   bool                // it gave way to another
 }
 
 func newEndDevices(h *Connector, via string) *endDevices {
-	return &endDevices{h: h, via: device.Ref(via), max: maxEndDevices, by: map[string]*list.Element{}, used: list.New()}
+	return &endDevices{h: h, via: device.Ref(via), max: maxEndDevices, by: map[string]*list.Element{}, used: list.New(), pushes: make(chan struct{}, pushOfOne)}
 }
 
 // of is the one that via calls so.
@@ -50,9 +57,33 @@ func (r *endDevices) of(name string) (*endDevice, *problem) {
 	if len(r.by) >= r.max && !r.makeRoom() {
 		return nil, tooMany()
 	}
-	one := &endDevice{name: name, serial: make(chan struct{}, 1)}
+	one := &endDevice{name: name, via: string(r.via), pushes: r.pushes, serial: make(chan struct{}, 1)}
 	r.by[name] = r.used.PushFront(one)
 	return one, nil
+}
+
+// lead notes the way down to a device, as a request has told it; nil = it told nothing, which counts once the last word is old. All of an integration's lead to one host, so that who can have it tell another
+// address cannot have the platform call around; where they may lead at all is looked at when they are called.
+func (r *endDevices) lead(one *endDevice, w *way, private bool, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last := one.way.Load(); w == nil && last != nil && now.Sub(last.told) < wayFor {
+		return
+	}
+	if w != nil && w.fault == "" {
+		switch {
+		case w.push.Scheme == "http" && !private:
+			w = &way{fault: fmt.Sprintf("header %s of the network server's requests must be an https URL", w.of.downHeader)}
+		case r.host == "":
+			r.host = w.host()
+		case w.host() != r.host:
+			w = &way{fault: fmt.Sprintf("header %s of the network server's requests names another host than before; suspend and resume the integration if it has moved", w.of.downHeader)}
+		}
+	}
+	if w != nil {
+		w.told = now
+	}
+	one.way.Store(w)
 }
 
 // makeRoom ends the session that was silent longest of those that nobody has at hand.
@@ -99,18 +130,19 @@ func (v *visit) openEnd(one *endDevice) *link.Session {
 	}
 	number := r.next(v.session.Number, h.now())
 	s := h.link.Open(fmt.Sprintf("%012x-%s", number, rand.Text()[:8]), device.RelayedRef(r.via, one.name), number, v.session.Done())
+	s.Via = r.via
 	r.mu.Lock()
 	ended := r.ended
 	if !ended {
 		one.link = s
-		h.behind.Store(s, nil)
+		h.behind.Store(s, one)
 	}
 	r.mu.Unlock()
 	if ended {
 		s.Close()
 		return nil
 	}
-	s.Listen() // it is told at once that commands do not reach it
+	s.Listen() // a command that cannot reach it is told so at once
 	return s
 }
 

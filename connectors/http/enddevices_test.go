@@ -2,6 +2,7 @@ package http
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 )
@@ -51,5 +52,38 @@ func TestEndDevicesAreNumbered(t *testing.T) {
 	}
 	if fmt.Sprint(got) != "[1500 1501 1502 1503]" {
 		t.Error(got)
+	}
+}
+
+// A request that tells no way down leaves the one that was told lately, good or bad, and ends one that was told long ago.
+func TestAWayThatIsNotToldAgain(t *testing.T) {
+	r := newEndDevices(&Connector{}, "tts-1")
+	one, _ := r.of("a")
+	told := func(key string) *way {
+		return theThingsStack.wayOf(http.Header{"X-Downlink-Push": {"https://eu1.example.com/as/down/push"}, "X-Downlink-Apikey": {key}}, "a")
+	}
+	now := time.UnixMilli(0)
+	for step, tt := range []struct {
+		w     *way
+		after time.Duration
+		has   bool
+		key   string
+	}{
+		{nil, 0, false, ""},
+		{told("k1"), 0, true, "k1"},
+		{nil, time.Minute, true, "k1"},
+		{told("k2"), time.Minute, true, "k2"},
+		{nil, wayFor - time.Second, true, "k2"},
+		{nil, time.Second, false, ""},
+		{told(""), 0, true, ""},
+		{nil, time.Minute, true, ""},
+		{told("k3"), 12 * time.Hour, true, "k3"},
+		{nil, time.Minute, true, "k3"},
+	} {
+		now = now.Add(tt.after)
+		r.lead(one, tt.w, false, now)
+		if got := one.way.Load(); (got != nil) != tt.has || got != nil && (got.key != tt.key || (got.fault == "") != (tt.key != "")) {
+			t.Errorf("step %d: %+v", step, got)
+		}
 	}
 }

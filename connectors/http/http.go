@@ -43,6 +43,10 @@ type Config struct {
 	Link    link.Limits   // zero fields have defaults
 	Limits  Limits        // zero fields have defaults
 	Drivers *sandbox.Pool // as link.Config's
+
+	// PrivateDownlinks allows commands to be handed to network servers at loopback and private addresses, there also without TLS. Which
+	// address a network server has is said by its own requests.
+	PrivateDownlinks bool
 }
 
 // A Connector is an HTTP gateway together with the link that connects it to the platform.
@@ -53,7 +57,9 @@ type Connector struct {
 	limits Limits
 	places chan struct{} // of requests under way
 
-	behind sync.Map // *link.Session of devices that another one speaks for
+	behind    sync.Map // *endDevice by *link.Session, of devices that another one speaks for
+	downlinks *downlinks
+	private   bool // network servers may be at private addresses
 
 	server *http.Server
 	log    *slog.Logger
@@ -70,6 +76,7 @@ func New(c Config) (*Connector, error) {
 		h.now = time.Now
 	}
 	h.log = trace.Logger(h.log)
+	h.private, h.downlinks = c.PrivateDownlinks, newDownlinks(c.PrivateDownlinks, h.now, h.log)
 	h.places = make(chan struct{}, h.limits.Requests)
 	h.server = newServer(h, h.limits, h.log)
 	c.Gateway.Protocol = Protocol
@@ -107,5 +114,8 @@ func (h *Connector) Stats() (gateway.Stats, link.Stats) { return h.door.Stats(),
 
 // Run serves until ctx ends; the gateway first, so that what it has taken is still brought to the platform.
 func (h *Connector) Run(ctx context.Context) error {
-	return h.link.Around(ctx, func(ctx context.Context) error { return h.door.Run(ctx, h.serve, h.end) })
+	return h.link.Around(ctx, func(ctx context.Context) error {
+		defer h.downlinks.end()
+		return h.door.Run(ctx, h.serve, h.end)
+	})
 }

@@ -39,7 +39,7 @@ func operations() []operation {
 	report := func(kind telemetry.Kind, topic string) func(*visit) *problem {
 		return func(v *visit) *problem { return v.report(kind, topic) }
 	}
-	hook := func(of webhook) func(*visit) *problem {
+	hook := func(of *webhook) func(*visit) *problem {
 		return func(v *visit) *problem { return v.webhook(of) }
 	}
 	const device, claim = gateway.Operational, gateway.Provisioning

@@ -48,8 +48,14 @@ func TestADeviceIsToldOfWhatWasParked(t *testing.T) {
 	if a := tell("p-2", `{"epoch":1,"seq":1,"data":{"rpm":1}}`); a.Parked != 1 || a.Reason != "no-twin" {
 		t.Errorf("what nobody has said is answered %+v", a)
 	}
-	if n := len(w.Platform.Parked()); n != 4 {
-		t.Errorf("%d messages are parked, want 4", n)
+	all := w.Platform.Parked()
+	if len(all) != 4 {
+		t.Errorf("%d messages are parked, want 4", len(all))
+	}
+	for _, m := range all { // a twin that the device gets later adopts what it has said
+		if want := device.Ref("p-2"); m.Twin == "" && m.Ref != want || m.Twin != "" && m.Ref != "" || m.Via != "" {
+			t.Errorf("of twin %q a message of reference %q is parked, want %q for what has no twin", m.Twin, m.Ref, want)
+		}
 	}
 }
 

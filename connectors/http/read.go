@@ -189,11 +189,38 @@ func unsupported(field, detail, remedy string) *problem {
 	return p
 }
 
+// What is read and thrown away of a body that is too large before it is answered: a connection that is ended with much unread on it is reset,
+// and the answer is lost with it. Who sends nothing waits for the answer.
+const (
+	drain     = 16 << 20
+	drainTime = 10 * time.Second
+	drainIdle = 500 * time.Millisecond
+)
+
+// discard reads what comes of a body, as long as it comes.
+func discard(control *http.ResponseController, body io.Reader) {
+	end, buffer := time.Now().Add(drainTime), make([]byte, 32<<10)
+	for left := drain; left > 0 && time.Now().Before(end); {
+		if control.SetReadDeadline(time.Now().Add(drainIdle)) != nil {
+			return
+		}
+		n, err := body.Read(buffer)
+		if err != nil {
+			return
+		}
+		left -= n
+	}
+}
+
 // body reads all of a request's body, in bounded time and of bounded size.
 func (l Limits) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
+	control := http.NewResponseController(w)
 	tooLarge := func() *problem {
 		p := refuse(http.StatusRequestEntityTooLarge, "body", fmt.Sprintf("it has more than %d bytes", l.Body), "send less at a time")
 		p.close = true
+		if r.ProtoMajor == 1 && r.ContentLength <= drain && r.Header.Get("Expect") == "" {
+			discard(control, r.Body)
+		}
 		return p
 	}
 	if r.ContentLength > int64(l.Body) {
@@ -203,7 +230,6 @@ func (l Limits) body(w http.ResponseWriter, r *http.Request) ([]byte, *problem) 
 		// Of unknown length. Whoever is between may see its end elsewhere, so nothing after it counts.
 		w.Header().Set("Connection", "close")
 	}
-	control := http.NewResponseController(w)
 	if err := control.SetReadDeadline(time.Now().Add(l.BodyTime)); err != nil {
 		return nil, later(http.StatusServiceUnavailable, 1, "the connection has ended")
 	}

@@ -128,26 +128,32 @@ func (v *visit) settle(serial chan struct{}, do func(ack func(bool))) *problem {
 	stored := make(chan bool, 1)
 	go func() { // it may be held back, for longer than the device waits
 		do(func(ok bool) {
+			stored <- ok // first: a gateway that ends does so once nothing is under way
 			took(ok)
-			stored <- ok
 		})
 		<-serial
 	}()
 	select {
 	case ok = <-stored:
 	case <-ctx.Done():
-		return v.ended()
+		ok = answered(stored)
 	case <-v.session.Done():
-		select {
-		case ok = <-stored:
-		default:
-			return v.ended()
-		}
+		ok = answered(stored)
 	}
 	if !ok {
 		return v.ended()
 	}
 	return nil
+}
+
+// answered tells whether it was stored just as the wait for that ended.
+func answered(stored <-chan bool) bool {
+	select {
+	case ok := <-stored:
+		return ok
+	default:
+		return false
+	}
 }
 
 // ended is why something was not done.

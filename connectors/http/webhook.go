@@ -13,21 +13,35 @@ import (
 )
 
 // A webhook brings what a LoRaWAN network server has to tell of its devices. The integration there is a device of its own, which speaks
-// for those: a frame goes to the session of the device that it is of.
+// for those: a frame goes to the session of the device that it is of. Its requests may say where frames for the devices go.
 type webhook struct {
 	name string // of the topic under which parked frames are found
 	read func([]byte) (format.Uplink, error)
 	up   string // the event that brings frames, as the parameter event has it; "" = it has none
+
+	downHeader string                        // has the address for downlinks
+	pushPath   func(path, eui string) string // is where a device's go, of that address' path; "" = nowhere
+	keyHeader  string                        // shows the key there
+	write      func(format.Downlink) ([]byte, error)
+	numbers    bool // it gives downlinks ids itself
+	told       func(event string, body []byte) (format.DownlinkEvent, error)
 }
 
 var (
-	theThingsStack = webhook{name: "the-things-stack", read: format.TheThingsStack}
-	chirpStack     = webhook{name: "chirpstack", read: format.ChirpStack, up: "up"}
+	theThingsStack = &webhook{name: "the-things-stack", read: format.TheThingsStack,
+		downHeader: "X-Downlink-Push", pushPath: theThingsStackPush, keyHeader: "Authorization", write: format.TheThingsStackDownlink,
+		told: func(_ string, body []byte) (format.DownlinkEvent, error) {
+			return format.TheThingsStackDownlinkEvent(body)
+		}}
+	chirpStack = &webhook{name: "chirpstack", read: format.ChirpStack, up: "up",
+		downHeader: "X-Downlink-Api", pushPath: chirpStackPush, keyHeader: "Grpc-Metadata-Authorization", write: format.ChirpStackQueue, numbers: true,
+		told: format.ChirpStackDownlinkEvent}
 )
 
 // taken is the answer to a webhook: the network server has done its part.
 type taken struct {
-	Device string `json:"device,omitempty"` // its EUI
+	Device  string `json:"device,omitempty"`  // its EUI
+	Command string `json:"command,omitempty"` // that it tells the end of; one that has ended before, or that there is not, stays as it is
 
 	// Ignored says why nothing was stored: it is another event, or a frame without a payload.
 	Ignored string `json:"ignored,omitempty"`
@@ -39,40 +53,47 @@ type taken struct {
 
 // webhook takes one event. A frame of a device that nobody has brought in is parked and answered by a success: a network server that hears
 // of failures pauses the whole webhook, and with it the devices that are known.
-func (v *visit) webhook(of webhook) *problem {
+func (v *visit) webhook(of *webhook) *problem {
 	received := v.h.now()
 	body, p := v.h.limits.body(v.w, v.r)
 	if p != nil {
 		return p
 	}
 	if v.event != "" && v.event != of.up {
-		return v.ignore("", fmt.Sprintf("event %s is not taken; only uplinks are", v.event))
+		return v.told(of, body)
 	}
 	u, err := of.read(body)
 	switch {
 	case errors.Is(err, format.ErrOther):
-		return v.ignore("", "it is no uplink; only uplinks are taken")
+		return v.told(of, body)
 	case err != nil:
 		return bad("body", err.Error(), "have the network server send its own JSON, with all fields")
 	}
 	in := link.Incoming{Kind: telemetry.Telemetry, Topic: "webhooks/" + of.name + "/" + u.EUI, Payload: u.Frame, Received: received, Port: u.Port, Time: plausible(u.Received, received)}
 	if len(u.Object) > 0 {
 		if in.Object, err = json.Marshal(u.Object); err != nil {
-			return bad("body", "what the network server has decoded cannot be read", "have its decoder give numbers, texts and truth values")
+			in.Object = nil // the frame counts
 		}
 	}
 	if len(u.Frame) == 0 && in.Object == nil {
 		return v.ignore(u.EUI, "the frame has no payload")
 	}
-	r, p := v.device.behind.of(u.EUI)
+	return v.bring(of, u.EUI, in, taken{Device: u.EUI})
+}
+
+// bring hands what came to the device that it is of, and answers once it is stored.
+func (v *visit) bring(of *webhook, eui string, in link.Incoming, out taken) *problem {
+	r, p := v.device.behind.of(eui)
 	if p != nil {
 		return p
 	}
+	v.device.behind.lead(r, of.wayOf(v.r.Header, eui), v.h.private, v.h.now())
 	var became link.Receipt
 	if p := v.settle(r.serial, func(ack func(bool)) { v.relay(r, in, &became, ack) }); p != nil {
 		return p
 	}
-	reply(v.w, taken{Device: u.EUI, Parked: became.Parked, Reason: became.Reason, Detail: became.Detail})
+	out.Parked, out.Reason, out.Detail = became.Parked, became.Reason, became.Detail
+	reply(v.w, out)
 	return nil
 }
 
@@ -104,9 +125,6 @@ func plausible(at, received time.Time) time.Time {
 	}
 	return at
 }
-
-// errNoDownlink is why a command does not reach a device behind a network server.
-var errNoDownlink = fmt.Errorf("%w: webhooks only bring frames up; queue the command at the network server", link.ErrNoWay)
 
 // tooMany is the answer to an integration whose devices are all being heard at once.
 func tooMany() *problem {

@@ -15,7 +15,6 @@ import (
 
 	connector "github.com/castor-iot/castor/connectors/http"
 	"github.com/castor-iot/castor/connectors/linktest"
-	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/driver/declarative"
@@ -161,7 +160,7 @@ func TestADeviceThatNobodyHasBroughtIn(t *testing.T) {
 	if a := s.post(up(eui2, "a", 1, temperature, time.Now(), "")); a.Parked != 1 || a.Reason != "no-twin" {
 		t.Errorf("%+v", a)
 	}
-	if p := s.w.Platform.Parked(); len(p) != 1 || p[0].Twin != "" || !strings.HasSuffix(p[0].Topic, eui2) {
+	if p := s.w.Platform.Parked(); len(p) != 1 || p[0].Twin != "" || p[0].Via != s.ref || !strings.HasSuffix(p[0].Topic, eui2) {
 		t.Errorf("%+v", p)
 	}
 	s.lpp(eui1)
@@ -174,9 +173,9 @@ func TestADeviceThatNobodyHasBroughtIn(t *testing.T) {
 func TestEventsThatAreNoUplinks(t *testing.T) {
 	s := integration(t, nil)
 	for name, c := range map[string]struct{ path, body, want string }{
-		"a join of ChirpStack":            {"chirpstack?event=join", `{"deviceInfo":{"devEui":"0101010101010101"},"devAddr":"00189440"}`, `{"ignored":"event join is not taken; only uplinks are"}`},
-		"one without the parameter":       {"chirpstack", `{"deviceInfo":{"devEui":"0101010101010101"},"devAddr":"00189440"}`, `{"ignored":"it is no uplink; only uplinks are taken"}`},
-		"a join of The Things Stack":      {"the-things-stack", `{"end_device_ids":{"dev_eui":"0004A30B001C0530"},"join_accept":{}}`, `{"ignored":"it is no uplink; only uplinks are taken"}`},
+		"a join of ChirpStack":            {"chirpstack?event=join", `{"deviceInfo":{"devEui":"0101010101010101"},"devAddr":"00189440"}`, `{"ignored":"it is neither an uplink nor of a downlink; nothing else is taken"}`},
+		"one without the parameter":       {"chirpstack", `{"deviceInfo":{"devEui":"0101010101010101"},"devAddr":"00189440"}`, `{"ignored":"it is neither an uplink nor of a downlink; nothing else is taken"}`},
+		"a join of The Things Stack":      {"the-things-stack", `{"end_device_ids":{"dev_eui":"0004A30B001C0530"},"join_accept":{}}`, `{"ignored":"it is neither an uplink nor of a downlink; nothing else is taken"}`},
 		"a frame of commands for the mac": {"chirpstack?event=up", up(eui1, "a", 0, nil, time.Now(), ""), `{"device":"` + eui1 + `","ignored":"the frame has no payload"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,6 +184,7 @@ func TestEventsThatAreNoUplinks(t *testing.T) {
 			p.want(200, c.want, "POST", "/v1/webhooks/"+c.path, "application/json", c.body)
 		})
 	}
+	s.want(400, ``, "POST", "/v1/webhooks/the-things-stack", "application/json", `{"x":1}`) // of no network server
 	if n := len(s.w.Platform.Stored("")) + len(s.w.Platform.Parked()); n != 0 {
 		t.Errorf("%d messages were kept", n)
 	}
@@ -229,16 +229,4 @@ func TestManyDevicesAtATime(t *testing.T) {
 	if n := len(s.w.Platform.Stored("")); n != 64*3 {
 		t.Errorf("%d messages are stored", n)
 	}
-}
-
-// A command does not reach a device behind a webhook, and says so.
-func TestACommandToADeviceBehindAWebhook(t *testing.T) {
-	s := integration(t, nil)
-	s.w.Platform.Command(api.LeasedCommand{ID: "c-1", Twin: s.twinOf(eui1), Name: "open", Until: linktest.Soon()})
-	s.post(up(eui1, "a", 1, temperature, time.Now(), `{"a":1}`))
-	linktest.Eventually(t, "it is answered as failed, with the reason", func() bool {
-		return slices.ContainsFunc(s.w.Platform.Stored(s.twinOf(eui1)), func(m telemetry.Message) bool {
-			return m.Kind == telemetry.Response && m.Answer.Command == "c-1" && strings.Contains(m.Answer.Reason, "webhooks only bring frames up")
-		})
-	})
 }

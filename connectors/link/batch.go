@@ -109,7 +109,7 @@ func (a *lane) park(ctx context.Context, it *item, err error) {
 		a.link.log.ErrorContext(ctx, "twin-ingest cannot read a message, parking it", "twin", it.message.Twin, "device", it.ticket.session.Ref, "kind", it.message.Kind, "error", err)
 		m := &it.message
 		m.Was, m.Topic, m.Port, m.Driver = m.Kind, it.topic, it.port, it.driver
-		m.Kind, m.Samples, m.Raw, m.Reason = telemetry.Undecoded, nil, it.payload, fmt.Sprintf("refused by twin-ingest: %.400v", err)
+		m.Kind, m.Samples, m.Data, m.Raw, m.Reason = telemetry.Undecoded, nil, nil, it.payload, fmt.Sprintf("refused by twin-ingest: %.400v", err)
 		return
 	}
 	a.link.log.ErrorContext(ctx, "twin-ingest cannot park a message, it is not acknowledged", "twin", it.message.Twin,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -111,7 +112,7 @@ func (c *commands) run(ctx context.Context) {
 			if tries++; tries == 1 || tries%10 == 0 {
 				c.link.log.Warn("commands wait, twin-command does not answer", "tries", tries, "error", err)
 			}
-			if !pause(ctx, nil, backoff(tries, c.link.limits.Backoff)) {
+			if !pause.For(ctx, backoff(tries, c.link.limits.Backoff)) {
 				return
 			}
 		case more:

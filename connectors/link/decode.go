@@ -18,7 +18,7 @@ import (
 // Decode makes platform messages of a payload of the wire contract: one object, or an array of them, in JSON or CBOR; logs
 // may be plain text. What cannot be decoded becomes a message of kind Undecoded, which of an array is that element alone.
 // Set are Kind, Time, Order (only marked as Assigned where the device gives none), Samples, Reason and, also where it was
-// decoded, Raw; Answer of responses. The last part of topic names the app of a log, the last but one the command answered.
+// decoded, Raw; Data of events; Answer of responses. The last part of topic names the app of a log, the last but one the command answered.
 func Decode(kind telemetry.Kind, topic string, payload []byte) []telemetry.Message {
 	if kind == telemetry.Log && utf8.Valid(payload) && !structured(payload) {
 		return []telemetry.Message{line(part(topic, 1), payload)} // much text is CBOR by chance, but no CBOR map is UTF-8
@@ -98,7 +98,19 @@ func decode(kind telemetry.Kind, topic string, raw []byte, parse func([]byte) (e
 	if _, err = floats(e.data); err == nil {
 		m.Samples, err = telemetry.Flatten(e.data)
 	}
+	if err == nil && kind == telemetry.Event {
+		m.Data = asCame(e.data)
+	}
 	return m, err
+}
+
+// asCame is what came with an event, as JSON; nil if it is too long to be judged.
+func asCame(data map[string]any) []byte {
+	b, err := json.Marshal(telemetry.Plain(data, nil))
+	if err != nil || len(b) > telemetry.MaxPayload {
+		return nil
+	}
+	return b
 }
 
 // timeOf reads RFC 3339 text or Unix milliseconds; absent is the zero time.

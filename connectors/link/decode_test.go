@@ -129,3 +129,20 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// What came with an event is handed on as it came, too: samples do not tell a list from an object.
+func TestEventsAreHandedOnAsTheyCame(t *testing.T) {
+	for payload, want := range map[string]string{
+		`{"event":"e","a":[1,{},3],"b":{"0":true},"c.d":null,"n":9007199254740993}`:                                    `{"a":[1,{},3],"b":{"0":true},"c.d":null,"event":"e","n":9007199254740992}`,
+		`{"seq":1,"epoch":1,"data":{"event":"e","empty":[]}}`:                                                          `{"empty":[],"event":"e"}`,
+		asCBOR(t, map[string]any{"event": "e", "rows": map[string]any{"0": 1}, "list": []any{map[string]any{"v": 2}}}): `{"event":"e","list":[{"v":2}],"rows":{"0":1}}`,
+	} {
+		got := link.Decode(telemetry.Event, "castor/p-1/event", []byte(payload))
+		if len(got) != 1 || string(got[0].Data) != want {
+			t.Errorf("%q: %s, want %s", payload, got[0].Data, want)
+		}
+		if m := link.Decode(telemetry.Telemetry, "castor/p-1/telemetry", []byte(payload)); m[0].Data != nil {
+			t.Errorf("telemetry has data: %s", m[0].Data)
+		}
+	}
+}

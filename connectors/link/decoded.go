@@ -2,6 +2,7 @@ package link
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -100,11 +101,31 @@ func (e *entry) without(u *api.UsedDriver) []*item {
 	if err != nil {
 		r = driver.Result{Errors: []string{err.Error()}}
 	}
-	messages, _, reason := e.read(u, &r)
-	if reason != "" {
-		return e.complete("", []telemetry.Message{e.raw("", reason)}, nil)
+	var messages []telemetry.Message
+	var warnings []string
+	for _, part := range parts(&r) {
+		some, _, reason := e.read(u, &part)
+		if reason != "" {
+			return e.complete("", []telemetry.Message{e.raw("", reason)}, e.line("failed", "error", "format "+string(name)+": "+reason))
+		}
+		messages = append(messages, some...)
+		for _, w := range part.Warnings {
+			if !slices.Contains(warnings, w) {
+				warnings = append(warnings, w)
+			}
+		}
 	}
-	return e.complete("", messages, e.warned("format "+string(name), r.Warnings))
+	return e.complete("", messages, e.warned("format "+string(name), driver.Notes(warnings)))
+}
+
+// parts are an answer in as many as its records need: a pack of SenML may have 2,000 measurements, each of another time, and an answer
+// is taken with fewer.
+func parts(r *driver.Result) (all []driver.Result) {
+	for len(r.Records) >= driver.MaxMessages {
+		all = append(all, driver.Result{Records: r.Records[:driver.MaxMessages-1], Units: r.Units})
+		r.Records = r.Records[driver.MaxMessages-1:]
+	}
+	return append(all, *r)
 }
 
 // read takes an answer apart. reason says why it is none, failure what kind of failure that is, if it is the driver's own.
@@ -177,6 +198,9 @@ func (e *entry) complete(driver string, messages []telemetry.Message, log *telem
 		}
 		m.Received, m.Session, m.Gateway = e.in.Received, s.ID, s.link.config.Gateway.ID
 		m.Twin, m.Generation = e.mapping.Twin, e.mapping.Generation
+		if m.Twin == "" {
+			m.Ref, m.Via = s.Ref, s.Via // a twin that it gets later may adopt the message
+		}
 		raw := m.Raw
 		if raw == nil {
 			raw = e.in.Payload
@@ -201,7 +225,7 @@ func (e *entry) complete(driver string, messages []telemetry.Message, log *telem
 
 // sizeOf is what a message costs in bytes, about.
 func sizeOf(m *telemetry.Message) int {
-	n := itemCost + len(m.Raw)
+	n := itemCost + len(m.Raw) + len(m.Data)
 	for i := range m.Samples {
 		n += len(m.Samples[i].Property) + 24
 		if text, ok := m.Samples[i].Value.(string); ok {

@@ -10,6 +10,7 @@ import (
 
 const (
 	decodeCalls = 100       // of one batch
+	warilyCalls = 10        // at first, and after a grave failure: the driver may be in quarantine before the next
 	decodeBytes = 1 << 20   // of one batch, about
 	decodeSize  = 512 << 10 // bytes waiting per decoder, about, before devices are held back
 )
@@ -62,6 +63,7 @@ type decoder struct {
 	queue []*entry
 	size  int
 	room  chan struct{} // closed when something has gone, and made anew
+	calls int           // of the driver at once, at most
 }
 
 func newDecoders(l *Link) *decoders {
@@ -116,7 +118,7 @@ func (d *decoders) place(id twin.ID, driver string) *decoder {
 	key := decoderKey{driver, d.link.laneOf(string(id))}
 	c := d.all[key]
 	if c == nil {
-		c = &decoder{key: key, room: make(chan struct{})}
+		c = &decoder{key: key, room: make(chan struct{}), calls: warilyCalls}
 		d.all[key] = c
 		d.running.Go(func() { d.run(c) })
 	}
@@ -130,7 +132,7 @@ func (d *decoders) run(c *decoder) {
 		if batch == nil {
 			return
 		}
-		d.bring(batch)
+		d.bring(c, batch)
 		d.left(c, batch)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -13,7 +14,8 @@ func called(u *api.UsedDriver) bool { return u.Name != "" && u.Parked == "" }
 
 // bring decodes a batch and puts what comes of it into the lane, in order. Who reads a payload is decided now: what was said of its
 // twin when it came may no longer be so.
-func (d *decoders) bring(batch []*entry) {
+func (d *decoders) bring(c *decoder, batch []*entry) {
+	d.prepare(batch)
 	for tries := 0; len(batch) > 0; {
 		first := batch[0]
 		if first.items != nil {
@@ -32,13 +34,24 @@ func (d *decoders) bring(batch []*entry) {
 			batch = batch[1:]
 			continue
 		}
-		used := append([]api.UsedDriver{u}, d.alike(batch[1:], &u)...)
-		if !d.decode(batch[:len(used)], used, tries) {
+		used := append([]api.UsedDriver{u}, d.alike(batch[1:min(len(batch), c.calls)], &u)...)
+		if !d.decode(c, batch[:len(used)], used, tries) {
 			tries++ // with what is said of their twins then
 			continue
 		}
 		batch, tries = batch[len(used):], 0
 	}
+}
+
+// prepare has all twins of a batch asked for at once, whose answers would come one after the other else.
+func (d *decoders) prepare(batch []*entry) {
+	ids := make([]twin.ID, 0, len(batch))
+	for _, e := range batch {
+		if e.items == nil {
+			ids = append(ids, e.mapping.Twin)
+		}
+	}
+	d.link.drivers.prepare(ids)
 }
 
 // alike are the drivers of the entries that can go into one call with one of u, from the first on.
@@ -54,7 +67,7 @@ func (d *decoders) alike(batch []*entry, u *api.UsedDriver) (all []api.UsedDrive
 }
 
 // decode calls the driver that all these entries have. It is false when that could not be done now: they are to be tried again.
-func (d *decoders) decode(batch []*entry, used []api.UsedDriver, tries int) bool {
+func (d *decoders) decode(c *decoder, batch []*entry, used []api.UsedDriver, tries int) bool {
 	l, u := d.link, &used[0]
 	calls := make([]driver.Call, len(batch))
 	for i, e := range batch {
@@ -74,13 +87,17 @@ func (d *decoders) decode(batch []*entry, used []api.UsedDriver, tries int) bool
 		if tries%10 == 0 {
 			l.log.Warn("a driver cannot be called, messages wait", "driver", nameOf(u), "waiting", d.inside.Load(), "tries", tries+1, "error", err)
 		}
-		pause(l.work, nil, backoff(tries+1, l.limits.Backoff))
+		pause.For(l.work, backoff(tries+1, l.limits.Backoff))
 		for _, e := range batch {
 			l.drivers.forget(e.mapping.Twin)
 		}
 		return false
 	default:
+		c.calls = min(2*c.calls, decodeCalls)
 		for i, e := range batch {
+			if results[i].Failure.Grave() {
+				c.calls = warilyCalls
+			}
 			d.hand(e, e.with(&used[i], &results[i]))
 		}
 	}
@@ -113,8 +130,9 @@ func (e *entry) give() {
 	e.ticket.finish(false)
 }
 
-// reserved is how many orders are set aside for a payload that a driver reads: messages, and a line of the log.
-const reserved = 1024
+// reserved is how many orders are set aside for a payload that a driver or a format reads: messages, of which a pack of SenML makes up to
+// 2,000, and a line of the log.
+const reserved = 2048
 
 // orderAt is the nth of the orders set aside for the entry; n is the most there will be where none are yet.
 func (e *entry) orderAt(i, n int) twin.Order {

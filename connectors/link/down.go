@@ -20,6 +20,11 @@ type Down struct {
 	// done once it is handed over; all else is the device's to answer.
 	Topic string
 	Port  int
+
+	// Until is when it is too late to hand over what is Encoded. Fail tells, after Command has returned, that it could not be handed over
+	// after all, for protocols that do that beside: the command is answered as failed. It may be called at any time, once.
+	Until time.Time
+	Fail  func(reason string)
 }
 
 // ErrNoWay is wrapped by a Protocol's Command where the device can never get it in this form: by a topic that is not the device's,

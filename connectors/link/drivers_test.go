@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 }
 
 // decoding runs a link with workers for drivers.
-func decoding(t *testing.T, w *linktest.World, f *far, change func(*link.Config)) *link.Link {
+func decoding(t testing.TB, w *linktest.World, f *far, change func(*link.Config)) *link.Link {
 	t.Helper()
 	pool, err := sandbox.New(sandbox.Config{Log: linktest.Quiet, Limit: slow * 100 * time.Millisecond})
 	if err != nil {
@@ -383,7 +383,7 @@ func TestMessagesWaitForTheRegistryAndForTheStore(t *testing.T) {
 	}
 }
 
-func tell(t *testing.T, w *linktest.World, topic event.Topic, data any) {
+func tell(t testing.TB, w *linktest.World, topic event.Topic, data any) {
 	t.Helper()
 	if err := w.Bus.Publish(t.Context(), event.New(fmt.Sprint(topic, "#", serial.Add(1)), topic, "", time.Now(), data)); err != nil {
 		t.Fatal(err)

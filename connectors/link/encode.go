@@ -14,6 +14,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -77,12 +78,13 @@ func (c *commands) write(e errand) {
 	d, err := c.link.encode(s, n)
 	var refused encodeError
 	for tries := 1; err != nil && !errors.As(err, &refused) && c.link.now().Before(n.Until); tries++ {
-		if !pause(c.link.work, s.done, backoff(tries, c.link.limits.Backoff)) {
+		if !pause.Unless(c.link.work, s.done, backoff(tries, c.link.limits.Backoff)) {
 			break
 		}
 		d, err = c.link.encode(s, n)
 	}
 	if err == nil {
+		d.Until, d.Fail = n.Until, func(reason string) { s.answer(n, false, reason) }
 		err = c.link.config.Protocol.Command(s, d)
 	}
 	switch {
@@ -113,7 +115,7 @@ func (l *Link) encode(s *Session, n api.LeasedCommand) (Down, error) {
 	case u.Parked != "":
 		return Down{}, encodeError(u.Parked)
 	}
-	data, err := commandData(u.Kind, n)
+	call, err := driver.CommandFor(u.Kind, n.Name, n.Input)
 	if err != nil {
 		return Down{}, encodeError(err.Error())
 	}
@@ -126,7 +128,8 @@ func (l *Link) encode(s *Session, n api.LeasedCommand) (Down, error) {
 	}
 	ctx, cancel := context.WithTimeout(l.work, l.limits.Timeout)
 	defer cancel()
-	results, err := l.drivers.call(ctx, &u, []driver.Call{{Op: driver.EncodeDownlink, Data: data, Time: l.now().UTC().Truncate(time.Millisecond), Variables: variables}})
+	call.Time, call.Variables = l.now().UTC().Truncate(time.Millisecond), variables
+	results, err := l.drivers.call(ctx, &u, []driver.Call{call})
 	if errors.Is(err, errBroken) {
 		return Down{}, encodeError("driver " + nameOf(&u) + ": " + err.Error())
 	}
@@ -154,31 +157,6 @@ func (l *Link) encode(s *Session, n api.LeasedCommand) (Down, error) {
 func plain(n api.LeasedCommand) (Down, error) {
 	payload, err := json.Marshal(DeviceCommand{Name: n.Name, Input: n.Input, Repeatable: n.Repeatable})
 	return Down{ID: n.ID, Payload: payload}, err
-}
-
-// commandData is what a driver is given of a command. TS013 knows no commands, only data: their input.
-func commandData(kind driver.Kind, n api.LeasedCommand) (map[string]any, error) {
-	var input any
-	if len(n.Input) > 0 {
-		if err := json.Unmarshal(n.Input, &input); err != nil {
-			return nil, fmt.Errorf("input of the command is not JSON: %w", err)
-		}
-	}
-	if kind != driver.JavaScript {
-		data := map[string]any{"command": n.Name}
-		if input != nil {
-			data["input"] = input
-		}
-		return data, nil
-	}
-	switch input := input.(type) {
-	case map[string]any:
-		return input, nil
-	case nil:
-		return map[string]any{}, nil
-	default:
-		return map[string]any{"value": input}, nil
-	}
 }
 
 // unsendable tells what is wrong with what a driver has written; "" = nothing.

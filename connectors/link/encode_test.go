@@ -81,6 +81,12 @@ func TestCommandsAreWrittenByTheDriver(t *testing.T) {
 			},
 			api.LeasedCommand{ID: "c-1", Name: "open", Input: json.RawMessage(`40`)}, nil,
 			link.Down{Payload: []byte{40}, Encoded: true, Port: 5}, ""},
+		"a codec that tells commands apart": {
+			func(w *linktest.World) api.UsedDriver {
+				return script(w, "codec", "1.0.0", codec+`return {bytes: [i.command === 'close' ? 2 : 1, Object.keys(i.data).length], fPort: 5}; }`)
+			},
+			api.LeasedCommand{ID: "c-1", Name: "close"}, nil,
+			link.Down{Payload: []byte{2, 0}, Encoded: true, Port: 5}, ""},
 		"a driver that writes none": {
 			func(w *linktest.World) api.UsedDriver { return script(w, "codec", "1.0.0", counter) },
 			api.LeasedCommand{ID: "c-1", Name: "open"}, nil,
@@ -94,13 +100,13 @@ func TestCommandsAreWrittenByTheDriver(t *testing.T) {
 				return w.Platform.Driver("valve", "1.0.0", driver.Declarative, []byte(valve))
 			},
 			api.LeasedCommand{ID: "c-1", Name: "close"}, nil,
-			link.Down{}, `false driver valve@1.0.0: the document has no downlink for the command "close"`},
+			link.Down{}, `false driver valve@1.0.0: the document has no downlink for the command "close"; it has open`},
 		"a driver that throws": {
 			func(w *linktest.World) api.UsedDriver {
 				return script(w, "codec", "1.0.0", codec+`throw new Error('too wide'); }`)
 			},
 			api.LeasedCommand{ID: "c-1", Name: "open"}, nil,
-			link.Down{}, "false driver codec@1.0.0: exception: Error: too wide"},
+			link.Down{}, "false driver codec@1.0.0: exception: Error: too wide at encodeDownlink (line 1)"},
 		"a driver in quarantine": {
 			func(w *linktest.World) api.UsedDriver {
 				u := script(w, "codec", "1.0.0", codec+`return {bytes: [1]}; }`)
@@ -138,6 +144,12 @@ func TestCommandsAreWrittenByTheDriver(t *testing.T) {
 				return
 			}
 			c.down.ID = "c-1"
+			for i, d := range downs {
+				if d.Encoded && (d.Until.IsZero() || d.Fail == nil) {
+					t.Errorf("the device's protocol is not told until when, and whom to tell: %+v", d)
+				}
+				downs[i].Until, downs[i].Fail = time.Time{}, nil
+			}
 			if len(downs) != 1 || fmt.Sprintf("%+v", downs[0]) != fmt.Sprintf("%+v", c.down) {
 				t.Errorf("the device got %+v, want %+v", downs, c.down)
 			}

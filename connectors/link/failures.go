@@ -9,6 +9,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -112,7 +113,7 @@ func (f *failures) run(ctx context.Context) {
 				f.back(t)
 			}
 		}
-		pause(ctx, nil, tellEvery)
+		pause.For(ctx, tellEvery)
 	}
 }
 

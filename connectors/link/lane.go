@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -158,7 +159,7 @@ func (a *lane) run(ctx context.Context) {
 					"devices", devices(batch), "error", err)
 			}
 		}
-		pause(ctx, nil, backoff(tries, longest))
+		pause.For(ctx, backoff(tries, longest))
 	}
 }
 

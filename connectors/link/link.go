@@ -20,6 +20,7 @@ import (
 	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
@@ -232,7 +233,7 @@ func (l *Link) listen(ctx context.Context) {
 			return
 		}
 		l.log.Warn("link cannot listen to the bus", "error", err)
-		pause(ctx, nil, time.Second)
+		pause.For(ctx, time.Second)
 	}
 }
 
@@ -289,17 +290,4 @@ func (l *Link) measure(s *metrics.Scrape) {
 	for outcome, v := range map[string]uint64{"stored": n.Stored, "parked": n.Parked, "refused": n.Refused, "retry": n.Retried, "lost": n.Lost} {
 		s.Set(metrics.LinkMessages, float64(v), gateway, outcome)
 	}
-}
-
-// pause waits for d and tells whether neither ctx nor done ended it; a nil done never does.
-func pause(ctx context.Context, done <-chan struct{}, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-done:
-	case <-ctx.Done():
-	}
-	return false
 }

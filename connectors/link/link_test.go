@@ -81,7 +81,7 @@ func (a *acks) list() []string {
 	return slices.Clone(a.all)
 }
 
-func run(t *testing.T, w *linktest.World, f *far, change func(*link.Config)) (l *link.Link, stop func()) {
+func run(t testing.TB, w *linktest.World, f *far, change func(*link.Config)) (l *link.Link, stop func()) {
 	t.Helper()
 	c := link.Config{
 		Gateway: api.Gateway{ID: w.Gateway, Phase: "operational", Protocol: "test", URL: "test://here"},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/castor-iot/castor/shared/pause"
 )
 
 // A Mailbox has what waits to go down to who polls, for protocols in which the device, or its gateway, begins each call.
@@ -86,7 +88,7 @@ func (m *Mailbox[T]) Take(ctx context.Context, s Poller, ended <-chan struct{}, 
 		m.mu.Unlock()
 		select {
 		case <-came:
-			pause(ctx, nil, gather)
+			pause.For(ctx, gather)
 		case <-newer:
 			waiting, replaced = false, true
 		case <-timeout.C:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/metrics"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
 	"golang.org/x/time/rate"
@@ -171,7 +172,7 @@ func (l *Link) attempt(ctx context.Context, done <-chan struct{}, patience time.
 		if err == nil || errors.As(err, &p) && final(p.Status) {
 			return err
 		}
-		if !pause(ctx, done, backoff(tries, l.limits.Backoff)) {
+		if !pause.Unless(ctx, done, backoff(tries, l.limits.Backoff)) {
 			return err
 		}
 	}
@@ -216,7 +217,7 @@ func (c *claims) wait(ctx context.Context, done <-chan struct{}, claim string) b
 	}
 	c.mu.Unlock()
 	r := l.Reserve()
-	if d := r.Delay(); d > 0 && !pause(ctx, done, d) {
+	if d := r.Delay(); d > 0 && !pause.Unless(ctx, done, d) {
 		r.Cancel()
 		return false
 	}

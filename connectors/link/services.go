@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/pause"
 )
 
 // needed is what a link asks of functions: the capability and the well-known name of who has it, which counts while the
@@ -127,6 +128,6 @@ func repeat(ctx context.Context, interval time.Duration, f func(context.Context)
 			tries++
 			wait = min(interval, backoff(tries, 5*time.Second))
 		}
-		pause(ctx, nil, wait)
+		pause.For(ctx, wait)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -20,6 +21,9 @@ type Session struct {
 	// Name is what the device is called in topics of its own, or by whoever speaks for it; "" = not told. It is {device} for its driver.
 	// Whoever opens the session sets it before anything is reported.
 	Name string
+
+	// Via is who speaks for the device; "" = it speaks for itself. It is set as Name is.
+	Via device.Ref
 
 	link    *Link
 	epoch   int64
@@ -169,7 +173,7 @@ func (s *Session) reader() (u api.UsedDriver, ok bool) {
 		if known || !ok || s.unplaced >= placing {
 			return u, ok
 		}
-		if s.unplaced++; !pause(s.link.work, s.done, negative) {
+		if s.unplaced++; !pause.Unless(s.link.work, s.done, negative) {
 			return u, false
 		}
 	}

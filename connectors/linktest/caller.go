@@ -18,6 +18,7 @@ type Caller struct {
 	messages chan Message
 	gone     chan struct{}
 	once     sync.Once
+	calls    sync.RWMutex // read while one is under way
 }
 
 // parted is when each caller was cut: a device that comes back does so after its session has ended.
@@ -46,7 +47,7 @@ func (c *Caller) Then(call func(ctx context.Context) (done bool, err error)) <-c
 			return
 		}
 		for c.Context.Err() == nil {
-			ok, err := call(c.Context)
+			ok, err := c.call(call)
 			if ok {
 				close(done)
 				return
@@ -63,13 +64,26 @@ func (c *Caller) Then(call func(ctx context.Context) (done bool, err error)) <-c
 	return done
 }
 
-// Poll asks for what comes down until an error says that the device is sent away.
+// Poll asks for what comes down until an error says that the device is sent away. A call that is under way then is heard out: its answer
+// may come a moment later.
 func (c *Caller) Poll(next func(ctx context.Context) error) {
 	go func() {
 		for next(c.Context) == nil {
 		}
+		c.calls.Lock()
 		c.Leave()
+		c.calls.Unlock()
 	}()
+}
+
+// call makes a call, unless the device has left.
+func (c *Caller) call(do func(ctx context.Context) (done bool, err error)) (done bool, err error) {
+	c.calls.RLock()
+	defer c.calls.RUnlock()
+	if err := c.Context.Err(); err != nil {
+		return false, err
+	}
+	return do(c.Context)
 }
 
 // Tell is for messages of the platform.

@@ -28,7 +28,7 @@ import (
 )
 
 // Patience is how long a test waits for what must happen.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // Soon is when what a story waits for has long happened.
 func Soon() time.Time { return time.Now().Add(time.Hour) }

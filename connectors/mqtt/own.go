@@ -45,6 +45,9 @@ func (m *Connector) openLogin(s *gateway.Session) *login {
 func (l *login) open(id string, ref device.Ref, name string) *link.Session {
 	d := l.m.link.Open(id, ref, l.number, l.session.Done())
 	d.Name = name
+	if via := device.Ref(l.session.Client); via != ref {
+		d.Via = via
+	}
 	l.m.logins.Store(d, l)
 	if l.listens {
 		d.Listen()

@@ -176,7 +176,7 @@ func TestOneReplicaStopsAndTheOtherGoesOn(t *testing.T) {
 		t.Errorf("the replicas advertise themselves as %v, want one each", ids)
 	}
 	go all[0].stop()
-	within(t, "the device is sent away", time.Second, d.Gone())
+	within(t, "the device is sent away", linktest.Patience, d.Gone())
 	again := connect(t, w, all[1], id)
 	within(t, "the acknowledgement", linktest.Patience, again.Publish(telemetry.Telemetry, []byte(`{"epoch":1,"seq":2,"data":{"rpm":1}}`)))
 	within(t, "another's acknowledgement", linktest.Patience, stays.Publish(telemetry.Telemetry, []byte(`{"epoch":1,"seq":1,"data":{"rpm":1}}`)))

@@ -33,10 +33,18 @@ type credential struct {
 	Username string      `bson:"username,omitempty"`
 	Protocol string      `bson:"protocol,omitempty"` // that the device speaks
 
-	// Via speaks for a device of kind relayed, and calls it Name. Topics are those of firmware that has its own.
-	Via    device.Ref  `bson:"via,omitempty"`
-	Name   string      `bson:"name,omitempty"`
-	Topics *api.Topics `bson:"topics,omitempty"`
+	// Via speaks for a device of kind relayed, and calls it Name; ViaTwin is that one's twin, which stays when its reference becomes
+	// another, or none. Topics are those of firmware that has its own.
+	Via     device.Ref  `bson:"via,omitempty"`
+	ViaTwin twin.ID     `bson:"viaTwin,omitempty"`
+	Name    string      `bson:"name,omitempty"`
+	Topics  *api.Topics `bson:"topics,omitempty"`
+
+	// Moving is the twin whose device is to speak for this one, and what it is to call it there (as "TWIN/NAME"): until that is decided nothing
+	// has moved. Who takes that device out of service waits for those that are on their way to it. MovingBy is who has it move.
+	Moving      string    `bson:"moving,omitempty"`
+	MovingSince time.Time `bson:"movingSince,omitempty"`
+	MovingBy    string    `bson:"movingBy,omitempty"`
 
 	// Proofs are what may be shown now, the newest last: one, and a second one from when the device asks for another until it
 	// has shown that.
@@ -98,13 +106,16 @@ const maxPast = 20
 const maxRevoked = 200
 
 func openCredentials(ctx context.Context, p *platform.Platform) (*store.Collection[credential], error) {
-	if _, err := platform.OpenCredentials[credential](ctx, p.DB); err != nil { // what readers rely on
+	_, err1 := platform.OpenCredentials[credential](ctx, p.DB) // what readers rely on
+	_, err2 := platform.OpenSpoken[credential](ctx, p.DB)
+	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
 	return store.Open[credential](ctx, p.DB, store.Spec{Name: "credentials", Schema: 1, Indexes: []store.Index{
 		{Name: "by-ref", Fields: []string{"ref"}, Unique: true},
 		{Name: "by-username", Fields: []string{"username"}, Unique: true},
-		{Name: "by-via", Fields: []string{"via"}},
+		{Name: "by-via", Fields: []string{"viaTwin"}},
+		{Name: "by-moving", Fields: []string{"moving"}, Unique: true}, // so that it holds only those that move
 		{Name: "by-outbox", Fields: []string{"outbox.since"}},
 		{Name: "by-pending", Fields: []string{"pendingSince"}},
 		{Name: "by-warn", Fields: []string{"warn"}},
@@ -153,7 +164,7 @@ func (v *credential) facts() []api.CredentialFact {
 
 func (v *credential) fact(p proof) api.CredentialFact {
 	f := api.CredentialFact{Ref: v.Ref, Twin: v.Twin, Kind: v.Kind, Username: v.Username, Fingerprint: p.Fingerprint, Generation: v.Generation,
-		Via: v.Via, Name: v.Name, State: api.CredentialPending, Issued: p.Issued, Confirmed: p.Confirmed, Expires: p.Expires}
+		Via: v.Via, ViaTwin: v.ViaTwin, Name: v.Name, Topics: v.Topics, State: api.CredentialPending, Issued: p.Issued, Confirmed: p.Confirmed, Expires: p.Expires}
 	if !p.Confirmed.IsZero() {
 		f.State = api.CredentialActive
 	}
@@ -186,7 +197,8 @@ func (v *credential) end(run, reason, by string, now time.Time) error {
 	v.Ended = run
 	v.retire(v.Proofs, reason, by, now)
 	v.Ref, v.Kind, v.Username, v.Run, v.Proofs, v.SealedFor, v.Warn = "", "", "", "", nil, nil, time.Time{}
-	v.Via, v.Name, v.Topics = "", "", nil
+	v.Via, v.ViaTwin, v.Name, v.Topics = "", "", "", nil
+	v.stay()
 	if ref == "" {
 		return nil
 	}

@@ -6,6 +6,7 @@ package credentials
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/event"
@@ -33,6 +34,9 @@ type credentials struct {
 	twins  *store.Collection[twin.Twin] // read only
 	outbox platform.Outbox[credential]
 	places *places
+
+	searches *store.Collection[search]
+	searched atomic.Bool // for who speaks for devices
 }
 
 // New returns the function running on p.
@@ -79,6 +83,9 @@ func open(ctx context.Context, p *platform.Platform) (*credentials, error) {
 	if c.creds, err = openCredentials(ctx, p); err != nil {
 		return nil, err
 	}
+	if c.searches, err = store.Open[search](ctx, p.DB, store.Spec{Name: "credential-searches", Schema: 1}); err != nil {
+		return nil, err
+	}
 	if c.twins, err = platform.OpenTwins(ctx, p.DB); err != nil {
 		return nil, err
 	}
@@ -111,7 +118,10 @@ func (c *credentials) routes() faas.Routes {
 		"POST /credentials/{ref}/confirm": faas.Op(c.p, access.Parts("connector"), c.confirm).Quiet(),
 		"POST /credentials/{ref}/revoke":  faas.Op(c.p, makers.And("twins"), c.revoke),
 
-		"GET /relayed":  faas.Op(c.p, access.Users(), c.listRelayed),
+		"GET /relayed":              faas.Op(c.p, access.Users(), c.listRelayed),
+		"POST /relayed/{twin}/move": faas.Op(c.p, makers, c.moveRelayed),
+		"GET /usernames/{username}": faas.Op(c.p, provision, c.username).Quiet(),
+
 		"POST /resolve": faas.Op(c.p, access.Parts("connector", "twin-ingest"), c.resolve).Quiet(),
 		"GET /ca":       faas.Op(c.p, access.Allow{Public: true}, c.caPEM),
 		"GET /revoked":  faas.Op(c.p, access.Only(access.Maintainer).And("connector"), c.revoked).Quiet(),

@@ -43,8 +43,9 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 	if t.Kind != twin.Instance {
 		return api.Credential{}, api.Invalid("twin: %s is a twin of kind %s; only instances have credentials", t.ID, t.Kind)
 	}
+	var via credential
 	if in.Kind == device.Relayed {
-		if err := c.checkVia(ctx, in.Via, &t); err != nil {
+		if via, err = c.checkVia(ctx, in.Via, in.Name, &t); err != nil {
 			return api.Credential{}, err
 		}
 	}
@@ -60,7 +61,7 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 		switch {
 		case v.Ended == in.Run:
 			return fmt.Errorf("%w: run %s has ended the credential of twin %s", api.ErrConflict, in.Run, t.ID)
-		case v.Ref != "" && (v.Kind != in.Kind || v.Proofs[0].Key != w.key || v.Via != in.Via || v.Name != in.Name):
+		case v.Ref != "" && (v.Kind != in.Kind || v.Proofs[0].Key != w.key || v.Via != in.Via && v.ViaTwin != via.Twin || v.Name != in.Name):
 			return fmt.Errorf("%w: twin %s has a credential of another kind or for another key; reset its provisioning run to enrol it anew", api.ErrConflict, t.ID)
 		case v.Ref != "" && !v.Proofs[0].kept() && v.Kind != device.Relayed:
 			return fmt.Errorf("%w: the credential of twin %s was delivered and erased; reset its provisioning run to enrol it anew", api.ErrConflict, t.ID)
@@ -72,7 +73,7 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 		v.Type, v.Kind, v.Username, v.Ref = t.Definition.Type, in.Kind, in.Username, newRef(t.ID)
 		v.Protocol, v.Topics = in.Protocol, in.Topics
 		if in.Kind == device.Relayed {
-			v.relayedBy(in.Via, in.Name)
+			v.relayedBy(&via, in.Name)
 		}
 		v.Generation++
 		v.Version++
@@ -89,13 +90,19 @@ func (c *credentials) issue(ctx context.Context, _ *faas.Call, in api.NewCredent
 		return api.Credential{}, fmt.Errorf("%w: username %s is not free; take another", api.ErrExists, in.Username)
 	}
 	if errors.Is(err, store.ErrExists) && in.Kind == device.Relayed {
-		return api.Credential{}, fmt.Errorf("%w: name %q is another device's at %s", api.ErrExists, in.Name, in.Via)
+		return api.Credential{}, c.called(ctx, self, &via, in.Name)
 	}
 	if err != nil {
 		return api.Credential{}, err
 	}
 	c.flush(ctx, v)
-	return v.issued(), c.follow(ctx, v)
+	if v.Kind == device.Relayed {
+		if v, err = c.stillSpeaks(ctx, v); err != nil {
+			return api.Credential{}, err
+		}
+		return v.issued(), nil
+	}
+	return v.issued(), c.follow(ctx, v, t.Definition.Owner)
 }
 
 var errRun = api.Invalid("run must be 1 to 80 letters, digits, '.', '-' or '_'")

@@ -302,8 +302,11 @@ func TestTheDevicesOfABridge(t *testing.T) {
 	if got := list(w.admin); got != "lamp-1=lamp-1 lamp-2=lamp-2 lamp-3=lamp-3 " {
 		t.Error(got)
 	}
+	if err := w.admin.RevokeCredential(ctx, via.Ref, "stolen"); err != nil {
+		t.Fatal(err)
+	}
 	if got := list(w.User("ada", []access.Role{access.Owner}, "press")); got != "lamp-1=lamp-1 lamp-3=lamp-3 " {
-		t.Error(got)
+		t.Errorf("once the bridge has no credential: %s", got)
 	}
 	if _, err := w.User("eve", []access.Role{access.Owner}).ListRelayed(ctx, "bridge", ""); !errors.Is(err, api.ErrNotFound) {
 		t.Errorf("a stranger: %v", err)

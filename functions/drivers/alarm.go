@@ -95,7 +95,7 @@ func (r *record) alarm(v *version, about []twin.Twin, now time.Time) {
 	switch {
 	case v.State != api.DriverQuarantined:
 		rule, title, severity = ruleBlocked+r.Name, fmt.Sprintf("driver %s %s fails gravely with its messages alone: they are parked", r.Name, v.Version), monitor.Warning
-	case v.Was:
+	case v.WasActive:
 		title += ": messages of its devices are parked"
 	default:
 		title, severity = title+": its trial is over", monitor.Warning

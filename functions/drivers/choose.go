@@ -49,7 +49,7 @@ func (k *known) choose(id twin.ID, firmware *semver.Version) (v *version, parked
 				return v, fmt.Sprintf("driver %s %s fails again and again with messages of this twin alone: promote it once more, or publish a newer version", v.Name, v.Version)
 			}
 			return v, ""
-		case v.State == api.DriverQuarantined && v.Was:
+		case v.State == api.DriverQuarantined && v.WasActive:
 			return v, fmt.Sprintf("driver %s %s is in quarantine: %s", v.Name, v.Version, v.Reason)
 		}
 		fits = true

@@ -37,8 +37,8 @@ type version struct {
 	// Content is the id of the document that has its tests, and of what it was published with: the same content has the same id.
 	Content string `bson:"content"`
 
-	// Was tells of a version in quarantine that it was active before: it goes on counting.
-	Was bool `bson:"was,omitempty"`
+	// WasActive tells of a version in quarantine that it was active before: it goes on counting.
+	WasActive bool `bson:"was,omitempty"`
 
 	// Last is the failure that ended Reason, for those who write the driver: there may be something of a device's message in it.
 	Last string `bson:"last,omitempty"`
@@ -73,7 +73,19 @@ func scopeOf(owner string) string {
 
 // used tells whether devices may use the version, or their messages are parked because of it.
 func (v *version) used() bool {
-	return v.State == api.DriverActive || v.State == api.DriverCanary || v.State == api.DriverQuarantined && v.Was
+	return v.State == api.DriverActive || v.State == api.DriverCanary || v.State == api.DriverQuarantined && v.WasActive
+}
+
+// shown is the version as its people see it.
+func (v *version) shown() api.DriverVersion {
+	out := v.DriverVersion
+	if v.State == api.DriverQuarantined {
+		out.Was = api.DriverCanary
+		if v.WasActive {
+			out.Was = api.DriverActive
+		}
+	}
+	return out
 }
 
 func (r *record) version(name string) *version {

@@ -156,15 +156,20 @@ func (f *function) report(ctx context.Context, c *faas.Call, in api.DriverFailur
 	if len(in.Twins) == 0 {
 		return faas.None{}, nil // another version is theirs by now, or it is in quarantine already
 	}
+	return faas.None{}, f.tally(ctx, &in)
+}
+
+// tally counts failures and carries out what is to become of the version.
+func (f *function) tally(ctx context.Context, in *api.DriverFailures) error {
 	now := f.p.Time()
 	v, err := f.failures.Upsert(ctx, failuresID(in.Name, in.Version), func(v *failures, _ bool) error {
-		v.add(&in, now)
+		v.add(in, now)
 		return nil
 	})
 	if err != nil {
-		return faas.None{}, err
+		return err
 	}
-	return faas.None{}, f.sentence(ctx, in.Name, in.Version, v.judge(now))
+	return f.sentence(ctx, in.Name, in.Version, v.judge(now))
 }
 
 func checkReport(gateway string, in *api.DriverFailures) error {

@@ -72,7 +72,7 @@ func TestQuarantine(t *testing.T) {
 	w.SetTime(w.Now().Add(2 * time.Minute))
 	w.fails(10, 1, 1, "th-4")
 	v := w.state("1.1.0")
-	if v.State != api.DriverQuarantined || v.Reason != "10 grave failures within 10 minutes, with messages of 4 twins; the last: it computed longer than 100 ms" {
+	if v.State != api.DriverQuarantined || v.Was != api.DriverActive || v.Reason != "10 grave failures within 10 minutes, with messages of 4 twins; the last: it computed longer than 100 ms" {
 		t.Errorf("after ten: %+v", v)
 	}
 	w.fails(10, 1, 1, "th-4") // which is told of once
@@ -91,7 +91,7 @@ func TestQuarantine(t *testing.T) {
 	}
 	w.promote(w.press, "acme-th1", "1.1.0")
 	w.fails(10, 1, 1, "th-4")
-	if v := w.state("1.1.0"); v.State != api.DriverActive || v.Failures != 2 {
+	if v := w.state("1.1.0"); v.State != api.DriverActive || v.Was != "" || v.Failures != 2 {
 		t.Errorf("what was before counts: %+v", v)
 	}
 }
@@ -200,7 +200,7 @@ func TestACanaryIsOver(t *testing.T) {
 	_, err := w.press.CanaryDriver(bg, "acme-th1", "1.1.0", api.Canary{Percent: 100})
 	w.must(err)
 	w.fails(0, 10, 10, "th-1", "th-2", "th-3")
-	if v := w.state("1.1.0"); v.State != api.DriverQuarantined {
+	if v := w.state("1.1.0"); v.State != api.DriverQuarantined || v.Was != api.DriverCanary {
 		t.Errorf("%+v", v)
 	}
 	if got := w.reads("th-1"); got != "1.0.0" {

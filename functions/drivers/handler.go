@@ -1,7 +1,7 @@
 // Package drivers is the registry of payload drivers (paper 4.9): it takes versions that pass their own tests, says which version is
 // for which twin by the firmware that its device reports, tries new ones on some devices first, takes bad ones back, puts those that
 // misbehave into quarantine, and has parked messages read again. Connectors run the drivers that devices' messages go through; here
-// only tests, the bench and what was parked are run.
+// only tests, the bench and what was parked are run, and drivers react to what their twins have said.
 package drivers
 
 import (
@@ -9,6 +9,7 @@ import (
 	"errors"
 
 	"github.com/castor-iot/castor/shared/access"
+	"github.com/castor-iot/castor/shared/driver/shelf"
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/platform"
@@ -32,10 +33,12 @@ type function struct {
 	identities *store.Collection[identity]  // read only
 	places     *platform.Places
 	known      *cache
+	codecs     *shelf.Shelf[*codec]
 	outbox     platform.Outbox[record]
 	redrives   *redriver
+	reactions  *reactor
 
-	runs gate
+	runs, publications *gate
 }
 
 // New returns the function running on p.
@@ -53,7 +56,7 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 	if p.Objects == nil {
 		return nil, errors.New("there is no object store for the code of drivers: CASTOR_S3_ENDPOINT must name one")
 	}
-	f := &function{p: p}
+	f := &function{p: p, runs: runsGate(), publications: publishGate()}
 	var err error
 	if f.drivers, err = store.Open[record](ctx, p.DB, store.Spec{Name: "drivers", Schema: 1, Indexes: []store.Index{
 		{Name: "by-scope", Fields: []string{"scope"}},
@@ -81,8 +84,11 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 	}
 	f.outbox = platform.Outbox[record]{P: p, C: f.drivers, Index: "by-outbox", Field: "outbox.since",
 		Of: func(r *record) (string, *event.Outbox) { return r.Name, &r.Outbox }}
-	f.known = newCache(p, f)
+	f.known, f.codecs = newCache(p, f), newCodecs(f)
 	if f.redrives, err = openRedriver(ctx, f); err != nil {
+		return nil, err
+	}
+	if f.reactions, err = openReactor(ctx, f); err != nil {
 		return nil, err
 	}
 	if err := f.addShipped(ctx); err != nil {
@@ -94,7 +100,7 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 func (f *function) routes() faas.Routes {
 	makers := access.Only(access.Configurator, access.Developer)
 	connectors := access.Parts("connector")
-	return f.redrives.route(faas.Routes{
+	return f.reactions.route(f.redrives.route(faas.Routes{
 		"GET /drivers":                                    faas.Op(f.p, access.Users(), f.list),
 		"GET /drivers/{name}":                             faas.Op(f.p, access.Users().And("twin-provision"), f.get),
 		"POST /drivers/{name}/versions":                   faas.Op(f.p, makers, f.publish),
@@ -111,5 +117,5 @@ func (f *function) routes() faas.Routes {
 		"POST /failures":     faas.Op(f.p, connectors, f.report).Quiet(),
 
 		"POST /sweep": faas.Op(f.p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
-	})
+	}))
 }

@@ -46,7 +46,13 @@ func (f *function) publish(ctx context.Context, c *faas.Call, in api.PublishDriv
 		}
 		return reply(v, 200), err
 	}
-	if err := f.passes(ctx, &in.Driver); err != nil {
+	leave, err := f.publications.enter(c.Caller.String())
+	if err != nil {
+		return faas.Reply{}, err
+	}
+	err = f.passes(ctx, &in.Driver)
+	leave()
+	if err != nil {
 		return faas.Reply{}, err
 	}
 	if err := f.keep(ctx, kept, in.Code); err != nil {
@@ -63,7 +69,7 @@ func reply(v *version, status int) faas.Reply {
 	if v == nil {
 		return faas.Reply{}
 	}
-	r := faas.Created("/drivers/"+v.Name+"/versions/"+v.Version, v.DriverVersion)
+	r := faas.Created("/drivers/"+v.Name+"/versions/"+v.Version, v.shown())
 	r.Status = status
 	return r
 }

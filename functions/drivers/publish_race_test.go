@@ -2,6 +2,7 @@ package drivers_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,4 +33,32 @@ func TestDeletedWhileItIsPublished(t *testing.T) {
 			t.Errorf("%s: %+v, %v", what, d, err)
 		}
 	}
+}
+
+// Few publications of one caller go on at a time, so that whoever publishes much leaves the workers to others.
+func TestManyPublicationsOfOne(t *testing.T) {
+	w := newWorld(t)
+	begun, goOn, done := make(chan bool), make(chan bool), make(chan error, 2)
+	held := func() { begun <- true; <-goOn }
+	for _, name := range []string{"a", "b"} {
+		w.meanwhile.Store(&held)
+		go func() {
+			_, err := w.press.PublishDriver(bg, script(name, "1.0.0", 0))
+			done <- err
+		}()
+		select {
+		case <-begun:
+		case err := <-done:
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	if _, err := w.press.PublishDriver(bg, script("c", "1.0.0", 0)); !errors.Is(err, api.ErrTooMany) || !strings.Contains(err.Error(), "2 of your publications go on already; wait for one") {
+		t.Errorf("a third: %v", err)
+	}
+	w.publish(w.paint, script("d", "1.0.0", 0))
+	close(goOn)
+	for range 2 {
+		w.must(<-done)
+	}
+	w.publish(w.press, script("c", "1.0.0", 0))
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-// A redrive reads parked messages again. It is one document, so that any instance goes on with it: who works on it plans some messages
+// A redrive reads parked messages again. It is one document, so that any instance goes on with it: who has its lease plans some messages
 // of one twin, reads them, and tells of that and of the next ones in one compare-and-swap.
 type redrive struct {
 	api.Redrive `bson:",inline"`
@@ -24,12 +24,7 @@ type redrive struct {
 	Kind    access.CallerKind `bson:"kind"`
 	Account string            `bson:"account"`
 
-	// Due is when somebody is to take it on: in the future while somebody works on it, the zero time when it has ended. Holder is
-	// who took it last; nobody else's work counts. Worked is when it last went on, the zero time when it has ended.
-	Due    time.Time `bson:"due,omitempty"`
-	Holder string    `bson:"holder,omitempty"`
-	Worked time.Time `bson:"worked,omitempty"`
-	Tries  int       `bson:"tries,omitempty"` // in vain, since it last went on
+	platform.Lease `bson:",inline"`
 
 	// After is the last twin that was looked at. Twins come next, of the first of them the messages of Chunk, and then those behind
 	// Cursor.
@@ -82,7 +77,7 @@ func (r *redriver) route(routes faas.Routes) faas.Routes {
 	routes["GET /redrives/{id}"] = faas.Op(r.f.p, askers, r.get)
 	routes["DELETE /redrives/{id}"] = faas.Op(r.f.p, askers, r.cancel)
 	routes["POST /schedule"] = faas.Schedule(r.f.p, func(ctx context.Context, _ time.Time) error { return r.work(ctx) })
-	return platform.Watched(r.f.p, routes, platform.Operations[redrive]{Kind: "redrive", C: r.jobs, Index: "by-worked", Field: "worked", Grace: 2 * redriveHeld,
+	return platform.Watched(r.f.p, routes, platform.Operations[redrive]{Kind: "redrive", C: r.jobs, Index: "by-worked", Field: "worked", Grace: 2 * platform.LeaseFor,
 		Of: func(j *redrive) api.Overdue {
 			return api.Overdue{ID: j.ID, Twin: j.Twin, Type: j.Type, Since: j.Worked, Attempts: j.Tries, Reason: j.Reason}
 		}, Retry: r.goOn})
@@ -97,7 +92,7 @@ func (r *redriver) create(ctx context.Context, c *faas.Call, in api.NewRedrive) 
 		return faas.Reply{}, err
 	}
 	now := r.f.p.Time()
-	j := redrive{Kind: c.Caller.Kind, Account: c.Caller.ID, Due: now, Worked: now,
+	j := redrive{Kind: c.Caller.Kind, Account: c.Caller.ID, Lease: platform.NewLease(now),
 		Redrive: api.Redrive{ID: platform.NewID("redrive"), NewRedrive: in, By: c.Caller.String(), State: api.JobQueued, Created: now}}
 	if in.Twin != "" {
 		j.Twins = []twin.ID{in.Twin}
@@ -210,7 +205,8 @@ func (j *redrive) end(s api.JobState, reason string, now time.Time) {
 	if j.State, j.Ended = s, now; reason != "" {
 		j.Reason = clip(reason)
 	}
-	j.Due, j.Worked, j.Holder, j.Cancelling = time.Time{}, time.Time{}, "", false
+	j.Lease.End()
+	j.Cancelling = false
 	j.Twins, j.Chunk, j.Cursor = nil, nil, ""
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -15,31 +16,39 @@ import (
 )
 
 const (
-	callSize    = 20      // messages that a driver is asked for at a time
+	callSize    = 20 // messages that a driver is asked for at a time,
+	slowSize    = 4  // or so many, until it is known to be quick
+	quick       = time.Second
 	sendSize    = 4 << 20 // bytes of values handed over at a time, about
 	graveOfTwin = 10      // grave failures of a chunk after which the rest of the twin's messages is left
 	graveOfAll  = 50      // of a redrive, after which it ends
 )
 
+// readFor is after how long what was decoded of a chunk is handed over, and the rest left for the next step: a run has a lease, and
+// of a chunk that a slow driver never gets through in that time nothing would ever be stored.
+var readFor = 10 * time.Second
+
 // An outcome is what came of a chunk.
 type outcome struct {
 	stored, left int64
-	reason       string // why the last of left was not read
-	grave        int64  // how often the driver misconducted itself
-	over         bool   // the rest of the twin's messages are not to be tried
-	stop         string // why no message at all is to be tried any more; "" = go on
+	gone         int64    // were no longer parked
+	reason       string   // why the last of left was not read
+	grave        int64    // how often the driver misconducted itself
+	rest         []string // of the chunk, for which there was no time
+	over         bool     // the rest of the twin's messages are not to be tried
+	stop         string   // why no message at all is to be tried any more; "" = go on
 }
 
 // leave notes that n messages stay parked.
 func (o *outcome) leave(n int, reason string) { o.left, o.reason = o.left+int64(n), reason }
 
-// read reads the planned messages again, and hands over what they have become. Those that are no longer parked were read before,
-// without a word of it having been kept.
+// read reads the planned messages again, and hands over what they have become. Those that are no longer parked were read before, if
+// that may be; else they were removed meanwhile, or another redrive has read them.
 func (r *redriver) read(ctx context.Context, j *redrive, asker access.Caller, d *decoder) (did outcome, err error) {
 	id := j.Twins[0]
 	t, err := r.f.twins.Get(ctx, string(id))
 	if errors.Is(err, store.ErrNotFound) || err == nil && !t.Deleted.IsZero() {
-		return outcome{over: true}, nil // what is parked of it goes with it
+		return outcome{over: true, gone: int64(len(j.Chunk))}, nil // what is parked of it goes with it
 	}
 	if err == nil {
 		err = r.f.p.May(ctx, asker, access.Write, access.Twin(&t), "twin")
@@ -67,7 +76,11 @@ func (r *redriver) read(ctx context.Context, j *redrive, asker access.Caller, d 
 	if err != nil {
 		return did, err
 	}
-	did.stored = int64(len(j.Chunk) - len(messages))
+	if missing := int64(len(j.Chunk) - len(messages)); d.again {
+		did.stored = missing
+	} else {
+		did.gone = missing
+	}
 	items, err := d.decode(ctx, u, messages, &did)
 	if err != nil {
 		return did, err
@@ -115,7 +128,7 @@ func (r *redriver) hand(ctx context.Context, id twin.ID, items []api.RedrivenIte
 		err := r.f.p.API.Redriven(ctx, api.Redriven{Twin: id, Items: items[:n]})
 		switch {
 		case errors.Is(err, api.ErrNotFound): // it was deleted meanwhile
-			did.over = true
+			did.over, did.gone = true, did.gone+int64(len(items))
 			return nil
 		case errors.Is(err, api.ErrConflict), errors.Is(err, twin.ErrInvalid):
 			did.leave(n, err.Error())
@@ -148,19 +161,29 @@ func sizeOf(item *api.RedrivenItem) int {
 	return size
 }
 
-// A decoder reads messages by drivers and formats. It keeps the driver that it was last asked for.
+// A decoder reads messages by drivers and formats.
 type decoder struct {
-	f     *function
-	name  string
-	codec driver.Codec
+	f *function
+
+	// again: the chunk may have been read already, in part or whole, without a word of it, because of a crash or of something that
+	// was away.
+	again bool
 }
 
 // decode says what each message has become. A driver that misconducts itself again and again is not called any more: messages that
 // were not tried are left out.
 func (d *decoder) decode(ctx context.Context, u *api.UsedDriver, messages []api.ParkedMessage, did *outcome) (items []api.RedrivenItem, err error) {
+	began, size := time.Now(), slowSize
 	for len(messages) > 0 && did.grave < graveOfTwin {
-		some := messages[:min(callSize, len(messages))]
+		if len(items) > 0 && time.Since(began) >= readFor {
+			for i := range messages {
+				did.rest = append(did.rest, messages[i].ID)
+			}
+			break
+		}
+		some := messages[:min(size, len(messages))]
 		messages = messages[len(some):]
+		asked := time.Now()
 		results, err := d.results(ctx, u, some)
 		if err != nil {
 			return nil, err
@@ -170,6 +193,9 @@ func (d *decoder) decode(ctx context.Context, u *api.UsedDriver, messages []api.
 			if results[i].Failure.Grave() {
 				did.grave++
 			}
+		}
+		if size = slowSize; time.Since(asked) < quick {
+			size = callSize
 		}
 	}
 	return items, nil
@@ -208,18 +234,19 @@ func (d *decoder) results(ctx context.Context, u *api.UsedDriver, messages []api
 		}
 		return results, nil
 	}
-	if name := fmt.Sprint(u.Name, "@", u.Version, "@", u.Digest, u.Normalised); d.name != name {
-		codec, err := d.f.opened(ctx, u)
-		if errors.Is(err, api.ErrUnavailable) || ctx.Err() != nil {
-			return nil, fmt.Errorf("driver %s %s: %w", u.Name, u.Version, err)
+	opened, err := d.f.opened(ctx, u)
+	if errors.Is(err, api.ErrUnavailable) || ctx.Err() != nil {
+		return nil, fmt.Errorf("driver %s %s: %w", u.Name, u.Version, err)
+	}
+	if err != nil { // trying again does not help
+		for i := range results {
+			results[i].Errors = []string{fmt.Sprintf("driver %s %s: %v", u.Name, u.Version, err)}
 		}
-		if err != nil { // trying again does not help
-			for i := range results {
-				results[i].Errors = []string{fmt.Sprintf("driver %s %s: %v", u.Name, u.Version, err)}
-			}
-			return results, nil
-		}
-		d.name, d.codec = name, codec
+		return results, nil
+	}
+	codec := driver.Codec(opened)
+	if u.Normalised {
+		codec = driver.Normalised(codec)
 	}
 	var calls []driver.Call
 	var of []int
@@ -236,7 +263,7 @@ func (d *decoder) results(ctx context.Context, u *api.UsedDriver, messages []api
 	if len(calls) == 0 {
 		return results, nil
 	}
-	made, err := d.codec.Run(ctx, calls)
+	made, err := codec.Run(ctx, calls)
 	if err != nil {
 		return nil, fmt.Errorf("%w: driver %s %s: %w", api.ErrUnavailable, u.Name, u.Version, err)
 	}

@@ -11,116 +11,55 @@ import (
 	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
-	redrivesAtOnce = 4                // of a run
-	redriveHeld    = time.Minute      // how long a redrive is believed to be worked on without a word
-	redriveFor     = 10 * time.Second // how long one run stays at one; the next goes on
-	redrivePause   = 30 * time.Second // at most, before what is away is asked for again
+	redrivesAtOnce = 4 // of a run
 
 	chunkSize = 100 // messages between two writes of a redrive
 	lookSize  = 50  // twins looked at for the next ones
 )
 
-// waits is how the reason of a redrive begins that cannot go on for now.
-const waits = "waits: "
-
-// errTaken: the redrive was believed to be left, and somebody else has taken it.
-var errTaken = errors.New("somebody else works on the redrive now")
-
-// work takes on the redrives that are due, those that have waited longest first.
+// work goes on with the redrives that are due, and forgets old ones.
 func (r *redriver) work(ctx context.Context) error {
-	page, err := r.jobs.Find(ctx, store.Query{Index: "by-due", Limit: redrivesAtOnce, Fields: []string{"due"},
-		Filter: store.And(store.Gt("due", time.UnixMilli(0)), store.Lte("due", r.f.p.Time()))})
-	if err != nil {
-		return err
-	}
-	var g errgroup.Group
-	errs := make([]error, len(page.Items))
-	for i := range page.Items {
-		g.Go(func() error { errs[i] = r.goOn(ctx, page.Items[i].ID); return nil })
-	}
-	_ = g.Wait()
-	return errors.Join(append(errs, r.forget(ctx))...)
+	_, err := r.leases().Due(ctx, redrivesAtOnce, r.goOn)
+	return errors.Join(err, r.forget(ctx))
 }
 
-// goOn makes a redrive this run's, and goes on with it until it ends, must wait, or time is up.
+// leases are those of redrives.
+func (r *redriver) leases() platform.Leases[redrive] {
+	return platform.Leases[redrive]{P: r.f.p, C: r.jobs, Kind: "redrive",
+		Of: func(j *redrive) (string, *platform.Lease, *string) { return j.ID, &j.Lease, &j.Reason }}
+}
+
+// goOn goes on with a redrive.
 func (r *redriver) goOn(ctx context.Context, id string) error {
-	holder := platform.NewID("run")
-	j, err := r.jobs.Update(ctx, id, func(j *redrive) error {
-		now := r.f.p.Time()
-		if j.Due.IsZero() || j.Due.After(now) {
-			return store.Unchanged // somebody else was faster
-		}
-		j.Holder, j.Due, j.State = holder, now.Add(redriveHeld), api.JobRunning
-		return nil
-	})
-	if err != nil || j.Holder != holder {
-		return err
-	}
-	working, cancel := context.WithTimeout(ctx, redriveHeld/2)
-	defer cancel()
-	until := time.Now().Add(redriveFor)
 	d := &decoder{f: r.f}
-	for err == nil && !j.State.Ended() {
-		if time.Now().After(until) {
-			err = r.note(ctx, &j, func(j *redrive, now time.Time) { j.Due, j.Holder = now, "" })
-			break
-		}
-		err = r.step(working, &j, d)
-	}
-	if err != nil && !errors.Is(err, errTaken) {
-		r.f.p.Log.WarnContext(ctx, "redrive waits", "function", r.f.p.Part, "redrive", id, "error", err)
-		err = r.pause(ctx, &j, err)
-	}
-	if errors.Is(err, errTaken) {
-		return nil
-	}
-	return err
-}
-
-// note is a write of whoever holds the redrive.
-func (r *redriver) note(ctx context.Context, j *redrive, change func(j *redrive, now time.Time)) error {
-	holder := j.Holder
-	now, err := r.jobs.Update(ctx, j.ID, func(j *redrive) error {
-		if j.Holder != holder || j.State.Ended() {
-			return errTaken
-		}
-		at := r.f.p.Time()
-		j.Due, j.Worked, j.Tries = at.Add(redriveHeld), at, 0
-		if strings.HasPrefix(j.Reason, waits) {
-			j.Reason = ""
-		}
-		change(j, at)
-		return nil
+	_, err := r.leases().GoOn(ctx, id, platform.Work[redrive]{
+		Begin: func(j *redrive, exists bool) error {
+			if !exists {
+				return store.ErrNotFound
+			}
+			j.State, d.again = api.JobRunning, j.Holder != "" || j.Tries > 0
+			return nil
+		},
+		Step: func(ctx context.Context, h *platform.Held[redrive]) error { return r.step(ctx, h, d) },
 	})
-	if err == nil {
-		*j = now
-	}
 	return err
-}
-
-// pause leaves the redrive for a while, because something that it needs is away.
-func (r *redriver) pause(ctx context.Context, j *redrive, why error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	tries, worked := j.Tries+1, j.Worked
-	return r.note(ctx, j, func(j *redrive, now time.Time) {
-		j.Tries, j.Worked, j.Holder = tries, worked, ""
-		j.Reason, j.Due = clip(waits+r.f.p.Problem(why).Error()), now.Add(min(time.Duration(tries)*time.Second, redrivePause))
-	})
 }
 
 // step does one thing for a redrive: it reads the planned messages, and plans the next.
-func (r *redriver) step(ctx context.Context, j *redrive, d *decoder) error {
+func (r *redriver) step(ctx context.Context, h *platform.Held[redrive], d *decoder) error {
+	j := &h.Doc
+	if j.Cancelling {
+		return r.abandon(ctx, h, d)
+	}
 	asker, err := r.f.p.Asker(ctx, j.Kind, j.Account)
 	if errors.Is(err, access.ErrUnauthenticated) {
-		return r.note(ctx, j, func(j *redrive, now time.Time) { j.end(api.JobFailed, j.By+" may not sign in any more", now) })
+		return h.Note(ctx, func(j *redrive, now time.Time) { j.end(api.JobFailed, j.By+" may not sign in any more", now) })
 	}
 	if err == nil && !asker.Is(redrivers...) {
-		return r.note(ctx, j, func(j *redrive, now time.Time) {
+		return h.Note(ctx, func(j *redrive, now time.Time) {
 			j.end(api.JobFailed, j.By+" may not have messages read again any more", now)
 		})
 	}
@@ -133,14 +72,15 @@ func (r *redriver) step(ctx context.Context, j *redrive, d *decoder) error {
 			return err
 		}
 	}
-	next := plan{twins: j.Twins}
-	if did.stop == "" && !j.Cancelling {
+	d.again = false
+	next := plan{twins: j.Twins, chunk: did.rest, cursor: j.Cursor}
+	if did.stop == "" && (len(did.rest) == 0 || did.over) {
 		if next, err = r.plan(ctx, j, did.over); err != nil {
 			return err
 		}
 	}
-	return r.note(ctx, j, func(j *redrive, now time.Time) {
-		j.Stored, j.Left, j.Grave = j.Stored+did.stored, j.Left+did.left, j.Grave+did.grave
+	return h.Note(ctx, func(j *redrive, now time.Time) {
+		j.Stored, j.Left, j.Gone, j.Grave = j.Stored+did.stored, j.Left+did.left, j.Gone+did.gone, j.Grave+did.grave
 		if j.LeftHere += did.left; len(next.twins) == 0 || len(j.Twins) == 0 || next.twins[0] != j.Twins[0] {
 			j.LeftHere = 0
 		}
@@ -159,6 +99,23 @@ func (r *redriver) step(ctx context.Context, j *redrive, d *decoder) error {
 		case next.end:
 			j.end(api.JobDone, "", now)
 		}
+	})
+}
+
+// abandon ends a redrive without reading on: whatever each step failed of, it can be cancelled. What was read before without a word
+// of it still counts.
+func (r *redriver) abandon(ctx context.Context, h *platform.Held[redrive], d *decoder) error {
+	var stored int64
+	if d.again && len(h.Doc.Chunk) > 0 {
+		there, err := r.parked.GetMany(ctx, h.Doc.Chunk)
+		if err != nil {
+			return err
+		}
+		stored = int64(len(h.Doc.Chunk) - len(there))
+	}
+	return h.Note(ctx, func(j *redrive, now time.Time) {
+		j.Stored += stored
+		j.end(api.JobCancelled, "", now)
 	})
 }
 
@@ -223,11 +180,7 @@ func (r *redriver) nextTwins(ctx context.Context, j *redrive) (twins []twin.ID, 
 	if err != nil {
 		return nil, "", err
 	}
-	var types []string
-	for i := range found {
-		types = append(types, string(found[i].Definition.Type))
-	}
-	known, err := r.f.known.typesOf(ctx, unique(types))
+	known, err := r.f.typesOf(ctx, found)
 	for i := range found {
 		t := &found[i]
 		of := known[t.Definition.Type]

@@ -485,7 +485,7 @@ func TestACrashOfARedrive(t *testing.T) {
 			if j, err = w.Admin().GetRedrive(bg, j.ID); err != nil || !j.State.Ended() {
 				j = w.wait(w.Admin(), j.ID)
 			}
-			if got := w.values(id); j.State != api.JobDone || j.Stored != 150 || j.Left != 0 || len(got) != 150 || w.left(id) != 0 {
+			if got := w.values(id); j.State != api.JobDone || j.Stored != 150 || j.Left != 0 || j.Gone != 0 || len(got) != 150 || w.left(id) != 0 {
 				t.Errorf("a crash at write %d, way %d: %+v, history has %d values", n, how, j, len(got))
 			}
 			if !came {

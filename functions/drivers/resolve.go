@@ -68,21 +68,17 @@ func (f *function) used(ctx context.Context, ids []twin.ID) ([]api.UsedDriver, e
 		return nil, err
 	}
 	found = slices.DeleteFunc(found, func(t twin.Twin) bool { return t.Kind != twin.Instance || !t.Deleted.IsZero() })
-	var names []string
-	for i := range found {
-		names = append(names, string(found[i].Definition.Type))
-	}
-	types, err := f.known.typesOf(ctx, unique(names))
+	types, err := f.typesOf(ctx, found)
 	if err != nil {
 		return nil, err
 	}
-	names = names[:0]
+	var names []string
 	for _, t := range types {
 		if t.model != nil && t.model.Driver != "" {
 			names = append(names, t.model.Driver)
 		}
 	}
-	drivers, err := f.known.driversOf(ctx, unique(names))
+	drivers, err := f.known.drivers.Get(ctx, unique(names))
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +89,7 @@ func (f *function) used(ctx context.Context, ids []twin.ID) ([]api.UsedDriver, e
 	out := make([]api.UsedDriver, len(found))
 	for i := range found {
 		id, t := found[i].ID, types[found[i].Definition.Type]
-		out[i] = api.UsedDriver{Twin: id, Device: serials[id]}
+		out[i] = api.UsedDriver{Twin: id, Type: found[i].Definition.Type, Device: serials[id]}
 		if t.model == nil {
 			continue
 		}
@@ -101,7 +97,7 @@ func (f *function) used(ctx context.Context, ids []twin.ID) ([]api.UsedDriver, e
 			out[i].Format, out[i].IDs, out[i].Units = t.model.Format, idsOf(t.model), t.units
 			continue
 		}
-		out[i].Variables = t.model.Parameters
+		out[i].Variables, out[i].Reacts = t.model.Parameters, t.model.Reacts
 		k := drivers[t.model.Driver]
 		if k.say(&out[i], t.owner, firmware[id]); k.ranged {
 			out[i].Firmware = firmwareProperty(t.model)
@@ -111,6 +107,15 @@ func (f *function) used(ctx context.Context, ids []twin.ID) ([]api.UsedDriver, e
 		}
 	}
 	return out, nil
+}
+
+// typesOf is what the types of twins say.
+func (f *function) typesOf(ctx context.Context, twins []twin.Twin) (map[twin.ID]typeEntry, error) {
+	types := make([]twin.ID, len(twins))
+	for i := range twins {
+		types[i] = twins[i].Definition.Type
+	}
+	return f.known.types.Get(ctx, unique(types))
 }
 
 // say fills in what the driver is for the twin. A type may name the drivers of its own group and the platform's; one that belongs to
@@ -128,7 +133,7 @@ func (k *known) say(u *api.UsedDriver, owner string, firmware *semver.Version) {
 }
 
 // details reads what only some twins are asked for: the firmware they reported, and the serials that topics have.
-func (f *function) details(ctx context.Context, found []twin.Twin, types map[twin.ID]typeEntry, drivers map[string]driverEntry) (map[twin.ID]*semver.Version, map[twin.ID]string, error) {
+func (f *function) details(ctx context.Context, found []twin.Twin, types map[twin.ID]typeEntry, drivers map[string]*known) (map[twin.ID]*semver.Version, map[twin.ID]string, error) {
 	var ranged, named []twin.ID
 	property := map[twin.ID]string{}
 	for i := range found {
@@ -136,7 +141,7 @@ func (f *function) details(ctx context.Context, found []twin.Twin, types map[twi
 		if t.model == nil || t.model.Driver == "" {
 			continue
 		}
-		k := drivers[t.model.Driver].known
+		k := drivers[t.model.Driver]
 		if k.ranged {
 			ranged = append(ranged, found[i].ID)
 			property[found[i].ID] = firmwareProperty(t.model)
@@ -184,7 +189,7 @@ func texts(ids []twin.ID) []string {
 	return out
 }
 
-func unique(names []string) []string {
+func unique[S ~string](names []S) []S {
 	slices.Sort(names)
 	return slices.Compact(names)
 }
@@ -212,17 +217,4 @@ func unitsOf(m *twin.Model) map[string]string {
 		}
 	}
 	return units
-}
-
-// opened is a version ready to be called here: for what was parked.
-func (f *function) opened(ctx context.Context, u *api.UsedDriver) (driver.Codec, error) {
-	code, err := f.read(ctx, u.Digest)
-	if err != nil {
-		return nil, err
-	}
-	codec, err := f.codec(ctx, &driver.Driver{Name: u.Name, Version: u.Version, Kind: u.Kind, Code: code, Limit: u.Limit.D()})
-	if err != nil || !u.Normalised {
-		return codec, err
-	}
-	return driver.Normalised(codec), nil
 }

@@ -39,7 +39,7 @@ func (f *function) sentence(ctx context.Context, name, number string, d verdict)
 			return nil, store.Unchanged
 		}
 		if d.quarantine || len(v.Blocked)+len(d.block) > maxBlocked {
-			v.Was, v.State, v.Reason, v.Last = v.State == api.DriverActive, api.DriverQuarantined, d.reason, d.last
+			v.WasActive, v.State, v.Reason, v.Last = v.State == api.DriverActive, api.DriverQuarantined, d.reason, d.last
 			v.Canary, v.Blocked, v.Led = api.Canary{}, nil, d.failures
 			r.alarm(v, about, now)
 			return v, nil

@@ -14,10 +14,7 @@ import (
 	"github.com/castor-iot/castor/shared/store"
 )
 
-const (
-	maxCanaries = 100
-	maxReason   = 500 // bytes
-)
+const maxReason = 500 // bytes
 
 // decided changes the version of the path for a caller who may write its driver.
 func (f *function) decided(ctx context.Context, c *faas.Call, decide func(*record, *version, time.Time) error) (api.DriverVersion, error) {
@@ -38,32 +35,6 @@ func (f *function) decided(ctx context.Context, c *faas.Call, decide func(*recor
 	return v.DriverVersion, nil
 }
 
-// canary has some devices use a version, or others than before.
-func (f *function) canary(ctx context.Context, c *faas.Call, in api.Canary) (api.DriverVersion, error) {
-	if in.Percent < 0 || in.Percent > 100 {
-		return api.DriverVersion{}, api.Invalid("percent %d must be 0 to 100", in.Percent)
-	}
-	if len(in.Twins) > maxCanaries {
-		return api.DriverVersion{}, api.Invalid("twins: at most %d may be named, not %d; give a percent for more", maxCanaries, len(in.Twins))
-	}
-	for i, id := range in.Twins {
-		if err := id.Valid(); err != nil {
-			return api.DriverVersion{}, fmt.Errorf("twins[%d]: %w", i, err)
-		}
-	}
-	if in.Percent == 0 && len(in.Twins) == 0 {
-		return api.DriverVersion{}, api.Invalid("percent and twins: one must say which devices use the version")
-	}
-	slices.Sort(in.Twins)
-	in.Twins = slices.Compact(in.Twins)
-	return f.decided(ctx, c, func(r *record, v *version, _ time.Time) error {
-		if v.State == api.DriverActive || v.State == api.DriverQuarantined && v.Was {
-			return fmt.Errorf("%w: version %s is %s for all devices; withdraw it first", api.ErrConflict, v.Version, v.State)
-		}
-		return f.use(ctx, v, api.DriverCanary, in)
-	})
-}
-
 // promote makes a version active for all devices whose firmware it is for. What was held against it is forgotten: the twins that it
 // was blocked for are read by it again.
 func (f *function) promote(ctx context.Context, c *faas.Call, _ faas.None) (api.DriverVersion, error) {
@@ -74,7 +45,7 @@ func (f *function) promote(ctx context.Context, c *faas.Call, _ faas.None) (api.
 
 // use begins a version's use anew. Its failures are counted from here on, so that those of before do not end it at once.
 func (f *function) use(ctx context.Context, v *version, state api.DriverState, canary api.Canary) error {
-	v.State, v.Canary, v.Was, v.Reason, v.Last, v.Blocked, v.Led = state, canary, false, "", "", nil, 0
+	v.State, v.Canary, v.WasActive, v.Reason, v.Last, v.Blocked, v.Led = state, canary, false, "", "", nil, 0
 	err := f.failures.Delete(ctx, failuresID(v.Name, v.Version))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -110,7 +81,7 @@ func (f *function) withdraw(ctx context.Context, c *faas.Call, in api.Because) (
 		case v.State == api.DriverDraft:
 			return nil, fmt.Errorf("%w: version %s is a draft, which no device uses; delete it if it is not wanted", api.ErrConflict, v.Version)
 		}
-		v.State, v.Canary, v.Was, v.Blocked, v.Reason, v.Last = api.DriverWithdrawn, api.Canary{}, false, nil, in.Reason, ""
+		v.State, v.Canary, v.WasActive, v.Blocked, v.Reason, v.Last = api.DriverWithdrawn, api.Canary{}, false, nil, in.Reason, ""
 		v.Led = 0
 		return v, nil
 	})

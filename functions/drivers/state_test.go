@@ -129,6 +129,55 @@ func TestStepsThatAreRefused(t *testing.T) {
 	}
 }
 
+// A canary names devices that its driver reads: what is mistyped, gone, another driver's or not to be seen is said, and nothing changes.
+func TestACanaryNamesDevicesOfItsDriver(t *testing.T) {
+	w := newWorld(t)
+	w.typeOf("th", "press", twin.Model{Driver: "acme-th1"})
+	w.typeOf("pump", "press", twin.Model{Driver: "acme-pump"})
+	w.typeOf("plain", "press", twin.Model{})
+	w.typeOf("theirs", "paint", twin.Model{Driver: "acme-th1"})
+	w.devices("th", nil, "th-1", "th-2")
+	w.devices("pump", nil, "pump-1")
+	w.devices("plain", nil, "plain-1")
+	w.devices("theirs", nil, "theirs-1")
+	w.publish(w.press, script("acme-th1", "1.0.0", 0))
+	try := func(c *api.Client, ids ...twin.ID) error {
+		_, err := c.CanaryDriver(bg, "acme-th1", "1.0.0", api.Canary{Percent: 5, Twins: ids})
+		return err
+	}
+	for _, tt := range []struct {
+		what string
+		by   *api.Client
+		twin twin.ID
+		says string
+	}{
+		{"a twin that is not there", w.press, "th-9", "twins: there is no twin th-9 that you may see; name devices that are there (castor twin list)"},
+		{"another group's", w.press, "theirs-1", "twins: there is no twin theirs-1 that you may see"},
+		{"another group's, for who sees it", w.admin, "theirs-1", "twins: theirs-1 is of type theirs, which belongs to another group than driver acme-th1"},
+		{"another driver's", w.press, "pump-1", "twins: pump-1 is of type pump, which does not name driver acme-th1; leave it out, or have the type name the driver first (castor type apply)"},
+		{"no driver's", w.press, "plain-1", "twins: plain-1 is of type plain, which does not name driver acme-th1"},
+		{"a type", w.press, "th", "twins: th is no device but of kind type"},
+	} {
+		if err := try(tt.by, "th-1", tt.twin); !errors.Is(err, twin.ErrInvalid) || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v, want %s", tt.what, err, tt.says)
+		}
+	}
+	if d, err := w.press.GetDriver(bg, "acme-th1"); err != nil || d.Versions[0].State != api.DriverDraft {
+		t.Errorf("it is tried all the same: %+v, %v", d.Versions, err)
+	}
+	w.must(try(w.press, "th-2", "th-1", "th-2"))
+	if got := w.reads("th-1"); got != "1.0.0" {
+		t.Errorf("th-1 is read by %s", got)
+	}
+	// A type that was given the driver just now counts at once.
+	w.model("plain", twin.Model{Driver: "acme-th1"})
+	w.must(try(w.press, "plain-1"))
+	w.must(w.admin.DeleteTwin(bg, "th-2"))
+	if err := try(w.press, "th-1", "th-2"); err == nil || !strings.Contains(err.Error(), "there is no twin th-2") {
+		t.Errorf("one that was deleted: %v", err)
+	}
+}
+
 // The share of a canary is about what was asked for, always the same, and grows without leaving anybody behind.
 func TestTheShareOfACanary(t *testing.T) {
 	w := newWorld(t)

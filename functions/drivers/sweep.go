@@ -20,11 +20,14 @@ const (
 // sweep takes up what a crash or an outage left: events that were not published, content that no driver came to name. One that
 // does not work out does not hold up the others.
 func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out api.Swept, err error) {
-	ctx, cancel := context.WithTimeout(ctx, sweepFor)
+	ctx, cancel := withTime(ctx, sweepFor)
 	defer cancel()
 	now := f.p.Time()
 	out.Repaired, err = f.outbox.Sweep(ctx, now.Add(-tellAfter))
 	faults := []error{err}
+	sent, err := f.reactions.leftovers(ctx, now.Add(-tellAfter))
+	faults = append(faults, err)
+	out.Repaired += sent
 	left, err := f.contents.Find(ctx, store.Query{Index: "by-pending", Limit: atOnce,
 		Filter: store.And(store.Gt("pending", time.UnixMilli(0)), store.Lte("pending", now.Add(-nobodys)))})
 	faults = append(faults, err)
@@ -35,7 +38,9 @@ func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out ap
 		faults = append(faults, f.settle(ctx, v))
 		out.Repaired++
 	}
-	return out, errors.Join(faults...)
+	went, err := f.reactions.goOn(ctx, now.Add(-tellAfter)) // last, because it takes what time there is
+	out.Repaired += went
+	return out, errors.Join(append(faults, err)...)
 }
 
 // settle keeps content that a driver names, and removes what none does.

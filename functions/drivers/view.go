@@ -19,7 +19,7 @@ func (r *record) view(readable func(twin.ID) bool, writes bool) api.Driver {
 	d.Versions = make([]api.DriverVersion, len(r.All))
 	hidden := func(id twin.ID) bool { return !readable(id) }
 	for i := range r.All {
-		v := r.All[i].DriverVersion
+		v := r.All[i].shown()
 		v.Failures = r.All[i].Led
 		v.Blocked = slices.DeleteFunc(slices.Clone(v.Blocked), hidden)
 		v.Canary.Twins = slices.DeleteFunc(slices.Clone(v.Canary.Twins), hidden)

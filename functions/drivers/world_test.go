@@ -14,6 +14,7 @@ import (
 	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 	"github.com/castor-iot/castor/tests/contract"
 	"github.com/castor-iot/castor/tests/functiontest"
@@ -141,4 +142,23 @@ func (w *world) publish(c *api.Client, in api.PublishDriver) api.DriverVersion {
 	v, err := c.PublishDriver(bg, in)
 	w.must(err)
 	return v
+}
+
+// history is what is kept of a twin, oldest first.
+func (w *world) history(id twin.ID) (all []api.Record) {
+	w.t.Helper()
+	c, err := platform.OpenHistory(bg, w.Base.DB)
+	w.must(err)
+	w.must(c.Scan(bg, store.Query{Filter: store.And(store.Gte("_id", string(id)+"|0"), store.Lt("_id", string(id)+"|~"))},
+		func(r api.Record) error { all = append(all, r); return nil }))
+	return all
+}
+
+// model gives a type another model, as its owner would.
+func (w *world) model(id twin.ID, m twin.Model) {
+	w.t.Helper()
+	c, err := platform.OpenTwins(bg, w.Base.DB)
+	w.must(err)
+	_, err = c.Update(bg, string(id), func(t *twin.Twin) error { t.Definition.Model = &m; return nil })
+	w.must(err)
 }

@@ -3,8 +3,6 @@ package twincommand
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,11 +20,17 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-// maxOpen bounds the commands of one twin that are not over.
-const maxOpen = 32
+// Bounds of the commands of one twin that are not over. Drivers get no more than half, and none for long, so that people always get
+// theirs through.
+const (
+	maxOpen          = 32
+	maxOpenDriver    = 16
+	maxTimeoutDriver = time.Hour
+)
 
 var (
 	namePattern = twin.CommandPattern
+	byPattern   = regexp.MustCompile(`^driver:[A-Za-z0-9][A-Za-z0-9._-]{0,63}@[0-9A-Za-z.-]{1,64}$`)
 	keyPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 )
 
@@ -35,7 +39,7 @@ func (f *function) create(ctx context.Context, c *faas.Call, in api.NewCommand) 
 	if err := validate(&in); err != nil {
 		return faas.Reply{}, err
 	}
-	t, err := f.p.Twin(ctx, f.twins, c.Caller, access.Write, in.Twin)
+	t, by, err := f.asked(ctx, c.Caller, &in)
 	if err != nil {
 		return faas.Reply{}, err
 	}
@@ -44,7 +48,7 @@ func (f *function) create(ctx context.Context, c *faas.Call, in api.NewCommand) 
 	}
 	now := f.p.Time()
 	n := command{Command: api.Command{ID: idOf(in), Twin: in.Twin, Name: in.Name, Input: in.Input, Key: in.Key, Timeout: in.Timeout, Repeatable: in.Repeatable,
-		By: c.Caller.String(), Created: now, Expires: now.Add(in.Timeout.D())}}
+		By: by, Created: now, Expires: now.Add(in.Timeout.D())}}
 	if in.Key != "" {
 		if old, err := f.commands.Get(ctx, n.ID); err == nil && old.Created.Before(t.Created) {
 			_ = f.commands.Delete(ctx, old.ID) // of an earlier twin of this id
@@ -60,7 +64,7 @@ func (f *function) create(ctx context.Context, c *faas.Call, in api.NewCommand) 
 	if err := f.checkInput(ctx, &t, &in); err != nil {
 		return faas.Reply{}, err
 	}
-	if err := f.room(ctx, &t); err != nil {
+	if err := f.room(ctx, &t, in.By != ""); err != nil {
 		return faas.Reply{}, err
 	}
 	n.to(api.CommandQueued, now, "")
@@ -77,6 +81,39 @@ func (f *function) create(ctx context.Context, c *faas.Call, in api.NewCommand) 
 	return accepted(&n, &n)
 }
 
+// asked is the twin that a caller may send a command to, and who the caller is. Function drivers asks for a driver that reacts, and may
+// do so where the twin's type lets it.
+func (f *function) asked(ctx context.Context, c access.Caller, in *api.NewCommand) (t twin.Twin, by string, err error) {
+	if c.Kind != access.Part || c.For != nil {
+		if in.By != "" {
+			return t, "", api.Invalid("by is who asks, which the platform knows: leave it out")
+		}
+		t, err = f.p.Twin(ctx, f.twins, c, access.Write, in.Twin)
+		return t, c.String(), err
+	}
+	if !byPattern.MatchString(in.By) || in.Key == "" {
+		return t, "", api.Invalid("by %.80q must be a driver's name and version, like driver:acme-th1@1.2.0, and key must be given", in.By)
+	}
+	if in.Timeout.D() > maxTimeoutDriver {
+		return t, "", api.Invalid("timeout %s of a driver's command must be 1s to %s", in.Timeout, twin.Duration(maxTimeoutDriver))
+	}
+	t, err = f.twins.Get(ctx, string(in.Twin))
+	if errors.Is(err, store.ErrNotFound) || err == nil && !t.Deleted.IsZero() {
+		return t, "", platform.NotFound("twin", string(in.Twin))
+	}
+	if err != nil || t.Kind != twin.Instance {
+		return t, in.By, err
+	}
+	kind, err := f.twins.Get(ctx, string(t.Definition.Type))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return t, "", err
+	}
+	if m := kind.Definition.Model; err != nil || m == nil || !m.Reacts {
+		return t, "", fmt.Errorf("%w: type %s does not let its driver react: say reacts: true in its model", api.ErrConflict, t.Definition.Type)
+	}
+	return t, in.By, nil
+}
+
 // accepted answers with the command there is, unless something else was asked for under its key.
 func accepted(have, asked *command) (faas.Reply, error) {
 	if have.Name != asked.Name || !bytes.Equal(have.Input, asked.Input) || have.Timeout != asked.Timeout || have.Repeatable != asked.Repeatable {
@@ -87,15 +124,19 @@ func accepted(have, asked *command) (faas.Reply, error) {
 
 // room returns api.ErrTooMany if no more commands are taken for the twin. Callers that come at once may each find the last
 // place free: the bound is against piling up, not exact.
-func (f *function) room(ctx context.Context, t *twin.Twin) error {
-	if t.Commands.Open() < maxOpen {
+func (f *function) room(ctx context.Context, t *twin.Twin, driver bool) error {
+	most, whose := maxOpen, ""
+	if driver {
+		most, whose = maxOpenDriver, " where a driver asks"
+	}
+	if t.Commands.Open() < most {
 		return nil
 	}
 	if err := f.tidy(ctx, t); err != nil { // perhaps a crash left some that are over
 		return err
 	}
-	if n := t.Commands.Open(); n >= maxOpen {
-		return fmt.Errorf("%w: %d commands of twin %s are not over, %d may be; cancel some, or wait until they are answered", api.ErrTooMany, n, t.ID, maxOpen)
+	if n := t.Commands.Open(); n >= most {
+		return fmt.Errorf("%w: %d commands of twin %s are not over, %d may be%s; cancel some, or wait until they are answered", api.ErrTooMany, n, t.ID, most, whose)
 	}
 	return nil
 }
@@ -158,8 +199,7 @@ func idOf(in api.NewCommand) string {
 	if in.Key == "" {
 		return platform.NewID("cmd")
 	}
-	sum := sha256.Sum256([]byte(string(in.Twin) + "\x00" + in.Key))
-	return "cmd-" + hex.EncodeToString(sum[:16])
+	return api.CommandID(in.Twin, in.Key)
 }
 
 func article(k twin.Kind) string {

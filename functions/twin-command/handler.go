@@ -35,7 +35,7 @@ func New(p *platform.Platform) faas.Func {
 			return nil, err
 		}
 		return platform.Watched(p, faas.Routes{
-			"POST /commands":             faas.Op(p, access.Users(), f.create),
+			"POST /commands":             faas.Op(p, access.Users().And("drivers"), f.create),
 			"GET /commands":              faas.Op(p, access.Users(), f.list),
 			"GET /commands/{id}":         faas.Op(p, access.Users(), f.get),
 			"POST /commands/{id}/cancel": faas.Op(p, access.Users(), f.cancel),

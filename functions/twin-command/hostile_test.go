@@ -3,6 +3,7 @@ package twincommand_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -97,5 +98,31 @@ func TestADeviceAnswersForItselfOnly(t *testing.T) {
 	w.must(w.Event("twin-command", e))
 	if x := w.get(m.ID); x.State != api.CommandSent {
 		t.Errorf("an answer to %s ended %s as %s (of %d)", n.ID, m.ID, x.State, len(page.Items))
+	}
+}
+
+// A driver that wants whatever it can get leaves room for people's commands, and takes none for long.
+func TestDriversLeaveRoom(t *testing.T) {
+	w := start(t, "valve-1")
+	_, err := w.twins.Update(w.ctx, "valve", func(v *twin.Twin) error {
+		v.Definition.Model.Driver, v.Definition.Model.Reacts = "acme", true
+		return nil
+	})
+	w.must(err)
+	asks := func(n int, timeout time.Duration) error {
+		_, err := w.Part("drivers", "").SendCommand(w.ctx, api.NewCommand{Twin: "valve-1", Name: "open", Key: fmt.Sprint("event-", n), By: "driver:acme@1.0.0", Timeout: twin.Duration(timeout)})
+		return err
+	}
+	if err := asks(0, time.Hour+time.Second); !errors.Is(err, twin.ErrInvalid) || !strings.Contains(err.Error(), "must be 1s to 1h") {
+		t.Errorf("a driver's command may wait for more than an hour: %v", err)
+	}
+	for n := range 16 {
+		w.must(asks(n, time.Hour))
+	}
+	if err := asks(16, time.Hour); !errors.Is(err, api.ErrTooMany) || !strings.Contains(err.Error(), "16 may be where a driver asks") {
+		t.Errorf("a driver's 17th is: %v", err)
+	}
+	for range 16 {
+		w.send(api.NewCommand{Twin: "valve-1", Name: "close", Timeout: twin.Duration(30 * 24 * time.Hour)})
 	}
 }

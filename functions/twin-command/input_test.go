@@ -8,6 +8,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/twin"
+	"github.com/castor-iot/castor/tests/functiontest"
 )
 
 // What a type says of a command is what its devices get; of other commands it says nothing.
@@ -72,6 +73,7 @@ func TestOutputsFitTheModel(t *testing.T) {
 		n := w.send(api.NewCommand{Twin: "valve-1", Name: c.name})
 		w.report("c1", w.lease("c1", "valve-1", "s1", n.ID)[0], true)
 		w.answer("valve-1", n.ID, true, int64(i+1))
+		functiontest.Eventually(t, "the answer is followed", func() bool { w.must(w.deliver()); return w.get(n.ID).State.Ended() })
 		if x := w.get(n.ID); x.State != api.CommandSucceeded || x.Reason != c.reason || string(x.Output) != `{"position":40}` {
 			t.Errorf("%s: %s %q, output %s; want %q", c.name, x.State, x.Reason, x.Output, c.reason)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/castor-iot/castor/shared/access"
@@ -22,8 +24,8 @@ type batch struct {
 	trace    string
 	messages []telemetry.Message
 	outcomes []telemetry.Outcome
-	fresh    []bool         // the message was not kept before
-	answers  map[int]string // of responses: the record in history
+	fresh    []bool   // the message was not kept before
+	ids      []string // of the records in history; "" where there is none
 	subjects []*subject
 	known    map[twin.ID]entry
 	told     []news // of twins that were written
@@ -42,7 +44,7 @@ func (f *function) ingest(ctx context.Context, c *faas.Call, in telemetry.Batch)
 	}
 	began := time.Now()
 	b := &batch{f: f, now: f.p.Time(), trace: trace.Of(ctx), messages: in.Messages, outcomes: make([]telemetry.Outcome, len(in.Messages)), fresh: make([]bool, len(in.Messages)),
-		answers: map[int]string{}}
+		ids: make([]string, len(in.Messages))}
 	for i := range b.messages {
 		b.tidy(&b.messages[i], in.Gateway)
 	}
@@ -127,7 +129,7 @@ func (b *batch) learn(ctx context.Context) (err error) {
 		}
 	}
 	delete(ids, "")
-	b.known, err = b.f.known.of(ctx, ids)
+	b.known, err = b.f.known.Get(ctx, slices.Collect(maps.Keys(ids)))
 	return err
 }
 
@@ -144,6 +146,7 @@ func (b *batch) keep(ctx context.Context) error {
 	}
 	records, parked := make([]api.Record, 0, len(b.messages)), []api.ParkedMessage(nil)
 	var recordAt, parkedAt []int
+	var lines []api.Record
 	for i := range b.messages {
 		m, s := &b.messages[i], owned[i]
 		switch {
@@ -151,9 +154,21 @@ func (b *batch) keep(ctx context.Context) error {
 		case s == nil || m.Kind == telemetry.Undecoded:
 			p := parkedOf(m)
 			p.Trace = b.trace
+			if s == nil {
+				p.Generation = 0 // as the connector has said; nobody has looked at it, because place goes by twins
+				if m.Twin != "" {
+					p.Was = "" // a twin that gets the name later is another, and does not read it
+				}
+			}
 			parked, parkedAt = append(parked, p), append(parkedAt, i)
 		default:
-			r := record(m, flagOf(m, b.known[s.doc.Value.Definition.Type].props))
+			of := b.known[s.doc.Value.Definition.Type]
+			r := record(m, flagOf(m, of.props))
+			if fault := b.f.misfit(m, of.model); fault != "" {
+				if lines = append(lines, lineOf(m, fault)); r.Flag == "" {
+					r.Flag = twin.Unexpected
+				}
+			}
 			r.Trace = b.trace
 			if b.origin != nil {
 				r.Trace = b.origin[i].Trace
@@ -165,15 +180,14 @@ func (b *batch) keep(ctx context.Context) error {
 		return err
 	}
 	for k, i := range recordAt {
-		if records[k].Kind == telemetry.Response {
-			b.answers[i] = records[k].ID
-		}
+		b.ids[i] = records[k].ID
 	}
 	errs, err := b.f.history.InsertMany(ctx, records)
 	if err != nil {
 		return err
 	}
 	b.kept(ctx, errs, recordAt, "")
+	b.tellLog(ctx, lines)
 	if len(parked) == 0 {
 		return nil
 	}
@@ -181,6 +195,12 @@ func (b *batch) keep(ctx context.Context) error {
 		return err
 	}
 	b.kept(ctx, errs, parkedAt, telemetry.Parked)
+	for i, err := range errs {
+		if err == nil {
+			b.f.strays.kept(&parked[i])
+		}
+	}
+	b.bound(ctx)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package twiningest_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -52,5 +53,63 @@ func TestATypeWithoutPropertiesKnowsAll(t *testing.T) {
 	w.stored(measured("pump-1", 1, "temp", "warm"))
 	if r, _ := w.live("pump-1").Reading("temp"); r.Flag != "" {
 		t.Errorf("reading is %+v", r)
+	}
+}
+
+// An event is kept as it came. Where its type says what comes with it, and something else has come, it is marked and the twin's log tells.
+func TestEventsAgainstTheModel(t *testing.T) {
+	w := newWorld(t, twin.Model{Events: []twin.EventModel{
+		{Name: "overheated", Data: json.RawMessage(`{"type":"object","required":["sensor"],"properties":{"sensor":{"type":"object","required":["temps"],"properties":{"temps":{"type":"array","items":{"type":"number"}}}}},"additionalProperties":false}`)},
+		{Name: "opened"},
+		{Name: "numbered", Data: json.RawMessage(`{"type":"object","properties":{"rows":{"type":"object","additionalProperties":{"type":"number"}}}}`)},
+		{Name: "holed", Data: json.RawMessage(`{"type":"object","properties":{"a":{"type":"array","minItems":3}}}`)},
+		{Name: "dotted", Data: json.RawMessage(`{"type":"object","required":["a.b"]}`)},
+		{Name: "named", Data: json.RawMessage(`{"type":"object","required":["event","v"],"properties":{"event":{"const":"named"},"v":{"type":"number"}},"additionalProperties":false}`)},
+	}})
+	for i, c := range []struct {
+		data string
+		flag twin.Flag
+		line string
+	}{
+		{`{"event":"overheated","sensor":{"temps":[90,91]}}`, "", ""},
+		{`{"event":"overheated","sensor":{"temps":[]}}`, "", ""},
+		{`{"event":"overheated","sensor":{"temps":["hot"]}}`, twin.Unexpected, "event overheated does not fit what the type says of it: /sensor/temps/0: got string, want number"},
+		{`{"event":"overheated"}`, twin.Unexpected, "event overheated does not fit what the type says of it: missing property 'sensor'"},
+		{`{"event":"opened","by":"wind"}`, "", ""},
+		{`{"event":"closed","by":1}`, "", ""},
+		{`{"event":"numbered","rows":{"0":1,"1":2}}`, "", ""},
+		{`{"event":"numbered","rows":[1,2]}`, twin.Unexpected, "event numbered does not fit what the type says of it: /rows: got array, want object"},
+		{`{"event":"holed","a":[1,{},3]}`, "", ""},
+		{`{"event":"dotted","a.b":1}`, "", ""},
+		{`{"event":"dotted","a":{"b":1}}`, twin.Unexpected, "event dotted does not fit what the type says of it: missing property 'a.b'"},
+		{`{"event":"named","v":1}`, "", ""},
+		{`{"event":"named","v":"x"}`, twin.Unexpected, "event named does not fit what the type says of it: /v: got string, want number"},
+		{`[`, "", ""},
+	} {
+		id := twin.ID(fmt.Sprintf("pump-%d", i))
+		w.add(id)
+		for seq := range 2 {
+			m := measured(id, seq+1, "event", "overheated")
+			m.Kind, m.Data = telemetry.Event, []byte(c.data)
+			var data map[string]any
+			if json.Unmarshal(m.Data, &data) == nil {
+				m.Samples, _ = telemetry.Flatten(data)
+			}
+			w.stored(m)
+		}
+		var lines []string
+		events := 0
+		for _, r := range w.records(id) {
+			if r.Kind == telemetry.Log {
+				lines = append(lines, fmt.Sprint(r.Samples[2].Value))
+				continue
+			}
+			if events++; r.Flag != c.flag {
+				t.Errorf("%s is kept as %+v, want flag %q", c.data, r, c.flag)
+			}
+		}
+		if events != 2 || len(lines) > 1 || c.line == "" && len(lines) > 0 || c.line != "" && (len(lines) == 0 || lines[0] != c.line) {
+			t.Errorf("%s: %d events, its log says %q, want %q once", c.data, events, lines, c.line)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/platform"
+	"github.com/castor-iot/castor/shared/schema"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 	handler "github.com/openfaas/templates-sdk/go-http"
@@ -34,6 +35,11 @@ func New(p *platform.Platform) faas.Func {
 			"POST /ticks":    faas.Op(p, access.Parts("twin-monitor"), f.tick).Quiet(),
 			"POST /sweep":    faas.Op(p, access.Parts("twin-watchdog"), f.sweep).Quiet(),
 			"GET /parked":    faas.Op(p, access.Users(), f.listParked),
+			"DELETE /parked": faas.Op(p, access.Only(access.Maintainer), f.deleteStray),
+
+			"POST /parked/{twin}/adopt": faas.Op(p, access.Only(adopters...), f.adopt),
+
+			"POST /lines":    faas.Op(p, access.Parts("drivers"), f.lines).Quiet(),
 			"POST /redriven": faas.Op(p, access.Parts("drivers"), f.redriven).Quiet(),
 		}, nil
 	})
@@ -45,7 +51,9 @@ type function struct {
 	twins   *store.Collection[twin.Twin]
 	history *store.Collection[api.Record]
 	parked  *store.Collection[api.ParkedMessage]
-	known   *cache
+	strays  *trimmer
+	known   *platform.Cache[twin.ID, entry]
+	schemas schema.Cache // of events
 	places  *platform.Places
 	publish func(context.Context, ...event.Event) error
 	live    *teller
@@ -63,6 +71,7 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 	if f.parked, err = platform.OpenParked(ctx, p.DB); err != nil {
 		return nil, err
 	}
+	f.strays = &trimmer{parked: f.parked, bounds: &strayKept}
 	if f.places, err = platform.OpenPlaces(ctx, p); err != nil {
 		return nil, err
 	}

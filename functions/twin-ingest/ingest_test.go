@@ -171,7 +171,7 @@ func TestDuplicatesChangeNothing(t *testing.T) {
 	assigned := measured("pump-1", 4, "level", 3)
 	assigned.Order = twin.Order{Epoch: 77, Seq: 1, Assigned: true}
 	batch := []telemetry.Message{
-		connection("pump-1", 0, "s1", true), measured("pump-1", 1, "temp", 90), measured("pump-1", 2, "temp", 70), measured("pump-1", 3, "old", nil),
+		connection("pump-1", 0, "s1", true), measured("pump-1", 1, "temp", 90), measured("pump-1", 2, "temp", 70), stated(measured("pump-1", 3, "old", nil)),
 		assigned, {Twin: "pump-1", Generation: 1, Kind: telemetry.Event, Received: noon, Order: twin.Order{Epoch: 1, Seq: 9},
 			Samples: []telemetry.Sample{{Property: "event", Value: "filter changed"}}},
 		{Twin: "pump-1", Generation: 1, Kind: telemetry.Undecoded, Received: noon, Raw: []byte{1}, Reason: "no codec", Order: twin.Order{Assigned: true, Seq: 3}},
@@ -222,7 +222,7 @@ func TestLateMessagesEnterHistoryAndLeaveStateAlone(t *testing.T) {
 		t.Errorf("late is %d, want 2", got)
 	}
 	// A property that the device removed is not brought back by what came before.
-	w.stored(measured("pump-1", 20, "rpm", nil), measured("pump-1", 15, "rpm", 15))
+	w.stored(stated(measured("pump-1", 20, "rpm", nil)), measured("pump-1", 15, "rpm", 15))
 	if got := w.value("pump-1", "rpm"); got != nil {
 		t.Errorf("rpm is back: %v", got)
 	}

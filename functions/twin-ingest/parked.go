@@ -18,10 +18,10 @@ import (
 )
 
 // parkedOf is what is kept of a message that is parked. The same bytes sent again are the same parked message; what a driver was to
-// read is a reading that its device may make twice, so it is also known by its arrival, as in history.
+// read, or a twin may adopt, is a reading that its device may make twice, so it is also known by its arrival, as in history.
 func parkedOf(m *telemetry.Message) api.ParkedMessage {
 	p := api.ParkedMessage{Twin: m.Twin, Kind: m.Kind, Topic: m.Topic, Raw: m.Raw, Reason: m.Reason, Order: m.Order, Gateway: m.Gateway, Received: m.Received,
-		Time: m.Time, Port: m.Port, Was: m.Was, Driver: m.Driver, Session: m.Session, Generation: m.Generation}
+		Time: m.Time, Port: m.Port, Was: m.Was, Driver: m.Driver, Ref: m.Ref, Via: m.Via, Session: m.Session, Generation: m.Generation}
 	if m.Kind != telemetry.Undecoded { // its twin is not there
 		p.Raw, p.Reason = rawOf(m.Samples), fmt.Sprintf("there is no twin %q any more", m.Twin)
 	}
@@ -33,15 +33,21 @@ func parkedOf(m *telemetry.Message) api.ParkedMessage {
 		fmt.Fprint(h, " ", m.Order.Epoch, m.Order.Seq)
 	case !m.Time.IsZero():
 		fmt.Fprint(h, " ", m.Time.UnixMilli())
+	case m.Ref != "" && m.Was != "":
+		fmt.Fprint(h, " ", m.Order.Epoch, m.Order.Seq)
 	}
 	if m.Port != 0 {
 		fmt.Fprint(h, " port ", m.Port)
+	}
+	if m.Ref != "" {
+		fmt.Fprint(h, " of ", m.Ref)
 	}
 	p.ID = string(m.Twin) + "|" + hex.EncodeToString(h.Sum(nil)[:16])
 	return p
 }
 
-// listParked pages through what is parked of a twin, newest first; twin "" is what belongs to no twin, for maintainers. With a
+// listParked pages through what is parked of a twin, newest first; twin "" is what belongs to no twin, of a device reference if
+// one is named, for maintainers. With a
 // driver ("acme-th1", "acme-th1@1.2.0") it is what that one could not read, of the twin or, without one, of all that the caller may read.
 func (f *function) listParked(ctx context.Context, c *faas.Call, _ faas.None) (out api.Page[api.ParkedMessage], err error) {
 	out.Items = []api.ParkedMessage{}
@@ -54,9 +60,13 @@ func (f *function) listParked(ctx context.Context, c *faas.Call, _ faas.None) (o
 		return out, api.Invalid("driver has %d bytes, at most %d are taken: name a driver like acme-th1, or a version of it like acme-th1@1.2.0", len(driver), maxDriver)
 	}
 	q := store.Query{Limit: limit, Cursor: c.Query.Get("cursor")}
+	if ref := c.Query.Get("ref"); ref != "" {
+		page, err := f.strayOf(ctx, c, ref, q)
+		out.Items, out.Next = append(out.Items, page.Items...), page.Next
+		return out, err
+	}
 	if id == "" && driver != "" {
-		q.Index, q.Filter = "by-driver", readBy(driver)
-		return f.parkedBy(ctx, c.Caller, q)
+		return f.parkedBy(ctx, c.Caller, driver, q)
 	}
 	_, err = f.p.Twin(ctx, f.twins, c.Caller, access.Read, id)
 	if c.Caller.Is(access.Maintainer) && errors.Is(err, api.ErrNotFound) {
@@ -74,23 +84,28 @@ func (f *function) listParked(ctx context.Context, c *faas.Call, _ faas.None) (o
 	return out, err
 }
 
-// readBy are the messages that a driver, or one version of it, could not read.
+// readBy are the messages that a driver, or one version of it, could not read; of a driver also those for which it had no version.
 func readBy(driver string) store.Filter {
 	if strings.Contains(driver, "@") {
 		return store.Eq("driver", driver)
 	}
+	return store.Or(store.Eq("driver", driver), ofVersions(driver))
+}
+
+// ofVersions are the messages that versions of a driver could not read.
+func ofVersions(driver string) store.Filter {
 	return store.And(store.Gte("driver", driver+"@"), store.Lt("driver", driver+"A")) // 'A' comes after '@'
 }
 
 // parkedBy is a page of what a driver could not read, without the twins that the caller may not read: it may have fewer than were
 // asked for although there are more.
-func (f *function) parkedBy(ctx context.Context, c access.Caller, q store.Query) (out api.Page[api.ParkedMessage], err error) {
+func (f *function) parkedBy(ctx context.Context, c access.Caller, driver string, q store.Query) (out api.Page[api.ParkedMessage], err error) {
 	out.Items = []api.ParkedMessage{}
 	scope, err := f.p.Visible(ctx, c)
 	if err != nil {
 		return out, err
 	}
-	page, err := f.parked.Find(ctx, q)
+	page, err := f.byDriver(ctx, driver, q)
 	if err != nil {
 		return out, err
 	}
@@ -115,4 +130,33 @@ func (f *function) parkedBy(ctx context.Context, c access.Caller, q store.Query)
 	}
 	out.Next = page.Next
 	return out, nil
+}
+
+// versions begins the cursors of pages of what versions of a driver could not read. Those of the store have no such character.
+const versions = "@"
+
+// byDriver is a page of what a driver could not read: first that for which it had no version, then that of its versions. In the index
+// other drivers lie between the two ("th-2@1.0.0" between "th" and "th@1.0.0"), so they are two walks.
+func (f *function) byDriver(ctx context.Context, driver string, q store.Query) (page store.Page[api.ParkedMessage], err error) {
+	q.Index, q.Filter = "by-driver", store.Eq("driver", driver)
+	if strings.Contains(driver, "@") {
+		return f.parked.Find(ctx, q)
+	}
+	cursor, further := strings.CutPrefix(q.Cursor, versions)
+	if !further {
+		if page, err = f.parked.Find(ctx, q); err != nil || page.Next != "" {
+			return page, err
+		}
+		if q.Limit -= len(page.Items); q.Limit == 0 {
+			page.Next = versions
+			return page, nil
+		}
+		cursor = ""
+	}
+	q.Cursor, q.Filter = cursor, ofVersions(driver)
+	rest, err := f.parked.Find(ctx, q)
+	if page.Items = append(page.Items, rest.Items...); rest.Next != "" {
+		page.Next = versions + rest.Next
+	}
+	return page, err
 }

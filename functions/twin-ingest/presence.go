@@ -22,11 +22,11 @@ func connected(m *telemetry.Message) (yes, ok bool) {
 // presence applies the beginning or end of a connection. Session ids sort by their beginning: news of an older session than
 // the one held says nothing, and a session that has ended does not begin again.
 func (s *subject) presence(m *telemetry.Message) {
-	p := &s.doc.Value.Live.Presence
-	on, _ := connected(m)
-	if m.Session < p.Session || m.Session == p.Session && (on || !p.Connected) {
+	if !s.present(m) {
 		return
 	}
+	p := &s.doc.Value.Live.Presence
+	on, _ := connected(m)
 	at := m.When()
 	was := p.Connected
 	p.Session, p.Gateway, p.Connected, s.changed = m.Session, m.Gateway, on, true
@@ -38,6 +38,13 @@ func (s *subject) presence(m *telemetry.Message) {
 	if on && m.Received.After(p.LastSeen) {
 		p.LastSeen = m.Received
 	}
+}
+
+// present tells whether a presence message is news.
+func (s *subject) present(m *telemetry.Message) bool {
+	p := &s.doc.Value.Live.Presence
+	on, _ := connected(m)
+	return m.Session > p.Session || m.Session == p.Session && !on && p.Connected
 }
 
 // silentAt is when the twin counts as offline unless something comes; the zero time if never.

@@ -52,7 +52,7 @@ func (f *function) redriven(ctx context.Context, _ *faas.Call, in api.Redriven) 
 	if err != nil {
 		return faas.None{}, err
 	}
-	b := &batch{f: f, now: f.p.Time(), trace: trace.Of(ctx), answers: map[int]string{}}
+	b := &batch{f: f, now: f.p.Time(), trace: trace.Of(ctx)}
 	s := &subject{id: in.Twin, doc: doc, again: true}
 	read, failed := b.again(s, items)
 	if err := f.giveReasons(ctx, failed); err != nil || len(read) == 0 {
@@ -154,7 +154,7 @@ func (b *batch) again(s *subject, items []redrivenItem) (read []string, failed [
 			b.messages, b.origin = append(b.messages, m), append(b.origin, p)
 		}
 	}
-	b.outcomes, b.fresh = make([]telemetry.Outcome, len(b.messages)), make([]bool, len(b.messages))
+	b.outcomes, b.fresh, b.ids = make([]telemetry.Outcome, len(b.messages)), make([]bool, len(b.messages)), make([]string, len(b.messages))
 	return read, failed
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,39 @@ func TestWhatIsKeptOfAParkedMessage(t *testing.T) {
 	hostile.Was, hostile.Port, hostile.Driver = telemetry.Presence, -4, strings.Repeat("d", 1000)
 	if all := w.park(hostile); len(all) != 3 || all[2].Was != "" || all[2].Port != 0 || len(all[2].Driver) != 200 {
 		t.Errorf("of nonsense is kept %+v", all[len(all)-1])
+	}
+}
+
+// What no version could read is found by the driver's name as well, page by page, whatever lies between in the index.
+func TestParkedMessagesOfADriverWithoutAVersion(t *testing.T) {
+	w := newWorld(t, twin.Model{}, "pump-1")
+	for i, driver := range []string{"th@1.0.0", "th", "th@2.0.0-rc.1", "th", "th-2@1.0.0", "th2", "tha@1.0.0", "t"} {
+		m := unread("pump-1", i, fmt.Sprint(i))
+		m.Driver = driver
+		w.park(m)
+	}
+	for _, id := range []twin.ID{"", "pump-1"} {
+		for limit := 1; limit <= 5; limit++ {
+			var got []string
+			for cursor, more := "", true; more; {
+				var page api.Page[api.ParkedMessage]
+				q := url.Values{"driver": {"th"}, "twin": {string(id)}, "limit": {fmt.Sprint(limit)}, "cursor": {cursor}}
+				if err := w.Admin().Call(context.Background(), "GET", "twin-ingest", "/parked?"+q.Encode(), nil, &page); err != nil || len(page.Items) > limit {
+					t.Fatalf("%d messages, %v", len(page.Items), err)
+				}
+				for _, m := range page.Items {
+					got = append(got, string(m.Raw))
+				}
+				cursor, more = page.Next, page.Next != ""
+			}
+			want := "3 1 0 2" // those without a version first, then version by version
+			if id != "" {
+				want = "3 2 1 0"
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("%d a page of twin %q: %v, want %s", limit, id, got, want)
+			}
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ func TestARelayedDeviceIsHeardWhereItsBridgeIs(t *testing.T) {
 		Via        device.Ref   `bson:"via,omitempty"`
 		Generation int64        `bson:"generation"`
 		Outbox     event.Outbox `bson:"outbox"`
+		ViaTwin    twin.ID      `bson:"viaTwin,omitempty"`
 	}
 	c, err := platform.OpenCredentials[mapping](context.Background(), w.Base.DB)
 	must(t, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/monitor"
+	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/twin"
 	"github.com/castor-iot/castor/tests/functiontest"
 )
@@ -96,7 +97,8 @@ func TestRulesThatChange(t *testing.T) {
 			w.rule("hot", "pump", "temp > 80")
 		}, []string{"cleared pump-1:hot:1", "raised pump-1:hot:2"}},
 		"another one looks at what is reported": {func(w *world) { w.rule("warm", "pump", "temp > 50") }, []string{"raised pump-1:warm:1"}},
-		"the property is removed":               {func(w *world) { w.stored(measured("pump-1", 5, "temp", nil)) }, []string{"cleared pump-1:hot:1"}},
+		"the property is removed":               {func(w *world) { w.stored(stated(measured("pump-1", 5, "temp", nil))) }, []string{"cleared pump-1:hot:1"}},
+		"nothing is measured":                   {func(w *world) { w.stored(measured("pump-1", 5, "temp", nil)) }, nil},
 		"the twin is retired": {func(w *world) {
 			_, err := w.twins.Update(context.Background(), "pump-1", func(t *twin.Twin) error { t.Definition.Phase = twin.Retired; return nil })
 			must(w.t, err)
@@ -112,6 +114,46 @@ func TestRulesThatChange(t *testing.T) {
 			w.tick("pump-1")
 			w.tick("pump-1")
 			w.want(alarms, append([]string{"raised pump-1:hot:1"}, c.want...)...)
+		})
+	}
+}
+
+// stated is m as reported state.
+func stated(m telemetry.Message) telemetry.Message {
+	m.Kind = telemetry.State
+	return m
+}
+
+// What a message says beside a value that is none (a driver's NaN, a removal) counts, and rules hear of it: once, however often it comes.
+func TestWhatComesBesideNoValueCounts(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind func(telemetry.Message) telemetry.Message
+		held bool // dewpoint is, afterwards
+	}{
+		"measured": {func(m telemetry.Message) telemetry.Message { return m }, true},
+		"stated":   {stated, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, twin.Model{}, "pump-1")
+			w.rule("hot", "pump", "temp > 80")
+			alarms := w.alarms()
+			w.stored(measured("pump-1", 1, "dewpoint", 9.0))
+			m := c.kind(measured("pump-1", 2, "dewpoint", nil))
+			m.Samples = append(m.Samples, telemetry.Sample{Property: "temp", Value: 90.0})
+			w.stored(m)
+			w.want(alarms, "raised pump-1:hot:1")
+			live := w.twin("pump-1").Live
+			if r, _ := live.Reading("temp"); r.Value != 90.0 {
+				t.Errorf("temp is %v", r.Value)
+			}
+			if r, ok := live.Reading("dewpoint"); ok != c.held || ok && r.Value != 9.0 {
+				t.Errorf("dewpoint is %v, held %t", r.Value, ok)
+			}
+			w.stored(m)
+			if again := w.twin("pump-1").Live; again.Version != live.Version {
+				t.Errorf("sent again it was a change: %+v", again.Reported)
+			}
+			w.want(alarms, "raised pump-1:hot:1")
 		})
 	}
 }

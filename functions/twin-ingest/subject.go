@@ -34,6 +34,7 @@ type subject struct {
 	news    bool    // there is something that people would want to see
 
 	fresh []string // properties whose readings the present change alters
+	heard []string // records that the twin's driver is to hear of by the present change
 
 	again bool                   // the messages were parked, and are read now: they came by the mapping there was then
 	left  func(held int64) int64 // what the twin's count of parked messages becomes once they are applied; nil = it stays
@@ -42,22 +43,29 @@ type subject struct {
 // apply changes the subject's document as the rest of its messages and the time say, as far as its outbox has room.
 func (b *batch) apply(s *subject) {
 	t := &s.doc.Value
-	s.now, s.upto, s.changed, s.news, s.fresh = b.now, s.next, false, false, s.fresh[:0]
+	s.now, s.upto, s.changed, s.news, s.fresh, s.heard = b.now, s.next, false, false, s.fresh[:0], s.heard[:0]
 	b.refuseOld(s)
 	if t.Outbox.Full() || !t.Deleted.IsZero() {
 		return
 	}
 	s.know(b.known)
 	s.reconcile()
-	for ; s.upto < len(s.messages) && !t.Outbox.Full(); s.upto++ {
+	for ; s.upto < len(s.messages) && !t.Outbox.Full() && len(s.heard) < maxHeard; s.upto++ {
 		i := s.messages[s.upto]
 		if b.outcomes[i] != telemetry.Refused && b.outcomes[i] != telemetry.Retry {
-			s.take(&b.messages[i], b.fresh[i])
-			if record, ok := b.answers[i]; ok {
-				s.answered(b.messages[i].Answer, record)
+			m := &b.messages[i]
+			if s.reacts() {
+				s.hear(m, b.ids[i], b.fresh[i])
+			} else if !s.again {
+				t.Live.Missing = nil // it would miss what comes now
+			}
+			s.take(m, b.fresh[i])
+			if m.Kind == telemetry.Response && b.ids[i] != "" {
+				s.answered(m.Answer, b.ids[i])
 			}
 		}
 	}
+	s.tellHeard()
 	if s.upto == len(s.messages) {
 		s.elapse()
 		if s.left != nil {
@@ -190,8 +198,12 @@ func (s *subject) count(m *telemetry.Message, fresh bool) (isNew bool) {
 	return isNew
 }
 
-// report applies one sample, and the rules on it if it is news.
+// report applies one sample, and the rules on it if it is news. A measurement without a value (a driver's NaN) says nothing of what was
+// measured before; of a state it says that the property is no more.
 func (s *subject) report(m *telemetry.Message, x telemetry.Sample, flag twin.Flag) {
+	if x.Value == nil && m.Kind == telemetry.Telemetry {
+		return
+	}
 	r := twin.Reading{Property: x.Property, Value: x.Value, At: m.Time, Flag: flag, Order: m.Order}
 	if r.At.IsZero() {
 		r.At = m.Received

@@ -29,11 +29,20 @@ func (b *batch) tidy(m *telemetry.Message, gateway string) {
 	if m.Kind != telemetry.Undecoded || !readable(m.Was) {
 		m.Was = "" // nobody is to try
 	}
+	if m.Kind != telemetry.Event || len(m.Data) > telemetry.MaxPayload {
+		m.Data = nil
+	}
 	if m.Port < 0 || m.Port > 255 {
 		m.Port = 0
 	}
 	if len(m.Raw) > telemetry.MaxPayload {
 		m.Raw = m.Raw[:telemetry.MaxPayload]
+	}
+	if m.Kind != telemetry.Undecoded || m.Twin != "" || m.Ref.Valid() != nil {
+		m.Ref = ""
+	}
+	if m.Ref == "" || m.Via.Valid() != nil {
+		m.Via = ""
 	}
 	if m.Kind == telemetry.Undecoded && m.Twin == "" {
 		return

@@ -11,6 +11,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/store"
 )
 
 // registerIdentity makes the device known as its request says, for the run's group only. One that is known already stays as it is:
@@ -27,7 +28,7 @@ func (f *function) registerIdentity(ctx context.Context, r *provision.Run) (resu
 		note = "it is known already"
 		i, err = f.p.API.FindIdentity(ctx, q.Serial)
 		if errors.Is(err, api.ErrNotFound) {
-			return result{}, refusal(fmt.Sprintf("serial %q cannot be registered: what would be its id, or its mac, is another device's", q.Serial))
+			return result{}, f.inTheWay(ctx, r.Owner, in)
 		}
 	}
 	if err != nil {
@@ -38,6 +39,34 @@ func (f *function) registerIdentity(ctx context.Context, r *provision.Run) (resu
 			r.Known.Identity = knownIdentity(&i)
 		}
 	}}, nil
+}
+
+// inTheWay says what keeps a device from being registered for a group: which one has its id, if that one is the group's too. Of other
+// groups' devices nothing is told.
+func (f *function) inTheWay(ctx context.Context, group string, in device.Identity) error {
+	if err := in.Normalise(); err != nil {
+		return err
+	}
+	other, err := f.p.API.GetIdentity(ctx, in.ID)
+	if err != nil && !errors.Is(err, api.ErrNotFound) {
+		return err
+	}
+	theirs := err == nil && other.Owner == group
+	if err == nil && !theirs {
+		t, err := f.twins.Get(ctx, string(in.ID))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		theirs = err == nil && t.Deleted.IsZero() && t.Definition.Owner == group
+	}
+	switch {
+	case theirs:
+		return refusal(fmt.Sprintf("serial %q cannot be registered: its id would be %s, and that is the device with serial %q; if it is that one, write its serial so, else have a configurator register it with another id",
+			in.Serial, in.ID, other.Serial))
+	case in.MAC == "":
+		return refusal(fmt.Sprintf("serial %q cannot be registered: what would be its id, %s, is another device's; check the serial, or have a configurator register it with another id", in.Serial, in.ID))
+	}
+	return refusal(fmt.Sprintf("serial %q cannot be registered: what would be its id, %s, or its mac, is another device's; check both, or have a configurator register it", in.Serial, in.ID))
 }
 
 // checkLocation refuses a device that is not said to be in a region.

@@ -8,7 +8,9 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/twin"
+	"github.com/castor-iot/castor/tests/functiontest"
 )
 
 // A device that was decommissioned does not come back by itself, though its claim is good: people make it known anew first.
@@ -16,7 +18,11 @@ func TestADecommissionedDeviceDoesNotComeBackByItself(t *testing.T) {
 	w := start(t)
 	w.identity("P-1")
 	r := w.request(w.claim(api.NewClaim{MaxUses: 5}), "P-1")
-	w.provision(r)
+	run, _ := w.provision(r)
+	in, deleted := w.Now(), w.Collect(event.TwinDeleted)
+	w.must(w.later(20 * time.Hour))
+	w.admin = w.Admin()
+	out := w.Now()
 	v, err := w.admin.Decommission(w.ctx, "p-1", api.NewDecommission{Reason: "scrapped", Data: twin.Erase})
 	w.must(err)
 	refused := func(when string) {
@@ -40,7 +46,26 @@ func TestADecommissionedDeviceDoesNotComeBackByItself(t *testing.T) {
 		}
 	}
 	// Its run goes with the twin, as that of any twin that was deleted: then nothing of the run keeps the device out.
-	w.must(w.Event("twin-provision", event.New("gone-p-1", event.TwinDeleted, "p-1", w.Now(), api.TwinChanged{Twin: "p-1", Kind: twin.Instance, Phase: twin.Retired, Part: "definition", Before: &api.TwinScope{Owner: "press"}})))
+	functiontest.Eventually(t, "the twin's end is told", func() bool { return len(deleted()) == 1 })
+	w.must(w.Event("twin-provision", deleted()[0]))
+	w.must(w.later(5 * time.Second))
+	// Who reads of it sees that it had come in, and who took it out. The device hears no names.
+	want := "decommissioned by user:admin on " + out.UTC().Format(time.DateOnly) + ": scrapped (had completed on " + in.UTC().Format(time.DateOnly) + ")"
+	if got := w.run(run.ID); got.Outcome != provision.Rejected || got.Reason != want {
+		t.Errorf("its run is %s: %q, want %q\n%s", got.Outcome, got.Reason, want, log(got))
+	}
+	heard := 0
+	for _, a := range w.answers() {
+		if strings.Contains(string(a.Payload), "admin") {
+			t.Errorf("the device hears %s", a.Payload)
+		}
+		if strings.Contains(string(a.Payload), "twin p-1 was deleted") {
+			heard++
+		}
+	}
+	if heard != 1 {
+		t.Errorf("the device hears %d times that its twin is gone, want once", heard)
+	}
 	refused("afterwards")
 	i, err := w.admin.GetIdentity(w.ctx, "p-1")
 	if err != nil || i.Retired == nil || i.Retired.Reason != "scrapped" {

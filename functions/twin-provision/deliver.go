@@ -1,6 +1,7 @@
 package twinprovision
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,7 @@ func answer(r *provision.Run) api.ProvisionAnswer {
 	a := api.ProvisionAnswer{Status: "pending", Run: r.ID, State: r.State}
 	switch {
 	case r.Outcome == provision.Rejected || r.Withdrawing:
-		a.Status, a.State, a.Reason = rejected, "", r.Reason
+		a.Status, a.State, a.Reason = rejected, "", cmp.Or(r.Hears, r.Reason)
 	case r.Results.Delivered && r.Results.Bundled():
 		a.Status, a.State, a.Bundle = accepted, "", bundle(r)
 	case r.Outcome == provision.Completed:

@@ -87,7 +87,7 @@ func (f *function) advance(ctx context.Context, id string) (provision.Run, error
 }
 
 // goOn is advance for when the device does not wait for an answer: it is sent the reason if its run was rejected, and hears
-// it when it asks again if it is not there.
+// it when it asks again soon if it is not there.
 func (f *function) goOn(ctx context.Context, id string) (provision.Run, error) {
 	r, err := f.advance(ctx, id)
 	if err == nil && r.Outcome == provision.Rejected {
@@ -111,9 +111,12 @@ func (f *function) changeOn(ctx context.Context, id, told string, do func(r *pro
 	var tells string
 	r, err := f.runs.Update(ctx, id, func(r *provision.Run) error {
 		tells = ""
-		now := f.p.Time()
+		now, was := f.p.Time(), r.Outcome
 		if err := do(r.Under(f.guardOf(ctx)), now); err != nil {
 			return err
+		}
+		if r.Outcome == provision.Rejected && r.Outcome != was && !asks(ctx) && !r.Free {
+			r.Sent = now
 		}
 		if err := f.tellOn(ctx, r, told, now); err != nil {
 			return err

@@ -84,6 +84,7 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 		{Name: "by-type", Fields: []string{"type", "created"}},
 		{Name: "by-twin", Fields: []string{"twin", "created"}},
 		{Name: "by-ref", Fields: []string{"results.deviceRef"}},
+		{Name: "by-username", Fields: []string{"request.username"}},
 		{Name: "by-due", Fields: []string{"due"}},
 		{Name: "by-asked", Fields: []string{"asks.since"}},
 		{Name: "by-asker", Fields: []string{"asks.by", "asks.since"}},

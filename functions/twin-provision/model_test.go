@@ -196,8 +196,8 @@ func TestAGivenTwinTakesItsRunAlong(t *testing.T) {
 func TestADeletedTwinEndsItsRun(t *testing.T) {
 	w := start(t)
 	w.identity("P-1")
-	claim := w.claim(api.NewClaim{MaxUses: 5})
-	run, b := w.provision(w.request(claim, "P-1"))
+	asks := w.request(w.claim(api.NewClaim{MaxUses: 5}), "P-1")
+	run, b := w.provision(asks)
 	gone := event.New("p-1#99", event.TwinDeleted, "p-1", w.Now(), api.TwinChanged{Twin: "p-1", Kind: twin.Instance})
 	w.must(w.Event("twin-provision", gone))
 	if r := w.run(run.ID); r.Outcome != provision.Completed {
@@ -213,6 +213,9 @@ func TestADeletedTwinEndsItsRun(t *testing.T) {
 	if m, err := w.Part("twin-ingest", "").Resolve(w.ctx, []device.Ref{b.Ref}); err != nil || len(m) != 0 {
 		t.Errorf("the reference resolves to %+v, %v", m, err)
 	}
-	w.must(w.later(10 * time.Second))
-	w.provision(w.request(claim, "P-1"))
+	if a := w.ask(asks); a.Status != "pending" {
+		t.Errorf("asked again at once, it is told %+v", a)
+	}
+	w.must(w.later(10 * time.Second)) // until the twin is removed
+	w.provision(asks)
 }

@@ -113,6 +113,63 @@ func TestAnApprovedDeviceComesInAndADeclinedOneHearsWhy(t *testing.T) {
 }
 
 // Of many decisions at once one counts.
+// A device asks until it is answered, so a request of it may be on its way when people decline: it is told so, and nobody is asked
+// again. Who tries again has heard that.
+func TestARequestThatADecisionOvertakesBeginsNothing(t *testing.T) {
+	w, r, id := asking(t)
+	_, err := w.admin.DecideRun(w.ctx, id, api.Decide{Trigger: provision.Declined, Reason: "that one was stolen"})
+	w.must(err)
+	used := func() int64 {
+		t.Helper()
+		c, err := w.admin.GetClaim(w.ctx, r.Claim)
+		w.must(err)
+		return c.Used
+	}
+	for range 3 {
+		if a := w.ask(r); a.Status != "rejected" || a.Run != id || !strings.Contains(a.Reason, "stolen") {
+			t.Fatalf("asking on, it is told %+v", a)
+		}
+		w.must(w.later(time.Second))
+	}
+	if run := w.run(id); run.Round != 1 || run.Outcome != provision.Rejected || used() != 0 {
+		t.Fatalf("round %d, %d uses of its claim:\n%s", run.Round, used(), log(run))
+	}
+	other := r
+	other.Client = "of-another-session"
+	w.asks(other)
+	if run := w.run(id); run.Round != 2 || used() != 1 {
+		t.Errorf("in a new session: round %d, %d uses", run.Round, used())
+	}
+	_, err = w.admin.DecideRun(w.ctx, id, api.Decide{Trigger: provision.Declined, Reason: "still"})
+	w.must(err)
+	w.must(w.later(5 * time.Second))
+	w.asks(other)
+	if run := w.run(id); run.Round != 3 {
+		t.Errorf("later, in the same session: round %d", run.Round)
+	}
+}
+
+// Who resets a run wants its device to come anew: it may at once, in the session that was waiting, too.
+func TestADeviceWhoseRunWasResetMayComeAtOnce(t *testing.T) {
+	w, r, id := asking(t)
+	for round := int64(2); round < 4; round++ {
+		_, err := w.admin.ResetRun(w.ctx, id, "try anew, please")
+		w.must(err)
+		if run := w.run(id); run.Outcome != provision.Rejected || run.Reason != "reset: try anew, please" {
+			t.Fatalf("it is %q: %q", run.Outcome, run.Reason)
+		}
+		w.asks(r)
+		if run := w.run(id); run.Round != round {
+			t.Errorf("round %d, want %d", run.Round, round)
+		}
+	}
+	_, err := w.admin.DecideRun(w.ctx, id, api.Decide{Trigger: provision.Declined, Reason: "that one was stolen"})
+	w.must(err)
+	if a := w.ask(r); a.Status != "rejected" || !strings.Contains(a.Reason, "stolen") {
+		t.Errorf("declined afterwards, it is told %+v", a)
+	}
+}
+
 func TestOfTwoDecisionsOneCounts(t *testing.T) {
 	w, r, _ := asking(t)
 	for i := range 5 {

@@ -10,7 +10,9 @@ import (
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/driver/topic"
 	"github.com/castor-iot/castor/shared/provision"
+	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -45,7 +47,27 @@ func (f *function) readWays(ctx context.Context, c access.Caller, t *twin.Twin, 
 	if req.Kind != string(device.Password) {
 		return api.Invalid("username is for kind password, not %s", req.Kind)
 	}
-	return device.CheckUsername(in.Username) // here, not when an installer has walked to the device
+	if err := device.CheckUsername(in.Username); err != nil { // here, not when an installer has walked to the device
+		return err
+	}
+	return f.freeUsername(ctx, in.Username, runID(in.Type, req.Serial))
+}
+
+// freeUsername refuses a user name that a device has, or is to have by another run than this one. The credential's index has the last
+// word; this is for who would find it out at the device.
+func (f *function) freeUsername(ctx context.Context, name, run string) error {
+	taken := fmt.Errorf("%w: username %s is not free; take another", api.ErrExists, name)
+	if _, err := f.p.API.Username(ctx, name); err == nil {
+		return taken
+	} else if !errors.Is(err, api.ErrNotFound) {
+		return err
+	}
+	return f.runs.Scan(ctx, store.Query{Index: "by-username", Filter: store.Eq("request.username", name), Fields: []string{"_id", "outcome"}}, func(r provision.Run) error {
+		if r.ID != run && r.Outcome == "" {
+			return taken
+		}
+		return nil
+	})
 }
 
 // readVia checks who is to speak for a device: one of the same group, which whoever brings the device in may see.
@@ -65,30 +87,57 @@ func (f *function) readVia(ctx context.Context, c access.Caller, in *api.NewRun,
 	if err != nil {
 		return err
 	}
+	if v.Definition.Phase == twin.Retired {
+		return api.Invalid("via: twin %s is being decommissioned; name another", v.ID)
+	}
 	if v.Kind != twin.Instance || v.Definition.Owner != in.Owner {
 		return api.Invalid("via: twin %s is no device of group %s; who speaks for a device must be of its group", v.ID, in.Owner)
 	}
 	req.Kind, req.Protocol = string(device.Relayed), ""
-	_, err = f.viaOf(ctx, &provision.Run{Request: *req})
-	return told(err)
+	by, err := f.speaker(ctx, in.Via)
+	if err != nil {
+		return told(err)
+	}
+	return told(canSay(&by, req.Called()))
+}
+
+// canSay refuses a name that the device whose credential v is cannot call another by, because it logs in for itself alone or its topics
+// do not carry that; function credentials has the last word.
+func canSay(v *api.CredentialFact, name string) error {
+	switch {
+	case v.Topics == nil:
+		return nil
+	case v.Topics.Device != "":
+		return api.Invalid("via: %s logs in for itself alone, as %s in its topics; bring it in as a bridge (castor run start --bridge) to have it speak for others", v.Twin, v.Topics.Device)
+	}
+	if err := topic.Carries(v.Topics.Up, name); err != nil {
+		return api.Invalid("name: %s cannot speak for a device called %.80q, because %w; call the device otherwise there, and say that name", v.Twin, name, err)
+	}
+	return nil
 }
 
 // viaOf is the reference of the device that is to speak for the run's.
 func (f *function) viaOf(ctx context.Context, r *provision.Run) (device.Ref, error) {
-	page, err := f.p.API.ListCredentials(ctx, r.Request.Via)
+	v, err := f.speaker(ctx, r.Request.Via)
+	return v.Ref, err
+}
+
+// speaker is the credential of the device that is to speak for others.
+func (f *function) speaker(ctx context.Context, via twin.ID) (out api.CredentialFact, err error) {
+	page, err := f.p.API.ListCredentials(ctx, via)
 	if err != nil {
-		return "", err
+		return out, err
 	}
 	for _, c := range page.Items {
 		switch {
 		case c.State == api.CredentialEnded:
 		case c.Kind == device.Relayed:
-			return "", refusal(fmt.Sprintf("%s is relayed itself, by %s; name that one", c.Twin, c.Via))
+			return out, refusal(fmt.Sprintf("%s is relayed itself, by %s; name that one", c.Twin, c.ViaTwin))
 		default:
-			return c.Ref, nil
+			return c, nil
 		}
 	}
-	return "", refusal(fmt.Sprintf("the device of twin %s has no credential that is good; bring it in first", r.Request.Via))
+	return out, refusal(fmt.Sprintf("the device of twin %s has no credential that is good; bring it in first", via))
 }
 
 // placeOf is where a relayed device's messages come in: where who speaks for it has its place, today. It has none of its own.
@@ -121,12 +170,18 @@ func (f *function) topicsOf(ctx context.Context, r *provision.Run, k device.Kind
 	}
 	d, err := f.p.API.GetDriver(ctx, t.Definition.Model.Driver)
 	if errors.Is(err, api.ErrNotFound) {
-		return nil, refusal(fmt.Sprintf("the driver %s of type %s is not known; publish it, or give the type another", t.Definition.Model.Driver, t.ID))
+		return nil, refusal(fmt.Sprintf("the driver %s of type %s is not published yet; publish it (castor driver publish), or have the type name another (castor driver list)", t.Definition.Model.Driver, t.ID))
 	}
 	if err != nil {
 		return nil, err
 	}
 	i := slices.IndexFunc(d.Versions, func(v api.DriverVersion) bool { return v.State == api.DriverActive })
+	if i < 0 { // by the platform's topics, which such firmware does not know, its device would never come
+		i = slices.IndexFunc(d.Versions, func(v api.DriverVersion) bool { return len(v.Topics) > 0 })
+		if i >= 0 {
+			return nil, refusal(fmt.Sprintf("no version of driver %s of type %s is active, and the device's topics are its; promote one first: castor driver promote %s %s", d.Name, t.ID, d.Name, d.Versions[i].Version))
+		}
+	}
 	if i < 0 || len(d.Versions[i].Topics) == 0 {
 		return nil, nil
 	}

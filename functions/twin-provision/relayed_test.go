@@ -10,6 +10,7 @@ import (
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/seal"
 	"github.com/castor-iot/castor/shared/twin"
@@ -176,6 +177,7 @@ func TestFirmwareWithTopicsOfItsOwn(t *testing.T) {
 	w.newType("bridge", twin.Model{Driver: "zigbee2mqtt", Provisioning: "manual"})
 	w.newType("hand", twin.Model{Provisioning: "manual"})
 	ada := w.User("ada", []access.Role{access.Owner}, "press")
+	twins := map[string]twin.ID{}
 	in := func(of twin.TypeID, serial string, change func(*api.NewRun)) *api.Topics {
 		t.Helper()
 		public, private, err := seal.NewKey()
@@ -200,6 +202,7 @@ func TestFirmwareWithTopicsOfItsOwn(t *testing.T) {
 		if a.Topics == nil || !a.Expires.IsZero() || a.Username != run.Username {
 			t.Fatalf("its gateway knows %+v", a)
 		}
+		twins[serial] = r.Twin
 		return a.Topics
 	}
 	if got := in("plug", "tasmota_A1", func(in *api.NewRun) { in.Username = "plug-7" }); got.Device != "tasmota_A1" || !slices.Contains(got.Up, "tele/{device}/SENSOR") || !slices.Contains(got.Down, "cmnd/{device}/POWER") {
@@ -210,6 +213,27 @@ func TestFirmwareWithTopicsOfItsOwn(t *testing.T) {
 	}
 	if got := in("bridge", "HUB-1", func(in *api.NewRun) { in.Bridge = true }); got.Device != "" || !slices.Contains(got.Down, "zigbee2mqtt/{device...}/set") {
 		t.Errorf("%+v", got)
+	}
+	// A user name is one device's, also while that one is on its way.
+	_, err := ada.StartRun(w.ctx, api.NewRun{Type: "plug", Owner: "press", Serial: "T-3", PublicKey: mustKey(w), Username: "plug-8"})
+	w.must(err)
+	for _, name := range []string{"plug-7", "plug-8"} {
+		_, err := ada.StartRun(w.ctx, api.NewRun{Type: "plug", Owner: "press", Serial: "T-4", PublicKey: mustKey(w), Username: name})
+		if !errors.Is(err, api.ErrExists) || !strings.Contains(err.Error(), "username "+name+" is not free") {
+			t.Errorf("%s once more: %v", name, err)
+		}
+	}
+	// Who logs in for itself alone speaks for nobody, and a bridge says the names only that its topics have a place for.
+	w.newType("lamp", twin.Model{Provisioning: "relayed"})
+	for words, run := range map[string]api.NewRun{
+		"for itself alone, as tasmota_A1": {Via: twins["tasmota_A1"], Name: "lamp"},
+		"+ # { }":                         {Via: twins["HUB-1"], Name: "kitchen/#"},
+		"are taken for those of":          {Via: twins["HUB-1"], Name: "bridge/lamp"},
+	} {
+		run.Type, run.Owner, run.Serial = "lamp", "press", "L-1"
+		if _, err := ada.StartRun(w.ctx, run); !errors.Is(err, twin.ErrInvalid) || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v", words, err)
+		}
 	}
 	for what, tt := range map[string]struct {
 		change func(*api.NewRun)
@@ -228,5 +252,87 @@ func TestFirmwareWithTopicsOfItsOwn(t *testing.T) {
 		if _, err := ada.StartRun(w.ctx, run); (err == nil) != (tt.words == "") || err != nil && !strings.Contains(err.Error(), tt.words) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// Whoever begins to bring in firmware with topics of its own hears at once that its driver is not there or not in use, and what to do.
+func TestFirmwareWhoseDriverIsNotInUse(t *testing.T) {
+	w := start(t)
+	w.Base.Objects = objecttest.Start(t)
+	w.Add("drivers", drivers.New)
+	w.newType("plug", twin.Model{Driver: "acme-plug", Provisioning: "manual"})
+	ada := w.User("ada", []access.Role{access.Owner}, "press")
+	refused := func(says string) {
+		t.Helper()
+		for _, in := range []api.NewRun{{}, {Kind: "token"}, {Kind: "password", Username: "plug-7"}, {Kind: "password", Name: "hall"}, {Bridge: true}} {
+			in.Type, in.Owner, in.Serial, in.PublicKey = "plug", "press", "P-1", mustKey(w)
+			if _, err := ada.StartRun(w.ctx, in); !errors.Is(err, api.ErrConflict) || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s %s: %v, want %s", in.Kind, in.Name, err, says)
+			}
+		}
+	}
+	refused("the driver acme-plug of type plug is not published yet; publish it (castor driver publish), or have the type name another (castor driver list)")
+	_, err := w.admin.PublishDriver(w.ctx, api.PublishDriver{Owner: "press", Driver: driver.Driver{Name: "acme-plug", Version: "1.2.0", Kind: driver.Declarative,
+		Code:  []byte("castor: 1\nuplink: [{name: state, topic: \"plugs/{device}/STATE\", format: json, fields: [{path: POWER, name: power}]}]\n"),
+		Tests: []driver.Test{{Call: driver.Call{Op: driver.DecodeUplink, Topic: "plugs/p/STATE", Bytes: []byte(`{"POWER":1}`)}, Want: driver.Want{Data: map[string]any{"power": 1}}}}}})
+	w.must(err)
+	refused("no version of driver acme-plug of type plug is active, and the device's topics are its; promote one first: castor driver promote acme-plug 1.2.0")
+	_, err = w.admin.PromoteDriver(w.ctx, "acme-plug", "1.2.0")
+	w.must(err)
+	r, err := ada.StartRun(w.ctx, api.NewRun{Type: "plug", Owner: "press", Serial: "P-1", PublicKey: mustKey(w)})
+	if err != nil || r.Request.Kind != "password" {
+		t.Errorf("once it is active: %+v, %v", r.Request, err)
+	}
+	// A driver that is for devices which speak the platform's own topics may come after them.
+	_, err = w.admin.PublishDriver(w.ctx, api.PublishDriver{Owner: "press", Driver: driver.Driver{Name: "acme-th", Version: "1.0.0", Kind: driver.Declarative,
+		Code:  []byte("castor: 1\nuplink: [{name: t, format: json, fields: [{path: T, name: t}]}]\n"),
+		Tests: []driver.Test{{Call: driver.Call{Op: driver.DecodeUplink, Bytes: []byte(`{"T":2}`)}, Want: driver.Want{Data: map[string]any{"t": 2}}}}}})
+	w.must(err)
+	w.newType("th", twin.Model{Driver: "acme-th", Provisioning: "manual"})
+	if r, err := ada.StartRun(w.ctx, api.NewRun{Type: "th", Owner: "press", Serial: "T-1", PublicKey: mustKey(w)}); err != nil || r.Request.Kind != "token" {
+		t.Errorf("with the platform's topics: %+v, %v", r.Request, err)
+	}
+}
+
+// Serials that differ in their case only would be one twin: who adds the second is told of the first, if it is theirs.
+func TestASerialWhoseIDIsTakenIsToldSo(t *testing.T) {
+	w := start(t)
+	_, err := w.admin.CreateGroup(w.ctx, api.Group{ID: "paint"})
+	w.must(err)
+	w.newType("meter", twin.Model{Provisioning: "relayed"})
+	w.newType("integration", twin.Model{Provisioning: "manual"})
+	ada, bob := w.User("ada", []access.Role{access.Owner}, "press"), w.User("bob", []access.Role{access.Owner}, "paint")
+	w.integration("TTS-1", ada)
+	add := func(serial, mac string) string {
+		t.Helper()
+		r, err := ada.StartRun(w.ctx, api.NewRun{Type: "meter", Owner: "press", Serial: serial, Via: "tts-1", MAC: mac})
+		w.must(err)
+		return r.Reason
+	}
+	_, err = w.admin.CreateIdentity(w.ctx, device.Identity{Serial: "ee01"}) // by a configurator: whose it is its twin says
+	w.must(err)
+	for _, why := range []string{add("dd01", "02:00:00:00:00:01"), add("ee01", "")} {
+		if why != "" {
+			t.Fatal(why)
+		}
+	}
+	for name, tt := range map[string]struct{ serial, mac, says string }{
+		"the id":                  {"DD01", "", `serial "DD01" cannot be registered: its id would be dd01, and that is the device with serial "dd01"; if it is that one, write its serial so`},
+		"the id, and another mac": {"Dd01", "02:00:00:00:00:02", `that is the device with serial "dd01"`},
+		"the id of a twin":        {"EE01", "", `its id would be ee01, and that is the device with serial "ee01"`},
+		"the mac":                 {"DD02", "02:00:00:00:00:01", `what would be its id, dd02, or its mac, is another device's; check both`},
+	} {
+		if why := add(tt.serial, tt.mac); !strings.Contains(why, tt.says) {
+			t.Errorf("%s: %q", name, why)
+		}
+	}
+	public, _, err := seal.NewKey()
+	w.must(err)
+	r, err := bob.StartRun(w.ctx, api.NewRun{Type: "integration", Owner: "paint", Serial: "DD01", PublicKey: public})
+	w.must(err)
+	w.confirms(bob, r.ID, "place", api.Decide{})
+	w.confirms(bob, r.ID, "serial", api.Decide{Serial: "DD01"})
+	if r = w.run(r.ID); !strings.Contains(r.Reason, "what would be its id, dd01, is another device's; check the serial") || strings.Contains(r.Reason, `"dd01"`) {
+		t.Errorf("another group is told %q\n%s", r.Reason, log(r))
 	}
 }

@@ -25,6 +25,9 @@ const (
 	// requestFor bounds how long a request works on a run; it goes on even if the connector that asked hangs up.
 	requestFor = 20 * time.Second
 
+	// hearsFor is how long a rejection may take to the device, which may be asking for the last time meanwhile.
+	hearsFor = 5 * time.Second
+
 	maxFacts      = 50
 	maxDisturbed  = 20  // attempts on somebody's run that its log keeps
 	maxFact       = 256 // bytes of a fact's value
@@ -44,7 +47,7 @@ func (f *function) request(ctx context.Context, c *faas.Call, in api.ProvisionRe
 	case !clientPattern.MatchString(in.Claim):
 		return api.ProvisionAnswer{}, api.Invalid("claim must be the id of the claim that the gateway authenticated")
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestFor)
+	ctx, cancel := asking(ctx)
 	defer cancel()
 	if err := f.speaksFor(ctx, in.Gateway, twin.Provisioning); err != nil {
 		return api.ProvisionAnswer{}, err
@@ -87,6 +90,8 @@ func (f *function) enter(ctx context.Context, of twin.TypeID, req provision.Requ
 	for range 3 { // it may begin, or end, meanwhile
 		r, err := f.runs.Get(ctx, id)
 		switch {
+		case err == nil && overtaken(&r, req, f.p.Time()):
+			return r, nil
 		case err == nil && r.Outcome != provision.Rejected:
 			r, err = f.again(ctx, r, req)
 		case err == nil || errors.Is(err, store.ErrNotFound):
@@ -98,6 +103,24 @@ func (f *function) enter(ctx context.Context, of twin.TypeID, req provision.Requ
 	}
 	return provision.Run{}, errSuperseded
 }
+
+// overtaken tells whether a request was overtaken by the rejection of its run: a session asks until it is answered, and it may not
+// have heard yet what people, the clock or a service have decided meanwhile. That is its answer then, not another round.
+func overtaken(r *provision.Run, req provision.Request, now time.Time) bool {
+	was := r.Request
+	return !r.Sent.IsZero() && now.Sub(r.Sent).Abs() < hearsFor && was.Gateway == req.Gateway && was.Client == req.Client && was.Key == req.Key &&
+		was.Claim == req.Claim
+}
+
+type askingKey struct{}
+
+// asking bounds a device's call; what ends under it is its answer.
+func asking(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithValue(context.WithoutCancel(ctx), askingKey{}, true), requestFor)
+}
+
+// asks tells whether a call is a device's, which hears at once what comes of it.
+func asks(ctx context.Context) bool { return ctx.Value(askingKey{}) != nil }
 
 // read validates what the device says.
 func read(in *api.ProvisionRequest) (req provision.Request, err error) {

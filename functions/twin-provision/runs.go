@@ -88,6 +88,7 @@ func (f *function) resetRun(ctx context.Context, c *faas.Call, in api.Reset) (pr
 			r.Owner = scope.Owner
 		}
 		r.Reset(c.Caller.String(), why, now)
+		r.Free = true
 		return nil
 	}); err != nil {
 		return r, err

@@ -36,6 +36,7 @@ func TestARoundThatIsRejectedAfterItHasActivatedStrandsNobody(t *testing.T) {
 	if run := w.run(id); run.Outcome != provision.Rejected || phase() != twin.Onboarding {
 		t.Fatalf("the twin is %s after\n%s", phase(), log(run))
 	}
+	w.must(w.later(5 * time.Second)) // it has heard that
 	if run, _ := w.provision(r); run.Outcome != provision.Completed || phase() != twin.Operational {
 		t.Errorf("anew, it is %s\n%s", phase(), log(run))
 	}

@@ -1,6 +1,7 @@
 package twinprovision
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,7 +190,9 @@ func (f *function) twinDeleted(ctx context.Context, d api.TwinChanged) error {
 				}
 				return store.Unchanged
 			}
-			r.Reset("platform:twins", "twin "+string(d.Twin)+" was deleted", now)
+			r.Free = r.Outcome == provision.Completed // else its session still waits to hear of it
+			r.Reset("platform:twins", departed(r, d), now)
+			r.Hears = "twin " + string(d.Twin) + " was deleted"
 			return nil
 		})
 		if err != nil {
@@ -200,6 +203,23 @@ func (f *function) twinDeleted(ctx context.Context, d api.TwinChanged) error {
 		}
 	}
 	return nil
+}
+
+// departed says why a run whose twin is gone is undone, to people who look for the device: who took it out, which comes first for lists that
+// cut it, and that it had come in.
+func departed(r *provision.Run, d api.TwinChanged) string {
+	why := cmp.Or(d.Why, fmt.Sprintf("twin %s was deleted", d.Twin))
+	if r.Outcome != provision.Completed {
+		return why
+	}
+	had := " (had completed"
+	for _, s := range slices.Backward(r.Steps) {
+		if s.Outcome == "ended" && s.Reason == string(provision.Completed) {
+			had += " on " + s.At.UTC().Format(time.DateOnly)
+			break
+		}
+	}
+	return why + had + ")"
 }
 
 // lastOf tells whether a run is to be given to whom its twin belonged when it was deleted.

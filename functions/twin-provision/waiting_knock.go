@@ -36,7 +36,7 @@ func (f *function) takeKnock(ctx context.Context, c *faas.Call, in api.Knock) (a
 	case !clientPattern.MatchString(in.Client):
 		return api.ProvisionAnswer{}, api.Invalid("client must be 1 to 64 letters, digits, '-' or '_'")
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestFor)
+	ctx, cancel := asking(ctx)
 	defer cancel()
 	if err := f.speaksFor(ctx, in.Gateway, twin.Provisioning); err != nil {
 		return api.ProvisionAnswer{}, err

@@ -32,55 +32,18 @@ const partSize = 8 << 20
 // archive brings the data of a deleted twin into the object store, as far as it gets in a while, and tells whether they are
 // there, whole. Only then they may be removed. Each step is idempotent, and noted before the next begins.
 func (f *function) archive(ctx context.Context, t *twin.Twin) (done bool, err error) {
-	id, holder, mine := archiveID(t), platform.NewID("run"), false
-	a, err := f.kept.Upsert(ctx, id, func(a *archive, exists bool) error {
-		now := f.p.Time()
-		mine = false
-		if !exists {
-			r := t.Remains
-			a.Archive = api.Archive{ID: id, Twin: t.ID, Kind: r.Kind, Type: r.Type, Name: r.Name, Owner: t.Definition.Owner, By: r.By,
-				Deleted: t.Deleted, State: api.ArchiveWaiting, Key: "archive/" + string(t.ID) + "/" + t.Deleted.Format("20060102T150405.000Z") + ".ndjson.gz"}
-			a.Worked = now
-		} else if a.State == api.ArchiveReady || a.State == api.ArchiveErased || a.Due.After(now) {
-			return store.Unchanged
-		}
-		mine = true
-		a.Holder, a.Due = holder, now.Add(heldFor)
-		return nil
-	})
-	if err != nil || !mine {
-		return err == nil && a.State == api.ArchiveReady, err
-	}
-	w := writer{f: f, t: t, a: a}
-	if err = w.write(ctx); err == nil || errors.Is(err, errTaken) {
-		return err == nil && w.a.State == api.ArchiveReady, nil
-	}
-	f.p.Log.WarnContext(ctx, "archive waits", "function", f.p.Part, "archive", id, "error", err)
-	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	why := "the object store is away"
-	if f.p.Objects == nil {
-		why = "this platform has no object store; the data are kept until somebody erases them"
-	}
-	noted := w.note(settling, func(a *archive, now time.Time) {
-		a.Tries++
-		a.State, a.Reason, a.Holder = api.ArchiveWaiting, why, ""
-		a.Due = now.Add(min(time.Duration(a.Tries)*2*time.Second, maxPause))
-		if errors.Is(err, errSpoilt) {
-			a.begin()
-		}
-	})
-	if errors.Is(noted, errTaken) {
-		noted = nil
-	}
-	return false, noted
+	w := writer{f: f, t: t}
+	a, err := platform.Leases[archive]{P: f.p, C: f.kept, Kind: "archive",
+		Of: func(a *archive) (string, *platform.Lease, *string) { return a.ID, &a.Lease, &a.Reason },
+	}.GoOn(ctx, archiveID(t), platform.Work[archive]{Begin: w.begin, Step: w.step, Waits: w.waits})
+	return err == nil && a.State == api.ArchiveReady, err
 }
 
 // errSpoilt: what is in the object store is not what was written; it is written anew.
 var errSpoilt = errors.New("the archive is not as it was written")
 
-// begin forgets what was written.
-func (a *archive) begin() {
+// anew forgets what was written.
+func (a *archive) anew() {
 	a.Upload, a.Parts, a.After, a.Sum, a.Whole = "", 0, "", nil, false
 	a.Records, a.Parked, a.Size = 0, 0, 0
 }
@@ -89,53 +52,43 @@ func (a *archive) begin() {
 type writer struct {
 	f *function
 	t *twin.Twin
-	a archive
+	*platform.Held[archive]
 }
 
-func (w *writer) note(ctx context.Context, change func(a *archive, now time.Time)) error {
-	holder := w.a.Holder
-	a, err := w.f.kept.Update(ctx, w.a.ID, func(a *archive) error {
-		if a.Holder != holder {
-			return errTaken
-		}
-		now := w.f.p.Time()
-		a.Due = now.Add(heldFor)
-		change(a, now)
-		return nil
-	})
-	if err == nil {
-		w.a = a
+func (w *writer) begin(a *archive, exists bool) error {
+	if a.State == api.ArchiveErased {
+		return store.Unchanged
 	}
-	return err
+	if !exists {
+		r, t := w.t.Remains, w.t
+		a.Archive = api.Archive{ID: archiveID(t), Twin: t.ID, Kind: r.Kind, Type: r.Type, Name: r.Name, Owner: t.Definition.Owner, By: r.By,
+			Deleted: t.Deleted, State: api.ArchiveWaiting, Key: "archive/" + string(t.ID) + "/" + t.Deleted.Format("20060102T150405.000Z") + ".ndjson.gz"}
+		a.Worked = w.f.p.Time()
+	}
+	return nil
 }
 
-func (w *writer) write(ctx context.Context) error {
-	objects := w.f.p.Objects
-	if objects == nil {
+// waits notes in people's words why the archive is not written now.
+func (w *writer) waits(a *archive, why error) {
+	a.State, a.Reason = api.ArchiveWaiting, "the object store is away"
+	if w.f.p.Objects == nil {
+		a.Reason = "this platform has no object store; the data are kept until somebody erases them"
+	}
+	if errors.Is(why, errSpoilt) {
+		a.anew()
+	}
+}
+
+// step begins the archive, writes its next part, or ends it.
+func (w *writer) step(ctx context.Context, h *platform.Held[archive]) error {
+	w.Held = h
+	switch {
+	case w.f.p.Objects == nil:
 		return errNoObjects
-	}
-	if w.a.Upload == "" {
-		if err := objects.AbortUploads(ctx, w.a.Key); err != nil { // of whoever came this far and died
-			return err
-		}
-		upload, err := objects.StartUpload(ctx, w.a.Key)
-		if err == nil {
-			err = w.note(ctx, func(a *archive, _ time.Time) {
-				a.begin()
-				a.Upload, a.State, a.Reason = upload, api.ArchiveWriting, ""
-			})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for until := time.Now().Add(workFor); !w.a.Whole; {
-		if err := w.part(ctx); err != nil {
-			return err
-		}
-		if !w.a.Whole && time.Now().After(until) {
-			return w.note(ctx, func(a *archive, now time.Time) { a.Due, a.Holder = now, "" })
-		}
+	case w.Doc.Upload == "":
+		return w.start(ctx)
+	case !w.Doc.Whole:
+		return w.part(ctx)
 	}
 	if err := w.complete(ctx); err != nil {
 		return err
@@ -146,17 +99,33 @@ func (w *writer) write(ctx context.Context) error {
 	if err := w.tell(ctx); err != nil {
 		return err
 	}
-	return w.note(ctx, func(a *archive, now time.Time) {
+	return w.Note(ctx, func(a *archive, now time.Time) {
 		a.State, a.Archived, a.SHA256, a.Reason = api.ArchiveReady, now, hex.EncodeToString(w.hash().Sum(nil)), ""
-		a.Due, a.Worked, a.Holder, a.Upload, a.Sum = time.Time{}, time.Time{}, "", "", nil
+		a.Upload, a.Sum = "", nil
+		a.Lease.End()
+	})
+}
+
+// start begins the upload, once what is left of whoever came this far and died is gone.
+func (w *writer) start(ctx context.Context) error {
+	if err := w.f.p.Objects.AbortUploads(ctx, w.Doc.Key); err != nil {
+		return err
+	}
+	upload, err := w.f.p.Objects.StartUpload(ctx, w.Doc.Key)
+	if err != nil {
+		return err
+	}
+	return w.Prepare(ctx, func(a *archive) {
+		a.anew()
+		a.Upload, a.State, a.Reason = upload, api.ArchiveWriting, ""
 	})
 }
 
 // hash is the hash over the parts so far.
 func (w *writer) hash() hash.Hash {
 	h := sha256.New()
-	if len(w.a.Sum) > 0 {
-		if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(w.a.Sum); err != nil {
+	if len(w.Doc.Sum) > 0 {
+		if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(w.Doc.Sum); err != nil {
 			return sha256.New() // which verify finds out
 		}
 	}
@@ -169,7 +138,7 @@ func (w *writer) part(ctx context.Context) error {
 	zip := gzip.NewWriter(&buf)
 	lines := json.NewEncoder(zip)
 	lines.SetEscapeHTML(false)
-	next := w.a // as it will be
+	next := w.Doc // as it will be
 	var err error
 	if next.Parts == 0 {
 		err = lines.Encode(api.ArchiveLine{Twin: json.RawMessage(w.t.Remains.Document)})
@@ -186,7 +155,7 @@ func (w *writer) part(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = w.f.p.Objects.PutPart(ctx, w.a.Key, w.a.Upload, w.a.Parts+1, buf.Bytes())
+	err = w.f.p.Objects.PutPart(ctx, w.Doc.Key, w.Doc.Upload, w.Doc.Parts+1, buf.Bytes())
 	if errors.Is(err, artifact.ErrNotFound) {
 		return errSpoilt // the object store has given the upload up
 	}
@@ -199,10 +168,10 @@ func (w *writer) part(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.note(ctx, func(a *archive, _ time.Time) {
+	return w.Note(ctx, func(a *archive, _ time.Time) {
 		a.Records, a.Parked, a.After, a.Whole = next.Records, next.Parked, next.After, next.Whole
 		a.Parts, a.Size, a.Sum = a.Parts+1, a.Size+int64(buf.Len()), sum
-		a.Worked, a.Tries = w.f.p.Time(), 0
+		a.State = api.ArchiveWriting // it may have waited
 	})
 }
 
@@ -256,18 +225,18 @@ func full(buf *bytes.Buffer) error {
 // complete makes one object of the parts. That may have been done already.
 func (w *writer) complete(ctx context.Context) error {
 	objects := w.f.p.Objects
-	parts, err := objects.Parts(ctx, w.a.Key, w.a.Upload)
-	if err == nil && len(parts) < w.a.Parts {
+	parts, err := objects.Parts(ctx, w.Doc.Key, w.Doc.Upload)
+	if err == nil && len(parts) < w.Doc.Parts {
 		return errSpoilt
 	}
 	if err == nil {
-		err = objects.CompleteUpload(ctx, w.a.Key, w.a.Upload, parts[:w.a.Parts])
+		err = objects.CompleteUpload(ctx, w.Doc.Key, w.Doc.Upload, parts[:w.Doc.Parts])
 	}
 	if !errors.Is(err, artifact.ErrNotFound) {
 		return err
 	}
-	o, err := objects.Stat(ctx, w.a.Key)
-	if errors.Is(err, artifact.ErrNotFound) || err == nil && o.Size != w.a.Size {
+	o, err := objects.Stat(ctx, w.Doc.Key)
+	if errors.Is(err, artifact.ErrNotFound) || err == nil && o.Size != w.Doc.Size {
 		return errSpoilt
 	}
 	return err
@@ -275,7 +244,7 @@ func (w *writer) complete(ctx context.Context) error {
 
 // verify reads the object back: its hash must be that of what was written, and it must have all lines.
 func (w *writer) verify(ctx context.Context) error {
-	r, o, err := w.f.p.Objects.Get(ctx, w.a.Key)
+	r, o, err := w.f.p.Objects.Get(ctx, w.Doc.Key)
 	if err != nil {
 		return err
 	}
@@ -292,7 +261,7 @@ func (w *writer) verify(ctx context.Context) error {
 	if !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read archive back: %w", err)
 	}
-	if o.Size != w.a.Size || lines != w.a.Records+w.a.Parked+2 || !bytes.Equal(h.Sum(nil), w.hash().Sum(nil)) {
+	if o.Size != w.Doc.Size || lines != w.Doc.Records+w.Doc.Parked+2 || !bytes.Equal(h.Sum(nil), w.hash().Sum(nil)) {
 		return errSpoilt
 	}
 	return nil
@@ -300,7 +269,7 @@ func (w *writer) verify(ctx context.Context) error {
 
 // tell keeps in the audit what was archived, under an id that is the same whenever it is told.
 func (w *writer) tell(ctx context.Context) error {
-	a := &w.a
+	a := &w.Doc
 	return w.f.p.Audit(ctx, access.Record{ID: fmt.Sprintf("%013x-archived-%s", a.Deleted.UnixMilli(), a.Twin), At: w.f.p.Time(), Caller: "platform:twins",
 		Function: "twins", Method: "ARCHIVE", Status: http.StatusOK,
 		Path: fmt.Sprintf("/archives/%s: %d records, sha256 %x", a.ID, a.Records, w.hash().Sum(nil))})

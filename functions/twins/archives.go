@@ -20,11 +20,7 @@ import (
 type archive struct {
 	api.Archive `bson:",inline"`
 
-	// Due is when somebody is to go on with it: in the future while somebody does. Holder is who took it last.
-	Due    time.Time `bson:"due,omitempty"`
-	Holder string    `bson:"holder,omitempty"`
-	Worked time.Time `bson:"worked,omitempty"` // when it last went on, the zero time when it is ready: the watchdog goes by it
-	Tries  int       `bson:"tries,omitempty"`
+	platform.Lease `bson:",inline"`
 
 	// Upload is the object store's; Parts how many parts it has, After where the next one begins, Sum the
 	// state of the hash over them. Whole is set when all parts are there.

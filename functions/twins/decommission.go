@@ -22,7 +22,8 @@ import (
 type decommission struct {
 	api.Decommission `bson:",inline"`
 
-	Due time.Time `bson:"due,omitempty"` // when somebody is to go on with it; the zero time when it is done
+	Due  time.Time `bson:"due,omitempty"`  // when somebody is to go on with it; the zero time when it is done
+	Past twin.ID   `bson:"past,omitempty"` // of the devices that go along, the last that was looked at; "" = the next is the first one
 }
 
 // A doorway is what is read of function gateways' assignments.
@@ -55,7 +56,57 @@ func (f *function) decommission(ctx context.Context, c *faas.Call, in api.NewDec
 	if err := errors.Join(checkData("data", in.Data), checkReason(&in.Reason)); err != nil {
 		return api.Decommission{}, err
 	}
-	t, err := f.change(ctx, hand{caller: c.Caller}, id, event.TwinChanged, func(t *twin.Twin) error {
+	t, err := f.p.Twin(ctx, f.twins, c.Caller, access.Write, id)
+	if err != nil {
+		return api.Decommission{}, err
+	}
+	if in.WithDevices {
+		_, err = f.mayAll(ctx, c.Caller, id)
+	} else if t.Definition.Phase != twin.Retired { // asked again, it goes on
+		err = f.alone(ctx, c.Caller, &t)
+	}
+	if err != nil {
+		return api.Decommission{}, err
+	}
+	if t, err = f.retire(ctx, hand{caller: c.Caller}, id); err != nil {
+		return api.Decommission{}, err
+	}
+	devices := 0
+	if in.WithDevices {
+		// None comes any more, now that it is retired; one that has just come may be another's. It is not taken along then: the proof says
+		// what is to be done.
+		devices, err = f.mayAll(ctx, c.Caller, id)
+		if errors.Is(err, access.ErrDenied) {
+			in.WithDevices, devices = false, 0
+		} else if err != nil {
+			return api.Decommission{}, err
+		}
+	}
+	v, err := f.newest(ctx, id)
+	if err != nil && !errors.Is(err, api.ErrNotFound) {
+		return v.Decommission, err
+	}
+	if err != nil || v.State == api.DecommissionDone {
+		v = proofOf(&t, f.p.Time())
+		v.By, v.Reason, v.Data, v.WithDevices, v.Devices = c.Caller.String(), in.Reason, in.Data, in.WithDevices, devices
+		if err := f.ended.Insert(ctx, v); err != nil && !errors.Is(err, store.ErrExists) {
+			return api.Decommission{}, err
+		}
+	} else if in.WithDevices && !v.WithDevices {
+		_, err := f.ended.Update(ctx, v.ID, func(v *decommission) error {
+			v.WithDevices, v.Devices = true, devices
+			return nil
+		})
+		if err != nil {
+			return api.Decommission{}, err
+		}
+	}
+	return f.goOnEnding(ctx, v.ID)
+}
+
+// retire begins the end of a device's twin: no provisioning undoes it.
+func (f *function) retire(ctx context.Context, h hand, id twin.ID) (twin.Twin, error) {
+	return f.change(ctx, h, id, event.TwinChanged, func(t *twin.Twin) error {
 		switch d := &t.Definition; {
 		case t.Kind != twin.Instance:
 			return api.Invalid("%s is of kind %s; only instances have devices", t.ID, t.Kind)
@@ -67,23 +118,12 @@ func (f *function) decommission(ctx context.Context, c *faas.Call, in api.NewDec
 			return nil
 		}
 	})
-	if err != nil {
-		return api.Decommission{}, err
-	}
-	v, err := f.newest(ctx, id)
-	if err != nil && !errors.Is(err, api.ErrNotFound) {
-		return v.Decommission, err
-	}
-	if err != nil || v.State == api.DecommissionDone {
-		now := f.p.Time()
-		v = decommission{Due: now, Decommission: api.Decommission{ID: string(id) + "@" + now.Format("20060102T150405.000Z"), Twin: id, Type: t.Definition.Type,
-			Name: t.Definition.Name, Owner: t.Definition.Owner, By: c.Caller.String(), Reason: in.Reason, Asked: now, State: api.DecommissionAccess,
-			Data: in.Data, Messages: t.Live.Messages}}
-		if err := f.ended.Insert(ctx, v); err != nil && !errors.Is(err, store.ErrExists) {
-			return api.Decommission{}, err
-		}
-	}
-	return f.goOnEnding(ctx, v.ID)
+}
+
+// proofOf is the proof of what was asked for at a time, with which nothing was done yet.
+func proofOf(t *twin.Twin, asked time.Time) decommission {
+	return decommission{Due: asked, Decommission: api.Decommission{ID: string(t.ID) + "@" + asked.Format("20060102T150405.000Z"), Twin: t.ID, Type: t.Definition.Type,
+		Name: t.Definition.Name, Owner: t.Definition.Owner, Asked: asked, State: api.DecommissionAccess, Messages: t.Live.Messages}}
 }
 
 // newest is the last proof of a twin.
@@ -122,6 +162,7 @@ func (f *function) goOnEnding(ctx context.Context, id string) (api.Decommission,
 			return v.Decommission, err
 		}
 		before, next := v.State, v
+		next.Due = time.Time{}
 		if v.State == api.DecommissionAccess {
 			err = f.endAccess(ctx, &next)
 		} else {
@@ -129,17 +170,22 @@ func (f *function) goOnEnding(ctx context.Context, id string) (api.Decommission,
 		}
 		if err != nil {
 			next.Waits = "something that is away for now"
+			if errors.Is(err, twin.ErrInvalid) { // which does not pass by itself
+				next.Waits = "somebody to mend this: " + cut(err.Error(), maxWhy)
+			}
 			f.p.Log.WarnContext(ctx, "decommissioning waits", "function", f.p.Part, "twin", v.Twin, "error", err)
 		}
 		now, err := f.ended.Update(ctx, id, func(v *decommission) error {
 			if v.State != before {
 				return store.Unchanged // another instance is ahead
 			}
-			next.Due = f.p.Time().Add(2 * time.Second)
-			if next.State == api.DecommissionDone {
-				next.Due = time.Time{}
+			if next.Due.IsZero() && next.State != api.DecommissionDone {
+				next.Due = v.after(f.p.Time())
 			}
-			v.Decommission, v.Due = next.Decommission, next.Due
+			if v.WithDevices { // which somebody may have said meanwhile
+				next.WithDevices, next.Devices = true, v.Devices
+			}
+			v.Decommission, v.Due, v.Past = next.Decommission, next.Due, next.Past
 			return nil
 		})
 		if err != nil || now.State == before {
@@ -149,14 +195,18 @@ func (f *function) goOnEnding(ctx context.Context, id string) (api.Decommission,
 }
 
 // endAccess has the device refused where it asks to come in, revokes what the device has and waits for its gateway to say that it is out.
+// Those that it speaks for go first.
 func (f *function) endAccess(ctx context.Context, v *decommission) error {
+	if left, err := f.endDevices(ctx, v); err != nil || left {
+		return err
+	}
 	if _, err := f.p.API.RetireIdentity(ctx, v.Twin, v.Reason); err != nil && !errors.Is(err, api.ErrNotFound) { // people make twins without one
 		return err
 	}
 	facts, err := f.p.API.ListCredentials(ctx, v.Twin)
 	for _, c := range facts.Items {
 		if err == nil && c.State != api.CredentialEnded {
-			err = f.p.API.RevokeCredential(ctx, c.Ref, "decommissioned: "+v.Reason)
+			err = f.p.API.RevokeCredential(ctx, c.Ref, cut("decommissioned: "+v.Reason, maxWhy))
 			if errors.Is(err, api.ErrNotFound) { // one of two that are good at a time has gone with the other
 				err = nil
 			}
@@ -195,7 +245,8 @@ func (f *function) endData(ctx context.Context, v *decommission) error {
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return err
 	case err == nil && t.Deleted.IsZero() && t.Definition.Phase == twin.Retired:
-		if err := f.bury(ctx, hand{caller: access.Caller{Kind: access.Part, ID: f.p.Part}}, v.Twin, v.Data); err != nil {
+		h := hand{caller: access.Caller{Kind: access.Part, ID: f.p.Part}, why: gone("decommissioned", v.By, v.Asked) + ": " + v.Reason}
+		if err := f.bury(ctx, h, v.Twin, v.Data); err != nil {
 			return err
 		}
 		if t, err = f.twins.Get(ctx, string(v.Twin)); err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -222,15 +273,4 @@ func (f *function) endData(ctx context.Context, v *decommission) error {
 	return f.p.Audit(ctx, access.Record{ID: fmt.Sprintf("%013x-decommissioned-%s", v.Asked.UnixMilli(), v.Twin), At: v.Removed, Caller: v.By,
 		Function: "twins", Method: "DECOMMISSION", Status: http.StatusOK,
 		Path: fmt.Sprintf("/decommissions/%s: %d credentials, %d places, data %s, archive %s, sha256 %s", v.Twin, len(v.Credentials), len(v.Places), v.Data, v.Archive, v.SHA256)})
-}
-
-// workEndings goes on with those that are due.
-func (f *function) workEndings(ctx context.Context) error {
-	page, err := f.ended.Find(ctx, store.Query{Index: "by-due", Limit: 100, Filter: store.And(store.Gt("due", time.UnixMilli(0)), store.Lte("due", f.p.Time()))})
-	faults := []error{err}
-	for _, v := range page.Items {
-		_, err := f.goOnEnding(ctx, v.ID)
-		faults = append(faults, err)
-	}
-	return errors.Join(faults...)
 }

@@ -39,7 +39,7 @@ func (w *world) enrolled(id twin.ID, n int) api.Credential {
 	return c
 }
 
-func withDevices(t *testing.T) *world {
+func withDevices(t testing.TB) *world {
 	w := newWorld(t)
 	w.Add("credentials", credentials.New)
 	w.Add("gateways", gateways.New)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -13,6 +14,7 @@ import (
 	"github.com/castor-iot/castor/shared/faas"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
+	"golang.org/x/sync/errgroup"
 )
 
 // delete makes of a twin a tombstone: from that write on nobody sees it, and its device's messages are refused. Those who
@@ -45,7 +47,7 @@ func (f *function) bury(ctx context.Context, h hand, id twin.ID, data string) er
 			t.Remains.Data, t.Remains.Document = twin.Erase, nil
 			return nil
 		}
-		if err := f.empty(ctx, t); err != nil {
+		if err := errors.Join(f.empty(ctx, t), f.alone(ctx, h.caller, t)); err != nil {
 			return err
 		}
 		var err error
@@ -67,6 +69,11 @@ func (f *function) bury(ctx context.Context, h hand, id twin.ID, data string) er
 		f.p.Log.InfoContext(ctx, "history left for the sweep", "function", f.p.Part, "twin", t.ID, "error", err)
 	}
 	return nil
+}
+
+// gone says how a twin went.
+func gone(how, by string, at time.Time) string {
+	return fmt.Sprintf("%s by %s on %s", how, by, at.UTC().Format(time.DateOnly))
 }
 
 // archives tells whether the data of a deleted twin have to be archived before they may go.
@@ -163,31 +170,61 @@ func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (api.Sw
 	return api.Swept{Repaired: n + m}, errors.Join(err, missing, f.clear(ctx), f.forgetArchives(ctx))
 }
 
+const (
+	clearFor    = 10 * time.Second // how long one run stays at it; the next goes on
+	clearAtOnce = 4                // deleted twins; each that is archived has a part of its archive in memory
+)
+
 // clear removes what is left of deleted twins, and archives first what has to be.
 func (f *function) clear(ctx context.Context) error {
 	q := store.Query{Index: "by-deleted", Limit: 100,
 		Filter: store.And(store.Gt("deleted", time.UnixMilli(0)), store.Lte("deleted", f.p.Time().Add(-settled)))}
-	until := time.Now().Add(workFor)
+	until := time.Now().Add(clearFor)
 	var faults []error
 	for {
 		page, err := f.twins.Find(ctx, q)
 		if err != nil {
 			return errors.Join(append(faults, err)...)
 		}
-		for _, t := range page.Items {
-			done := true
-			if archives(&t) {
-				done, err = f.archive(ctx, &t)
-			}
-			if err == nil && done {
-				err = f.purge(ctx, t)
-			}
-			if err != nil && len(faults) < 10 {
-				faults = append(faults, fmt.Errorf("twin %s: %w", t.ID, err))
-			}
+		now := make([]error, len(page.Items))
+		var g errgroup.Group
+		g.SetLimit(clearAtOnce)
+		for i, t := range page.Items {
+			g.Go(func() error {
+				if err := f.clearOne(ctx, t, until); err != nil {
+					now[i] = fmt.Errorf("twin %s: %w", t.ID, err)
+				}
+				return nil
+			})
 		}
+		_ = g.Wait()
+		now = slices.DeleteFunc(now, func(err error) bool { return err == nil })
+		faults = append(faults, now[:min(len(now), maxFaults-len(faults))]...)
 		if q.Cursor = page.Next; q.Cursor == "" || ctx.Err() != nil || time.Now().After(until) {
 			return errors.Join(faults...)
 		}
 	}
+}
+
+// clearOne removes what is left of one, unless time is up, and ends its decommissioning, which has waited for that.
+func (f *function) clearOne(ctx context.Context, t twin.Twin, until time.Time) error {
+	if time.Now().After(until) {
+		return nil
+	}
+	if archives(&t) {
+		if done, err := f.archive(ctx, &t); err != nil || !done {
+			return err
+		}
+	}
+	if err := f.purge(ctx, t); err != nil {
+		return err
+	}
+	v, err := f.newest(ctx, t.ID)
+	if err == nil && v.State == api.DecommissionData {
+		_, err = f.goOnEnding(ctx, v.ID)
+	}
+	if errors.Is(err, api.ErrNotFound) {
+		return nil // it was deleted without
+	}
+	return err
 }

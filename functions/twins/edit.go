@@ -1,10 +1,10 @@
 package twins
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"reflect"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
@@ -90,7 +90,7 @@ func (f *function) redefine(ctx context.Context, h hand, id twin.ID, with func(t
 				return err
 			}
 		}
-		if reflect.DeepEqual(now, was) {
+		if now.says(&was) {
 			return store.Unchanged
 		}
 		d.Name, d.Owner, d.Aggregates, d.Tags, d.Location, d.Model = now.Name, now.Owner, now.Aggregates, now.Tags, now.Location, now.Model
@@ -118,6 +118,13 @@ func (f *function) redefine(ctx context.Context, h hand, id twin.ID, with func(t
 		f.remind(ctx, t.ID)
 	}
 	return t, err
+}
+
+// says tells whether two definitions say the same: what is empty is as if it were left out.
+func (e *editable) says(other *editable) bool {
+	a, err := json.Marshal(e)
+	b, no := json.Marshal(other)
+	return err == nil && no == nil && bytes.Equal(a, b)
 }
 
 // giveAway: a grant to write is none to make the twin one's own. Only who owns it hands it on.

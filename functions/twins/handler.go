@@ -3,6 +3,7 @@
 package twins
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"reflect"
@@ -75,6 +76,7 @@ type function struct {
 	alarms  *store.Collection[openAlarm] // read only
 	ended   *store.Collection[decommission]
 	places  *store.Collection[doorway] // read only
+	spoken  *store.Collection[spoken]  // likewise
 
 	schemas schema.Cache
 	counted counts // for who sees everything
@@ -113,6 +115,9 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 	if f.places, err = platform.OpenAssignments[doorway](ctx, p.DB); err != nil {
 		return nil, err
 	}
+	if f.spoken, err = platform.OpenSpoken[spoken](ctx, p.DB); err != nil {
+		return nil, err
+	}
 	f.kept, err = openArchives(ctx, p)
 	f.outbox = platform.Outbox[twin.Twin]{P: p, C: f.twins, Index: "by-outbox", Field: "outbox.since",
 		Of: func(t *twin.Twin) (string, *event.Outbox) { return string(t.ID), &t.Outbox }}
@@ -129,6 +134,9 @@ func (f *function) get(ctx context.Context, c *faas.Call, _ faas.None) (faas.Rep
 type hand struct {
 	caller access.Caller
 	match  func(version int64) error // of the definition that was read; nil = any
+
+	// why is how a twin that is deleted goes, for people; "" = deleted by the caller.
+	why string
 
 	// dry has everything checked and nothing written.
 	dry bool
@@ -164,6 +172,9 @@ func (f *function) change(ctx context.Context, h hand, id twin.ID, topic event.T
 		told := api.TwinChanged{Twin: t.ID, Kind: kind, Phase: phase, Part: "definition", Before: before}
 		if topic == event.TwinChanged {
 			told.Scope = api.ScopeOf(t)
+		}
+		if topic == event.TwinDeleted {
+			told.Why = cmp.Or(h.why, gone("deleted", h.caller.String(), f.p.Time()))
 		}
 		t.Outbox.Add(string(t.ID), topic, string(t.ID), f.p.Time(), told)
 		if kind == twin.Type && topic == event.TwinChanged {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,109 +21,42 @@ const (
 	countSize = 5_000 // twins counted between two
 	atOnce    = 8     // twins of a chunk, and jobs of a run
 
-	heldFor = time.Minute      // how long a job is believed to be worked on without a word
-	workFor = 10 * time.Second // how long one run stays at one job; the next goes on
-
 	tellFor = 3 * time.Second // how long others are told of a chunk, before that is left for the sweep
 
 	maxTries = 30 // of twins that an outage keeps from being changed
-	maxPause = 30 * time.Second
 )
 
-// waits is how the reason of a job begins that cannot go on for now.
-const waits = "waits: "
-
-// errTaken: the job was believed to be left, and somebody else has taken it.
-var errTaken = errors.New("somebody else works on the job now")
-
-// workJobs takes on the jobs that are due, those that have waited longest first.
-func (f *function) workJobs(ctx context.Context) (int, error) {
-	page, err := f.jobs.Find(ctx, store.Query{Index: "by-due", Limit: atOnce, Fields: []string{"due"},
-		Filter: store.And(store.Gt("due", time.UnixMilli(0)), store.Lte("due", f.p.Time()))})
-	if err != nil {
-		return 0, err
-	}
-	var g errgroup.Group
-	errs := make([]error, len(page.Items))
-	for i := range page.Items {
-		g.Go(func() error { errs[i] = f.workJob(ctx, page.Items[i].ID); return nil })
-	}
-	_ = g.Wait()
-	return len(page.Items), errors.Join(errs...)
+// leases are those of jobs.
+func (f *function) leases() platform.Leases[job] {
+	return platform.Leases[job]{P: f.p, C: f.jobs, Kind: "job", Of: func(j *job) (string, *platform.Lease, *string) { return j.ID, &j.Lease, &j.Reason }}
 }
 
-// workJob makes a job this run's, and goes on with it until it ends, must wait, or time is up.
+// workJob goes on with a job.
 func (f *function) workJob(ctx context.Context, id string) error {
-	holder := platform.NewID("run")
-	j, err := f.jobs.Update(ctx, id, func(j *job) error {
-		now := f.p.Time()
-		if j.Due.IsZero() || j.Due.After(now) {
-			return store.Unchanged // somebody else was faster
+	_, err := f.leases().GoOn(ctx, id, platform.Work[job]{Step: f.step, Begin: func(j *job, exists bool) error {
+		if !exists {
+			return store.ErrNotFound
 		}
-		j.Holder, j.Due, j.State = holder, now.Add(heldFor), api.JobRunning
-		if j.Started.IsZero() {
-			j.Started = now
+		if j.State = api.JobRunning; j.Started.IsZero() {
+			j.Started = f.p.Time()
 		}
 		return nil
-	})
-	if err != nil || j.Holder != holder {
-		return err
-	}
-	// What a suspended process does after others have taken the job must end before it confuses them.
-	working, cancel := context.WithTimeout(ctx, heldFor/2)
-	defer cancel()
-	until := time.Now().Add(workFor)
-	for err == nil && !j.State.Ended() && j.Holder == holder {
-		if time.Now().After(until) {
-			_, err = f.note(ctx, &j, func(j *job, now time.Time) { j.Due, j.Holder = now, "" })
-			break
-		}
-		err = f.step(working, &j)
-	}
-	if err == nil || errors.Is(err, errTaken) {
-		return nil
-	}
-	f.p.Log.WarnContext(ctx, "job waits", "function", f.p.Part, "job", id, "error", err)
-	if err = f.pause(ctx, &j, err); errors.Is(err, errTaken) {
-		return nil
-	}
+	}})
 	return err
 }
 
-// note is a write of whoever holds the job; it tells whether it was made.
-func (f *function) note(ctx context.Context, j *job, change func(j *job, now time.Time)) (bool, error) {
-	holder := j.Holder
-	now, err := f.jobs.Update(ctx, j.ID, func(j *job) error {
-		if j.Holder != holder || j.State.Ended() {
-			return errTaken
-		}
-		at, worked := f.p.Time(), j.Worked
-		j.Due, j.Worked = at.Add(heldFor), at
-		change(j, at)
-		if strings.HasPrefix(j.Reason, waits) && !j.State.Ended() {
-			j.Worked = worked
-		}
-		return nil
-	})
-	if err == nil {
-		*j = now
-	}
-	return err == nil, err
-}
-
 // step does one thing for a job: it counts, or does the planned chunk and plans the next.
-func (f *function) step(ctx context.Context, j *job) error {
+func (f *function) step(ctx context.Context, h *platform.Held[job]) error {
+	j := &h.Doc
 	if err := f.results.PutMany(ctx, j.Told); err != nil {
 		return err
 	}
 	caller, err := f.p.Asker(ctx, j.Kind, j.Account)
 	if errors.Is(err, access.ErrUnauthenticated) {
-		_, err = f.note(ctx, j, func(j *job, now time.Time) { j.end(api.JobFailed, j.By+" may not sign in any more", now) })
-		return err
+		return h.Note(ctx, func(j *job, now time.Time) { j.end(api.JobFailed, j.By+" may not sign in any more", now) })
 	}
 	if err == nil && j.Action == api.JobDelete && !caller.Is(deleters...) {
-		_, err = f.note(ctx, j, func(j *job, now time.Time) { j.end(api.JobFailed, j.By+" may not delete twins any more", now) })
-		return err
+		return h.Note(ctx, func(j *job, now time.Time) { j.end(api.JobFailed, j.By+" may not delete twins any more", now) })
 	}
 	if err != nil {
 		return err
@@ -134,7 +66,7 @@ func (f *function) step(ctx context.Context, j *job) error {
 		return err
 	}
 	if !j.Counted {
-		return f.countJob(ctx, j, scope)
+		return f.countJob(ctx, h, scope)
 	}
 	done, failed, left, told, err := f.work(ctx, j, caller)
 	if len(left) > 0 && len(left) == len(j.Chunk) {
@@ -146,7 +78,7 @@ func (f *function) step(ctx context.Context, j *job) error {
 			return err
 		}
 	}
-	_, err = f.note(ctx, j, func(j *job, now time.Time) {
+	return h.Note(ctx, func(j *job, now time.Time) {
 		j.Narrowed = j.Narrowed || j.Sight != sight(scope)
 		j.Done += done
 		j.Failed += failed + len(p.unseen)
@@ -157,7 +89,7 @@ func (f *function) step(ctx context.Context, j *job) error {
 		if j.Failed > maxResults {
 			j.Told = nil
 		}
-		j.Chunk, j.Tries, j.Reason = p.ids, 0, ""
+		j.Chunk, j.Reason = p.ids, ""
 		if p.last != "" {
 			j.After = p.last
 		}
@@ -168,28 +100,15 @@ func (f *function) step(ctx context.Context, j *job) error {
 			j.finish(now)
 		}
 	})
-	return err
-}
-
-// pause leaves the job for a while, because something that it needs is away.
-func (f *function) pause(ctx context.Context, j *job, why error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	_, err := f.note(ctx, j, func(j *job, now time.Time) {
-		j.Tries++
-		j.Reason, j.Holder = clip(waits+f.p.Problem(why).Error()), ""
-		j.Due = now.Add(min(time.Duration(j.Tries)*time.Second, maxPause))
-	})
-	return err
 }
 
 // countJob counts on, and begins at the first twin when all are counted.
-func (f *function) countJob(ctx context.Context, j *job, scope access.Scope) error {
-	p, err := f.plan(ctx, j, scope, countSize)
+func (f *function) countJob(ctx context.Context, h *platform.Held[job], scope access.Scope) error {
+	p, err := f.plan(ctx, &h.Doc, scope, countSize)
 	if err != nil {
 		return err
 	}
-	_, err = f.note(ctx, j, func(j *job, now time.Time) {
+	return h.Note(ctx, func(j *job, now time.Time) {
 		if j.Sight == "" {
 			j.Sight = sight(scope)
 		}
@@ -203,7 +122,6 @@ func (f *function) countJob(ctx context.Context, j *job, scope access.Scope) err
 			j.end(api.JobCancelled, "", now)
 		}
 	})
-	return err
 }
 
 // A plan is what comes after the last twin of a job.
@@ -335,19 +253,20 @@ func (f *function) do(ctx context.Context, j *job, h hand, id twin.ID) error {
 
 // schedule goes on with what takes longer than a call.
 func (f *function) schedule(ctx context.Context, _ time.Time) error {
-	var cleared error
-	var both sync.WaitGroup
-	both.Go(func() { cleared = errors.Join(f.clear(ctx), f.workEndings(ctx)) })
-	_, err := f.workJobs(ctx)
-	both.Wait()
+	var cleared, ended error
+	var beside sync.WaitGroup
+	beside.Go(func() { cleared = f.clear(ctx) })
+	beside.Go(func() { ended = f.workEndings(ctx) })
+	_, err := f.leases().Due(ctx, atOnce, f.workJob)
+	beside.Wait()
 	if err := f.advertise(ctx); err != nil {
 		f.p.Log.WarnContext(ctx, "types not advertised", "function", f.p.Part, "error", err) // the next ones come soon
 	}
-	return errors.Join(err, cleared, f.forgetJobs(ctx))
+	return errors.Join(err, cleared, ended, f.forgetJobs(ctx))
 }
 
 // overdueAfter is how long a job or an archive may be without going on: schedule and sweep have had their turns by then.
-const overdueAfter = 2 * heldFor
+const overdueAfter = 2 * platform.LeaseFor
 
 // operations are those that function twin-watchdog watches.
 func (f *function) operations() []platform.Operation {

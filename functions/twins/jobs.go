@@ -22,8 +22,8 @@ import (
 	"github.com/castor-iot/castor/shared/twin"
 )
 
-// A job is a change of many twins, under way or ended. It is one document, so that any instance goes on with it: who works
-// on it plans a chunk, does it, and tells of it, each by a compare-and-swap.
+// A job is a change of many twins, under way or ended. It is one document, so that any instance goes on with it: who has its
+// lease plans a chunk, does it, and tells of it, each by a compare-and-swap.
 type job struct {
 	api.Job `bson:",inline"`
 
@@ -31,13 +31,7 @@ type job struct {
 	Kind    access.CallerKind `bson:"kind"`
 	Account string            `bson:"account"`
 
-	// Due is when somebody is to take the job on: in the future while somebody works on it, the zero time when it has ended.
-	// Holder is who took it last; nobody else's work counts.
-	Due    time.Time `bson:"due,omitempty"`
-	Holder string    `bson:"holder,omitempty"`
-
-	// Worked is when it last went on, the zero time when it has ended: the watchdog goes by it.
-	Worked time.Time `bson:"worked,omitempty"`
+	platform.Lease `bson:",inline"`
 
 	// Counted is set when Total is known. After is the last twin that was counted, or then planned.
 	Counted bool   `bson:"counted,omitempty"`
@@ -48,9 +42,8 @@ type job struct {
 	Sight    string `bson:"sight,omitempty"`
 	Narrowed bool   `bson:"narrowed,omitempty"`
 
-	// Chunk are the twins that are planned and not yet told of in Done and Failed. Tries counts how often they were in vain.
+	// Chunk are the twins that are planned and not yet told of in Done and Failed.
 	Chunk []string `bson:"chunk,omitempty"`
-	Tries int      `bson:"tries,omitempty"`
 
 	// Told are failures that are counted, and may not be among the results yet.
 	Told []api.JobResult `bson:"told,omitempty"`
@@ -91,7 +84,7 @@ func (f *function) createJob(ctx context.Context, c *faas.Call, in api.NewJob) (
 		return faas.Reply{}, fmt.Errorf("%w: twins are deleted by maintainers, configurators and owners", access.ErrDenied)
 	}
 	now := f.p.Time()
-	j := job{Kind: c.Caller.Kind, Account: c.Caller.ID, Due: now, Worked: now, Job: api.Job{ID: in.ID, Action: in.Action, Filter: in.Filter, Patch: in.Patch,
+	j := job{Kind: c.Caller.Kind, Account: c.Caller.ID, Lease: platform.NewLease(now), Job: api.Job{ID: in.ID, Action: in.Action, Filter: in.Filter, Patch: in.Patch,
 		Phase: in.Phase, Data: in.Data, DryRun: in.DryRun, By: c.Caller.String(), State: api.JobQueued, Created: now}}
 	if j.ID == "" {
 		j.ID = platform.NewID("job")
@@ -272,7 +265,8 @@ func (f *function) cancelJob(ctx context.Context, c *faas.Call, _ faas.None) (ap
 // end notes that the job has ended.
 func (j *job) end(s api.JobState, reason string, now time.Time) {
 	j.State, j.Reason, j.Finished = s, clip(reason), now
-	j.Due, j.Worked, j.Holder, j.Cancelling = time.Time{}, time.Time{}, "", false
+	j.Lease.End()
+	j.Cancelling = false
 	if s == api.JobDone {
 		j.Total = max(j.Total, j.Done+j.Failed) // twins came meanwhile
 	}

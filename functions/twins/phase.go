@@ -78,6 +78,9 @@ func (f *function) move(ctx context.Context, h hand, id twin.ID, to twin.Phase) 
 			}
 			t.Outbox.Add(string(t.ID), event.TwinResumed, string(t.ID), f.p.Time(), api.TwinChanged{Twin: t.ID, Kind: t.Kind, Phase: d.Phase, Part: "definition"})
 		case to == twin.Retired && d.Phase != twin.Provisioning:
+			if err := f.alone(ctx, h.caller, t); err != nil {
+				return err
+			}
 			d.Phase = to
 		default:
 			return fmt.Errorf("%w: twin %s is %s and cannot become %s by people or jobs", api.ErrConflict, t.ID, d.Phase, to)

@@ -40,11 +40,19 @@ func (f *function) moveBecause(ctx context.Context, c *faas.Call, to twin.Phase,
 	return faas.Versioned(t.Definition.Version, t), err
 }
 
+// maxWhy is how many bytes a reason has at most, here and in the other functions.
+const maxWhy = 500
+
 // checkReason refuses what says nothing.
 func checkReason(reason *string) error {
 	*reason = strings.TrimSpace(*reason)
-	if *reason == "" || len(*reason) > 500 || !utf8.ValidString(*reason) {
-		return api.Invalid("reason must say why, in at most 500 bytes of text")
+	if *reason == "" || len(*reason) > maxWhy || !utf8.ValidString(*reason) {
+		return api.Invalid("reason must say why, in at most %d bytes of text", maxWhy)
 	}
 	return nil
+}
+
+// cut is the beginning of a text, in at most so many bytes of whole characters.
+func cut(s string, most int) string {
+	return strings.ToValidUTF8(s[:min(len(s), most)], "")
 }

@@ -122,6 +122,23 @@ func TestATwinIsMadeReadChangedAndDeleted(t *testing.T) {
 	functiontest.Eventually(t, "events", func() bool { return len(changed()) == 2 && len(deleted()) == 1 })
 }
 
+// What a patch says to be empty is, whatever the form of nothing; said again it is no change.
+func TestFieldsAreTurnedOff(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.admin.CreateTwin(ctx, api.NewTwin{ID: "lamp", Kind: twin.Type, Definition: twin.Definition{Name: "Lamp", Tags: []string{"a"},
+		Model: &twin.Model{Driver: "acme", Reacts: true, Normalised: true, Template: "lamp", Commands: []twin.CommandModel{{Name: "fade"}}, Parameters: map[string]string{"hall": "3", "every": "9"}}}})
+	must(t, err)
+	off := `{"name":"","tags":[],"model":{"reacts":false,"normalised":null,"template":"","commands":[],"parameters":{"hall":null}}}`
+	for _, when := range []string{"once", "again"} {
+		got, err := w.admin.UpdateTwin(ctx, "lamp", 0, json.RawMessage(off))
+		must(t, err)
+		d, m := got.Definition, got.Definition.Model
+		if d.Version != 2 || d.Name != "" || len(d.Tags) != 0 || m.Driver != "acme" || m.Reacts || m.Normalised || m.Template != "" || len(m.Commands) != 0 || len(m.Parameters) != 1 || m.Parameters["every"] != "9" {
+			t.Errorf("%s: version %d, %+v, %+v", when, d.Version, d, m)
+		}
+	}
+}
+
 func TestWhatADefinitionMayNotSay(t *testing.T) {
 	w := newWorld(t)
 	w.make("pump", "line-1")

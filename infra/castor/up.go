@@ -54,7 +54,7 @@ warn or error (default info).`,
 	f.StringVar(&flags.Objects, "objects", "", "address of the object store, for uploads and downloads from other machines (default any free port of 127.0.0.1)")
 	f.StringVar(&flags.SMTP, "smtp", "", "send alarms by e-mail: smtp://user@host:port; the password is in DATA/secrets/castor-smtp")
 	f.StringVar(&flags.From, "from", "", "sender of e-mail")
-	f.BoolVar(&flags.PrivateWebhooks, "private-webhooks", false, "let webhooks go to private addresses, though people reach the gateway from the network")
+	f.BoolVar(&flags.PrivateWebhooks, "private-webhooks", false, "let webhooks, and commands for network servers, go to private addresses, though people reach the gateway from the network")
 	f.DurationVar(&flags.Interval, "interval", 0, "how often this machine measures (default 5s)")
 	f.BoolVar(&flags.NoAgent, "no-agent", false, "leave this machine out: no device of its own")
 	f.StringVar(&flags.Region, "region", "", "where the gateways are, in your own words")

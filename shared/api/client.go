@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/fxamacker/cbor/v2"
 )
@@ -130,10 +131,8 @@ func (c *Client) Do(ctx context.Context, method, function, path string, header h
 			return resp, err
 		}
 		wait := 50 * time.Millisecond << (n - 1)
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, wait/2+rand.N(wait)) {
 			return nil, err
-		case <-time.After(wait/2 + rand.N(wait)):
 		}
 	}
 }

@@ -76,6 +76,9 @@ type NewCommand struct {
 
 	// Key is chosen by the caller: the same key for the same twin is the same command, however often it is asked for. "" = a new one.
 	Key string `json:"key,omitempty"`
+
+	// By is for function drivers alone, and says whose on_event wants the command: "driver:acme-th1@1.2.0".
+	By string `json:"by,omitempty"`
 }
 
 // CommandChanged is the data of event command.changed.

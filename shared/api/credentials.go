@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"github.com/castor-iot/castor/shared/device"
@@ -95,14 +96,19 @@ type CredentialFact struct {
 	// State is pending (the device has not confirmed it yet), active, or ended.
 	State string `json:"state" bson:"state"`
 
-	Via  device.Ref `json:"via,omitempty" bson:"via,omitempty"` // of kind relayed: who speaks for it
-	Name string     `json:"name,omitempty" bson:"name,omitempty"`
+	// Via speaks for a device of kind relayed, and calls it Name; ViaTwin is that one's twin.
+	Via     device.Ref `json:"via,omitempty" bson:"via,omitempty"`
+	ViaTwin twin.ID    `json:"viaTwin,omitempty" bson:"viaTwin,omitempty"`
+	Name    string     `json:"name,omitempty" bson:"name,omitempty"`
+
+	// Topics are of firmware that uses topics of its own; nil = the platform's.
+	Topics *Topics `json:"topics,omitempty" bson:"topics,omitempty"`
 
 	Issued    time.Time `json:"issued" bson:"issued"`
 	Confirmed time.Time `json:"confirmed,omitzero" bson:"confirmed,omitempty"`
 	Expires   time.Time `json:"expires,omitzero" bson:"expires,omitempty"` // the zero time = never
 
-	// Ended is when it was revoked, renewed or withdrawn; Reason says why, By who did it.
+	// Ended is when it was revoked, renewed or withdrawn, or the device moved to who speaks for it from then on; Reason says why, By who did it.
 	Ended  time.Time `json:"ended,omitzero" bson:"ended,omitempty"`
 	Reason string    `json:"reason,omitempty" bson:"reason,omitempty"`
 	By     string    `json:"by,omitempty" bson:"by,omitempty"`
@@ -114,6 +120,12 @@ const (
 	CredentialActive  = "active"
 	CredentialEnded   = "ended"
 )
+
+// MoveRelayed has another device speak for a relayed one, or the same by another name. What is left out stays.
+type MoveRelayed struct {
+	Via  twin.ID `json:"via,omitempty"`  // the twin of who speaks for it from now on
+	Name string  `json:"name,omitempty"` // what that one calls it
+}
 
 // Renewal asks for a credential in place of one that will expire. Both are good until the device has confirmed the new one.
 // The payload of castor/{ref}/credential/renew is this.
@@ -186,6 +198,16 @@ func (c *Client) ListCredentials(ctx context.Context, id twin.ID) (out Page[Cred
 // ListRelayed pages through the credentials of the devices that a twin's device speaks for.
 func (c *Client) ListRelayed(ctx context.Context, via twin.ID, cursor string) (out Page[CredentialFact], err error) {
 	return out, c.Call(ctx, "GET", "credentials", "/relayed"+query("via", string(via), "cursor", cursor), nil, &out)
+}
+
+// MoveRelayed has another device speak for a twin's, or the same by another name; twin, history and run stay.
+func (c *Client) MoveRelayed(ctx context.Context, id twin.ID, in MoveRelayed) (out CredentialFact, err error) {
+	return out, c.Call(ctx, "POST", "credentials", "/relayed/"+url.PathEscape(string(id))+"/move", in, &out)
+}
+
+// Username returns the credential that devices log in with by a user name.
+func (c *Client) Username(ctx context.Context, name string) (out CredentialFact, err error) {
+	return out, c.Call(ctx, "GET", "credentials", "/usernames/"+url.PathEscape(name), nil, &out)
 }
 
 // RenewCredential makes a new credential beside the one that a device has. The same key gets the same one again.

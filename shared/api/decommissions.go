@@ -13,6 +13,10 @@ import (
 type NewDecommission struct {
 	Data   string `json:"data,omitempty"` // archive or erase; "" = as the type says
 	Reason string `json:"reason"`
+
+	// WithDevices has all devices go along that this one speaks for: nobody could reach them without it. Who speaks for devices is not
+	// decommissioned otherwise.
+	WithDevices bool `json:"withDevices,omitempty"`
 }
 
 // A Decommission is the proof of what ended when. It is kept when everything else of the twin is gone.
@@ -28,6 +32,12 @@ type Decommission struct {
 	Asked  time.Time `json:"asked" bson:"asked"`
 	State  string    `json:"state" bson:"state"` // access, data or done
 	Waits  string    `json:"waits,omitempty" bson:"waits,omitempty"`
+
+	// WithDevices is set when the devices that it speaks for go along; Devices is how many these were when it was asked for. Each has a
+	// proof of its own, whose With is this twin's id.
+	WithDevices bool    `json:"withDevices,omitempty" bson:"withDevices,omitempty"`
+	Devices     int     `json:"devices,omitempty" bson:"devices,omitempty"`
+	With        twin.ID `json:"with,omitempty" bson:"with,omitempty"`
 
 	// Credentials are those that the device had, the newest first, and Places where it was let in: all have ended.
 	Credentials []CredentialFact `json:"credentials,omitempty" bson:"credentials,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -47,6 +48,10 @@ type DriverVersion struct {
 	Version string      `json:"version" bson:"version"` // semantic version
 	Kind    driver.Kind `json:"kind" bson:"kind"`
 	State   DriverState `json:"state" bson:"state"`
+
+	// Was is what a version in quarantine was used for before: active, and what would go to it is parked, or canary, and its devices
+	// are read as the others are.
+	Was DriverState `json:"was,omitempty" bson:"-"`
 
 	Title    string `json:"title,omitempty" bson:"title,omitempty"`
 	Maker    string `json:"maker,omitempty" bson:"maker,omitempty"`
@@ -122,7 +127,8 @@ type DriverTest struct {
 
 // UsedDriver tells a connector how a twin's payloads are read and its commands written.
 type UsedDriver struct {
-	Twin twin.ID `json:"twin"`
+	Twin twin.ID     `json:"twin"`
+	Type twin.TypeID `json:"type,omitempty"` // of the twin: when it changes, so may the rest
 
 	// Name is "" where the type has no driver: then Format counts.
 	Name    string        `json:"name,omitempty"`
@@ -140,6 +146,9 @@ type UsedDriver struct {
 
 	// Normalised has the driver's normalised data count (driver.Normalised).
 	Normalised bool `json:"normalised,omitempty"`
+
+	// Reacts is function drivers' own: the type lets the driver react. Connectors need not know.
+	Reacts bool `json:"-"`
 
 	// Units are those that the type's model wants properties in, where what reads the payloads can tell in which they are: a document, SenML.
 	Units map[string]string `json:"units,omitempty"`
@@ -180,6 +189,7 @@ type Redrive struct {
 
 	Stored int64  `json:"stored" bson:"stored"`                     // messages that were read now
 	Left   int64  `json:"left" bson:"left"`                         // that stay parked
+	Gone   int64  `json:"gone,omitempty" bson:"gone,omitempty"`     // that were no longer parked: deleted meanwhile, or read by another redrive
 	Reason string `json:"reason,omitempty" bson:"reason,omitempty"` // why the last of Left could not be read, or why it failed
 
 	Created time.Time `json:"created" bson:"created"`
@@ -292,10 +302,8 @@ func (c *Client) WaitRedrive(ctx context.Context, id string, each func(Redrive))
 		if r.State.Ended() {
 			return r, nil
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, 500*time.Millisecond) {
 			return r, fmt.Errorf("redrive %s is %s: %w", id, r.State, ctx.Err())
-		case <-time.After(500 * time.Millisecond):
 		}
 	}
 }

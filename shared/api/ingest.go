@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"net/url"
 	"time"
 
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -28,12 +30,39 @@ type ParkedMessage struct {
 	Trace    string         `json:"trace,omitempty" bson:"trace,omitempty"` // of the call that brought it
 
 	// Time, Port, Was and Driver are as in telemetry.Message; Session and Generation what it came by.
-	Time       time.Time      `json:"time,omitzero" bson:"time,omitempty"`
-	Port       int            `json:"port,omitempty" bson:"port,omitempty"`
-	Was        telemetry.Kind `json:"was,omitempty" bson:"was,omitempty"`
-	Driver     string         `json:"driver,omitempty" bson:"driver,omitempty"`
-	Session    string         `json:"-" bson:"session,omitempty"`
-	Generation int64          `json:"-" bson:"generation,omitempty"`
+	Time   time.Time      `json:"time,omitzero" bson:"time,omitempty"`
+	Port   int            `json:"port,omitempty" bson:"port,omitempty"`
+	Was    telemetry.Kind `json:"was,omitempty" bson:"was,omitempty"`
+	Driver string         `json:"driver,omitempty" bson:"driver,omitempty"`
+
+	// Ref is the reference of the device, of a message that belongs to no twin; Via that of who spoke for it, if it did not itself.
+	Ref device.Ref `json:"ref,omitempty" bson:"ref,omitempty"`
+	Via device.Ref `json:"via,omitempty" bson:"via,omitempty"`
+
+	Session    string `json:"-" bson:"session,omitempty"`
+	Generation int64  `json:"-" bson:"generation,omitempty"`
+}
+
+// StrayParked are parked messages that belong to no twin: of one reference, those that came before a time, or both. All must be set if
+// neither is.
+type StrayParked struct {
+	Ref    device.Ref
+	Before time.Time
+	All    bool
+}
+
+// DeletedParked tells how many messages a call has deleted. More tells that there may be others: the call is to be made again.
+type DeletedParked struct {
+	Deleted int  `json:"deleted"`
+	More    bool `json:"more,omitempty"`
+}
+
+// AdoptedParked tells what came of messages that a device had sent before it had its twin.
+type AdoptedParked struct {
+	Ref     device.Ref `json:"ref"`            // of the device
+	Adopted int        `json:"adopted"`        // are parked of the twin now
+	Left    int        `json:"left"`           // still belong to no twin: they cannot be read, or came by a gateway that is not the device's
+	Next    string     `json:"next,omitempty"` // where to go on; "" = that was all
 }
 
 // Redriven are parked messages of one twin that could be read after all, or tried and not.
@@ -67,6 +96,30 @@ func (c *Client) Tick(ctx context.Context, in Tick) error {
 // ListParked pages through a twin's parked messages, newest first.
 func (c *Client) ListParked(ctx context.Context, id twin.ID, cursor string) (out Page[ParkedMessage], err error) {
 	return out, c.Call(ctx, "GET", "twin-ingest", "/parked"+query("twin", string(id), "cursor", cursor), nil, &out)
+}
+
+// ListStray pages through the parked messages that belong to no twin, newest first; of one reference, unless ref is "". For maintainers.
+func (c *Client) ListStray(ctx context.Context, ref device.Ref, cursor string) (out Page[ParkedMessage], err error) {
+	return out, c.Call(ctx, "GET", "twin-ingest", "/parked"+query("ref", string(ref), "cursor", cursor), nil, &out)
+}
+
+// DeleteStray deletes parked messages that belong to no twin, some 1,000 at a time: while the answer says More, there may be others.
+// For maintainers.
+func (c *Client) DeleteStray(ctx context.Context, in StrayParked) (out DeletedParked, err error) {
+	q := []string{"ref", string(in.Ref)}
+	if !in.Before.IsZero() {
+		q = append(q, "before", in.Before.UTC().Format(time.RFC3339Nano))
+	}
+	if in.All {
+		q = append(q, "all", "true")
+	}
+	return out, c.Call(ctx, "DELETE", "twin-ingest", "/parked"+query(q...), nil, &out)
+}
+
+// AdoptParked makes the twin's what its device sent before it had the twin; it is parked of the twin then, so that a redrive can read it.
+// It does so a page at a time, from cursor on.
+func (c *Client) AdoptParked(ctx context.Context, id twin.ID, cursor string) (out AdoptedParked, err error) {
+	return out, c.Call(ctx, "POST", "twin-ingest", "/parked/"+url.PathEscape(string(id))+"/adopt"+query("cursor", cursor), nil, &out)
 }
 
 // ListParkedBy pages through the messages that a driver ("acme-th1"), or a version of it ("acme-th1@1.2.0"), could not read, of one twin

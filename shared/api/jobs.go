@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -144,10 +145,8 @@ func (c *Client) WaitJob(ctx context.Context, id string, each func(Job)) (Job, e
 		if j.State.Ended() {
 			return j, nil
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, 500*time.Millisecond) {
 			return j, fmt.Errorf("job %s is %s: %w", id, j.State, ctx.Err())
-		case <-time.After(500 * time.Millisecond):
 		}
 	}
 }

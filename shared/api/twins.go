@@ -19,6 +19,9 @@ type TwinChanged struct {
 	// has no Before, and a deleted one no Scope. A live part's change has neither: who follows those reads LiveBatch.
 	Scope  *TwinScope `json:"scope,omitempty"`
 	Before *TwinScope `json:"before,omitempty"`
+
+	// Why is how a deleted twin went, for people: "deleted by user:ada on 2026-03-21", "decommissioned by user:ada on 2026-03-21: scrapped".
+	Why string `json:"why,omitempty"`
 }
 
 // NewTwin makes a twin of any kind. For instances that is for people who bring devices in by hand; provisioning makes its own.

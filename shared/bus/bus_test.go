@@ -16,7 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // A world is a real server on a file store, which can be stopped and started again at the same address.
 type world struct {

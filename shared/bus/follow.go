@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -57,11 +58,7 @@ func (b *Bus) Follow(ctx context.Context, f Follow) error {
 			return fmt.Errorf("follow %s: %w", w.stream, ErrClosed)
 		}
 		b.log.Info("bus followed anew", "stream", w.stream, "error", err)
-		select {
-		case <-ctx.Done():
-		case <-b.closed:
-		case <-time.After(retryTime / 4):
-		}
+		pause.Unless(ctx, b.closed, retryTime/4)
 	}
 }
 

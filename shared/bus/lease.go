@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -126,10 +127,8 @@ func (l *Lease) hold(ctx context.Context, renewed time.Time) {
 	defer close(l.lost)
 	log := l.bucket.bus.log
 	for {
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, l.ttl/4) {
 			return
-		case <-time.After(l.ttl / 4):
 		}
 		asked := time.Now()
 		trying, cancel := context.WithTimeout(ctx, min(l.ttl/4, time.Until(renewed.Add(l.ttl))))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -48,11 +49,7 @@ func (b *Bus) pull(ctx context.Context, p puller) error {
 			return fmt.Errorf("consumer %s: %w: %w", p.name, ErrInvalid, err)
 		}
 		b.log.Warn("bus consumer interrupted", "consumer", p.name, "error", err)
-		select {
-		case <-ctx.Done():
-		case <-b.closed:
-		case <-time.After(retryTime):
-		}
+		pause.Unless(ctx, b.closed, retryTime)
 	}
 }
 

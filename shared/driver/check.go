@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/Masterminds/semver/v3"
+	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -20,8 +21,8 @@ const (
 	maxTitle    = 200 // bytes; maker and license too
 	maxNote     = 2000
 	maxFirmware = 100
-	maxLimit    = 5 * time.Second // that one call may compute
-	maxTests    = 4 << 20         // bytes of all tests as JSON
+	maxLimit    = time.Second // that one call may compute: drivers that take longer keep new ones and each other waiting
+	maxTests    = 4 << 20     // bytes of all tests as JSON
 )
 
 var wasmMagic = []byte("\x00asm")
@@ -144,6 +145,9 @@ func checkTests(d *Driver) error {
 	return nil
 }
 
+// EventKinds are the kinds of messages that OnEvent is called with.
+var EventKinds = []telemetry.Kind{telemetry.Telemetry, telemetry.State, telemetry.Event, telemetry.Presence, telemetry.Response}
+
 var ops = []Op{DecodeUplink, EncodeDownlink, DecodeDownlink, NormalizeUplink, OnEvent}
 
 // Check names what is wrong with a call, its field first.
@@ -155,6 +159,12 @@ func (c *Call) Check() error {
 		return fmt.Errorf("bytes: %d, at most %d are taken", len(c.Bytes), MaxInput)
 	case c.Port < 0 || c.Port > 255:
 		return fmt.Errorf("port %d must be 1 to 255; leave it out for none", c.Port)
+	case c.Kind != "" && (c.Op != OnEvent || !slices.Contains(EventKinds, c.Kind)):
+		return fmt.Errorf("kind %.40q must be telemetry, state, event, presence or response, and goes with op onEvent", string(c.Kind))
+	case c.Command != "" && c.Op != EncodeDownlink:
+		return errors.New("command goes with op encodeDownlink; leave it out")
+	case c.Command != "" && !twin.CommandPattern.MatchString(c.Command):
+		return fmt.Errorf("command %.80q must be 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter", c.Command)
 	case len(c.State) > MaxState:
 		return fmt.Errorf("state: %d bytes, at most %d are kept", len(c.State), MaxState)
 	case len(c.Topic) > 1024 || !utf8.ValidString(c.Topic):

@@ -26,7 +26,7 @@ func TestCheck(t *testing.T) {
 		"maker must be without control":              func(d *Driver) { d.Maker = "acme\x1b[2J" },
 		"title must be without control":              func(d *Driver) { d.Title = "acme\u202e" },
 		"note must be without control":               func(d *Driver) { d.Note = "two\nlines\u009b" },
-		"limit 6s must be":                           func(d *Driver) { d.Limit = 6 * time.Second },
+		"limit 2s must be 0 (100 ms) to 1s":          func(d *Driver) { d.Limit = 2 * time.Second },
 		"kind \"\" must be declarative":              func(d *Driver) { d.Kind = "" },
 		"code is no WebAssembly module":              func(d *Driver) { d.Kind = WASM },
 		"tests[0].op \"guess\" must be":              func(d *Driver) { d.Tests[0].Op = "guess" },

@@ -9,6 +9,8 @@ package driver
 import (
 	"context"
 	"time"
+
+	"github.com/castor-iot/castor/shared/telemetry"
 )
 
 // Kind is how a driver is written.
@@ -67,6 +69,12 @@ type Call struct {
 	Topic string    `json:"topic,omitempty"` // where it came in; "" = not told
 	Time  time.Time `json:"time,omitzero"`   // when it was received; the driver's clock stands at it
 
+	// Kind is what kind of message an event is: telemetry, state, event, presence or response; "" = telemetry.
+	Kind telemetry.Kind `json:"kind,omitempty"`
+
+	// Command is the name of the command that EncodeDownlink writes, where Data has no place for it; see CommandFor.
+	Command string `json:"command,omitempty"`
+
 	// Data is what is encoded or normalised, or the event: what encoding/json makes of JSON.
 	Data any `json:"data,omitempty"`
 
@@ -95,7 +103,7 @@ type Result struct {
 	Records []Record `json:"records,omitempty"`
 
 	State    []byte `json:"state,omitempty"`    // for the next OnEvent
-	Commands []any  `json:"commands,omitempty"` // that OnEvent wants sent
+	Commands []any  `json:"commands,omitempty"` // that OnEvent wants sent: CommandOf reads them
 
 	// Warnings and Errors are the driver's own words. A result with errors has no data (TS013-1.0.0, 4.1.2).
 	Warnings []string `json:"warnings,omitempty"`

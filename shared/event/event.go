@@ -27,6 +27,7 @@ const (
 	TypeChanged       Topic = "type.changed"       // api.TwinChanged: beside twin.changed, when a type's model or name did; seldom
 	TwinResumed       Topic = "twin.resumed"       // api.TwinChanged: beside twin.changed, when people let a device in again that they had suspended
 	TwinDeleted       Topic = "twin.deleted"       // api.TwinChanged
+	TwinHeard         Topic = "twin.heard"         // api.TwinHeard: a twin whose driver reacts has said something new; it is in history
 	GrantChanged      Topic = "grant.changed"      // api.GrantChanged: empties caches of grants
 	RuleChanged       Topic = "rule.changed"       // api.RuleChanged: empties caches of rules
 	CredentialChanged Topic = "credential.changed" // api.CredentialChanged: empties caches of device reference → twin

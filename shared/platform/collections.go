@@ -47,11 +47,20 @@ func OpenRules(ctx context.Context, db *store.DB) (*store.Collection[monitor.Rul
 }
 
 // OpenCredentials opens the credentials, which say what reference a twin's device has, and in which generation. Written by
-// credentials; see Places for who reads them. T is the writer's type, or the part of it that a reader needs.
+// credentials; see Places for who reads them, and OpenSpoken. T is the writer's type, or the part of it that a reader needs.
 func OpenCredentials[T any](ctx context.Context, db *store.DB) (*store.Collection[T], error) {
 	return store.Open[T](ctx, db, store.Spec{Name: "credentials", Schema: 1, Indexes: []store.Index{
 		{Name: "by-ref", Fields: []string{"ref"}, Unique: true},
+		{Name: "by-via", Fields: []string{"viaTwin"}},
 		{Name: "by-outbox", Fields: []string{"outbox.since"}},
+	}})
+}
+
+// OpenSpoken opens the credentials as twins reads them: for whom a device speaks, and who is on the way to it. T has what these indexes are of.
+func OpenSpoken[T any](ctx context.Context, db *store.DB) (*store.Collection[T], error) {
+	return store.Open[T](ctx, db, store.Spec{Name: "credentials", Schema: 1, Indexes: []store.Index{
+		{Name: "by-via", Fields: []string{"viaTwin"}},
+		{Name: "by-moving", Fields: []string{"moving"}, Unique: true}, // so that it holds only those that move
 	}})
 }
 
@@ -92,5 +101,6 @@ func OpenParked(ctx context.Context, db *store.DB) (*store.Collection[api.Parked
 	return store.Open[api.ParkedMessage](ctx, db, store.Spec{Name: "parked", Schema: 1, Indexes: []store.Index{
 		{Name: "by-twin", Fields: []string{"twin", "-received"}},
 		{Name: "by-driver", Fields: []string{"driver", "-received"}},
+		{Name: "by-ref", Fields: []string{"ref", "-received"}},
 	}})
 }

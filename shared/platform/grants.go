@@ -2,7 +2,7 @@ package platform
 
 import (
 	"context"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,29 +12,23 @@ import (
 	"github.com/castor-iot/castor/shared/store"
 )
 
-// grantsFor is how long grants are believed. Events empty the cache at once; this is for events that get lost.
-const grantsFor = 5 * time.Second
+// maxSubjects is how many subjects' grants are kept.
+const maxSubjects = 10_000
 
-// maxCallers bounds the cache.
-const maxCallers = 10_000
-
-// grants keeps the grants of callers.
+// grants keeps the grants of subjects: callers and their groups.
 type grants struct {
-	db  *store.DB
-	bus *bus.Bus
-	now func() time.Time
+	db    *store.DB
+	bus   *bus.Bus
+	known *Cache[string, []access.Grant]
 
 	opening sync.Mutex
 	c       *store.Collection[access.Grant] // nil until opened
-
-	mu      sync.Mutex
-	has     map[string]cachedGrants
-	forgets int // how often has was emptied: what was read before that is not kept
 }
 
-type cachedGrants struct {
-	at     time.Time
-	grants []access.Grant
+func newGrants(db *store.DB, b *bus.Bus, now func() time.Time) *grants {
+	g := &grants{db: db, bus: b}
+	g.known = NewCache(now, maxSubjects, g.read)
+	return g
 }
 
 // open opens the collection at the first use, and tries again at the next one when that fails.
@@ -46,7 +40,7 @@ func (g *grants) open(ctx context.Context) (*store.Collection[access.Grant], err
 	}
 	c, err := OpenGrants(ctx, g.db)
 	if err == nil {
-		_, err = g.bus.Watch([]event.Topic{event.GrantChanged}, func(event.Event) { g.forget() }, g.forget)
+		_, err = g.bus.Watch([]event.Topic{event.GrantChanged}, func(event.Event) { g.known.Clear() }, g.known.Clear)
 	}
 	if err == nil {
 		g.c = c
@@ -54,44 +48,26 @@ func (g *grants) open(ctx context.Context) (*store.Collection[access.Grant], err
 	return g.c, err
 }
 
-func (g *grants) forget() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	clear(g.has)
-	g.forgets++
-}
-
-func (g *grants) of(ctx context.Context, subjects []string) ([]access.Grant, error) {
+func (g *grants) read(ctx context.Context, subjects []string) (map[string][]access.Grant, error) {
 	grants, err := g.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	key := strings.Join(subjects, "\x00")
-	now := g.now()
-	g.mu.Lock()
-	c, ok := g.has[key]
-	forgets := g.forgets
-	g.mu.Unlock()
-	if age := now.Sub(c.at); ok && age >= 0 && age < grantsFor {
-		return c.grants, nil
-	}
-	var all []access.Grant
+	found := map[string][]access.Grant{}
 	filter := store.And(store.In("subject", subjects...), store.Exists("deleted", false))
-	err = grants.Scan(ctx, store.Query{Index: "by-subject", Filter: filter}, func(x access.Grant) error {
-		all = append(all, x)
+	return found, grants.Scan(ctx, store.Query{Index: "by-subject", Filter: filter}, func(x access.Grant) error {
+		found[x.Subject] = append(found[x.Subject], x)
 		return nil
 	})
-	if err != nil {
-		return nil, err
+}
+
+func (g *grants) of(ctx context.Context, subjects []string) ([]access.Grant, error) {
+	slices.Sort(subjects)
+	subjects = slices.Compact(subjects)
+	known, err := g.known.Get(ctx, subjects)
+	var all []access.Grant
+	for _, s := range subjects {
+		all = append(all, known[s]...)
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.forgets != forgets {
-		return all, nil // changed while it was read
-	}
-	if g.has == nil || len(g.has) >= maxCallers {
-		g.has = map[string]cachedGrants{}
-	}
-	g.has[key] = cachedGrants{now, all}
-	return all, nil
+	return all, err
 }

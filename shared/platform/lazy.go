@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/pause"
 	handler "github.com/openfaas/templates-sdk/go-http"
 )
 
@@ -61,10 +62,7 @@ func (r *readiness) keepOpening(ctx context.Context) {
 		if err == nil {
 			return
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Second):
-		}
+		pause.For(ctx, time.Second)
 	}
 }
 

@@ -3,6 +3,7 @@ package platform
 import (
 	"cmp"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -49,7 +50,8 @@ type mapping struct {
 	Ref        device.Ref   `bson:"ref,omitempty"`
 	Via        device.Ref   `bson:"via,omitempty"` // who speaks for the device, if it is relayed: its place is the device's
 	Generation int64        `bson:"generation"`
-	Outbox     event.Outbox `bson:"outbox"` // indexed
+	Outbox     event.Outbox `bson:"outbox"`            // indexed
+	ViaTwin    twin.ID      `bson:"viaTwin,omitempty"` // indexed
 }
 
 // An assignment is what is read of function gateways' assignments.
@@ -115,6 +117,15 @@ func (s *Places) At(ctx context.Context, gateway string, claimed map[twin.ID]int
 		}
 	}
 	return issued, nil
+}
+
+// Ref returns the reference that stands for the twin now, "" if none does. It asks the store, and returns its errors.
+func (s *Places) Ref(ctx context.Context, id twin.ID) (device.Ref, error) {
+	m, err := s.mappings.Get(ctx, string(id))
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	return m.Ref, err
 }
 
 // read asks the store, once for the mappings and once for the assignments.

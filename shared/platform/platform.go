@@ -106,7 +106,7 @@ func New(b Base, part, gateway string) *Platform {
 	plain := &api.Client{URL: b.Gateway, HTTP: b.HTTP, Retries: true}
 	p.tokens = &tokens{api: plain, secrets: b.Secrets, part: part, gateway: gateway, now: p.Time}
 	p.keys = &keys{fetch: plain.Keys, now: p.Time}
-	p.grants = &grants{db: b.DB, bus: b.Bus, now: p.Time}
+	p.grants = newGrants(b.DB, b.Bus, p.Time)
 	p.API = &api.Client{URL: b.Gateway, HTTP: b.HTTP, Authorize: p.tokens.authorize, Renew: p.tokens.renew, Retries: true}
 	asker := *p.API
 	r := &services{now: p.Now, ask: func(ctx context.Context, cursor string) (api.Page[api.Advertisement], error) {

@@ -3,6 +3,7 @@ package provision
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/device"
@@ -64,6 +65,16 @@ type Run struct {
 
 	Outcome Outcome `json:"outcome,omitempty" bson:"outcome,omitempty"`
 	Reason  string  `json:"reason,omitempty" bson:"reason,omitempty"` // why it was rejected
+
+	// Hears is the reason that the device hears, where Reason names people; "" = Reason.
+	Hears string `json:"-" bson:"hears,omitempty"`
+
+	// Sent is when the run was rejected while its device was not asking: the reason is on its way to it since then. Zero else.
+	Sent time.Time `json:"-" bson:"sent,omitempty"`
+
+	// Free is set where the run was reset, or its twin deleted after it had completed: its device may ask anew at once, and is
+	// not told the reason first.
+	Free bool `json:"-" bson:"free,omitempty"`
 
 	// Results is what actions made: what later actions, and a repeated one, need of it.
 	Results Results `json:"results" bson:"results"`
@@ -239,7 +250,7 @@ const maxReason = 512
 // Log appends a step.
 func (r *Run) Log(s Step) {
 	if len(s.Reason) > maxReason {
-		s.Reason = s.Reason[:maxReason] + "…"
+		s.Reason = strings.ToValidUTF8(s.Reason[:maxReason], "") + "…"
 	}
 	r.Steps, r.fresh = append(r.Steps, s), append(r.fresh, s)
 	if n := len(r.Steps) - MaxSteps; n > 0 {

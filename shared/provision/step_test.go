@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -225,5 +226,16 @@ func TestFaultsOfModelsAreAllTold(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A reason that is too long is cut at a character's end.
+func TestAReasonIsCutBetweenCharacters(t *testing.T) {
+	for n := range 4 {
+		r := run()
+		r.Log(Step{At: begin, Reason: strings.Repeat("x", n) + strings.Repeat("…", 400)})
+		if got := r.Steps[len(r.Steps)-1].Reason; !utf8.ValidString(got) || len(got) > maxReason+len("…") || !strings.HasSuffix(got, "……") {
+			t.Errorf("%d letters before: %d bytes, %q", n, len(got), got[max(0, len(got)-12):])
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/castor-iot/castor/shared/pause"
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
@@ -45,7 +46,7 @@ func (c *Collection[T]) Upsert(ctx context.Context, id string, change func(v *T,
 
 func (c *Collection[T]) change(ctx context.Context, id string, insert bool, change func(*T, bool) error) (T, error) {
 	var zero T
-	pause := firstPause
+	wait := firstPause
 	for range maxAttempts {
 		v, err := c.try(ctx, id, insert, change)
 		if err == nil {
@@ -54,10 +55,10 @@ func (c *Collection[T]) change(ctx context.Context, id string, insert bool, chan
 		if !errors.Is(err, errRace) {
 			return zero, c.wrap(id, err)
 		}
-		if err := wait(ctx, pause/2+rand.N(pause)); err != nil {
-			return zero, c.wrap(id, err)
+		if !pause.For(ctx, wait/2+rand.N(wait)) {
+			return zero, c.wrap(id, ctx.Err())
 		}
-		pause = min(2*pause, longestPause)
+		wait = min(2*wait, longestPause)
 	}
 	return zero, c.wrap(id, fmt.Errorf("%w: %d attempts met other writers", ErrConflict, maxAttempts))
 }
@@ -202,15 +203,4 @@ func setID(v any, id string) error {
 func stringValue(s string) bson.RawValue {
 	t, b, _ := bson.MarshalValue(s)
 	return bson.RawValue{Type: t, Value: b}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -6,6 +6,7 @@ package telemetry
 import (
 	"time"
 
+	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -26,6 +27,12 @@ const (
 // A Message is one thing a device said. Connectors send messages in batches; a batch is CBOR on the wire.
 type Message struct {
 	Twin twin.ID `json:"twin"`
+
+	// Ref is the reference of the device, of an undecoded message that has no twin.
+	Ref device.Ref `json:"ref,omitempty"`
+
+	// Via is, beside Ref, the reference of who speaks for the device; "" = it speaks for itself.
+	Via device.Ref `json:"via,omitempty"`
 
 	// Generation is that of the mapping the connector resolved the device reference by.
 	Generation int64 `json:"generation,omitempty"`
@@ -48,6 +55,10 @@ type Message struct {
 	// Answer is set for responses.
 	Answer *Answer `json:"answer,omitempty"`
 
+	// Data is, of an event, what came with it and its name, as JSON: samples do not tell a list from an object, nor what is empty from what
+	// is not there. It is for judging what came, and is not kept; without it nothing is judged.
+	Data []byte `json:"data,omitempty"`
+
 	// Raw and Reason are set for undecoded messages; Topic is where they came in, Port the LoRaWAN FPort (0 = none), Was the kind
 	// that they are if they can be read after all, Driver who could not read them ("acme-th1@1.2.0"; "" = no driver).
 	Raw    []byte `json:"raw,omitempty"`
@@ -62,7 +73,7 @@ type Message struct {
 type Sample struct {
 	Property string `json:"p" bson:"p"`
 
-	// Value is a float64, bool or string; nil removes a property from the reported state.
+	// Value is a float64, bool or string; nil in a message of kind state removes the property, in others it says nothing.
 	Value any `json:"v" bson:"v"`
 }
 

@@ -16,6 +16,9 @@ type Order struct {
 	Assigned bool `json:"assigned,omitempty" bson:"assigned,omitempty"`
 }
 
+// IsZero tells whether o is before every message; what is stored leaves it out then.
+func (o Order) IsZero() bool { return o == Order{} }
+
 // After tells whether o comes after p. The device's own numbers and assigned ones have nothing to do with each other: where
 // a device changes from one to the other, what arrives later is after.
 func (o Order) After(p Order) bool {
@@ -89,6 +92,13 @@ type Live struct {
 	Removed Order `json:"-" bson:"removed,omitempty"`
 
 	Presence Presence `json:"presence" bson:"presence"`
+
+	// Heard is the number of the newest record that event twin.heard told of, Spoken the newest order among what it told of that connectors had numbered.
+	// Missing are spans of the device's own numbers that have not come, oldest first, so that what comes late is told once. All three
+	// stay as they are where the type's driver does not react.
+	Heard   int64  `json:"-" bson:"heard,omitempty"`
+	Spoken  Order  `json:"-" bson:"spoken,omitempty"`
+	Missing []Span `json:"-" bson:"missing,omitempty"`
 
 	// Rules is the memory of each rule that watches this twin; package monitor gives it its meaning.
 	Rules []RuleState `json:"rules,omitempty" bson:"rules,omitempty"`
@@ -181,7 +191,8 @@ func (l *Live) Reading(property string) (Reading, bool) {
 
 // Report records r as the newest reading of its property and tells whether it changed the twin. A reading that is not
 // after the one held changes nothing, because devices send again what was not acknowledged. So does a reading of a new
-// property when the twin already reports MaxProperties, or when it is older than a removal. A nil value removes the property.
+// property when the twin already reports MaxProperties, or when it is older than a removal; one of the
+// message that removed something is not. A nil value removes the property.
 func (l *Live) Report(r Reading) (changed bool) {
 	if text, ok := r.Value.(string); ok {
 		r.Value = clip(text, MaxText)
@@ -201,7 +212,7 @@ func (l *Live) Report(r Reading) (changed bool) {
 	case held:
 		l.Reported[i] = r
 		return true
-	case len(l.Reported) >= MaxProperties || l.Removed != (Order{}) && !r.Order.After(l.Removed):
+	case len(l.Reported) >= MaxProperties || l.Removed != (Order{}) && r.Order != l.Removed && !r.Order.After(l.Removed):
 		return false
 	}
 	l.Reported = slices.Insert(l.Reported, i, r)
@@ -211,7 +222,7 @@ func (l *Live) Report(r Reading) (changed bool) {
 // Recount forgets the orders held, so that the next message counts as newer whatever its number: a device that was enrolled
 // anew, or took another's place, counts from its own beginning. Values and history stay.
 func (l *Live) Recount() {
-	l.Last, l.Removed = Order{}, Order{}
+	l.Last, l.Removed, l.Spoken, l.Missing = Order{}, Order{}, Order{}, nil
 	for i := range l.Reported {
 		l.Reported[i].Order = Order{}
 	}

@@ -75,6 +75,32 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// A message that removes one property can bring others, in whatever order they stand in it; sent again it changes nothing.
+func TestReportOfAMessageThatRemoves(t *testing.T) {
+	var l Live
+	l.Report(Reading{Property: "mode", Value: "eco", Order: Order{Epoch: 1, Seq: 1}})
+	message := []Reading{{Property: "dewpoint"}, {Property: "mode"}, {Property: "temperature", Value: 22.0}}
+	say := func(seq int64) (changed []bool) {
+		for _, r := range message {
+			r.Order = Order{Epoch: 1, Seq: seq}
+			changed = append(changed, l.Report(r))
+		}
+		return changed
+	}
+	if got := say(2); !slices.Equal(got, []bool{false, true, true}) {
+		t.Errorf("a message that removes changed %v", got)
+	}
+	if got := say(2); !slices.Equal(got, []bool{false, false, false}) {
+		t.Errorf("sent again it changed %v", got)
+	}
+	if l.Report(Reading{Property: "mode", Value: "eco", Order: Order{Epoch: 1, Seq: 1}}) {
+		t.Error("what came before brought back what it removed")
+	}
+	if l.Report(Reading{Property: "temperature", Order: Order{Epoch: 1, Seq: 3}}); say(2)[2] {
+		t.Error("sent again it brought back what was removed since")
+	}
+}
+
 func TestReportedIsSortedAndBounded(t *testing.T) {
 	var l Live
 	for i := range MaxProperties + 10 {

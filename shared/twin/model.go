@@ -118,6 +118,8 @@ func (m *Model) validatePayloads() error {
 		return bad("model.format", "%.40q must be one of %s, or \"\" for the platform's own JSON or CBOR", m.Format, strings.Join(Formats, ", "))
 	case m.Normalised && m.Driver == "":
 		return bad("model.normalised", "goes with a driver, which normalises: name one in model.driver, or leave it out")
+	case m.Reacts && m.Driver == "":
+		return bad("model.reacts", "goes with a driver, whose on_event is called: name one in model.driver, or leave it out")
 	case m.Format != "" && m.Driver != "":
 		return bad("model.format", "%s and model.driver %s do not go together: payloads are read by one of them; leave the other out", m.Format, m.Driver)
 	case m.Format == "compact" && !slices.ContainsFunc(m.Properties, func(p Property) bool { return p.ID != 0 }):

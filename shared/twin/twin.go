@@ -148,6 +148,10 @@ type Model struct {
 	// common names of several makers' devices.
 	Normalised bool `json:"normalised,omitempty" bson:"normalised,omitempty"`
 
+	// Reacts lets the driver react to what instances say: its on_event is called, and the commands that it answers with are sent. Off
+	// unless the type's owner says so, because a driver may come from somebody else.
+	Reacts bool `json:"reacts,omitempty" bson:"reacts,omitempty"`
+
 	// Format is how payloads are read where there is no driver: json, cbor, compact, senml+json, senml+cbor, plain; "" = the wire
 	// contract's JSON or CBOR.
 	Format string `json:"format,omitempty" bson:"format,omitempty"`

@@ -117,8 +117,8 @@ func (r *reader) bounds(p *twin.Property, o *object, at string) (err error) {
 		}
 	}
 	if v := o.take("castor:id"); v != nil {
-		n, ok := v.(json.Number)
-		if p.ID, err = n.Int64(); !ok || err != nil {
+		n, _ := v.(json.Number)
+		if p.ID, err = n.Int64(); err != nil {
 			return fmt.Errorf("%s: must be a whole number from 1", place(below(at, "castor:id")))
 		}
 	}
@@ -158,8 +158,8 @@ func number(v any, at string) (*float64, error) {
 
 // parts reads a property that is an object: devices report its parts, by dotted names.
 func (r *reader) parts(p twin.Property, o object, at string) error {
-	parts, ok := o.take("properties").(object)
-	if !ok || len(parts) == 0 {
+	parts, _ := o.take("properties").(object)
+	if len(parts) == 0 {
 		r.ignore(at, "an object is kept as its parts, and none are named in properties")
 		return nil
 	}

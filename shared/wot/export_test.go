@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,7 +104,7 @@ func anyModel(r *rand.Rand) twin.Model {
 		m.Events = append(m.Events, twin.EventModel{Name: fmt.Sprint(pick(r, "overheated", "Über/lauf", "x.y"), i), Data: schema(), Semantic: meaning(), Note: word()})
 	}
 	if r.IntN(2) == 0 {
-		m.Driver, m.Firmware, m.Normalised = "acme-th1", pick(r, "", "fw.version"), r.IntN(2) == 0
+		m.Driver, m.Firmware, m.Normalised, m.Reacts = "acme-th1", pick(r, "", "fw.version"), r.IntN(2) == 0, r.IntN(2) == 0
 	} else {
 		m.Format = pick(r, "", "json", "senml+cbor")
 	}
@@ -115,4 +116,32 @@ func anyModel(r *rand.Rand) twin.Model {
 		m.OnDelete, m.Watch = twin.Erase, map[string]twin.Watch{"command": {Deadline: twin.Duration(time.Minute), Retries: -1, Severity: "info"}}
 	}
 	return m
+}
+
+// Others read what is written: it is a Thing Model of TD 1.1 with the vocabularies that it uses, and nothing that says nothing.
+func TestWhatOthersRead(t *testing.T) {
+	low := -40.0
+	for name, c := range map[string]struct {
+		model *twin.Model
+		want  string
+	}{
+		"no model": {nil, `"@context":["https://www.w3.org/2022/wot/td/v1.1",{"castor":"urn:castor:type:"}],"castor:model":{}`},
+		"all": {&twin.Model{Driver: "acme", Properties: []twin.Property{{Name: "temp", Unit: "Cel", Min: &low, Semantic: "saref:Temperature"}, {Name: "mode", Type: "string", Writable: true, ID: 3, Enum: []any{"on"}}},
+			Commands: []twin.CommandModel{{Name: "open", Semantic: "schema:OpenAction"}}, Events: []twin.EventModel{{Name: "hot", Semantic: "sosa:Result", Data: json.RawMessage(`{"type":"number"}`), Note: "a <b>"}}},
+			`"@context":["https://www.w3.org/2022/wot/td/v1.1",{"castor":"urn:castor:type:","saref":"https://saref.etsi.org/core/","schema":"https://schema.org/","sosa":"http://www.w3.org/ns/sosa/"}],
+			"properties":{"temp":{"@type":"saref:Temperature","type":"number","unit":"Cel","minimum":-40,"readOnly":true},"mode":{"type":"string","enum":["on"],"readOnly":false,"castor:id":3}},
+			"actions":{"open":{"@type":"schema:OpenAction"}},"events":{"hot":{"@type":"sosa:Result","description":"a <b>","data":{"type":"number"}}},"castor:model":{"driver":"acme"}`},
+	} {
+		got, err := Export(twin.Twin{ID: "thing", Definition: twin.Definition{Version: 7, Model: c.model}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.model != nil && !strings.Contains(string(got), "a <b>") {
+			t.Errorf("%s: text is not written as people read it: %s", name, got)
+		}
+		want := `{"@type":"tm:ThingModel","title":"thing","version":{"model":"7"},` + c.want + `}`
+		if got, want := normal(t, json.RawMessage(got)), normal(t, json.RawMessage(want)); got != want {
+			t.Errorf("%s: written is\n%s, want\n%s", name, got, want)
+		}
+	}
 }

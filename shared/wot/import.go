@@ -156,7 +156,7 @@ func whole(v any, at string) error {
 func refuseExtension(o object) error {
 	links, _ := o.get("links").([]any)
 	for i, l := range links {
-		if l, ok := l.(object); ok && l.get("rel") == "tm:extends" {
+		if l, _ := l.(object); l.get("rel") == "tm:extends" {
 			return fmt.Errorf("/links/%d: the model extends another one, and nothing is fetched; write what it extends into it, and take the link out", i)
 		}
 	}
@@ -252,7 +252,7 @@ func words(v any, at string) (string, error) {
 }
 
 func placeholder(v any, at string) error {
-	if s, ok := v.(string); ok && strings.Contains(s, "{{") && strings.Contains(s, "}}") {
+	if s, _ := v.(string); strings.Contains(s, "{{") && strings.Contains(s, "}}") {
 		return fmt.Errorf("%s: %.80q has a placeholder; write the value in its place", place(at), s)
 	}
 	return nil

@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/castor-iot/castor/shared/schema"
+	"github.com/castor-iot/castor/shared/twin"
 )
 
 // Models as makers write them come in, and what does not is told.
@@ -98,6 +101,13 @@ func TestWhatIsNoThingModel(t *testing.T) {
 		"a description of a thing":         {`{"@context":"https://www.w3.org/2022/wot/td/v1.1","title":"My lamp"}`, "Thing Description is about one thing"},
 		"a ref to elsewhere":               {p(`{"tm:ref":"https://example.com/m.json#/properties/a"}`), "/properties/a/tm:ref: nothing is fetched"},
 		"a ref deep below":                 {in(`"actions":{"a":{"input":{"properties":{"b":[{"tm:ref":"#/x"}]}}}}`), "/actions/a/input/properties/b/0/tm:ref"},
+		"a description that is none":       {p(`{"type":"number","description":7}`), "/properties/a/description: must be text"},
+		"a property's title that is none":  {p(`{"type":"number","title":7}`), "/properties/a/title: must be text"},
+		"a value to be filled in":          {p(`{"type":"string","enum":["a","{{B}}"]}`), `/properties/a/enum/1: "{{B}}" has a placeholder`},
+		"a bound of a part":                {p(`{"type":"object","properties":{"b":{"type":"number","minimum":"low"}}}`), "/properties/a/properties/b/minimum: must be a number"},
+		"an action's meaning that is none": {in(`"actions":{"a":{"@type":7}}`), "/actions/a/@type: must be text"},
+		"an action's output that is none":  {in(`"actions":{"a":{"output":true}}`), "/actions/a/output: must be an object"},
+		"an event's meaning that is none":  {in(`"events":{"a":{"@type":7}}`), "/events/a/@type: must be text"},
 		"a JSON ref":                       {p(`{"$ref":"#/properties/b"}`), "/properties/a/$ref: nothing is fetched"},
 		"an extension":                     {in(`"links":[{"rel":"icon"},{"rel":"tm:extends","href":"x"}]`), "/links/1: the model extends"},
 		"a title that is none":             {in(`"title":7`), "/title: must be text"},
@@ -121,6 +131,12 @@ func TestWhatIsNoThingModel(t *testing.T) {
 		"an event's data that are a list":  {in(`"events":{"a":{"data":[]}}`), "/events/a/data: must be an object"},
 		"settings that nobody knows":       {in(`"castor:model":{"drivers":"x"}`), `/castor:model: unknown field "drivers"`},
 		"settings with another type":       {in(`"castor:model":{"driver":7}`), "/castor:model"},
+		"commands among the settings":      {in(`"castor:model":{"commands":[{"name":"a"}],"properties":[{"name":"a"}]}`), "leave them out here"},
+		"events among the settings":        {in(`"castor:model":{"events":[{"name":"a"}],"properties":[{"name":"a"}]}`), "leave them out here"},
+		"a name that is a number":          {`{"a":1,2:3}`, "the Thing Model: is no JSON"},
+		"an end after a comma":             {`{"a":1,`, "the Thing Model: is no JSON"},
+		"an object that ends as a list":    {`{"a":[1}}`, "/a: is no JSON"},
+		"65 levels":                        {in(`"x":` + strings.Repeat(`[`, 64) + strings.Repeat(`]`, 64)), "is nested deeper than 64"},
 		"properties among the settings":    {in(`"castor:model":{"properties":[{"name":"a"}]}`), "leave them out here"},
 		"a place of terrible length, once": {in(`"properties":{"` + strings.Repeat("a", 10_000) + `":7}`), "…: must be an object"},
 	} {
@@ -141,8 +157,74 @@ func TestIgnoredIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	one := strings.Join(all[:maxIgnored], ",")
+	if all, err := Import([]byte(`{"@context":"https://www.w3.org/2022/wot/td/v1.1","@type":"tm:ThingModel",` + one + `}`)); err != nil || len(all.Ignored) != maxIgnored || all.Ignored[maxIgnored-1].Why != unknown {
+		t.Errorf("of %d parts %d are told, %v", maxIgnored, len(all.Ignored), err)
+	}
 	if n := len(got.Ignored); n != maxIgnored+1 || got.Ignored[maxIgnored].Why != "2000 more parts of it are not known here" {
 		t.Errorf("%d are told, at last %v", n, got.Ignored[n-1])
+	}
+}
+
+// What is not taken is told with its reason, so that a maker knows what to write instead.
+func TestWhyPartsAreIgnored(t *testing.T) {
+	const context = `"@context":["https://www.w3.org/2019/wot/td/v1",{"Sensor":"urn:x:","http":"urn:y:","lamp":"https://lamps.example.org/#","@vocab":"urn:z:","n":7}]`
+	for name, c := range map[string]struct{ part, at, why, keeps string }{
+		"a word of no vocabulary":        {`"properties":{"a":{"type":"number","@type":"Sensor"}}`, "/properties/a/@type", `"Sensor" has no prefix that says of which vocabulary it is`, `{"name":"a","type":"number","writable":true}`},
+		"a second meaning":               {`"properties":{"a":{"type":"number","@type":["lamp:Level","saref:Level"]}}`, "/properties/a/@type", `"saref:Level" is one too many: one meaning is kept`, `{"name":"a","type":"number","writable":true,"semantic":"https://lamps.example.org/#Level"}`},
+		"a title beside the description": {`"properties":{"a":{"type":"number","@type":"http://a.example.org/B","title":"T","description":"D"}}`, "/properties/a/title", "the description is kept", `{"name":"a","type":"number","writable":true,"note":"D","semantic":"http://a.example.org/B"}`},
+		"an object of no parts":          {`"properties":{"a":{"type":"object"}}`, "/properties/a", "an object is kept as its parts, and none are named in properties", ""},
+		"an object's parts as a list":    {`"properties":{"a":{"type":"object","properties":[]}}`, "/properties/a", "an object is kept as its parts, and none are named in properties", ""},
+		"an object's meaning":            {`"properties":{"a":{"type":"object","@type":"lamp:Head","properties":{"b":{"type":"boolean"}}}}`, "/properties/a", "what the object means is not kept, only what its parts do", `{"name":"a.b","type":"boolean","writable":true}`},
+		"an object's note":               {`"properties":{"a":{"type":"object","title":"Head","properties":{"b":{"type":"boolean"}}}}`, "/properties/a", "what the object means is not kept, only what its parts do", `{"name":"a.b","type":"boolean","writable":true}`},
+		"what else an object has":        {`"properties":{"a":{"type":"object","required":["b"],"properties":{"b":{"type":"boolean"}}}}`, "/properties/a/required", unknown, `{"name":"a.b","type":"boolean","writable":true}`},
+		"no type":                        {`"properties":{"a":{"unit":"Cel"}}`, "/properties/a", "a property without type cannot be kept; say number, boolean or string", ""},
+		"a type that nobody reports":     {`"properties":{"a":{"type":"array"}}`, "/properties/a", "a property of type array cannot be kept: number, boolean, string, or an object of those", ""},
+		"a link that is none":            {`"properties":{"tm:ref":{"type":"string"}},"links":["tm:extends"]`, "/links", unknown, `{"name":"tm:ref","type":"string","writable":true}`},
+	} {
+		got, err := Import([]byte(`{` + context + `,"@type":"tm:ThingModel",` + c.part + `}`))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		want := []Ignored{{"/@context", `"@vocab" ` + unknown}, {"/@context", `"n" ` + unknown}, {c.at, c.why}}
+		if !slices.Equal(got.Ignored, want) {
+			t.Errorf("%s: %q is ignored, want %q", name, got.Ignored, want)
+		}
+		if c.keeps != "" {
+			c.keeps = `{"properties":[` + c.keeps + `]}`
+		} else {
+			c.keeps = `{}`
+		}
+		if got, want := normal(t, got.Model), normal(t, json.RawMessage(c.keeps)); got != want {
+			t.Errorf("%s: kept is %s, want %s", name, got, want)
+		}
+	}
+}
+
+// What is at a bound is taken.
+func TestTheLargestThingModel(t *testing.T) {
+	in := func(s string) string {
+		return `{"@context":"https://www.w3.org/2022/wot/td/v1.1","@type":"tm:ThingModel",` + s + `}`
+	}
+	for name, text := range map[string]string{
+		"64 levels":          in(`"x":` + strings.Repeat(`[`, 63) + strings.Repeat(`]`, 63)),
+		"a megabyte":         in(`"x":"` + strings.Repeat("a", MaxSize-len(in(`"x":""`))) + `"`),
+		"half a placeholder": in(`"title":"}} {","x":"{{"`),
+		"empty settings":     in(`"castor:model":{"properties":[],"commands":[],"events":[]},"x":1`),
+	} {
+		got, err := Import([]byte(text))
+		if err != nil || len(got.Ignored) != 1 || !reflect.DeepEqual(got.Model, twin.Model{}) {
+			t.Errorf("%s: %.200v, ignored %.200v, %+v", name, err, got.Ignored, got.Model)
+		}
+	}
+	if _, err := Import([]byte(in(`"title":"{{ a"`))); err != nil {
+		t.Error(err)
+	}
+	for at, want := range map[string]string{"": "the Thing Model", strings.Repeat("a", 200): strings.Repeat("a", 200), strings.Repeat("a", 201): strings.Repeat("a", 200) + "…"} {
+		if got := place(at); got != want {
+			t.Errorf("%q is %q", at, got)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package cluster
 import (
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/castor-iot/castor/tests/images"
+	"github.com/castor-iot/castor/tests/ports"
 )
 
 // programs are the files of what was built.
@@ -165,7 +165,8 @@ func (c *Cluster) prepare(p programs, settings, objects []string) {
 			given = append(given, "castor-ca", "castor-verifier")
 		}
 		secrets := c.mount(name, given...)
-		return c.process(name, p.connector, []string{protocol}, append(settings, "CASTOR_SECRETS="+secrets, "CASTOR_GATEWAY_ID="+id, "CASTOR_GATEWAY_PHASE="+phase,
+		env := append(slices.Clone(settings), "CASTOR_CALLBACKS=private") // only gateways that call network servers look at it
+		return c.process(name, p.connector, []string{protocol}, append(env, "CASTOR_SECRETS="+secrets, "CASTOR_GATEWAY_ID="+id, "CASTOR_GATEWAY_PHASE="+phase,
 			"CASTOR_LISTEN="+listen, "CASTOR_PUBLIC_URL="+public, "CASTOR_DIR="+filepath.Join(c.config.Dir, "gateways", name)))
 	}
 	c.Provisioning = gateway("mqtt", "provisioning", provisioningID, "provisioning", provisioning, "tls://"+provisioning)
@@ -189,31 +190,5 @@ func (c *Cluster) process(name, file string, args, env []string) *Process {
 	return &Process{Name: name, cluster: c, file: file, args: args, metrics: metrics, env: append(slices.Clone(env), "CASTOR_METRICS="+metrics)}
 }
 
-// ports are those of FreePort.
-var ports struct {
-	sync.Mutex
-	next int
-}
-
-// FreePort is an address that nobody listens at. They are given out one after the other, from below those that the system takes for
-// connections: a process shall have its address again each time it is started.
-func FreePort(t testing.TB) string {
-	t.Helper()
-	ports.Lock()
-	defer ports.Unlock()
-	if ports.next == 0 {
-		ports.next = 18_000 + os.Getpid()%8_000
-	}
-	for range 10_000 {
-		if ports.next++; ports.next >= 32_000 {
-			ports.next = 18_000
-		}
-		address := fmt.Sprintf("127.0.0.1:%d", ports.next)
-		if l, err := net.Listen("tcp", address); err == nil {
-			l.Close()
-			return address
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}
+// FreePort is an address that nobody listens at: a process shall have its address again each time it is started.
+func FreePort(t testing.TB) string { return ports.Free(t) }

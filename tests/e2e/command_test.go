@@ -110,7 +110,7 @@ func TestCommands(t *testing.T) {
 
 		// The connection breaks while it is at it: a command that may not be repeated is not, and a late answer counts.
 		v.hold = make(chan struct{})
-		n = send(api.NewCommand{Name: "open", Timeout: twin.Duration(3 * time.Second)})
+		n = send(api.NewCommand{Name: "open", Timeout: twin.Duration(10 * time.Second)})
 		w.Eventually("the valve is opening", func() bool { return v.opened.Load() == 3 })
 		v.CutOff()
 		close(v.hold)

@@ -15,7 +15,7 @@ import (
 func TestACertificateIsRenewedWithoutALostMessage(t *testing.T) {
 	on(t, func(t *testing.T, store Option) {
 		w := NewWorld(t, store)
-		w.Type("pump", func(m *twin.Model) { m.CredentialLifetime = twin.Duration(9 * time.Second) })
+		w.Type("pump", func(m *twin.Model) { m.CredentialLifetime = twin.Duration(15 * time.Second) })
 		pump := w.Provision("pump", "P-7", "plant")
 		sent := 0
 		w.Eventually("it has renewed its certificate twice while it measures", func() bool {

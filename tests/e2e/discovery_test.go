@@ -97,8 +97,12 @@ func discovery(w *World, plant, rival *api.Client) {
 			continue
 		}
 		a := knock(k)
-		for tries := 0; a.Bundle == nil && tries < 3; tries++ { // its gateway may be a moment late
-			<-time.After(200 * time.Millisecond)
+		for tries := 0; a.Bundle == nil && a.Run != "" && tries < 3; tries++ { // its gateway may be late; an address may knock five times
+			w.Eventually("the run of "+k.serial+" goes on", func() bool {
+				run, err := w.Admin.GetRun(ctx, a.Run)
+				w.must(err, "run")
+				return run.State != a.State
+			})
 			a = knock(k)
 		}
 		if a.Bundle == nil {

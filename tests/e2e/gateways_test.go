@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -93,16 +94,18 @@ func (w *roaming) gateway(id string) *mqtt.Connector {
 	go func() { _ = c.Run(ctx); close(done) }()
 	w.stop[id] = sync.OnceFunc(func() { cancel(); <-done })
 	w.t.Cleanup(w.stop[id])
-	functiontest.Eventually(w.t, "gateway "+id+" is known", func() bool {
-		page, err := w.Part("twin-watchdog", "").ListGateways(context.Background(), "operational")
-		for _, g := range page.Items {
-			if g.ID == id && !g.Seen.IsZero() {
-				return err == nil
-			}
-		}
-		return false
-	})
+	w.heardOf(id, time.Time{})
 	return c
+}
+
+// heardOf waits for a gateway's heartbeat after a time.
+func (w *roaming) heardOf(id string, after time.Time) {
+	w.t.Helper()
+	functiontest.Eventually(w.t, "gateway "+id+" is heard of", func() bool {
+		page, err := w.Part("twin-watchdog", "").ListGateways(context.Background(), "operational")
+		w.must(err)
+		return slices.ContainsFunc(page.Items, func(g api.Gateway) bool { return g.ID == id && g.Seen.After(after) })
+	})
 }
 
 // device runs an agent that was provisioned, from a directory of its own.
@@ -167,15 +170,17 @@ func TestADeviceComesBackAtAnotherGateway(t *testing.T) {
 	ref := w.device(dir)
 	place, err := w.Part("twin-provision", "").GetAssignment(t.Context(), ref)
 	w.must(err)
-	if place.Gateway == "op-2" {
-		first, second = second, first
+	other := "op-2"
+	if place.Gateway == other {
+		first, second, other = second, first, "op-1"
 	}
 	w.at(first, "the device is connected at its gateway")
 	w.sweep()
 	w.stop[place.Gateway]()
 	for range 7 {
-		w.SetTime(w.Now().Add(10 * time.Second))
-		<-time.After(300 * time.Millisecond) // the other one reports
+		before := w.Now()
+		w.SetTime(before.Add(10 * time.Second))
+		w.heardOf(other, before.Add(5*time.Second)) // of the dead one no more
 		w.sweep()
 	}
 	w.at(second, "the device is connected at the other gateway")

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +27,7 @@ func loRaWAN(t *testing.T, w *World) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	publishValve(w)
 	types := regexp.MustCompile(`(?m)^castor type create (\S+)(?: --driver (\S+))? --provisioning (\S+)`).FindAllStringSubmatch(string(text), -1)
 	for _, m := range types {
 		w.Type(twin.TypeID(m[1]), func(model *twin.Model) { model.Driver, model.Provisioning = m[2], m[3] })
@@ -98,8 +100,8 @@ func loRaWAN(t *testing.T, w *World) {
 	for _, m := range regexp.MustCompile(`(?m)^castor device add (\S+) .*--serial (\S+)`).FindAllStringSubmatch(string(text), -1) {
 		added[m[1]] = add(twin.TypeID(m[1]), m[2])
 	}
-	meter, door := added["meter"], added["door"]
-	if len(types) != 3 || meter == "" || door == "" {
+	meter, door, valve := added["meter"], added["door"], added["valve"]
+	if len(types) != 4 || valve == "" || meter == "" || door == "" {
 		t.Fatalf("the guide makes the types %v and the devices %v", types, added)
 	}
 	w.Eventually("its frames are its twin's", func() bool { return strings.HasSuffix(strings.TrimSpace(do(1)), `{"device":"0004a30b001c0530"}`) })
@@ -114,18 +116,39 @@ func loRaWAN(t *testing.T, w *World) {
 	page1, err := w.Admin.History(w.Context(), api.HistoryQuery{Twin: meter, Kind: "telemetry", From: w.Twin(meter).Live.Reported[0].At.Add(-1), To: w.Twin(meter).Live.Reported[0].At.Add(1e9)})
 	w.must(err, "history")
 	if len(page1.Items) != 1 {
-		t.Errorf("a frame that was told several times is in history %d times: %+v", len(page1.Items), page1.Items)
+		t.Fatalf("a frame that was told several times is in history %d times: %+v", len(page1.Items), page1.Items)
+	}
+	// What it sent before it was brought in is its twin's now, too: the same frame, so that history still has it once.
+	adopted, err := plant.AdoptParked(w.Context(), meter, "")
+	w.must(err, "adopt")
+	redrive, err := plant.Redrive(w.Context(), api.NewRedrive{Twin: meter})
+	w.must(err, "redrive")
+	redrive, err = plant.WaitRedrive(w.Context(), redrive.ID, nil)
+	w.must(err, "redrive")
+	again, err := w.Admin.History(w.Context(), api.HistoryQuery{Twin: meter, Kind: "telemetry", From: page1.Items[0].At.Add(-1), To: page1.Items[0].At.Add(1e9)})
+	w.must(err, "history")
+	if adopted.Adopted != 1 || redrive.Stored != 1 || len(again.Items) != 1 {
+		t.Errorf("adopted: %+v, read: %+v, history has the frame %d times", adopted, redrive, len(again.Items))
 	}
 	relayed, err := plant.ListRelayed(w.Context(), run.Twin, "")
 	w.must(err, "list")
-	if len(relayed.Items) != 2 {
+	if len(relayed.Items) != 3 {
 		t.Errorf("%+v", relayed.Items)
 	}
+
+	if !strings.Contains(string(text), "castor command send "+string(valve)+" open ") {
+		t.Errorf("the guide does not send a command to %s", valve)
+	}
+	var secret struct {
+		Secret string `json:"secret"`
+	}
+	w.must(json.Unmarshal(plain, &secret), "the token")
+	commandsByLoRaWAN(w, plant, valve, &page.bundle, secret.Secret)
 
 	// Its place is the network server's, and its end too.
 	w.must(w.Admin.RevokeCredential(w.Context(), page.bundle.Ref, "stolen"), "revoke")
 	w.Eventually("nobody speaks for the meter any more", func() bool { return strings.Contains(do(1), `"status":401`) })
-	if ref := device.RelayedRef(page.bundle.Ref, "0004A30B001C0530"); relayed.Items[0].Ref != ref && relayed.Items[1].Ref != ref {
+	if ref := device.RelayedRef(page.bundle.Ref, "0004A30B001C0530"); !slices.ContainsFunc(relayed.Items, func(d api.CredentialFact) bool { return d.Ref == ref }) {
 		t.Errorf("the meter is known as %s", ref)
 	}
 }

@@ -317,16 +317,16 @@ func (w *World) Alarms(id twin.ID) (all []api.Alarm) {
 	}
 }
 
-// Eventually polls until ok, for half a minute.
+// Eventually polls until ok, for a minute: a machine may be busy with other things.
 func (w *World) Eventually(what string, ok func() bool) {
 	w.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		if ok() {
 			return
 		}
 		<-time.After(20 * time.Millisecond)
 	}
-	w.Fatalf("after 30 s it is still not so: %s", what)
+	w.Fatalf("after a minute it is still not so: %s", what)
 }
 
 func (w *World) must(err error, what string) {

@@ -16,6 +16,7 @@ type credential struct {
 	Ref        device.Ref   `bson:"ref,omitempty"`
 	Generation int64        `bson:"generation"`
 	Outbox     event.Outbox `bson:"outbox"`
+	ViaTwin    twin.ID      `bson:"viaTwin,omitempty"`
 }
 
 type assignment struct {

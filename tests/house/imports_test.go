@@ -7,7 +7,7 @@ import (
 )
 
 // The domain: pure rules, no I/O, standard library only.
-var domain = []string{"shared/access", "shared/device", "shared/event", "shared/monitor", "shared/provision", "shared/telemetry", "shared/trace", "shared/twin"}
+var domain = []string{"shared/access", "shared/device", "shared/event", "shared/monitor", "shared/pause", "shared/provision", "shared/telemetry", "shared/trace", "shared/twin"}
 
 // A room is a folder and all below it, and what of ours its files (tests apart) may import.
 type room struct {
@@ -21,11 +21,12 @@ var rooms = []room{
 	{"shared/store/embedded", []string{"shared/store"}, "a driver knows the store it implements and nothing else"},
 	{"shared/store/mongo", []string{"shared/store"}, "a driver knows the store it implements and nothing else"},
 	{"shared/store/storetest", []string{"shared/store"}, "the suite knows the store only, so that any driver can run it"},
-	{"shared/store", []string{"shared/metrics"}, "the store times what it does, and does not ask what is in its documents"},
+	{"shared/store", []string{"shared/metrics", "shared/pause"}, "the store times what it does, and does not ask what is in its documents"},
 	{"shared/metrics", nil, "it counts for every room, so it knows none"},
 	{"shared/bus", append([]string{"shared/metrics"}, domain...), "the bus carries events and counts them; it decides nothing"},
 	{"shared/artifact", domain, "the object store decides nothing"},
 	{"shared/pki", domain, "the CA signs; who gets a certificate is decided elsewhere"},
+	{"shared/dial", nil, "it knows addresses, and nobody who is called there"},
 	{"shared/seal", domain, "it seals and opens; for whom is decided elsewhere"},
 	{"shared/schema", nil, "it judges values by a schema, and knows nothing of whose they are"},
 	{"shared/wot", domain, "it writes types in the words of the W3C; what becomes of them is decided elsewhere"},
@@ -39,7 +40,7 @@ var rooms = []room{
 	{"functions", append([]string{"shared/api", "shared/driver", "shared/faas", "shared/platform", "shared/store", "shared/artifact", "shared/pki", "shared/seal", "shared/rule", "shared/schema", "shared/wot", "shared/bus", "shared/metrics"}, domain...),
 		"functions never import each other; they call through api.Client"},
 	{"connectors/gateway/mosquitto", append([]string{"connectors", "shared/api", "shared/bus", "shared/seal"}, domain...), "mosquitto compares plain passwords: its configurator opens what is sealed to it"},
-	{"connectors", append([]string{"connectors", "shared/api", "shared/bus", "shared/driver", "shared/metrics"}, domain...), "a connector reaches the platform by calls and the bus"},
+	{"connectors", append([]string{"connectors", "shared/api", "shared/bus", "shared/dial", "shared/driver", "shared/metrics"}, domain...), "a connector reaches the platform by calls and the bus"},
 	{"agent", append([]string{"agent", "shared/api"}, domain...), "the agent runs on devices: it must stay small"},
 	{"infra", []string{""}, "it puts everything together; nothing imports it"},
 	{"tests", []string{""}, "they look at everything; nothing imports them"},

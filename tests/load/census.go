@@ -19,11 +19,12 @@ import (
 // What is read of credentials, places and uses of claims, to count them.
 type (
 	heldCredential struct {
-		Twin   twin.ID      `bson:"_id"`
-		Ref    device.Ref   `bson:"ref,omitempty"`
-		Proofs []heldProof  `bson:"proofs,omitempty"`
-		Past   []heldProof  `bson:"past,omitempty"`
-		Outbox event.Outbox `bson:"outbox"`
+		Twin    twin.ID      `bson:"_id"`
+		Ref     device.Ref   `bson:"ref,omitempty"`
+		Proofs  []heldProof  `bson:"proofs,omitempty"`
+		Past    []heldProof  `bson:"past,omitempty"`
+		Outbox  event.Outbox `bson:"outbox"`
+		ViaTwin twin.ID      `bson:"viaTwin,omitempty"`
 	}
 	heldProof struct {
 		Fingerprint string `bson:"fingerprint,omitempty"`

@@ -69,6 +69,8 @@ var sections = []section{
 	{"console", measureConsole, 8 * time.Minute},
 	{"drivers", measureDrivers, 3 * time.Minute},
 	{"hostile", measureHostile, 2 * time.Minute},
+	{"beside", measureBeside, 8 * time.Minute},
+	{"reactions", measureReactions, 3 * time.Minute},
 }
 
 // A bench is one run under way.

@@ -56,18 +56,24 @@ func (c *castor) fetch(ctx context.Context, path, file string) error {
 const ticks = 100
 
 // used is the processor time that a process has taken so far. Unlike a rate it is the same on a busy machine, nearly.
-func used(pid int) (time.Duration, error) {
+func used(pid int) (time.Duration, error) { return timesOf(pid, 11) }
+
+// usedByEnded is that of its children that have ended.
+func usedByEnded(pid int) (time.Duration, error) { return timesOf(pid, 13) }
+
+// timesOf are the two times of a process that begin with a field of its line in /proc.
+func timesOf(pid, first int) (time.Duration, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
 	}
 	_, rest, _ := strings.Cut(string(data), ") ") // a program's name may have spaces
 	fields := strings.Fields(rest)
-	if len(fields) < 13 {
+	if len(fields) < first+2 {
 		return 0, fmt.Errorf("the system does not tell the time of process %d", pid)
 	}
-	user, err1 := strconv.ParseInt(fields[11], 10, 64)
-	system, err2 := strconv.ParseInt(fields[12], 10, 64)
+	user, err1 := strconv.ParseInt(fields[first], 10, 64)
+	system, err2 := strconv.ParseInt(fields[first+1], 10, 64)
 	return time.Duration(user+system) * time.Second / ticks, errors.Join(err1, err2)
 }
 

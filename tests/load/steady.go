@@ -27,6 +27,11 @@ type stream struct {
 
 // steady has all devices report, together at the rate, until the stream is stopped. Each has a time of its own in every period.
 func steady(ctx context.Context, conns []net.Conn, peers []peer, perSecond int) *stream {
+	return steadily(ctx, conns, peers, perSecond, window, payload)
+}
+
+// steadily is steady with other payloads, and so many of a device that wait for their acknowledgement at most.
+func steadily(ctx context.Context, conns []net.Conn, peers []peer, perSecond, window int, payload func(n int) []byte) *stream {
 	s := &stream{errs: make(chan error, len(conns))}
 	ctx, s.end = context.WithCancel(ctx)
 	period := time.Second * time.Duration(len(conns)) / time.Duration(perSecond)

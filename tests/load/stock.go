@@ -37,6 +37,7 @@ type (
 		Proofs     []issuedProof `bson:"proofs"`
 		Run        string        `bson:"run"`
 		Outbox     event.Outbox  `bson:"outbox"`
+		ViaTwin    twin.ID       `bson:"viaTwin,omitempty"`
 	}
 	issuedProof struct {
 		Key         string    `bson:"key"`

@@ -29,7 +29,7 @@ type Stream struct {
 }
 
 // Patience is how long Until waits.
-const Patience = 20 * time.Second
+const Patience = time.Minute
 
 // Open opens the stream at url. It closes when the test ends. Status is that of an answer that is no stream.
 func Open(t testing.TB, client *http.Client, url string, header http.Header) (s *Stream, status int) {

@@ -119,11 +119,14 @@ func (h *hook) OnSubscribed(cl *mqtt.Client, pk packets.Packet, codes []byte) {
 }
 
 // OnPacketRead ends connections that publish with QoS 2: the broker would answer them as if it were 1.
-func (h *hook) OnPacketRead(_ *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
-	if pk.FixedHeader.Type == packets.Publish && pk.FixedHeader.Qos > 1 {
+func (h *hook) OnPacketRead(cl *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+	if pk.FixedHeader.Type != packets.Publish {
+		return pk, nil
+	}
+	if pk.FixedHeader.Qos > 1 {
 		return pk, packets.ErrRejectPacket
 	}
-	return pk, nil
+	return h.unheard(cl, pk), nil
 }
 
 // OnPublish hands a message over and keeps the broker from acknowledging it and from passing it on. It blocks while the

@@ -73,6 +73,12 @@ func (h *hook) its(c *conn, pk packets.Packet) bool {
 	if _, ok := c.session.Topics.From(pk.TopicName); ok {
 		return true
 	}
+	h.drop(c, pk)
+	return false
+}
+
+// drop counts and acknowledges what is not heard.
+func (h *hook) drop(c *conn, pk packets.Packet) {
 	if _, ok := c.session.Topics.To(pk.TopicName); !ok {
 		c.session.Refused()
 		if name := short(pk.TopicName); len(c.strange) < maxStrange && !slices.Contains(c.strange, name) {
@@ -83,7 +89,17 @@ func (h *hook) its(c *conn, pk packets.Packet) bool {
 	if pk.FixedHeader.Qos > 0 {
 		c.acknowledge(pk.PacketID, func(bool) {})
 	}
-	return false
+}
+
+// unheard drops what such a device says on topics that the broker leaves without an answer, like $SYS/…: the device would send it for ever.
+// What is left of it for the broker is a message that needs none.
+func (h *hook) unheard(cl *mqtt.Client, pk packets.Packet) packets.Packet {
+	if own(cl) == nil || mqtt.IsValidFilter(pk.TopicName, true) || strings.ContainsAny(pk.TopicName, "+#") { // which is no topic at all
+		return pk
+	}
+	h.drop(cl.Net.Conn.(*conn), pk)
+	pk.FixedHeader.Qos, pk.FixedHeader.Dup, pk.PacketID = 0, false, 0
+	return pk
 }
 
 // short is a topic as a log line has it.

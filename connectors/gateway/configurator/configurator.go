@@ -186,10 +186,3 @@ func signal(c chan struct{}) {
 	default:
 	}
 }
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/event"
+	"github.com/castor-iot/castor/shared/pause"
 )
 
 // tell keeps the file and the platform informed. Changes that come while it writes are written together. What is told is in
@@ -22,7 +23,7 @@ func (k *Configurator) tell(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil {
 			k.log.Warn("gateway cannot tell what it has applied", "waiting", len(untold), "error", err)
-			pause(ctx, delay)
+			pause.For(ctx, delay)
 			delay = min(2*delay, 5*time.Second)
 			continue
 		}
@@ -55,7 +56,7 @@ func (k *Configurator) beat(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			k.log.Warn("gateway is not reported alive", "error", err)
 		}
-		pause(ctx, k.config.Heartbeat)
+		pause.For(ctx, k.config.Heartbeat)
 	}
 }
 

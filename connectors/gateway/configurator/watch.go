@@ -12,6 +12,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -26,7 +27,7 @@ func (k *Configurator) watch(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil {
 			k.log.Warn("gateway's bucket cannot be watched, known clients are served on", "error", err)
-			pause(ctx, time.Second)
+			pause.For(ctx, time.Second)
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/castor-iot/castor/shared/pause"
 )
 
 // Revocations keeps the file of revoked certificates that mosquitto reads (its option crlfile).
@@ -61,10 +63,8 @@ func (r *Revocations) Begin(ctx context.Context, told func(error)) {
 		if _, err := os.Stat(r.File); err == nil {
 			return // mosquitto reads it when it starts
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, beginAgain) {
 			return
-		case <-time.After(beginAgain):
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/driver/sandbox"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/trace"
 	"github.com/castor-iot/castor/shared/twin"
@@ -118,10 +119,8 @@ func (m *Bridge) connected(c mqtt.Client) {
 	m.log.Warn("broker does not let the bridge hear its devices, it connects again", "error", t.Error())
 	go func() {
 		c.Disconnect(0)
-		select {
-		case <-time.After(time.Second):
+		if pause.Unless(context.Background(), m.over, time.Second) { // who has ended comes to no broker any more
 			c.Connect()
-		case <-m.over: // who has ended comes to no broker any more
 		}
 	}()
 }

@@ -12,11 +12,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/twin"
 	"github.com/spf13/cobra"
 )
 
@@ -66,10 +68,30 @@ func (a *app) run(do func(ctx context.Context, c *api.Client, cmd *cobra.Command
 	return func(cmd *cobra.Command, args []string) error {
 		c, err := a.client()
 		if err == nil {
-			err = do(cmd.Context(), c, cmd, args)
+			err = capitals(cmd.Context(), c, do(cmd.Context(), c, cmd, args))
 		}
 		return a.explain(err)
 	}
+}
+
+// noTwin finds the id in an error that says there is no such twin.
+var noTwin = regexp.MustCompile(`there is no twin "?([0-9A-Za-z._-]+)`)
+
+// capitals adds to an error about a twin that is not there which one is, but for capital letters: devices are often typed as they are
+// labelled, and the ids that the platform makes of serials have small letters.
+func capitals(ctx context.Context, c *api.Client, err error) error {
+	if err == nil {
+		return nil
+	}
+	named := noTwin.FindStringSubmatch(err.Error())
+	if named == nil || named[1] == strings.ToLower(named[1]) {
+		return err
+	}
+	id := strings.ToLower(named[1])
+	if _, not := c.GetTwin(ctx, twin.ID(id)); not != nil {
+		return err
+	}
+	return fmt.Errorf("%w; capitals count in ids, and there is a twin %s", err, id)
 }
 
 // explain says an error with its remedy.

@@ -55,17 +55,22 @@ func (p *person) castor(typed string, args ...string) (out, hints string, err er
 
 // castorUntil is castor for somebody who interrupts the program.
 func (p *person) castorUntil(ctx context.Context, typed string, args ...string) (out, hints string, err error) {
+	var o, h bytes.Buffer
+	err = p.castorTo(ctx, typed, &o, &h, args...)
+	return o.String(), h.String(), err
+}
+
+// castorTo is castor for somebody who reads along.
+func (p *person) castorTo(ctx context.Context, typed string, out, hints io.Writer, args ...string) error {
 	a := &app{now: p.Now, env: func(string) string { return "" }, dir: func() (string, error) { return p.dir, nil }}
 	root := &cobra.Command{Use: "castor", SilenceUsage: true, SilenceErrors: true}
 	root.AddCommand(a.commands()...)
 	Usage(root)
-	var o, h bytes.Buffer
-	root.SetOut(&o)
-	root.SetErr(&h)
+	root.SetOut(out)
+	root.SetErr(hints)
 	root.SetIn(strings.NewReader(typed))
 	root.SetArgs(args)
-	err = root.ExecuteContext(ctx)
-	return o.String(), h.String(), err
+	return root.ExecuteContext(ctx)
 }
 
 // does runs the program and wants it to work and to print all of want.
@@ -338,10 +343,17 @@ func TestMistakesAreExplained(t *testing.T) {
 	p.fails(words("rule set x"), "nothing is to be changed")
 	p.fails(words("user set x"), "nothing is to be changed")
 	p.fails(words("alarm get x"), `no alarm "x"`)
+	p.does(words("type create lamp"), "")
+	p.fails(words("twin get LAMP"), `there is no twin "LAMP"; capitals count in ids, and there is a twin lamp`)
+	if _, _, err := p.castor("", words("twin get HUB")...); err == nil || strings.Contains(err.Error(), "capitals") {
+		t.Errorf("nothing is like it in small letters either: %v", err)
+	}
 	for typed, want := range map[string]string{
 		"twin get":                              "; usage: castor twin get ID [flags]; see: castor twin get --help",
 		"twin list --colour red":                "unknown flag: --colour; usage: castor twin list",
-		"twin list x":                           `"x" is too much`,
+		"twin list x":                           `"x" is too much: castor twin list takes no arguments; usage`,
+		"command list pump-7":                   "takes no arguments; name the twin by --twin pump-7; usage",
+		"device list hub-1":                     "takes no arguments; name the twin by --via hub-1; usage",
 		"claim create pump":                     `"owner" not set; usage: castor claim create TYPE`,
 		"twin gett":                             `has no command "gett"; did you mean: castor twin get`,
 		"twin gett --type pump":                 "did you mean: castor twin get",
@@ -356,6 +368,11 @@ func TestMistakesAreExplained(t *testing.T) {
 	for name, c := range map[string]struct{ args, typed, want string }{
 		"an unknown field":         {"rule apply -f -", "id: a\ntarget: pump\ncolour: red\n", "colour"},
 		"a wrong type":             {"rule apply -f -", "id: a\ntarget: [1]\n", "target"},
+		"a text for a switch":      {"type apply -f -", "id: a\ndefinition: {model: {reacts: 'yes'}}\n", ": definition.model.reacts must be true or false, not a text"},
+		"a text for a list":        {"twin apply -f -", "id: a\ndefinition: {tags: press}\n", ": definition.tags must be a list, not a text"},
+		"a list for a model":       {"type apply -f -", "id: a\ndefinition: {model: [a]}\n", ": definition.model must be fields with values, not a list"},
+		"half a number":            {"type apply -f -", "id: a\ndefinition: {model: {properties: [{name: a, id: 1.5}]}}\n", "must be a whole number, not 1.5"},
+		"a driver":                 {"type apply -f -", "name: a\nversion: 1.0.0\nkind: javascript\ncode: codec.js\n", "this is a driver, which is published with its folder: castor driver publish DIR"},
 		"the second document":      {"rule apply -f -", "id: a\ntarget: pump\ncondition: a > 1\n---\nid: b\nx: 1\n", "document 2"},
 		"no document":              {"rule apply -f -", "", "nothing in it"},
 		"not YAML":                 {"twin apply -f -", "{{{", "yaml"},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/twin"
 	"github.com/spf13/cobra"
 )
@@ -127,10 +128,8 @@ func inputOf(cmd *cobra.Command, s string) (json.RawMessage, error) {
 
 // await asks until the command is over, more and more seldom.
 func (a *app) await(ctx context.Context, c *api.Client, x api.Command) (api.Command, error) {
-	for pause := 100 * time.Millisecond; !x.State.Ended(); pause = min(pause*3/2, 5*time.Second) {
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
+	for wait := 100 * time.Millisecond; !x.State.Ended(); wait = min(wait*3/2, 5*time.Second) {
+		if !pause.For(ctx, wait) {
 			return x, ctx.Err()
 		}
 		var err error

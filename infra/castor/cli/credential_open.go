@@ -21,7 +21,7 @@ func credentialKey() *cobra.Command {
 			"and of a renewal. If the file is there already, its public half is printed. Nothing is sent.",
 		Example: "  castor credential key --out p-7.key",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			public, err := keyFile(file)
+			public, _, err := keyFile(file)
 			if err != nil {
 				return err
 			}

@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/provision"
 	"github.com/castor-iot/castor/shared/seal"
 	"github.com/castor-iot/castor/shared/twin"
@@ -102,23 +105,32 @@ opens it.`,
   castor run start plug --owner press --serial tasmota_A1B2C3 --username plug-7 --key plug-7.key
   castor run start zigbee --owner press --serial HUB-1 --bridge --key hub.key`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
-			in := in
+			in, made := in, false
 			in.Type = twin.TypeID(args[0])
 			if region != "" || site != "" {
 				in.Location = &twin.Location{Region: region, Site: site}
 			}
 			if key != "" {
-				public, err := keyFile(key)
+				public, isNew, err := keyFile(key)
 				if err != nil {
 					return err
 				}
-				in.PublicKey = public
+				in.PublicKey, made = public, isNew
 			}
 			r, err := c.StartRun(ctx, in)
+			if made && refused(err) {
+				err = errors.Join(err, os.Remove(key)) // nothing will be sealed to it
+			}
 			if err != nil {
 				return err
 			}
-			return printDone(a, cmd, r, "run %s begun; %s", r.ID, nextStep(&r))
+			if err := printDone(a, cmd, r, "run %s begun; %s", r.ID, nextStep(&r)); err != nil {
+				return err
+			}
+			for _, why := range a.unreadType(ctx, c, in.Type) {
+				hint(cmd, "%s", why)
+			}
+			return nil
 		})}
 	f := c.Flags()
 	f.StringVar(&in.Owner, "owner", "", "group that the device will belong to")
@@ -143,22 +155,29 @@ opens it.`,
 }
 
 // keyFile is the public key of a key file, which is made if it is not there.
-func keyFile(name string) (public string, err error) {
+func keyFile(name string) (public string, made bool, err error) {
 	if private, err := readKey(name); err == nil {
-		return seal.PublicOf(private)
+		public, err = seal.PublicOf(private)
+		return public, false, err
 	} else if !errors.Is(err, os.ErrNotExist) {
-		return "", err
+		return "", false, err
 	}
 	public, private, err := seal.NewKey()
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	_, err = f.WriteString(base64.StdEncoding.EncodeToString(private) + "\n")
-	return public, errors.Join(err, f.Sync(), f.Close())
+	return public, true, errors.Join(err, f.Sync(), f.Close())
+}
+
+// refused tells whether the platform has said no. Another error may be of an answer that was lost, to a call that was heard.
+func refused(err error) bool {
+	var p *api.Problem
+	return errors.As(err, &p) && p.CallID != "" && p.Status >= 400 && p.Status < 500
 }
 
 func readKey(name string) ([]byte, error) {
@@ -176,14 +195,17 @@ func readKey(name string) ([]byte, error) {
 // bundleCommand shows what a device needs to go operational, with its secret opened.
 func (a *app) bundleCommand() *cobra.Command {
 	var key string
+	var wait time.Duration
 	c := &cobra.Command{Use: "bundle RUN", Short: "Show what the device of a run that you began needs, with its secret", Args: cobra.ExactArgs(1),
+		Long: `Show what the device of a run that you began needs, with its secret. While the platform is still at it, as just after castor run confirm, the command
+waits. It does not for what somebody has to do first.`,
 		Example: "  castor run bundle run-1f0c --key p-7.key > p-7.json",
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			private, err := readKey(key)
 			if err != nil {
 				return err
 			}
-			b, err := c.RunBundle(ctx, args[0])
+			b, err := awaitBundle(ctx, c, args[0], wait)
 			if err != nil {
 				return err
 			}
@@ -209,8 +231,45 @@ func (a *app) bundleCommand() *cobra.Command {
 			return err
 		})}
 	c.Flags().StringVar(&key, "key", "", "the key file that castor run start made")
+	c.Flags().DurationVar(&wait, "wait", 30*time.Second, "how long to wait for the platform to make it; 0 = not")
 	check(c.MarkFlagRequired("key"))
 	return c
+}
+
+// awaitBundle asks for a run's bundle until it is there, as long as nothing but the platform's own work keeps it.
+func awaitBundle(ctx context.Context, c *api.Client, run string, wait time.Duration) (api.Bundle, error) {
+	if wait < 0 {
+		return api.Bundle{}, errors.New("--wait must be a duration like 30s, or 0 not to wait")
+	}
+	until := time.Now().Add(wait)
+	for wait := 100 * time.Millisecond; ; wait = min(wait*3/2, time.Second) {
+		b, err := c.RunBundle(ctx, run)
+		left := time.Until(until)
+		if !errors.Is(err, api.ErrConflict) || left <= 0 {
+			return b, err
+		}
+		r, unread := c.GetRun(ctx, run)
+		switch {
+		case unread != nil:
+			return b, err
+		case !underWay(&r) && !r.Results.Delivered:
+			return b, fmt.Errorf("run %s has no bundle: %s", r.ID, nextStep(&r))
+		case !underWay(&r): // it came meanwhile, or was there and is erased
+			return c.RunBundle(ctx, run)
+		}
+		if !pause.For(ctx, min(wait, left)) {
+			return b, ctx.Err()
+		}
+	}
+}
+
+// underWay tells whether a run whose bundle is not there yet gets to it by the platform's own work.
+func underWay(r *provision.Run) bool {
+	if r.Outcome != "" || r.Withdrawing || r.Asks != nil || r.Results.Delivered {
+		return false
+	}
+	s, _ := r.Model.State(r.State)
+	return !r.Waiting || slices.Contains(s.Awaits(), provision.GatewayReady)
 }
 
 // replaceCommand lets another device take over a twin.

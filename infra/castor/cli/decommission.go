@@ -32,13 +32,15 @@ func (a *app) moveCommand(verb, became, short string, move func(*api.Client, con
 
 func (a *app) decommissionCommand() *cobra.Command {
 	var in api.NewDecommission
-	var proof bool
+	var proof, sure bool
 	c := &cobra.Command{Use: "decommission TWIN", Short: "Take a device's access away everywhere, then archive or erase its data; the proof of it is kept",
 		Args: cobra.ExactArgs(1), ValidArgsFunction: first(twinIDs(a, twin.Instance)),
 		Long: "Take a device's access away everywhere, then archive or erase its data, and delete its twin. What ended when is kept: --proof shows it, " +
-			"also when nothing else is left.",
+			"also when nothing else is left.\n\nA bridge, or a network server's integration, speaks for other devices that nobody could reach without it: " +
+			"--with-devices has them go first, each with a proof of its own. To keep them, have another speak for them before: castor device move.",
 		Example: `  castor twin decommission pump-7 --reason scrapped
   castor twin decommission pump-7 --reason "sold" --data erase
+  castor twin decommission hub-1 --reason "hall 3 is closed" --with-devices
   castor twin decommission pump-7 --proof -o yaml`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			id := twin.ID(args[0])
@@ -49,6 +51,15 @@ func (a *app) decommissionCommand() *cobra.Command {
 				}
 				return printDone(a, cmd, v, "twin %s: %s", id, decommissioned(&v))
 			}
+			if in.WithDevices {
+				n, err := devicesOf(ctx, c, id)
+				if err == nil {
+					err = ask(cmd, sure, "nothing was decommissioned", "Decommission %s and %s that it speaks for?", id, n)
+				}
+				if err != nil {
+					return err
+				}
+			}
 			v, err := c.Decommission(ctx, id, in)
 			if err != nil {
 				return err
@@ -58,10 +69,13 @@ func (a *app) decommissionCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&in.Reason, "reason", "", "why, for the proof")
 	f.StringVar(&in.Data, "data", "", "what becomes of its data: archive or erase (default as its type says)")
+	f.BoolVar(&in.WithDevices, "with-devices", false, "the devices that it speaks for go along; castor device list --via shows them")
+	f.BoolVarP(&sure, "yes", "y", false, "do not ask about them (where there is no terminal nobody is asked)")
 	f.BoolVar(&proof, "proof", false, "show what was proven, and do nothing")
 	a.outputFlag(c, asTable, asYAML, asJSON)
 	c.MarkFlagsOneRequired("reason", "proof")
 	c.MarkFlagsMutuallyExclusive("data", "proof")
+	c.MarkFlagsMutuallyExclusive("with-devices", "proof")
 	return c
 }
 
@@ -74,5 +88,12 @@ func decommissioned(v *api.Decommission) string {
 	if v.Archive != "" {
 		data = fmt.Sprintf("its data are in archive %s (sha256 %s)", v.Archive, v.SHA256)
 	}
-	return fmt.Sprintf("decommissioned on %s by %s; %s ended, %s", v.Removed.Local().Format("2006-01-02 15:04"), v.By, count(int64(len(v.Credentials)), "credential"), data)
+	along := ""
+	if v.With != "" {
+		along = " with " + string(v.With)
+	}
+	if v.Devices > 0 {
+		along = fmt.Sprintf(" with %s that it spoke for", count(int64(v.Devices), "device"))
+	}
+	return fmt.Sprintf("decommissioned%s on %s by %s; %s ended, %s", along, v.Removed.Local().Format("2006-01-02 15:04"), v.By, count(int64(len(v.Credentials)), "credential"), data)
 }

@@ -43,7 +43,7 @@ func (a *app) describeTwin(ctx context.Context, c *api.Client, w io.Writer, t tw
 		if p.Gateway != "" {
 			s += " through " + p.Gateway
 		}
-		facts = append(facts, fact{"presence", s},
+		facts = append(append(facts, a.relays(ctx, c, t.ID)...), fact{"presence", s},
 			fact{"messages", fmt.Sprintf("%d stored, %d of them late; %d parked", t.Live.Messages, t.Live.Late, t.Live.Parked)})
 	}
 	if t.Kind == twin.Type && d.Model != nil {
@@ -55,6 +55,7 @@ func (a *app) describeTwin(ctx context.Context, c *api.Client, w io.Writer, t tw
 			by += ", where none of the choices below holds"
 		}
 		facts = append(append(facts, fact{"brought in by", by}, fact{"template", d.Model.Template}), payloadFacts(d.Model)...)
+		facts = append(facts, fact{"warning", unread(ctx, c, *d)})
 	}
 	if err := printFacts(w, append(facts, fact{"alarms", alarms(&t)}, fact{"created", a.ago(t.Created)})); err != nil {
 		return err

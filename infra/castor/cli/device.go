@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,7 +13,7 @@ import (
 )
 
 func (a *app) deviceCommand() *cobra.Command {
-	return noun("device", "Devices that another device speaks for: behind a Zigbee bridge, or a LoRaWAN network server", a.addDevice(), a.listDevices())
+	return noun("device", "Devices that another device speaks for: behind a Zigbee bridge, or a LoRaWAN network server", a.addDevice(), a.listDevices(), a.moveRelayed())
 }
 
 // addDevice brings in a device that another one speaks for.
@@ -35,7 +36,13 @@ model for such devices, as castor type create --provisioning relayed does.`,
 				return err
 			}
 			if r.Outcome == provision.Rejected {
-				return printDone(a, cmd, r, "device %s was refused: %s", in.Serial, r.Reason)
+				if a.output != asTable {
+					err = printOne(a, cmd.OutOrStdout(), r)
+				}
+				return errors.Join(fmt.Errorf("device %s was refused: %s (castor run get %s)", in.Serial, r.Reason, r.ID), err)
+			}
+			if r.Twin != "" {
+				warnUnheard(ctx, c, cmd, r.Twin, in.Via)
 			}
 			return printDone(a, cmd, r, "%s", a.added(&r))
 		})}
@@ -82,13 +89,13 @@ func (a *app) listDevices() *cobra.Command {
 	c := list(a, "List the devices that another device speaks for", "  castor device list --via tts-1", []column[api.CredentialFact]{
 		{"twin", func(v api.CredentialFact) string { return string(v.Twin) }},
 		{"name", func(v api.CredentialFact) string { return v.Name }},
-		{"heard", func(v api.CredentialFact) string {
+		{"first heard", func(v api.CredentialFact) string {
 			if v.Confirmed.IsZero() {
 				return "not yet"
 			}
-			return "since " + a.ago(v.Confirmed)
+			return a.ago(v.Confirmed)
 		}},
-		{"added", func(v api.CredentialFact) string { return a.ago(v.Issued) }},
+		{"added or moved", func(v api.CredentialFact) string { return a.ago(v.Issued) }},
 		{"device", func(v api.CredentialFact) string { return string(v.Ref) }},
 	}, func(ctx context.Context, c *api.Client, cursor string) (api.Page[api.CredentialFact], error) {
 		return c.ListRelayed(ctx, twin.ID(via), cursor)

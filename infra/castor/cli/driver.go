@@ -31,6 +31,14 @@ type tally struct{ passed, failed int }
 
 func (t tally) String() string { return fmt.Sprintf("%d passed, %d failed", t.passed, t.failed) }
 
+// folderOf is the folder that a command is about: DIR, or here.
+func folderOf(args []string) string {
+	if len(args) == 0 {
+		return "."
+	}
+	return args[0]
+}
+
 func driverTest() *cobra.Command {
 	var form string
 	var limit time.Duration
@@ -45,10 +53,7 @@ ends with one line for all.`,
   castor driver test --layout lorawan-devices lorawan-devices/vendor/milesight-iot
   castor driver test --layout chirpstack chirpstack-device-profiles`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := "."
-			if len(args) == 1 {
-				dir = args[0]
-			}
+			dir := folderOf(args)
 			suites, err := layout.Read(form, dir)
 			if err != nil {
 				return err
@@ -113,7 +118,7 @@ func testSuites(ctx context.Context, w io.Writer, pool *sandbox.Pool, suites []l
 
 func testSuite(ctx context.Context, pool *sandbox.Pool, s *layout.Suite, all bool) (told []string, t tally, err error) {
 	say := func(test, what string) {
-		told = append(told, fmt.Sprintf("  FAIL %s: %s: %s", plain(s.Name), plain(test), what))
+		told = append(told, fmt.Sprintf("  FAIL %s: %s: %s", plain(s.Name), test, what))
 	}
 	for _, err := range s.Unread {
 		t.failed++
@@ -153,7 +158,7 @@ func testSuite(ctx context.Context, pool *sandbox.Pool, s *layout.Suite, all boo
 		if len(different) == 0 {
 			t.passed++
 			if all {
-				told = append(told, fmt.Sprintf("  ok   %s: %s", plain(s.Name), plain(s.Tests[i].Name)))
+				told = append(told, fmt.Sprintf("  ok   %s: %s", plain(s.Name), titleOf(s, i)))
 			}
 			continue
 		}
@@ -166,9 +171,17 @@ func testSuite(ctx context.Context, pool *sandbox.Pool, s *layout.Suite, all boo
 			}
 			lines = append(lines, plain(firstLine(d.String())))
 		}
-		say(s.Tests[i].Name, strings.Join(lines, "\n         "))
+		say(titleOf(s, i), strings.Join(lines, "\n         "))
 	}
 	return told, t, nil
+}
+
+// titleOf is what a test is called: its name, or its place in the file.
+func titleOf(s *layout.Suite, i int) string {
+	if s.Tests[i].Name == "" {
+		return fmt.Sprintf("tests[%d]", i)
+	}
+	return plain(s.Tests[i].Name)
 }
 
 // loads tells why a driver cannot be loaded at all, as the platform finds out at publishing.

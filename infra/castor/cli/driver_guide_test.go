@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/twin"
 	"github.com/castor-iot/castor/tests/functiontest"
 )
 
@@ -38,6 +40,11 @@ func TestDriversGuide(t *testing.T) {
 			for line := range strings.Lines(body) {
 				if strings.Contains(line, "publish next") {
 					p.next("acme-th1", "next")
+				}
+				if strings.Contains(line, "driver canary") { // a device has come in meanwhile
+					if _, err := p.Admin().CreateTwin(t.Context(), api.NewTwin{ID: "th-1", Kind: twin.Instance, Definition: twin.Definition{Type: "th", Owner: "press"}}); err != nil {
+						t.Fatal(err)
+					}
 				}
 				var args []string
 				for _, w := range quoted.FindAllString(strings.TrimPrefix(line, "castor "), -1) {

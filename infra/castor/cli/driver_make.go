@@ -23,10 +23,7 @@ func driverBench() *cobra.Command {
 	c := &cobra.Command{Use: "bench [DIR]", Short: "How fast a driver is with the messages of its tests, one after the other", Args: cobra.MaximumNArgs(1),
 		Example: "  castor driver bench --for 5s",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := "."
-			if len(args) == 1 {
-				dir = args[0]
-			}
+			dir := folderOf(args)
 			d, err := layout.Folder(dir)
 			if err != nil {
 				return err

@@ -43,10 +43,7 @@ what has changed another version.`,
 			if err != nil {
 				return err
 			}
-			dir := "."
-			if len(args) == 1 {
-				dir = args[0]
-			}
+			dir := folderOf(args)
 			d, err := layout.Folder(dir)
 			if err != nil {
 				return err
@@ -80,13 +77,18 @@ what has changed another version.`,
 			if a.output == asTable && v.State == api.DriverDraft {
 				hint(cmd, "Nobody uses it yet: castor driver canary %s %s 5%%, or castor driver promote %s %s", v.Name, v.Version, v.Name, v.Version)
 			}
+			if a.output == asTable && !there && owner == "" {
+				if made, err := c.GetDriver(ctx, v.Name); err == nil && made.Owner == "" {
+					hint(cmd, "Driver %s is the platform's: everybody may use it. Give a new driver --owner GROUP to make it a group's.", v.Name)
+				}
+			}
 			if there {
 				return printDone(a, cmd, v, "driver %s %s is there already, with the same content; it is %s", v.Name, v.Version, driverState(v))
 			}
 			return printDone(a, cmd, v, "driver %s %s published: %s passed; it is %s", v.Name, v.Version, count(v.Tests, "test"), driverState(v))
 		})}
 	f := c.Flags()
-	f.StringVar(&owner, "owner", "", "group a new driver belongs to (default yours, if you are in one only)")
+	f.StringVar(&owner, "owner", "", "group a new driver belongs to (default yours, if you are in one only; a maintainer's is the platform's, for everybody)")
 	f.StringVar(&key, "key", "", "file with the key that signs it, made by castor driver key")
 	f.StringVar(&share, "canary", "", "have a share of the devices use it at once, like 5%")
 	f.BoolVar(&activate, "activate", false, "have all devices use it at once")

@@ -52,10 +52,15 @@ func (p *person) version(dir, from, to, code, with string) {
 func TestDriverPublish(t *testing.T) {
 	p := newMaker(t)
 	p.login("admin")
-	p.does(words("twin apply -f -"), "id: therm\nkind: type\ndefinition: {owner: press}\n---\nid: th-1\nkind: instance\ndefinition: {type: therm, owner: press}\n---\nid: th-2\nkind: instance\ndefinition: {type: therm, owner: press}\n", "created")
+	p.does(words("twin apply -f -"), "id: therm\nkind: type\ndefinition: {owner: press, model: {driver: th}}\n---\nid: th-1\nkind: instance\ndefinition: {type: therm, owner: press}\n---\nid: th-2\nkind: instance\ndefinition: {type: therm, owner: press}\n", "created")
+	p.does(words("driver new all"), "")
+	p.does(words("driver publish all"), "", "driver all 0.1.0 published", "Driver all is the platform's: everybody may use it", "--owner GROUP")
 	p.login("eve")
 	p.does(words("driver new th"), "")
-	p.does(words("driver publish th"), "", "driver th 0.1.0 published: 4 tests passed; it is draft", "castor driver canary th 0.1.0 5%")
+	published := p.does(words("driver publish th"), "", "driver th 0.1.0 published: 4 tests passed; it is draft", "castor driver canary th 0.1.0 5%")
+	if strings.Contains(published, "everybody") {
+		t.Errorf("what is her group's is said to be the platform's:\n%s", published)
+	}
 	p.does(words("driver publish th"), "", "driver th 0.1.0 is there already, with the same content; it is draft")
 	p.does(words("driver list"), "", "th", "A thermometer", "press", "none", "tasmota", "the platform", "active")
 	p.does(words("driver promote th 0.1.0"), "", "driver th 0.1.0 is active")
@@ -68,6 +73,8 @@ func TestDriverPublish(t *testing.T) {
 	p.version("th", "0.2.0", "0.2.0", "raw / 10", "raw * 0.01")
 	p.does(words("driver publish th --canary 5%"), "", "it is canary for 5%")
 	p.does(words("driver canary th 0.2.0 20% --twin th-1,th-2"), "", "driver th 0.2.0 is canary for 20% and 2 twins")
+	p.fails(words("driver canary th 0.2.0 --twin th-1,th-7"), "there is no twin th-7 that you may see", "castor twin list")
+	p.fails(words("driver canary th 0.2.0 --twin TH-1"), "there is no twin TH-1 that you may see", "; capitals count in ids, and there is a twin th-1")
 	p.does(words("driver get th"), "", "press", "0.2.0", "canary for 20% and 2 twins", "0.1.0", "active", "user:eve")
 	p.does(words("driver get th 0.2.0"), "", "th-1, th-2", "javascript", "4 tests passed", "SHA-256")
 	p.does(words("driver get th 0.2.0 -o json"), "", `"percent": 20`)
@@ -177,4 +184,20 @@ func TestDriverRedrive(t *testing.T) {
 	p.does(words("driver redrives"), "", id, "driver th", "user:admin")
 	p.does(words("twin get th-1"), "", "22")
 	p.fails(words("driver redrive redrive-gone"), "redrive-gone")
+}
+
+// What belongs to no twin is for maintainers to look at.
+func TestParkedMessagesOfNoTwin(t *testing.T) {
+	p := newMaker(t)
+	p.Enrol("op-1", 1)
+	res, err := p.Part("connector", "op-1").Ingest(context.Background(), telemetry.Batch{Gateway: "op-1", Messages: []telemetry.Message{{Kind: telemetry.Undecoded,
+		Received: start, Order: twin.Order{Epoch: 1, Seq: 1, Assigned: true}, Gateway: "op-1", Raw: []byte("a frame"), Reason: "no twin is known for device reference r-1"}}})
+	if err != nil || res.Outcomes[0] != telemetry.Parked {
+		t.Fatal(res, err)
+	}
+	p.fails(words("twin parked --no-twin"), "for maintainers")
+	p.login("admin")
+	p.does(words("twin parked --no-twin"), "", "a frame", "no twin is known for device reference r-1")
+	p.fails(words("twin parked"), "name the twin", "--no-twin")
+	p.fails(words("twin parked pump-1 --no-twin"), "name the twin", "--no-twin")
 }

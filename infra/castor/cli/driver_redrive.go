@@ -60,7 +60,7 @@ showing that one, and --cancel ends it.`,
 			case !r.State.Ended() || a.output != asTable:
 			case r.Left > 0:
 				hint(cmd, "The last that stays parked: %s", plain(r.Reason))
-			case r.Stored == 0:
+			case r.Stored+r.Gone == 0:
 				hint(cmd, "Nothing is parked of twins that you may change.")
 			}
 			return nil
@@ -93,6 +93,7 @@ func (a *app) driverRedrives() *cobra.Command {
 		{"state", func(r api.Redrive) string { return string(r.State) }},
 		{"stored", func(r api.Redrive) string { return fmt.Sprint(r.Stored) }},
 		{"left", func(r api.Redrive) string { return fmt.Sprint(r.Left) }},
+		{"gone", func(r api.Redrive) string { return fmt.Sprint(r.Gone) }},
 		{"by", func(r api.Redrive) string { return r.By }},
 		{"created", func(r api.Redrive) string { return a.ago(r.Created) }},
 		{"reason", func(r api.Redrive) string { return r.Reason }},
@@ -109,7 +110,7 @@ func redrives(ctx context.Context, c *api.Client, cursor string) (api.Page[api.R
 func (a *app) followRedrive(ctx context.Context, c *api.Client, cmd *cobra.Command, r api.Redrive) (api.Redrive, error) {
 	last := r
 	out, err := c.WaitRedrive(ctx, r.ID, func(r api.Redrive) {
-		if a.output == asTable && !r.State.Ended() && (r.State != last.State || r.Stored != last.Stored || r.Left != last.Left) {
+		if a.output == asTable && !r.State.Ended() && (r.State != last.State || r.Stored != last.Stored || r.Left != last.Left || r.Gone != last.Gone) {
 			hint(cmd, "%s: %s, %s", r.ID, r.State, redriven(r))
 		}
 		last = r
@@ -124,6 +125,9 @@ func redriven(r api.Redrive) string {
 	s := count(r.Stored, "message") + " stored"
 	if r.Left > 0 {
 		s += fmt.Sprintf(", %d stay parked", r.Left)
+	}
+	if r.Gone > 0 {
+		s += fmt.Sprintf(", %d were gone meanwhile", r.Gone)
 	}
 	return s
 }

@@ -184,3 +184,27 @@ func TestDriverRunNormalises(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// A command is written as one that was sent to a device: a codec is told its name.
+func TestDriverRunWritesCommands(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{
+		"driver.yaml": "name: a\nversion: 1.0.0\nkind: javascript\ncode: codec.js\n",
+		"codec.js":    "function encodeDownlink(i) { return {bytes: [i.command === 'close' ? 2 : 1, i.data.value || 0], fPort: 5}; }",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for want, args := range map[string][]string{
+		"02 00": {"run", ".", "--encode", "null", "--command", "close", "--limit", "5s"},
+		"01 28": {"run", ".", "--encode", "40", "--command", "open", "--limit", "5s"},
+	} {
+		if out, err := offline(args...); err != nil || !strings.Contains(out, want) {
+			t.Errorf("%v: %v, want %s\n%s", args, err, want, out)
+		}
+	}
+	if out, err := offline("run", ".", "00", "--command", "open"); err == nil || !strings.Contains(err.Error(), "--encode") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

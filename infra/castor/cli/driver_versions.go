@@ -68,14 +68,21 @@ func inUse(d api.Driver) string {
 
 // driverState is the state with what belongs to it.
 func driverState(v api.DriverVersion) string {
-	if v.State != api.DriverCanary {
+	switch {
+	case v.State == api.DriverQuarantined && v.Was == api.DriverCanary:
+		return "quarantined, its trial is over"
+	case v.State != api.DriverCanary:
 		return string(v.State)
 	}
-	s := fmt.Sprintf("%s for %d%%", v.State, v.Canary.Percent)
-	if n := len(v.Canary.Twins); n > 0 {
-		s += " and " + count(n, "twin")
+	var who []string
+	n := len(v.Canary.Twins)
+	if v.Canary.Percent > 0 || n == 0 {
+		who = append(who, fmt.Sprintf("%d%%", v.Canary.Percent))
 	}
-	return s
+	if n > 0 {
+		who = append(who, count(n, "twin"))
+	}
+	return fmt.Sprintf("%s for %s", v.State, strings.Join(who, " and "))
 }
 
 func (a *app) driverGet() *cobra.Command {
@@ -110,7 +117,7 @@ func (a *app) driverGet() *cobra.Command {
 				return err
 			}
 			fmt.Fprintln(out)
-			return printAll(a, out, d.Versions, []column[api.DriverVersion]{
+			columns := []column[api.DriverVersion]{
 				{"version", func(v api.DriverVersion) string { return v.Version }},
 				{"state", driverState},
 				{"kind", func(v api.DriverVersion) string { return string(v.Kind) }},
@@ -119,8 +126,13 @@ func (a *app) driverGet() *cobra.Command {
 				{"failures", func(v api.DriverVersion) string { return fmt.Sprint(v.Failures) }},
 				{"published", func(v api.DriverVersion) string { return a.ago(v.Published) }},
 				{"by", func(v api.DriverVersion) string { return v.By }},
-				{"reason", func(v api.DriverVersion) string { return v.Reason }},
-			})
+			}
+			for _, c := range []column[api.DriverVersion]{{"reason", reasonOf}, {"last failure", lastFailure}} {
+				if slices.ContainsFunc(d.Versions, func(v api.DriverVersion) bool { return c.of(v) != "" }) {
+					columns = append(columns, c)
+				}
+			}
+			return printAll(a, out, d.Versions, columns)
 		})}
 	c.Flags().StringVar(&to, "to", "", "write driver.yaml and the code into this folder, as castor driver publish reads them")
 	c.Flags().BoolVar(&force, "force", false, "replace files that are there")
@@ -145,6 +157,22 @@ func versionOf(d api.Driver, named []string) (v api.DriverVersion, err error) {
 	return v, fmt.Errorf("driver %s has no version %.40q; it has %s", d.Name, strings.Join(named, ""), strings.Join(there, ", "))
 }
 
+// lastFailure is how a version failed last that is in use all the same; "" = it did not, or it has a reason to be what it is.
+func lastFailure(v api.DriverVersion) string {
+	if (v.State == api.DriverActive || v.State == api.DriverCanary) && len(v.Blocked) == 0 {
+		return v.Reason
+	}
+	return ""
+}
+
+// reasonOf is why a version is in quarantine or withdrawn, or its twins are blocked.
+func reasonOf(v api.DriverVersion) string {
+	if lastFailure(v) != "" {
+		return ""
+	}
+	return v.Reason
+}
+
 func (a *app) versionFacts(v api.DriverVersion) []fact {
 	facts := []fact{{"driver", v.Name}, {"version", v.Version}, {"state", driverState(v)}, {"since", a.ago(v.Changed)}, {"kind", string(v.Kind)}, {"title", v.Title}, {"maker", v.Maker},
 		{"license", v.License}, {"firmware", v.Firmware}, {"note", v.Note}, {"code", quantity(float64(v.Size), "By") + ", SHA-256 " + v.Digest}, {"signed", yes(v.Signed)},
@@ -152,7 +180,13 @@ func (a *app) versionFacts(v api.DriverVersion) []fact {
 	if v.Failures > 0 {
 		facts = append(facts, fact{"failures", fmt.Sprintf("%d in the last 10 minutes", v.Failures)})
 	}
-	return append(facts, fact{"reason", v.Reason}, fact{"blocked twins", join(v.Blocked)})
+	switch {
+	case v.State == api.DriverQuarantined && v.Was == api.DriverCanary:
+		facts = append(facts, fact{"its devices", "are read as the others are"})
+	case v.State == api.DriverQuarantined:
+		facts = append(facts, fact{"its devices", "are not read: what they send is parked"})
+	}
+	return append(facts, fact{"reason", reasonOf(v)}, fact{"last failure", lastFailure(v)}, fact{"blocked twins", join(v.Blocked)})
 }
 
 func (a *app) driverFolder(ctx context.Context, c *api.Client, cmd *cobra.Command, v api.DriverVersion, to string, force bool) error {

@@ -36,7 +36,23 @@ func (v durationValue[D]) String() string {
 	if v.d == nil || *v.d == 0 {
 		return ""
 	}
-	return time.Duration(*v.d).String()
+	return durationWord(time.Duration(*v.d))
+}
+
+// durationWord is a duration as people write it, and parseDuration reads it: 7d, 90s as 1m30s.
+func durationWord(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= day && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	s := d.String()
+	if d%time.Minute == 0 && d >= time.Minute {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if d%time.Hour == 0 && d >= time.Hour {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 func (v durationValue[D]) Set(s string) error {

@@ -22,7 +22,11 @@ func (a *app) runCommand() *cobra.Command {
 		if q.Since, err = a.when("--since", since); err != nil {
 			return api.Page[provision.Run]{}, err
 		}
-		return c.ListRuns(ctx, q)
+		page, err := c.ListRuns(ctx, q)
+		if err == nil && (a.output == asTable || a.output == asWide) {
+			withModels(ctx, c, page.Items)
+		}
+		return page, err
 	}
 	ls := list(a, "List provisioning runs, newest first", `  castor run list --twin pump-7
   castor run list --outcome rejected --since 1d`, []column[provision.Run]{
@@ -31,7 +35,7 @@ func (a *app) runCommand() *cobra.Command {
 		{"serial", func(r provision.Run) string { return r.Request.Serial }},
 		{"type", func(r provision.Run) string { return string(r.Type) }},
 		{"model", func(r provision.Run) string { return r.Model.ID }},
-		{"state", stateOfRun},
+		{"state", func(r provision.Run) string { return titleOfRun(&r) }},
 		{"reason", func(r provision.Run) string { return a.short(r.Reason) }},
 		{"begun", func(r provision.Run) string { return a.ago(r.Created) }},
 	}, runs)

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/provision"
 )
 
@@ -24,6 +26,33 @@ func titleOfRun(r *provision.Run) string {
 		return stateOfRun(*r)
 	}
 	return r.State + ": " + s.Title
+}
+
+// withModels gives the open runs of a list their models, which lists leave out: one run of each is asked for. Where that fails their states
+// keep their names alone.
+func withModels(ctx context.Context, c *api.Client, runs []provision.Run) {
+	type key struct {
+		id      string
+		version int64
+	}
+	models := map[key]provision.Model{}
+	for i := range runs {
+		r := &runs[i]
+		if r.Outcome != "" {
+			continue
+		}
+		of := key{r.Model.ID, r.Model.Version}
+		m, ok := models[of]
+		if !ok {
+			if full, err := c.GetRun(ctx, r.ID); err == nil && full.Model.Version == of.version {
+				m = full.Model
+			} else {
+				m = r.Model
+			}
+			models[of] = m
+		}
+		r.Model = m
+	}
 }
 
 // whereOf says where a run is, as its model calls it; of one that was rejected, also why.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/pause"
 )
 
 // errOver tells that the session cannot be renewed any more.
@@ -112,10 +113,8 @@ func (a *app) change(ctx context.Context, do func(*sessions) error) error {
 			os.Remove(lock)
 			continue
 		}
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, 20*time.Millisecond) {
 			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	defer os.Remove(lock)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 )
@@ -37,8 +38,8 @@ func plainHTTP(c *api.Client) *http.Client {
 
 // Transfers are tried again: pauses grow, and what has been moved stays moved.
 const (
-	tries = 5
-	pause = time.Second
+	tries    = 5
+	tryAgain = time.Second
 )
 
 // bar shows how far a transfer is, to people: nothing where the output is no terminal. What was moved earlier counts as done,
@@ -131,8 +132,8 @@ func (t *transfer) send(ctx context.Context, f io.ReaderAt, a api.Announced) err
 		if err == nil || ctx.Err() != nil || try == tries || errors.As(err, &p) && p.Status < 500 {
 			return err
 		}
-		if err := wait(ctx, time.Duration(try)*pause); err != nil {
-			return err
+		if !pause.For(ctx, time.Duration(try)*tryAgain) {
+			return ctx.Err()
 		}
 	}
 }
@@ -233,8 +234,8 @@ func (t *transfer) download(ctx context.Context, id, to string, force bool) (str
 		if ctx.Err() != nil || try == tries {
 			return "", fmt.Errorf("%w; run the same command again to go on", err)
 		}
-		if err := wait(ctx, time.Duration(try)*pause); err != nil {
-			return "", err
+		if !pause.For(ctx, time.Duration(try)*tryAgain) {
+			return "", ctx.Err()
 		}
 		if d, err = t.api.DownloadArtifact(ctx, id); err != nil { // the URL may be over
 			return "", err
@@ -298,13 +299,4 @@ func verify(name, want string) error {
 		return fmt.Errorf("what came in has SHA-256 %s, not %s; it was removed, download it again", got, want)
 	}
 	return nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

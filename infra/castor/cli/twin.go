@@ -98,60 +98,15 @@ func (a *app) twinCommand() *cobra.Command {
 	return noun("twin", "Twins: what devices are, say and do", ls,
 		get(a, "Show a twin", `  castor twin get pump-7
   castor twin get pump-7 -o json`, twinIDs(a, ""), getTwin, a.describeTwin),
-		apply(a, "twin", "Make twins, or change what is defined of them", `  castor twin apply -f line-2.yaml
-
-  # line-2.yaml
-  id: line-2
-  kind: aggregate
-  definition: {name: "Line 2", owner: press}`, putTwin),
+		a.applyTwin(),
 		a.removeTwin("twin", twinIDs(a, "")), a.replaceCommand(),
 		a.moveCommand("suspend", "suspended", "Keep devices out; their places and credentials stay", (*api.Client).SuspendTwin),
 		a.moveCommand("resume", "resumed", "Let suspended devices in again", (*api.Client).ResumeTwin),
-		a.decommissionCommand(), a.findCommand(), a.countCommand(), a.logCommand(), a.parkedCommand())
+		a.decommissionCommand(), a.findCommand(), a.countCommand(), a.logCommand(), a.parkedCommand(), a.adoptCommand(), a.reactionsCommand())
 }
 
 func getTwin(ctx context.Context, c *api.Client, id string) (twin.Twin, error) {
 	return c.GetTwin(ctx, twin.ID(id))
-}
-
-// A twinFile describes a twin. What `castor twin get` prints is one too: what only the platform says is read and ignored.
-type twinFile struct {
-	api.NewTwin
-	Live    any `json:"live,omitempty"`
-	Created any `json:"created,omitempty"`
-}
-
-// putTwin makes a twin, or brings the definition of the one there is to what the file says. What the file does not name
-// stays.
-func putTwin(ctx context.Context, c *api.Client, file twinFile) (id, outcome string, err error) {
-	v := file.NewTwin
-	id = string(v.ID)
-	old, err := c.GetTwin(ctx, v.ID)
-	if errors.Is(err, api.ErrNotFound) {
-		if v.Kind == "" {
-			return id, "", errors.New("kind is missing: instance, type or aggregate")
-		}
-		_, err = c.CreateTwin(ctx, v)
-		return id, "created", err
-	}
-	if err != nil {
-		return id, "", err
-	}
-	if v.Kind != "" && v.Kind != old.Kind {
-		return id, "", fmt.Errorf("%s is of kind %s already; kinds cannot be changed", id, old.Kind)
-	}
-	patch, err := patchOf(v.Definition, "version", "updated", "phase", "suspended", "configuration")
-	if err != nil {
-		return id, "", err
-	}
-	if v.Definition.Type == old.Definition.Type {
-		delete(patch, "type") // it is for ever
-	}
-	now, err := c.UpdateTwin(ctx, v.ID, old.Definition.Version, patch)
-	if err == nil && now.Definition.Version == old.Definition.Version {
-		return id, "unchanged", nil
-	}
-	return id, "changed", err
 }
 
 // removeTwin deletes twins or types. A type has no data of its own, so nothing is to be said of it.
@@ -183,19 +138,24 @@ else archive. An aggregate must have no parts any more, a type no instances.`
 		if data != "" && data != twin.Archive && data != twin.Erase {
 			return fmt.Errorf("--data: %q must be archive or erase", data)
 		}
-		in, ok := cmd.InOrStdin().(*os.File)
-		if sure || !ok || !term.IsTerminal(int(in.Fd())) { // scripts are not asked
-			return nil
-		}
-		fmt.Fprintf(cmd.ErrOrStderr(), "Delete %s%s? [y/N] ", strings.Join(args, ", "), fate(what, data))
-		var answer string
-		_, err := fmt.Fscanln(in, &answer)
-		if answer = strings.ToLower(answer); err != nil || answer != "y" && answer != "yes" {
-			return errors.New("nothing was deleted")
-		}
-		return nil
+		return ask(cmd, sure, "nothing was deleted", "Delete %s%s?", strings.Join(args, ", "), fate(what, data))
 	}
 	return c
+}
+
+// ask asks a person whether to go on; the error, no, is that they do not want to. Scripts are not asked, nor who is sure.
+func ask(cmd *cobra.Command, sure bool, no, question string, args ...any) error {
+	in, ok := cmd.InOrStdin().(*os.File)
+	if sure || !ok || !term.IsTerminal(int(in.Fd())) {
+		return nil
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), question+" [y/N] ", args...)
+	var answer string
+	_, err := fmt.Fscanln(in, &answer)
+	if answer = strings.ToLower(answer); err != nil || answer != "y" && answer != "yes" {
+		return errors.New(no)
+	}
+	return nil
 }
 
 // fate says what becomes of the data of a twin that is deleted.

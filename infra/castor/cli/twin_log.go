@@ -30,13 +30,17 @@ func (a *app) logCommand() *cobra.Command {
 	q := api.HistoryQuery{Kind: "log", Reverse: true, Limit: 1000}
 	var from, to, of, level string
 	var limit int
+	var follow bool
 	c := &cobra.Command{Use: "log TWIN", Short: "What a twin's device and the platform wrote into its log, newest last", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: first(twinIDs(a, twin.Instance)),
 		Long: `What a twin's device and the platform wrote into its log, newest last. App driver says which messages could not be read, and why; castor twin
-parked has them.`,
+parked has them.
+
+With --follow the command goes on and shows each line when it comes, until Ctrl-C.`,
 		Example: `  castor twin log pump-7
   castor twin log pump-7 --app driver --from 7d
-  castor twin log pump-7 --level warn -o json`,
+  castor twin log pump-7 --level warn -o json
+  castor twin log pump-7 --follow --limit 10`,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) (err error) {
 			q := q
 			q.Twin = twin.ID(args[0])
@@ -51,7 +55,14 @@ parked has them.`,
 			case level != "" && !slices.Contains(levels, level):
 				return fmt.Errorf("--level %.20q must be %s", level, strings.Join(levels, ", "))
 			}
-			lines, apps, more, err := logLines(ctx, c, q, limit, func(l logLine) bool { return (of == "" || l.App == of) && atLeast(l.Level, level) })
+			wanted := func(l logLine) bool { return (of == "" || l.App == of) && atLeast(l.Level, level) }
+			switch {
+			case follow && to != "":
+				return errors.New("--follow shows what comes yet, so it does not go with --to")
+			case follow:
+				return a.followLog(ctx, c, cmd, q, limit, wanted)
+			}
+			lines, apps, more, err := logLines(ctx, c, q, limit, wanted)
 			if err != nil {
 				return err
 			}
@@ -79,9 +90,25 @@ parked has them.`,
 	f.StringVar(&from, "from", "24h", "beginning: so long ago (90m, 7d), a date or an RFC 3339 time")
 	f.StringVar(&to, "to", "", "end, which is not included; as --from (default now)")
 	f.IntVar(&limit, "limit", 100, "how many lines to show at most, the newest")
+	f.BoolVarP(&follow, "follow", "f", false, "go on and show each line when it comes")
 	check(c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions(levels, cobra.ShellCompDirectiveNoFileComp)))
 	a.outputFlag(c, asTable, asJSON, asYAML, asCSV)
 	return c
+}
+
+func logLineOf(r api.Record) logLine {
+	l := logLine{At: r.At, Received: r.Received, Trace: r.Trace}
+	for _, s := range r.Samples {
+		switch s.Property {
+		case "app":
+			l.App = value(s.Value)
+		case "level":
+			l.Level = value(s.Value)
+		case "text":
+			l.Text = value(s.Value)
+		}
+	}
+	return l
 }
 
 // logLines are the newest lines that are wanted, newest last; apps are those of all lines that were seen.
@@ -92,17 +119,7 @@ func logLines(ctx context.Context, c *api.Client, q api.HistoryQuery, limit int,
 			return nil, nil, false, err
 		}
 		for _, r := range page.Items {
-			l := logLine{At: r.At, Received: r.Received, Trace: r.Trace}
-			for _, s := range r.Samples {
-				switch s.Property {
-				case "app":
-					l.App = value(s.Value)
-				case "level":
-					l.Level = value(s.Value)
-				case "text":
-					l.Text = value(s.Value)
-				}
-			}
+			l := logLineOf(r)
 			if !slices.Contains(apps, l.App) {
 				apps = append(apps, l.App)
 			}

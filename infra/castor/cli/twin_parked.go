@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,30 +16,61 @@ import (
 )
 
 func (a *app) parkedCommand() *cobra.Command {
-	c := &cobra.Command{Use: "parked TWIN", Short: "List messages of a twin that could not be decoded, newest first; they are kept as they came", Args: cobra.ExactArgs(1),
-		Example: "  castor twin parked pump-7\n  castor twin parked pump-7 -o json", ValidArgsFunction: first(twinIDs(a, twin.Instance)),
+	var o ofNoTwin
+	c := &cobra.Command{Use: "parked TWIN", Short: "List messages of a twin that could not be decoded, newest first; they are kept as they came", Args: cobra.MaximumNArgs(1),
+		Long: `List messages of a twin that could not be decoded, newest first; they are kept as they came.
+
+With --no-twin the list is of messages that belong to no twin, for maintainers: nobody has brought their device in. A twin that the
+device gets later adopts them: castor twin adopt. The newest 10,000 are kept, of one reference 1,000 and of one that speaks for others
+2,500; --delete deletes them: those of --ref, those that are --older-than a time, or --all.`,
+		Example: `  castor twin parked pump-7
+  castor twin parked pump-7 -o json
+  castor twin parked --no-twin
+  castor twin parked --no-twin --ref r-7kq2 --delete
+  castor twin parked --no-twin --older-than 7d --delete`, ValidArgsFunction: first(twinIDs(a, twin.Instance)),
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
+			if err := o.check(len(args) == 1); err != nil {
+				return err
+			}
+			if o.remove {
+				return a.deleteOfNoTwin(ctx, c, cmd, &o)
+			}
+			of := twin.ID(strings.Join(args, ""))
 			items, more, err := pages(ctx, c, func(ctx context.Context, c *api.Client, cursor string) (api.Page[api.ParkedMessage], error) {
-				return c.ListParked(ctx, twin.ID(args[0]), cursor)
+				if o.is {
+					return c.ListStray(ctx, o.ref, cursor)
+				}
+				return c.ListParked(ctx, of, cursor)
 			}, 100, false)
+			if o.is && errors.Is(err, api.ErrNotFound) {
+				return errors.New("what belongs to no twin is for maintainers to see: log in as one, or name a twin")
+			}
 			if err != nil {
 				return err
 			}
 			if slices.ContainsFunc(items, func(m api.ParkedMessage) bool { return len(m.Raw) > maxPayload }) && a.output == asTable {
 				hint(cmd, "Payloads that end with … are longer; -o json has them whole, for castor driver run DIR PAYLOAD --base64.")
 			}
+			if len(items) == 0 {
+				a.noSuchRef(cmd, &o)
+			}
 			if more {
 				hint(cmd, "These are the newest 100.")
 			}
-			return printAll(a, cmd.OutOrStdout(), items, []column[api.ParkedMessage]{
+			columns := []column[api.ParkedMessage]{
 				{"received", func(m api.ParkedMessage) string { return a.ago(m.Received) }},
 				{"topic", func(m api.ParkedMessage) string { return m.Topic }},
 				{"port", func(m api.ParkedMessage) string { return nonzero(m.Port) }},
 				{"bytes", func(m api.ParkedMessage) string { return fmt.Sprint(len(m.Raw)) }},
 				{"payload", func(m api.ParkedMessage) string { return payload(m.Raw) }},
 				{"reason", func(m api.ParkedMessage) string { return m.Reason }},
-			})
+			}
+			if o.is {
+				columns = slices.Insert(columns, 1, column[api.ParkedMessage]{"reference", func(m api.ParkedMessage) string { return string(m.Ref) }})
+			}
+			return printAll(a, cmd.OutOrStdout(), items, columns)
 		})}
+	o.flags(c)
 	a.outputFlag(c, asTable, asJSON, asYAML, asCSV)
 	return c
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,7 +36,14 @@ func (a *app) typeCommand() *cobra.Command {
 		list(a, "List types", "  castor type list", columns, types),
 		get(a, "Show a type", "  castor type get pump -o yaml", twinIDs(a, twin.Type), getTwin, a.describeTwin),
 		a.createType(),
-		apply(a, "type", "Make types, or change them", `  castor type apply -f pump.yaml
+		a.applyType(),
+		a.thingModelCommand(), a.removeTwin("type", twinIDs(a, twin.Type)))
+}
+
+// applyType is apply, with a word about each type whose devices nothing reads yet.
+func (a *app) applyType() *cobra.Command {
+	var unread []string
+	c := apply(a, "type", "Make types, or change them", `  castor type apply -f pump.yaml
 
   # pump.yaml
   id: pump
@@ -48,19 +54,36 @@ func (a *app) typeCommand() *cobra.Command {
       properties:
         - {name: rpm, unit: "{rev}/min", min: 0, max: 9000, id: 1, writable: true}
       commands:
-        - {name: stop, input: {type: object, properties: {within: {type: number}}}}`, func(ctx context.Context, c *api.Client, v twinFile) (string, string, error) {
-			if v.Kind == "" {
-				v.Kind = twin.Type
-			}
-			if v.Kind != twin.Type {
-				return string(v.ID), "", fmt.Errorf("kind %s is not for this command; use: castor twin apply", v.Kind)
-			}
-			if v.Definition.Model == nil {
-				v.Definition.Model = &twin.Model{}
-			}
-			return putTwin(ctx, c, v)
-		}),
-		a.thingModelCommand(), a.removeTwin("type", twinIDs(a, twin.Type)))
+        - {name: stop, input: {type: object, properties: {within: {type: number}}}}
+
+  # off.yaml: the driver reacts no more, parameter hall is taken out, all else stays
+  id: pump
+  definition: {model: {reacts: false, parameters: {hall: null}}}`, func(ctx context.Context, c *api.Client, v twinFile) (string, string, error) {
+		if v.Kind == "" {
+			v.Kind = twin.Type
+		}
+		if v.Kind != twin.Type {
+			return string(v.ID), "", fmt.Errorf("kind %s is not for this command; use: castor twin apply", v.Kind)
+		}
+		if v.Definition.Model == nil {
+			v.Definition.Model = &twin.Model{}
+		}
+		id, became, err := putTwin(ctx, c, v)
+		if err == nil {
+			unread = append(unread, a.unreadType(ctx, c, v.ID)...)
+		}
+		return id, became, err
+	})
+	c.Long = "Make types, or change them. " + stating("type")
+	run := c.RunE
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		err := run(cmd, args)
+		for _, why := range unread {
+			hint(cmd, "%s", why)
+		}
+		return err
+	}
+	return c
 }
 
 func model(t twin.Twin) *twin.Model {
@@ -90,7 +113,13 @@ func (a *app) createType() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printDone(a, cmd, t, "type %s created", t.ID)
+			if err := printDone(a, cmd, t, "type %s created", t.ID); err != nil {
+				return err
+			}
+			for _, why := range a.unreadType(ctx, c, t.ID) {
+				hint(cmd, "%s", why)
+			}
+			return nil
 		})}
 	f := c.Flags()
 	f.StringVar(&d.Name, "name", "", "name for people")
@@ -98,6 +127,7 @@ func (a *app) createType() *cobra.Command {
 	f.StringArrayVar(&properties, "property", nil, "property that instances report, NAME[:TYPE][=UNIT]: TYPE number (the default), boolean or string, UNIT in UCUM; may be repeated")
 	f.StringVar(&m.Driver, "driver", "", "payload driver that reads what instances send; see: castor driver list")
 	f.BoolVar(&m.Normalised, "normalised", false, "what the driver's normalizeUplink makes of a payload counts in its place")
+	f.BoolVar(&m.Reacts, "reacts", false, "the driver may react to what instances say and send them commands, by its on_event")
 	f.StringVar(&m.Format, "format", "", "how payloads are read without a driver: "+strings.Join(twin.Formats, ", "))
 	f.StringVar(&m.Template, "template", "", "configuration template")
 	f.StringVar(&m.Provisioning, "provisioning", "", "provisioning model (default automatic)")
@@ -121,20 +151,4 @@ func propertyOf(s string) (p twin.Property, err error) {
 		return p, fmt.Errorf("--property %.80q must be NAME[:TYPE][=UNIT], like rpm, temp=Cel or open:boolean", s)
 	}
 	return p, nil
-}
-
-// patchOf is a JSON Merge Patch that sets what v holds, without the fields that are the platform's.
-func patchOf(v any, without ...string) (map[string]any, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	var m map[string]any
-	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, err
-	}
-	for _, name := range without {
-		delete(m, name)
-	}
-	return m, nil
 }

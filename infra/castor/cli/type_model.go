@@ -89,6 +89,9 @@ func payloadFacts(m *twin.Model) []fact {
 	if m.Normalised {
 		driver += ", normalised"
 	}
+	if m.Reacts {
+		driver += ", reacts"
+	}
 	retired := make([]string, len(m.Retired))
 	for i, n := range m.Retired {
 		retired[i] = fmt.Sprintf("%d (%s)", n.ID, n.Name)

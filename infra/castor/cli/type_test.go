@@ -1,11 +1,15 @@
 package cli
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/castor-iot/castor/shared/twin"
 	"github.com/castor-iot/castor/tests/functiontest"
 )
 
@@ -51,4 +55,77 @@ func TestTypesAsThingModels(t *testing.T) {
 	p.fails(words("type create v2 --property open:bool"), `type "bool" must be number, boolean or string`)
 	p.fails(words("type create v2 --property =W"), "NAME[:TYPE][=UNIT]")
 	p.fails(words("type create plug-2 --format xml"), "model.format", "senml+json")
+}
+
+// A file says what of a type is off, as well as what is on; what it leaves out stays, and what get prints changes nothing.
+func TestATypeIsAsItsFileSays(t *testing.T) {
+	p := newPerson(t)
+	p.login(functiontest.Admin)
+	p.does(words("group create press"), "")
+	p.does(words("type apply --help"), "", "model: {} or null changes nothing", "castor type get -o yaml prints can be applied")
+	all := `id: lamp
+definition:
+  name: Lamp
+  owner: press
+  tags: [a, b]
+  location: {region: hall-3, site: by the door}
+  model:
+    driver: acme-lamp
+    reacts: true
+    normalised: true
+    firmware: fw
+    template: lamp
+    offlineAfter: 2m
+    offlineSeverity: warning
+    onDelete: erase
+    parameters: {every: 30s, hall: "3"}
+    watch: {command: {retries: 5, deadline: 1h}, archive: {severity: none}}
+    properties: [{name: dim, id: 1}]
+    commands: [{name: fade}]
+    events: [{name: overheated}]
+`
+	apply := func(file, outcome string) twin.Twin {
+		t.Helper()
+		p.does(words("type apply -f -"), file, "type lamp "+outcome)
+		got, err := p.Admin().GetTwin(context.Background(), "lamp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Definition.Updated, got.Definition.Version = time.Time{}, 0
+		return got
+	}
+	made := apply(all, "created")
+	kept := apply("id: lamp\ndefinition: {}\n---\nid: lamp\ndefinition: {model: {}}\n---\nid: lamp\ndefinition: {model: }\n", "unchanged")
+	if !reflect.DeepEqual(made.Definition, kept.Definition) {
+		t.Errorf("a file that says nothing makes of\n%+v\n%+v", made.Definition, kept.Definition)
+	}
+	for _, c := range []struct {
+		says string
+		off  func(d *twin.Definition, m *twin.Model)
+	}{
+		{"model: {reacts: false}", func(_ *twin.Definition, m *twin.Model) { m.Reacts = false }},
+		{"model: {normalised: null}", func(_ *twin.Definition, m *twin.Model) { m.Normalised = false }},
+		{`model: {firmware: "", template: ""}`, func(_ *twin.Definition, m *twin.Model) { m.Firmware, m.Template = "", "" }},
+		{"model: {offlineAfter: 0s, offlineSeverity: ~, onDelete: null}", func(_ *twin.Definition, m *twin.Model) { m.OfflineAfter, m.OfflineSeverity, m.OnDelete = 0, "", "" }},
+		{"model: {commands: [], events: null}", func(_ *twin.Definition, m *twin.Model) { m.Commands, m.Events = nil, nil }},
+		{"model: {properties: []}", func(_ *twin.Definition, m *twin.Model) {
+			m.Properties, m.Retired = nil, []twin.Number{{ID: 1, Name: "dim"}} // which is for ever
+		}},
+		{"model: {parameters: {hall: null}}", func(_ *twin.Definition, m *twin.Model) { delete(m.Parameters, "hall") }},
+		{"model: {parameters: {}}", func(_ *twin.Definition, m *twin.Model) { m.Parameters = nil }},
+		{"model: {watch: {command: {retries: 0}, archive: {}}}", func(_ *twin.Definition, m *twin.Model) {
+			m.Watch = map[string]twin.Watch{"command": {Deadline: m.Watch["command"].Deadline}}
+		}},
+		{"name: '', tags: [], location: {site: ''}", func(d *twin.Definition, _ *twin.Model) { d.Name, d.Tags, d.Location.Site = "", nil, "" }},
+		{"location: {}", func(d *twin.Definition, _ *twin.Model) { d.Location = nil }},
+	} {
+		want := apply(all, "")
+		c.off(&want.Definition, want.Definition.Model)
+		file := "id: lamp\ndefinition: {" + c.says + "}\n"
+		if got := apply(file, "changed"); !reflect.DeepEqual(got.Definition, want.Definition) {
+			t.Errorf("%s makes\n%+v, %+v, want\n%+v, %+v", c.says, got.Definition, got.Definition.Model, want.Definition, want.Definition.Model)
+		}
+		apply(file, "unchanged")
+		apply(p.does(words("type get lamp -o yaml"), ""), "unchanged")
+	}
 }

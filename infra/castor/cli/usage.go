@@ -28,7 +28,7 @@ func Usage(c *cobra.Command) {
 			case cmd.HasSubCommands():
 				return unknown(cmd, given[0])
 			case args(cmd, nil) == nil && strings.HasPrefix(err.Error(), "unknown command"): // cobra.NoArgs
-				err = fmt.Errorf("%q is too much: %s takes no arguments", given[0], cmd.CommandPath())
+				err = fmt.Errorf("%q is too much: %s takes no arguments%s", given[0], cmd.CommandPath(), named(cmd, given[0]))
 			}
 			return usage(cmd, err)
 		}
@@ -46,6 +46,16 @@ func Usage(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		Usage(sub)
 	}
+}
+
+// named tells by which flag a command takes the twin that was given as an argument; "" = by none.
+func named(cmd *cobra.Command, given string) string {
+	for _, flag := range []string{"twin", "via"} {
+		if cmd.Flags().Lookup(flag) != nil {
+			return fmt.Sprintf("; name the twin by --%s %s", flag, given)
+		}
+	}
+	return ""
 }
 
 func help(c *cobra.Command, _ []string) error { return c.Help() }

@@ -191,11 +191,7 @@ func documents[T any](b []byte) (all []T, err error) {
 		d := json.NewDecoder(bytes.NewReader(j))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&t); err != nil {
-			var te *json.UnmarshalTypeError
-			if errors.As(err, &te) && te.Field != "" {
-				return nil, fmt.Errorf("document %d: field %s must be a %s, not a %s", len(all)+1, te.Field, te.Type, te.Value)
-			}
-			return nil, fmt.Errorf("document %d: %s", len(all)+1, strings.TrimPrefix(err.Error(), "json: "))
+			return nil, fmt.Errorf("document %d: %w", len(all)+1, misread(v, err))
 		}
 		all = append(all, t)
 	}

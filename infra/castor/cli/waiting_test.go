@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
+	"github.com/castor-iot/castor/shared/event"
 	"github.com/castor-iot/castor/shared/seal"
 )
 
@@ -68,7 +70,10 @@ func TestAnInstallersRun(t *testing.T) {
 		t.Errorf("others may read the key: %v, %v", f, err)
 	}
 	p.does(words("run board"), "", "manual, version 1", "Put the device into its place", "1")
-	p.does(words("run list --awaits people"), "", id)
+	p.does(words("run list --awaits people"), "", id, "place: Put the device into its place")
+	if out := p.does(words("run list -o csv"), "", ",place,"); strings.Contains(out, "Put the device") {
+		t.Errorf("programs read states, not their titles:\n%s", out)
+	}
 	out = p.does([]string{"run", "get", id}, "", "asks", "owner, group press", "Put the device into its place", "until", "(in 7d)")
 	head, _, _ := strings.Cut(out, "\n\n")
 	values := map[int]bool{} // where they begin
@@ -94,6 +99,12 @@ func TestAnInstallersRun(t *testing.T) {
 	p.fails(words("run list --since yesterday"), "--since")
 	p.fails([]string{"run", "start", "pump", "--owner", "press", "--kind", "x"}, "token, password or api-key")
 	p.fails([]string{"run", "start", "pump", "--owner", "press"}, "--key FILE")
+	for _, file := range []string{key, key + ".new"} { // what was made for a run that is refused goes with it
+		p.fails([]string{"run", "start", "pump", "--owner", "press", "--kind", "x", "--key", file}, "token, password or api-key")
+		if _, err := os.Stat(file); (err == nil) != (file == key) {
+			t.Errorf("the key file %s of a refused run: %v", filepath.Base(file), err)
+		}
+	}
 	p.fails([]string{"run", "confirm", id, "--serial", "P-7"}, "--serial: run "+id+" does not ask for it now")
 	p.does([]string{"run", "reset", id}, "", "run "+id+" is undone")
 	for _, out := range []string{p.does([]string{"run", "get", id}, ""), p.does(words("run list"), "")} {
@@ -101,4 +112,36 @@ func TestAnInstallersRun(t *testing.T) {
 			t.Errorf("how it ended:\n%s", out)
 		}
 	}
+}
+
+// Who asks for the bundle just after the last step gets it: the command waits for what the platform does itself, and for nothing else.
+func TestABundleIsWaitedFor(t *testing.T) {
+	p := newPerson(t)
+	p.login("admin")
+	p.does(words("group create press"), "", "created")
+	p.does(words("type create pump --provisioning manual"), "", "created")
+	key := filepath.Join(t.TempDir(), "p-7.key")
+	id := regexp.MustCompile(`run-[0-9a-f]+`).FindString(p.does([]string{"run", "start", "pump", "--owner", "press", "--serial", "P-7", "--key", key}, "", "begun"))
+	bundle := []string{"run", "bundle", id, "--key", key}
+	p.fails(bundle, "has no bundle: next: Put the device into its place")
+	p.fails(append(bundle, "--wait", "-1s"), "--wait")
+	if _, err := p.Part("connector", "op").PutGateway(t.Context(), api.Gateway{ID: "op", Phase: "operational", Protocol: "mqtt", URL: "mqtts://127.0.0.1:8883"}); err != nil {
+		t.Fatal(err)
+	}
+	p.does([]string{"run", "confirm", id}, "")
+	p.does([]string{"run", "confirm", id, "--serial", "P-7"}, "")
+	p.fails(append(bundle, "--wait", "0"), "has no bundle: it is in state gateway")
+	r, err := p.User("ada", []access.Role{access.Maintainer}).GetRun(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := event.New("op/1", event.GatewayApplied, r.Results.DeviceRef, p.Now(), api.GatewayApplied{Gateway: "op", Client: r.Results.DeviceRef, Revision: 1})
+	told := make(chan error, 1)
+	go func() { told <- p.Event("twin-provision", taken) }()
+	p.does(bundle, "", `"secret"`, "mqtts://127.0.0.1:8883")
+	if err := <-told; err != nil {
+		t.Error(err)
+	}
+	p.does([]string{"run", "reset", id}, "")
+	p.fails(bundle, "has no bundle: it is rejected")
 }

@@ -3,7 +3,6 @@ package doctor_test
 import (
 	"context"
 	"crypto/tls"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/castor-iot/castor/infra/castor/up"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/pki"
+	"github.com/castor-iot/castor/tests/ports"
 )
 
 // wants tells that a report has a finding of this check and level that says all of words, remedy included.
@@ -46,15 +46,7 @@ func text(r doctor.Report) string {
 	return b.String()
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+func freePort(t *testing.T) string { return ports.Free(t) }
 
 // A real platform in one process: what is well is said to be well, and each thing that is broken is found.
 func TestCastorUp(t *testing.T) {

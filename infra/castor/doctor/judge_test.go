@@ -72,10 +72,10 @@ func TestJudgements(t *testing.T) {
 // A device that others speak for has no run to be reset.
 func TestTheRemedyForMessagesOfNobody(t *testing.T) {
 	const reason = "no twin is known for device reference "
-	if got := ownerless(reason + string(device.RelayedRef("b-1", "lamp"))); !strings.Contains(got, "castor device add") {
+	if got := ownerless(reason + string(device.RelayedRef("b-1", "lamp"))); !strings.Contains(got, "castor device add") || !strings.Contains(got, "castor twin parked --no-twin") {
 		t.Errorf("of a relayed device: %s", got)
 	}
-	if got := ownerless(reason + "p-1-0c1d2e3f"); !strings.Contains(got, "castor run reset") {
+	if got := ownerless(reason + "p-1-0c1d2e3f"); !strings.Contains(got, "castor run reset") || !strings.Contains(got, "castor twin adopt TWIN") {
 		t.Errorf("of another: %s", got)
 	}
 }

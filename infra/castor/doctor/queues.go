@@ -177,10 +177,13 @@ func (c *Config) messages(ctx context.Context, f *findings) {
 // relayedRef is how references of devices look that another device speaks for (device.RelayedRef).
 var relayedRef = regexp.MustCompile(`device reference r-[a-z2-7]{32}$`)
 
+// forLookingAt says that the remedy is for what comes next, so that nobody waits for what is parked to go away.
+var forLookingAt = fmt.Sprintf("; what has come before is kept (castor twin parked --no-twin) until its twin adopts it (castor twin adopt TWIN): this warning ends %.0f minutes after the newest", waitTooLong.Minutes())
+
 // ownerless is what to do about a message of a device that is nobody's. One that another device speaks for has had no run.
 func ownerless(reason string) string {
 	if relayedRef.MatchString(reason) {
-		return "bring in the device that a bridge or network server speaks for: castor device add TYPE --owner GROUP --serial EUI --via TWIN, with the twin of that one"
+		return "bring in the device that a bridge or network server speaks for, unless it is there by now: castor device add TYPE --owner GROUP --serial EUI --via TWIN, with the twin of that one" + forLookingAt
 	}
-	return "enrol the device anew, or cut it off: castor run reset RUN"
+	return "enrol the device anew, or cut it off, unless that is done: castor run reset RUN" + forLookingAt
 }

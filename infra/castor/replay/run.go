@@ -12,6 +12,7 @@ import (
 	"github.com/castor-iot/castor/agent/device"
 	"github.com/castor-iot/castor/shared/api"
 	identity "github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -168,8 +169,8 @@ func (c *Config) playOne(ctx context.Context, d *device.Device, sent *atomic.Int
 	for _, row := range c.Rows {
 		if c.Speed > 0 {
 			due := begin.Add(time.Duration(float64(row.At.Sub(first)) / c.Speed))
-			if err := sleepUntil(ctx, due); err != nil {
-				return err
+			if !pause.For(ctx, time.Until(due)) {
+				return context.Cause(ctx)
 			}
 		}
 		for d.Pending() >= window {
@@ -189,19 +190,4 @@ func (c *Config) playOne(ctx context.Context, d *device.Device, sent *atomic.Int
 		sent.Add(1)
 	}
 	return d.Drain(ctx)
-}
-
-func sleepUntil(ctx context.Context, at time.Time) error {
-	wait := time.Until(at)
-	if wait <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(wait)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

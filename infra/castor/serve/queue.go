@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/bus"
+	"github.com/castor-iot/castor/shared/pause"
 	"github.com/castor-iot/castor/shared/platform"
 )
 
@@ -58,10 +59,8 @@ func (q *queue) run(ctx context.Context) error {
 			return nil
 		}
 		q.log.Warn("bus not reached; asynchronous calls wait for it", "error", err)
-		select {
-		case <-ctx.Done():
+		if !pause.For(ctx, retryAfter) {
 			return nil
-		case <-time.After(retryAfter):
 		}
 	}
 }

@@ -32,21 +32,22 @@ type connector interface {
 	Stats() (gateway.Stats, link.Stats)
 }
 
-// A protocol is what devices may speak: how its URLs begin, and who makes its connector.
+// A protocol is what devices may speak: how its URLs begin, and who makes its connector. private tells that it may call private addresses that
+// others have named.
 type protocol struct {
 	name, title, scheme string
-	open                func(door gateway.Config, api *api.Client, drivers *sandbox.Pool, url, region string) (connector, error)
+	open                func(door gateway.Config, api *api.Client, drivers *sandbox.Pool, url, region string, private bool) (connector, error)
 }
 
 var protocols = []protocol{
-	{mqtt.Protocol, "MQTT", "tls", func(door gateway.Config, api *api.Client, drivers *sandbox.Pool, url, region string) (connector, error) {
+	{mqtt.Protocol, "MQTT", "tls", func(door gateway.Config, api *api.Client, drivers *sandbox.Pool, url, region string, _ bool) (connector, error) {
 		return mqtt.New(mqtt.Config{Gateway: door, API: api, Drivers: drivers, URL: url, Region: region})
 	}},
-	{grpc.Protocol, "gRPC", "grpcs", func(door gateway.Config, api *api.Client, drivers *sandbox.Pool, url, region string) (connector, error) {
+	{grpc.Protocol, "gRPC", "grpcs", func(door gateway.Config, api *api.Client, drivers *sandbox.Pool, url, region string, _ bool) (connector, error) {
 		return grpc.New(grpc.Config{Gateway: door, API: api, Drivers: drivers, URL: url, Region: region})
 	}},
-	{devicehttp.Protocol, "HTTP", "https", func(door gateway.Config, api *api.Client, drivers *sandbox.Pool, url, region string) (connector, error) {
-		return devicehttp.New(devicehttp.Config{Gateway: door, API: api, Drivers: drivers, URL: url, Region: region})
+	{devicehttp.Protocol, "HTTP", "https", func(door gateway.Config, api *api.Client, drivers *sandbox.Pool, url, region string, private bool) (connector, error) {
+		return devicehttp.New(devicehttp.Config{Gateway: door, API: api, Drivers: drivers, URL: url, Region: region, PrivateDownlinks: private})
 	}},
 }
 
@@ -139,7 +140,7 @@ func (c *Castor) startGateway(serving context.Context, g *runningGateway, driver
 	} else {
 		drivers = nil // nobody reports there
 	}
-	if g.connector, err = g.protocol.open(door, platform.New(c.base, "connector", g.id).API, drivers, g.url, c.config.Region); err != nil {
+	if g.connector, err = g.protocol.open(door, platform.New(c.base, "connector", g.id).API, drivers, g.url, c.config.Region, c.base.AllowPrivateWebhooks); err != nil {
 		return err
 	}
 	// Not under serving: gateways stop before everything that their messages need.

@@ -115,7 +115,7 @@ func encode(messages []*message, call *driver.Call) driver.Result {
 		}
 	}
 	if first == nil {
-		first = fmt.Errorf("the document has no downlink for %s", askedFor(command, data))
+		first = fmt.Errorf("the document has no downlink for %s%s", askedFor(command, data), commandsOf(messages))
 	}
 	return failed(first)
 }
@@ -136,6 +136,25 @@ func askedFor(command string, data map[string]any) string {
 		return fmt.Sprintf("the command %.64q", command)
 	}
 	return fmt.Sprintf("%.200s", strings.Join(sorted(data), ", "))
+}
+
+const maxCommands = 10 // named to who asked for another
+
+// commandsOf names the commands that there are messages for: "; it has open, close".
+func commandsOf(messages []*message) string {
+	var all []string
+	for _, m := range messages {
+		if m.command != "" && !slices.Contains(all, m.command) {
+			all = append(all, m.command)
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	if more := len(all) - maxCommands; more > 0 {
+		all = append(all[:maxCommands], fmt.Sprintf("and %d more", more))
+	}
+	return "; it has " + strings.Join(all, ", ")
 }
 
 // inputOf is what a command was given: {"command": …, "input": {…}} or its values beside the command. An input that is no object

@@ -2,6 +2,7 @@ package declarative
 
 import (
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -164,7 +165,7 @@ downlink:
 		"cbor":                {m{"command": "cbor", "input": m{"a": 21.5, "b": "z"}}, "a3" + "01f94d60" + "2182617a03" + "6178f5", 30, ""},
 		"json in hex":         {m{"command": "hex", "input": m{"a": 1.0}}, hex.EncodeToString([]byte(`{"a":1}`)), 31, ""},
 		"all that is given":   {m{"state": "ON", "brightness": 128.0}, `{"brightness":128,"state":"ON"}`, 0, "x/plug/set"},
-		"no such command":     {m{"command": "x"}, `error: the document has no downlink for the command "x"`, 0, ""},
+		"no such command":     {m{"command": "x"}, `error: the document has no downlink for the command "x"; it has interval, message, plan, clock, rpc, say, tail, cbor, hex`, 0, ""},
 		"nothing is given":    {m{"command": "message", "input": m{"key": "beef"}}, `error: text is missing: give a text`, 0, ""},
 		"too much is given":   {m{"command": "clock", "input": m{"x": 1.0}}, `error: x does not fit: clock takes nothing`, 0, ""},
 		"outside the limits":  {m{"command": "interval", "minutes": 0.5, "level": 1.0}, `error: minutes is 0.5, must be 1 to 1000 in min`, 0, ""},
@@ -209,5 +210,31 @@ func TestNormalize(t *testing.T) {
 	}
 	if r := run(t, p, driver.Call{Op: driver.DecodeUplink}); r.Failure != driver.Missing {
 		t.Error(told(r))
+	}
+}
+
+// Of many commands some are named.
+func TestCommandsThatThereAre(t *testing.T) {
+	text := "castor: 1\ndownlink:\n"
+	for i := range 13 {
+		text += fmt.Sprintf("- {command: c%d, fields: [{name: n, type: u8}]}\n", i)
+	}
+	p, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `error: the document has no downlink for the command "fly"; it has c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, and 3 more`
+	if r := run(t, p, driver.Call{Op: driver.EncodeDownlink, Data: m{"command": "fly"}}); told(r) != want {
+		t.Errorf("got %s", told(r))
+	}
+}
+
+func TestDocumentsDoNotReact(t *testing.T) {
+	p, err := Parse([]byte("castor: 1\nuplink: [{fields: [{name: n, type: u8}]}]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := run(t, p, driver.Call{Op: driver.OnEvent}); r.Failure != driver.Missing || !strings.Contains(r.Reason, "only drivers in WebAssembly react") {
+		t.Errorf("%+v", r)
 	}
 }

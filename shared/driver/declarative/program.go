@@ -61,6 +61,8 @@ func (p *Program) Run(ctx context.Context, calls []driver.Call) ([]driver.Result
 
 func (p *Program) call(c *driver.Call) (r driver.Result) {
 	switch {
+	case c.Op == driver.OnEvent:
+		return driver.Result{Failure: driver.Missing, Reason: "a document has nothing for onEvent: only drivers in WebAssembly react"}
 	case !p.Has(c.Op):
 		return driver.Result{Failure: driver.Missing, Reason: fmt.Sprintf("the document has nothing for %s", c.Op)}
 	case len(c.Bytes) > driver.MaxInput:

@@ -11,28 +11,23 @@ import (
 
 // chirpStackUp is the event up of ChirpStack v4 in the JSON of its protocol buffers. What is zero may be left out there.
 type chirpStackUp struct {
-	ID     string    `json:"deduplicationId"`
-	Time   time.Time `json:"time"`
-	Device *struct {
-		EUI         string `json:"devEui"`
-		Name        string `json:"deviceName"`
-		Application string `json:"applicationId"`
-	} `json:"deviceInfo"`
-	Address   string         `json:"devAddr"`
-	Counter   uint32         `json:"fCnt"`
-	Port      int            `json:"fPort"`
-	Confirmed bool           `json:"confirmed"`
-	Frame     []byte         `json:"data"`
-	Object    map[string]any `json:"object"`
-	Receivers []struct {
-		Gateway string    `json:"gatewayId"`
-		RSSI    float64   `json:"rssi"`
-		SNR     float64   `json:"snr"`
-		Time    time.Time `json:"gwTime"`
-	} `json:"rxInfo"`
-	Sent *struct {
-		Frequency  float64 `json:"frequency"`
-		Modulation struct {
+	ID        maybe[string]         `json:"deduplicationId"`
+	Time      maybe[time.Time]      `json:"time"`
+	Device    *chirpStackDevice     `json:"deviceInfo"`
+	Counter   maybe[uint32]         `json:"fCnt"`
+	Port      digits                `json:"fPort"`
+	Confirmed maybe[bool]           `json:"confirmed"`
+	Frame     []byte                `json:"data"`
+	Object    maybe[map[string]any] `json:"object"`
+	Receivers maybe[[]maybe[struct {
+		Gateway maybe[string]    `json:"gatewayId"`
+		RSSI    maybe[float64]   `json:"rssi"`
+		SNR     maybe[float64]   `json:"snr"`
+		Time    maybe[time.Time] `json:"gwTime"`
+	}]] `json:"rxInfo"`
+	Sent *maybe[struct {
+		Frequency  maybe[float64] `json:"frequency"`
+		Modulation maybe[struct {
 			LoRa *struct {
 				Bandwidth float64 `json:"bandwidth"`
 				Spreading int     `json:"spreadingFactor"`
@@ -40,35 +35,42 @@ type chirpStackUp struct {
 			FSK *struct {
 				Rate float64 `json:"datarate"`
 			} `json:"fsk"`
-		} `json:"modulation"`
-	} `json:"txInfo"`
+		}] `json:"modulation"`
+	}] `json:"txInfo"`
+}
+
+type chirpStackDevice struct {
+	EUI         maybe[string] `json:"devEui"`
+	Name        maybe[string] `json:"deviceName"`
+	Application maybe[string] `json:"applicationId"`
 }
 
 // ChirpStack reads the event up of ChirpStack v4, as its HTTP and MQTT integrations send it in JSON. An error wraps ErrOther if it
-// is another event, ErrInvalid if it is none.
+// is another event, ErrInvalid if it is none. What is of another type than it should be counts as not told, as long as the device, the port
+// and the frame can be read.
 func ChirpStack(b []byte) (u Uplink, err error) {
 	var m chirpStackUp
 	if len(b) > driver.MaxInput {
 		return u, fmt.Errorf("%w: %d bytes, at most %d are read", ErrInvalid, len(b), driver.MaxInput)
 	}
 	if err = json.Unmarshal(b, &m); err != nil {
-		return u, fmt.Errorf("%w: must be an event of ChirpStack in JSON: %w", ErrInvalid, err)
+		return u, fmt.Errorf("%w: must be an event of ChirpStack in JSON: %w", ErrInvalid, misread(err))
 	}
 	switch {
 	case m.Device == nil:
 		return u, fmt.Errorf("%w: must be an event of ChirpStack with deviceInfo", ErrInvalid)
 	case m.Sent == nil:
 		return u, fmt.Errorf("%w: it has no txInfo of an uplink", ErrOther)
-	case m.Receivers == nil:
+	case m.Receivers.v == nil:
 		return u, fmt.Errorf("%w: it has no rxInfo", ErrOther)
 	}
-	u = Uplink{EUI: m.Device.EUI, Device: m.Device.Name, Application: m.Device.Application, ID: m.ID,
-		Port: m.Port, Frame: m.Frame, Counter: m.Counter, Confirmed: m.Confirmed, Object: m.Object, Received: m.Time}
-	for _, g := range m.Receivers {
-		u.Radio.Gateways = append(u.Radio.Gateways, Reception(g))
+	u = Uplink{EUI: m.Device.EUI.v, Device: m.Device.Name.v, Application: m.Device.Application.v, ID: m.ID.v,
+		Port: int(m.Port), Frame: m.Frame, Counter: m.Counter.v, Confirmed: m.Confirmed.v, Object: m.Object.v, Received: m.Time.v}
+	for _, g := range m.Receivers.v {
+		u.Radio.Gateways = append(u.Radio.Gateways, Reception{Gateway: g.v.Gateway.v, RSSI: g.v.RSSI.v, SNR: g.v.SNR.v, Time: g.v.Time.v})
 	}
-	u.Radio.Frequency = m.Sent.Frequency
-	switch mod := m.Sent.Modulation; {
+	u.Radio.Frequency = m.Sent.v.Frequency.v
+	switch mod := m.Sent.v.Modulation.v; {
 	case mod.LoRa != nil:
 		u.Radio.DataRate = lora(mod.LoRa.Spreading, mod.LoRa.Bandwidth)
 	case mod.FSK != nil:

@@ -45,7 +45,18 @@ func FuzzEnvelopes(f *testing.F) {
 	f.Add([]byte(theThings))
 	f.Add([]byte(chirpStack))
 	f.Add([]byte(`{"name":"as.up.data.forward","data":{"uplink_message":{}}}`))
+	f.Add([]byte(`{"end_device_ids":{},"correlation_ids":["a"],"downlink_failed":{"error":{"name":"b"}}}`))
+	f.Add([]byte(`{"deviceInfo":{"devEui":"0101010101010101"},"queueItemId":"q","level":"ERROR","context":{"queue_item_id":"q"}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, event := range []string{"", "ack", "txack", "log"} {
+			e, err := ChirpStackDownlinkEvent(event, b)
+			if event == "" {
+				e, err = TheThingsStackDownlinkEvent(b)
+			}
+			if err == nil && (e.Fate == "" || e.EUI != "" && len(e.EUI) != 16 || len(e.Reason) > 1200) {
+				t.Fatalf("%+v", e)
+			}
+		}
 		for _, read := range []func([]byte) (Uplink, error){TheThingsStack, ChirpStack} {
 			u, err := read(b)
 			if err != nil {

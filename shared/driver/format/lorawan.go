@@ -59,12 +59,16 @@ type Downlink struct {
 	Port      int    // 1 to 223
 	Frame     []byte // at most 242 bytes, fewer where the data rate is low
 	Confirmed bool
+
+	// ID comes back with what The Things Stack tells of the frame; ChirpStack gives one itself. At most 100 bytes; "" = none.
+	ID string
 }
 
 // Bounds of LoRaWAN (TS001-1.0.4, 4.3.2 and 4.3.3; RP002).
 const (
 	maxPort     = 223
 	maxFrame    = 242
+	maxID       = 100 // bytes of the id that a downlink is given
 	maxGateways = 100 // receptions that are kept of a frame
 )
 
@@ -80,6 +84,8 @@ func (d *Downlink) check() error {
 		return fmt.Errorf("port %d: must be 1 to %d", d.Port, maxPort)
 	case len(d.Frame) > maxFrame:
 		return fmt.Errorf("the frame has %d bytes, LoRaWAN carries at most %d", len(d.Frame), maxFrame)
+	case len(d.ID) > maxID:
+		return fmt.Errorf("the id has %d bytes, at most %d are taken", len(d.ID), maxID)
 	}
 	return nil
 }
@@ -105,8 +111,11 @@ func (u *Uplink) finish() error {
 		return fmt.Errorf("%w: port %d: must be 0 to 255", ErrInvalid, u.Port)
 	case len(u.Frame) > driver.MaxInput:
 		return fmt.Errorf("%w: the frame has %d bytes", ErrInvalid, len(u.Frame))
-	case len(u.Device) > 256 || len(u.Application) > 256 || len(u.ID) > 256:
-		return fmt.Errorf("%w: an id has more than 256 bytes", ErrInvalid)
+	}
+	for _, id := range []*string{&u.Device, &u.Application, &u.ID} {
+		if len(*id) > 256 {
+			*id = ""
+		}
 	}
 	if f := u.Radio.Frequency; math.IsNaN(f) || f < 0 || f > 1e12 {
 		u.Radio.Frequency = 0

@@ -89,6 +89,11 @@ func TestDownlinkEnvelopes(t *testing.T) {
 	if string(b) != `{"downlinks":[{"f_port":15,"frm_payload":"vu8=","confirmed":true,"priority":"NORMAL"}]}` {
 		t.Error(string(b), err)
 	}
+	named := d
+	named.ID = "castor:1"
+	if b, err = TheThingsStackDownlink(named); !strings.HasSuffix(string(b), `"priority":"NORMAL","correlation_ids":["castor:1"]}]}`) {
+		t.Error(string(b), err)
+	}
 	topic, b, err := ChirpStackCommand("17c82e96-be03-4f38-aef3-f83d48582d97", d)
 	if topic != "application/17c82e96-be03-4f38-aef3-f83d48582d97/device/010203040506070a/command/down" ||
 		string(b) != `{"devEui":"010203040506070a","confirmed":true,"fPort":15,"data":"vu8="}` {
@@ -104,6 +109,7 @@ func TestDownlinkEnvelopes(t *testing.T) {
 		"port 0":           {EUI: d.EUI},
 		"port 224":         {EUI: d.EUI, Port: 224},
 		"a frame too long": {EUI: d.EUI, Port: 1, Frame: make([]byte, 243)},
+		"an id too long":   {EUI: d.EUI, Port: 1, ID: strings.Repeat("x", 101)},
 	} {
 		if _, err := TheThingsStackDownlink(bad); err == nil {
 			t.Error(name)
@@ -116,5 +122,29 @@ func TestDownlinkEnvelopes(t *testing.T) {
 		if _, _, err := ChirpStackCommand(application, d); err == nil {
 			t.Errorf("application %q became part of a topic", application)
 		}
+	}
+}
+
+// What is no event of a network server is told from an event that is no uplink, in the words of who has sent it.
+func TestWhatIsNoEventOfANetworkServer(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"x":1}`:                    "must be an event of The Things Stack with end_device_ids",
+		`"x"`:                        "it must be an object, not string",
+		`[]`:                         "it must be an object, not array",
+		`{"uplink_message":"x"}`:     "uplink_message cannot be string",
+		`{"end_device_ids":{}}`:      "it has no uplink_message",
+		`{"downlink_ack":{}}`:        "it has no uplink_message",
+		`{"uplink_message":{}}`:      "EUI",
+		`{"data":{"x":1}}`:           "it has no uplink_message",
+		`{"uplink_message":{"f_port`: "unexpected end of JSON input",
+	} {
+		_, err := TheThingsStack([]byte(body))
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(fmt.Sprint(err), want) || strings.Contains(fmt.Sprint(err), "Go ") ||
+			errors.Is(err, ErrOther) != (want == "it has no uplink_message") {
+			t.Errorf("%s: %v, want %s", body, err, want)
+		}
+	}
+	if _, err := ChirpStack([]byte(`"x"`)); !strings.Contains(fmt.Sprint(err), "it must be an object, not string") {
+		t.Error(err)
 	}
 }

@@ -87,7 +87,7 @@ func fieldsOf(record any) (map[string]any, error) {
 			name = labels[int64(min(n, 99))]
 		}
 		if !isText && name == "" {
-			return nil, fmt.Errorf("has the label %.20v, which SenML does not know", k)
+			return nil, fmt.Errorf("has the label %.20s, which SenML does not know", fmt.Sprint(k))
 		}
 		if _, twice := fields[name]; twice {
 			return nil, fmt.Errorf("has %s twice, as text and as number", name)
@@ -150,7 +150,7 @@ func (b *base) add(pack *[]Measurement, r map[string]any) error {
 			return fmt.Errorf("bv and v together must be a finite number")
 		}
 	}
-	if hasSum || b.hasSum && values == 1 && rec.has("v") {
+	if hasSum || b.hasSum && rec.has("v") {
 		total := add(b.sum, sum)
 		if m.Sum = &total; !isFinite(total) {
 			return fmt.Errorf("bs and s together must be a finite number")
@@ -169,7 +169,7 @@ func (b *base) add(pack *[]Measurement, r map[string]any) error {
 	return err
 }
 
-func isFinite(f float64) bool { return !math.IsInf(f, 0) && !math.IsNaN(f) }
+func isFinite(f float64) bool { return !math.IsInf(f, 0) } // sums of finite numbers are never NaN
 
 // at is a time of SenML: below 2**28 it is relative to now (RFC 8428, 4.5.3).
 func (b *base) at(seconds float64) (time.Time, error) {
@@ -179,7 +179,7 @@ func (b *base) at(seconds float64) (time.Time, error) {
 	whole := int64(seconds)
 	fraction := time.Duration((seconds - float64(whole)) * 1e9).Round(time.Microsecond)
 	if seconds < 1<<28 {
-		return b.received.Add(time.Duration(whole)*time.Second + fraction).UTC(), nil
+		whole, fraction = whole+b.received.Unix(), fraction+time.Duration(b.received.Nanosecond()) // a Duration has no more than 292 years
 	}
 	return time.Unix(whole, int64(fraction)).UTC(), nil
 }
@@ -262,11 +262,8 @@ func add(a, b float64) float64 {
 	case b == 0:
 		return a
 	}
-	x, ok1 := new(big.Rat).SetString(strconv.FormatFloat(a, 'g', -1, 64))
-	y, ok2 := new(big.Rat).SetString(strconv.FormatFloat(b, 'g', -1, 64))
-	if !ok1 || !ok2 {
-		return a + b
-	}
+	x, _ := new(big.Rat).SetString(strconv.FormatFloat(a, 'g', -1, 64)) // of finite numbers, always good
+	y, _ := new(big.Rat).SetString(strconv.FormatFloat(b, 'g', -1, 64))
 	f, _ := x.Add(x, y).Float64()
 	return f
 }
@@ -278,7 +275,7 @@ func isSenMLName(s string) bool {
 			return false
 		}
 	}
-	return s != "" && len(s) <= 512
+	return s != ""
 }
 
 // Property is the property that a measurement is of: the last part of its own name after : or /, else its unit, by which SenML
@@ -294,16 +291,17 @@ func (m *Measurement) Property() string {
 	return name
 }
 
-// Records are the measurements by time, bytes as hexadecimal text. A measurement of a property that the record has already is a
-// record of its own, so that none is lost.
+// Records are the measurements by time, bytes as hexadecimal text, of properties as Properties has them. A measurement of a property that
+// the record has already is a record of its own, so that none is lost.
 func Records(pack []Measurement) (records []driver.Record) {
-	for _, m := range pack {
+	properties := Properties(pack)
+	for i, m := range pack {
 		value := m.Value
 		if b, ok := value.([]byte); ok {
 			value = fmt.Sprintf("%x", b)
 		}
 		data := map[string]any{}
-		name := m.Property()
+		name := properties[i]
 		if value != nil {
 			data[name] = value
 		}

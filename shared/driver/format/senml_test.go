@@ -200,3 +200,19 @@ func TestSenMLRecords(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Values of one thing are never taken for values of another: the property says whose it is where a pack has several.
+func TestSenMLOfSeveralThings(t *testing.T) {
+	for name, tt := range map[string]struct{ pack, want string }{
+		"two devices (RFC 8428, 5.1.6)": {rfc8428[7].pack, "map[1.humidity:67 1.temperature:12.3 2.humidity:30 2.temperature:25.2]"},
+		"two rooms":                     {`[{"bn":"urn:dev:mac:0024:","n":"room1/temp","v":20},{"n":"room2/temp","v":21}]`, "map[room1.temp:20 room2.temp:21]"},
+		"the gateway and what is at it": {`[{"bn":"urn:dev:mac:0024/","n":"temp","v":40},{"n":"room2/temp","v":21}]`, "map[room2.temp:21 temp:40]"},
+		"units tell apart":              {`[{"bn":"urn:a","u":"lat","v":1},{"bn":"urn:b","u":"lat","v":2}]`, "map[a.lat:1 b.lat:2]"},
+		"one, by base name and unit":    {`[{"bn":"urn:a:","u":"Cel","v":1},{"n":"hum","v":2}]`, "map[Cel:1 hum:2]"},
+	} {
+		r, err := Decode(SenMLJSON, []byte(tt.pack), Options{Received: now})
+		if got := fmt.Sprint(r.Data); err != nil || got != tt.want {
+			t.Errorf("%s: %s, %v, want %s", name, got, err, tt.want)
+		}
+	}
+}

@@ -11,33 +11,27 @@ import (
 
 // theThingsStackUp is the uplink of The Things Stack v3, by webhook or MQTT. Empty fields are left out there.
 type theThingsStackUp struct {
-	IDs struct {
-		Device      string `json:"device_id"`
-		EUI         string `json:"dev_eui"`
-		Application struct {
-			ID string `json:"application_id"`
-		} `json:"application_ids"`
-	} `json:"end_device_ids"`
-	Correlation []string  `json:"correlation_ids"`
-	Received    time.Time `json:"received_at"`
+	IDs         *maybe[theThingsStackIDs] `json:"end_device_ids"`
+	Correlation maybe[[]string]           `json:"correlation_ids"`
+	Received    maybe[time.Time]          `json:"received_at"`
 	Uplink      *struct {
-		Port      int            `json:"f_port"`
-		Counter   uint32         `json:"f_cnt"`
-		Frame     []byte         `json:"frm_payload"`
-		Object    map[string]any `json:"decoded_payload"`
-		Confirmed bool           `json:"confirmed"`
-		Received  time.Time      `json:"received_at"`
-		Metadata  []struct {
-			Gateway struct {
+		Port      digits                `json:"f_port"`
+		Counter   maybe[uint32]         `json:"f_cnt"`
+		Frame     []byte                `json:"frm_payload"`
+		Object    maybe[map[string]any] `json:"decoded_payload"`
+		Confirmed maybe[bool]           `json:"confirmed"`
+		Received  maybe[time.Time]      `json:"received_at"`
+		Metadata  maybe[[]maybe[struct {
+			Gateway maybe[struct {
 				ID  string `json:"gateway_id"`
 				EUI string `json:"eui"`
-			} `json:"gateway_ids"`
-			Time time.Time `json:"time"`
-			RSSI float64   `json:"rssi"`
-			SNR  float64   `json:"snr"`
-		} `json:"rx_metadata"`
-		Settings struct {
-			Rate struct {
+			}] `json:"gateway_ids"`
+			Time maybe[time.Time] `json:"time"`
+			RSSI maybe[float64]   `json:"rssi"`
+			SNR  maybe[float64]   `json:"snr"`
+		}]] `json:"rx_metadata"`
+		Settings maybe[struct {
+			Rate maybe[struct {
 				LoRa *struct {
 					Bandwidth float64 `json:"bandwidth"`
 					Spreading int     `json:"spreading_factor"`
@@ -45,30 +39,26 @@ type theThingsStackUp struct {
 				FSK *struct {
 					BitRate float64 `json:"bit_rate"`
 				} `json:"fsk"`
-			} `json:"data_rate"`
+			}] `json:"data_rate"`
 			Frequency text `json:"frequency"`
-		} `json:"settings"`
+		}] `json:"settings"`
 	} `json:"uplink_message"`
 
 	// Data is set where the event of the console's stream is passed on: the uplink is within.
-	Name string          `json:"name"`
 	Data json.RawMessage `json:"data"`
 }
 
-// text is a number that JSON of protocol buffers writes as text.
-type text string
-
-func (t *text) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		s = string(b)
-	}
-	*t = text(s)
-	return nil
+type theThingsStackIDs struct {
+	Device      maybe[string] `json:"device_id"`
+	EUI         maybe[string] `json:"dev_eui"`
+	Application maybe[struct {
+		ID string `json:"application_id"`
+	}] `json:"application_ids"`
 }
 
 // TheThingsStack reads an uplink of The Things Stack v3: what its webhooks and its MQTT server send, or such an event of its stream. An error
-// wraps ErrOther if the message is another one, ErrInvalid if it is none.
+// wraps ErrOther if the message is another one, ErrInvalid if it is none. What is of another type than it should be counts as not told, as long
+// as the device, the port and the frame can be read.
 func TheThingsStack(b []byte) (u Uplink, err error) { return theThingsStack(b, 0) }
 
 func theThingsStack(b []byte, depth int) (u Uplink, err error) {
@@ -77,38 +67,44 @@ func theThingsStack(b []byte, depth int) (u Uplink, err error) {
 		return u, fmt.Errorf("%w: %d bytes, at most %d are read", ErrInvalid, len(b), driver.MaxInput)
 	}
 	if err = json.Unmarshal(b, &m); err != nil {
-		return u, fmt.Errorf("%w: must be an uplink of The Things Stack in JSON: %w", ErrInvalid, err)
+		return u, fmt.Errorf("%w: must be an uplink of The Things Stack in JSON: %w", ErrInvalid, misread(err))
 	}
 	if m.Uplink == nil {
 		if len(m.Data) > 0 && depth == 0 {
 			return theThingsStack(m.Data, 1)
 		}
+		if _, down := TheThingsStackDownlinkEvent(b); m.IDs == nil && depth == 0 && down != nil {
+			return u, fmt.Errorf("%w: must be an event of The Things Stack with end_device_ids", ErrInvalid)
+		}
 		return u, fmt.Errorf("%w: it has no uplink_message", ErrOther)
 	}
-	up := m.Uplink
-	u = Uplink{EUI: m.IDs.EUI, Device: m.IDs.Device, Application: m.IDs.Application.ID,
-		Port: up.Port, Frame: up.Frame, Counter: up.Counter, Confirmed: up.Confirmed, Object: up.Object, Received: up.Received}
-	if len(m.Correlation) > 0 {
-		u.ID = m.Correlation[0]
+	if m.IDs == nil {
+		m.IDs = new(maybe[theThingsStackIDs])
+	}
+	up, ids := m.Uplink, &m.IDs.v
+	u = Uplink{EUI: ids.EUI.v, Device: ids.Device.v, Application: ids.Application.v.ID,
+		Port: int(up.Port), Frame: up.Frame, Counter: up.Counter.v, Confirmed: up.Confirmed.v, Object: up.Object.v, Received: up.Received.v}
+	if len(m.Correlation.v) > 0 {
+		u.ID = m.Correlation.v[0]
 	}
 	if u.Received.IsZero() {
-		u.Received = m.Received
+		u.Received = m.Received.v
 	}
-	for _, g := range up.Metadata {
-		id := g.Gateway.ID
+	for _, g := range up.Metadata.v {
+		id := g.v.Gateway.v.ID
 		if id == "" {
-			id = g.Gateway.EUI
+			id = g.v.Gateway.v.EUI
 		}
-		u.Radio.Gateways = append(u.Radio.Gateways, Reception{Gateway: id, RSSI: g.RSSI, SNR: g.SNR, Time: g.Time})
+		u.Radio.Gateways = append(u.Radio.Gateways, Reception{Gateway: id, RSSI: g.v.RSSI.v, SNR: g.v.SNR.v, Time: g.v.Time.v})
 	}
-	rate := up.Settings.Rate
+	rate := up.Settings.v.Rate.v
 	switch {
 	case rate.LoRa != nil:
 		u.Radio.DataRate = lora(rate.LoRa.Spreading, rate.LoRa.Bandwidth)
 	case rate.FSK != nil:
 		u.Radio.DataRate = fmt.Sprintf("FSK%g", rate.FSK.BitRate/1000)
 	}
-	u.Radio.Frequency, _ = strconv.ParseFloat(string(up.Settings.Frequency), 64)
+	u.Radio.Frequency, _ = strconv.ParseFloat(string(up.Settings.v.Frequency), 64)
 	return u, u.finish()
 }
 
@@ -123,6 +119,12 @@ func TheThingsStackDownlink(d Downlink) ([]byte, error) {
 		Frame     []byte `json:"frm_payload"`
 		Confirmed bool   `json:"confirmed,omitempty"`
 		Priority  string `json:"priority"`
+
+		Correlation []string `json:"correlation_ids,omitempty"`
 	}
-	return json.Marshal(map[string]any{"downlinks": []downlink{{d.Port, d.Frame, d.Confirmed, "NORMAL"}}})
+	one := downlink{d.Port, d.Frame, d.Confirmed, "NORMAL", nil}
+	if d.ID != "" {
+		one.Correlation = []string{d.ID}
+	}
+	return json.Marshal(map[string]any{"downlinks": []downlink{one}})
 }

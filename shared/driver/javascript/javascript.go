@@ -4,28 +4,18 @@
 package javascript
 
 import (
-	_ "embed"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/fnv"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/castor-iot/castor/shared/driver"
 	"modernc.org/quickjs"
 	"modernc.org/quickjs/intl"
 )
-
-//go:embed prelude.js
-var prelude string
-
-//go:embed buffer.js
-var buffer string
 
 // Limits bound a codec. Zero fields have defaults.
 type Limits struct {
@@ -51,76 +41,33 @@ func (l Limits) withDefaults() Limits {
 type Engine struct {
 	limits   Limits
 	source   string
-	setup    []byte // bytecode of the prelude
-	wrapped  []byte // bytecode of the codec, in a function that makes it
-	extras   []string
-	isolated bool // the codec gets a heap of its own for each call
+	setup    []byte   // bytecode of the prelude
+	script   []byte   // bytecode of a codec that is evaluated as the script it is, in each heap anew
+	wrapped  []byte   // bytecode of a function that gives the codec's functions; it also makes the codec, unless that is a script
+	extras   [][]byte // bytecode of the extras that its text names
+	isolated bool     // the codec gets a heap of its own for each call
 
 	vm    *quickjs.VM
 	run   quickjs.Value
+	clock quickjs.Value // of the prelude
 	calls int
 	under atomic.Pointer[quickjs.VM] // vm, for Interrupt
 }
 
-// tampers tells that a codec may change the language's own objects, look at them in ways that a closed heap would show, or leave
-// work behind: it is given a heap of its own for each call.
-var tampers = regexp.MustCompile(`\b(Object|Function|Array|String|Number|Boolean|Date|RegExp|Math|JSON|Error|Promise|Map|Set|Symbol|Buffer|[A-Za-z0-9]+Array)(\.prototype)?(\.\w+|\s*\[[^\]]*\])\s*=[^=]` +
-	`|\.prototype\s*\[|__proto__|setPrototypeOf|definePropert|globalThis|Reflect|Promise|\basync\b|\bawait\b|\beval\b|\bFunction\s*\(|WeakRef|FinalizationRegistry|Symbol\.for|\bthis\.\w+\s*=[^=]`)
-
-// wanted are globals that a codec gets if its text names them.
-var locale = regexp.MustCompile(`\btoLocale|\bIntl\b`)
-
 // New reads a codec. A text that is no script is refused with driver.Invalid's reason: the line and what is wrong.
 func New(source []byte, l Limits) (*Engine, error) {
-	if !utf8.Valid(source) {
-		return nil, errors.New("the script is not UTF-8 text")
-	}
 	if len(source) > driver.MaxCode {
 		return nil, fmt.Errorf("the script has %d bytes, at most %d are taken", len(source), driver.MaxCode)
 	}
-	e := &Engine{limits: l.withDefaults(), source: string(source)}
-	e.isolated = tampers.MatchString(e.source)
-	if strings.Contains(e.source, "Buffer") {
-		e.extras = append(e.extras, buffer)
+	e := &Engine{limits: l.withDefaults(), source: text(source)}
+	if strings.HasPrefix(e.source, "#!") { // for a shell
+		e.source = "//" + e.source[2:]
 	}
-	vm, err := e.empty()
-	if err != nil {
+	e.isolated = tampers.MatchString(e.source)
+	if err := e.compile(); err != nil {
 		return nil, err
 	}
-	defer vm.Close()
-	// A text that is a whole script stays within the function that is put around it.
-	if _, err := vm.Compile(e.source, quickjs.EvalGlobal); err != nil {
-		return nil, syntax(err)
-	}
-	if e.setup, err = vm.Compile(prelude, quickjs.EvalGlobal); err != nil {
-		return nil, fmt.Errorf("javascript: prelude: %w", err)
-	}
-	if e.wrapped, err = vm.Compile(wrap(e.source), quickjs.EvalGlobal); err != nil {
-		return nil, syntax(err)
-	}
 	return e, nil
-}
-
-var functions = []string{"decodeUplink", "encodeDownlink", "decodeDownlink", "normalizeUplink", "Decoder", "Encoder", "Decode", "Encode"}
-
-func wrap(source string) string {
-	var b strings.Builder
-	b.WriteString("(function () { ")
-	b.WriteString(source)
-	b.WriteString("\n;return {")
-	for _, f := range functions {
-		fmt.Fprintf(&b, "%s: typeof %s === 'function' ? %s : undefined, ", f, f, f)
-	}
-	b.WriteString("}; })")
-	return b.String()
-}
-
-func syntax(err error) error {
-	var js *quickjs.Error
-	if errors.As(err, &js) && js.LineNumber > 0 {
-		return fmt.Errorf("line %d: %s: %s", js.LineNumber, js.Name, js.Message)
-	}
-	return errors.New(err.Error())
 }
 
 // Isolated tells whether each call gets a heap of its own, because the codec may change what calls share.
@@ -147,53 +94,62 @@ func (e *Engine) Ready() error {
 	if err != nil {
 		return err
 	}
-	run, err := e.prepare(vm)
+	run, clock, err := e.prepare(vm)
 	if err != nil {
 		_ = vm.Close()
 		return err
 	}
-	e.vm, e.run, e.calls = vm, run, 0
+	e.vm, e.run, e.clock, e.calls = vm, run, clock, 0
 	e.under.Store(vm)
 	return nil
 }
 
-func (e *Engine) prepare(vm *quickjs.VM) (run quickjs.Value, err error) {
+// prepare makes the function that answers calls, and the one that sets the clock before a script is evaluated.
+func (e *Engine) prepare(vm *quickjs.VM) (run, clock quickjs.Value, err error) {
 	if locale.MatchString(e.source) {
 		if err := intl.Register(vm); err != nil {
-			return run, err
+			return run, clock, err
 		}
 	}
 	made, err := vm.EvalBytecodeValue(e.setup)
 	if err != nil {
-		return run, err
+		return run, clock, err
 	}
 	defer made.Free()
 	for _, extra := range e.extras {
-		if _, err := vm.Eval(extra, quickjs.EvalGlobal); err != nil {
-			return run, err
+		v, err := vm.EvalBytecodeValue(extra)
+		if err != nil {
+			return run, clock, err
 		}
+		v.Free()
 	}
 	if !e.isolated {
 		freeze, err := property(vm, made, "freeze")
 		if err != nil {
-			return run, err
+			return run, clock, err
 		}
 		defer freeze.Free()
 		if frozen, err := freeze.Call(quickjs.UndefinedValue); err != nil || frozen != true {
-			return run, fmt.Errorf("javascript: the language's objects cannot be closed: %v", err)
+			return run, clock, fmt.Errorf("javascript: the language's objects cannot be closed: %v", err)
 		}
 	}
 	maker, err := vm.EvalBytecodeValue(e.wrapped)
 	if err != nil {
-		return run, err
+		return run, clock, err
 	}
 	defer maker.Free()
 	serve, err := property(vm, made, "serve")
 	if err != nil {
-		return run, err
+		return run, clock, err
 	}
 	defer serve.Free()
-	return serve.CallValue(quickjs.UndefinedValue, maker.Dup(), !e.isolated)
+	if run, err = serve.CallValue(quickjs.UndefinedValue, maker.Dup(), !e.isolated); err != nil {
+		return run, clock, err
+	}
+	if clock, err = property(vm, made, "clock"); err != nil {
+		run.Free()
+	}
+	return run, clock, err
 }
 
 func property(vm *quickjs.VM, of quickjs.Value, name string) (quickjs.Value, error) {
@@ -209,6 +165,7 @@ func (e *Engine) Close() {
 	if e.vm != nil {
 		e.under.Store(nil)
 		e.run.Free()
+		e.clock.Free()
 		_ = e.vm.Close()
 		e.vm = nil
 	}
@@ -232,8 +189,9 @@ type input struct {
 	Bytes     []int             `json:"bytes,omitzero"`
 	FPort     *int              `json:"fPort,omitempty"`
 	RecvTime  *int64            `json:"recvTime,omitempty"` // Unix milliseconds; the codec gets a Date
+	Command   string            `json:"command,omitempty"`  // beside what TS013 knows: which command data is the input of
 	Data      any               `json:"data,omitempty"`
-	Variables map[string]string `json:"variables,omitempty"`
+	Variables map[string]string `json:"variables"`
 }
 
 type question struct {
@@ -243,8 +201,8 @@ type question struct {
 	Input input     `json:"input"`
 }
 
-func ask(c driver.Call) ([]byte, error) {
-	in := input{Data: c.Data, Variables: c.Variables}
+func ask(c driver.Call) question {
+	in := input{Command: c.Command, Data: c.Data, Variables: c.Variables}
 	now := time.Now()
 	if !c.Time.IsZero() {
 		now = c.Time
@@ -265,12 +223,13 @@ func ask(c driver.Call) ([]byte, error) {
 	}
 	h := fnv.New32a()
 	_, _ = h.Write(binary.BigEndian.AppendUint64(c.Bytes[:len(c.Bytes):len(c.Bytes)], uint64(now.UnixMilli())))
-	return json.Marshal(question{Op: c.Op, Now: now.UnixMilli(), Seed: h.Sum32(), Input: in})
+	return question{Op: c.Op, Now: now.UnixMilli(), Seed: h.Sum32(), Input: in}
 }
 
 // Call asks the codec and returns its answer as JSON, which Read understands.
 func (e *Engine) Call(c driver.Call) (answer string) {
-	text, err := ask(c)
+	q := ask(c)
+	text, err := json.Marshal(q)
 	if err != nil {
 		return refuse(driver.Invalid, err.Error())
 	}
@@ -278,6 +237,12 @@ func (e *Engine) Call(c driver.Call) (answer string) {
 		return failed(err)
 	}
 	e.calls++
+	if e.script != nil {
+		if err := e.evaluate(q); err != nil {
+			e.Close()
+			return failed(err)
+		}
+	}
 	out, err := e.run.Call(quickjs.UndefinedValue, string(text))
 	s, ok := out.(string)
 	spoilt := err != nil || !ok || strings.HasSuffix(s, `,"spoilt":true}`)
@@ -296,6 +261,18 @@ func (e *Engine) Call(c driver.Call) (answer string) {
 		return refuse(driver.Output, fmt.Sprintf("the result has %d bytes as JSON, at most %d are taken", len(s), e.limits.Output))
 	}
 	return s
+}
+
+// evaluate runs the codec's script in the heap, at the time of the call.
+func (e *Engine) evaluate(q question) error {
+	if _, err := e.clock.Call(quickjs.UndefinedValue, float64(q.Now), float64(q.Seed)); err != nil {
+		return err
+	}
+	v, err := e.vm.EvalBytecodeValue(e.script)
+	if err == nil {
+		v.Free()
+	}
+	return err
 }
 
 // failed tells why the engine ended a call.

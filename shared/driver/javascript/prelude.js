@@ -17,8 +17,15 @@
   // The clock stands while a codec runs: at the time its message was received. Chance is the same for the same message.
   let now = 0;
   let seed = 1;
+  const clock = function (at, chance) {
+    now = at;
+    seed = chance | 1;
+  };
+  // V8 takes a small z for UTC, too.
+  const zoned = (v) => (typeof v === 'string' && v.length < 40 && v[v.length - 1] === 'z' && v[4] === '-' ? v.slice(0, -1) + 'Z' : v);
   const PlatformDate = function Date(...args) {
     if (new.target === undefined) return new RealDate(now).toString();
+    if (args.length === 1) args[0] = zoned(args[0]);
     const at = new.target === PlatformDate ? RealDate : new.target;
     return construct(RealDate, args.length === 0 ? [now] : args, at);
   };
@@ -26,7 +33,7 @@
   defineProperty(PlatformDate, 'prototype', { value: RealDate.prototype, writable: false });
   hidden(PlatformDate, 'now', function now_() { return now; });
   defineProperty(PlatformDate.now, 'name', { value: 'now', configurable: true });
-  hidden(PlatformDate, 'parse', RealDate.parse);
+  hidden(PlatformDate, 'parse', { parse(v) { return RealDate.parse(zoned(v)); } }.parse);
   hidden(PlatformDate, 'UTC', RealDate.UTC);
   hidden(RealDate.prototype, 'constructor', PlatformDate);
   // Workers' zone is UTC, which V8 names and QuickJS does not.
@@ -178,17 +185,17 @@
   // The names that codecs have for what they are asked, the first that is there counts: TS013's own, then those of older stacks.
   const calls = {
     decodeUplink: (f, i) =>
-      f.decodeUplink ? answer(f.decodeUplink(i))
-        : f.Decoder ? answer(f.Decoder(i.bytes, i.fPort), true)
-          : f.Decode ? answer(f.Decode(i.fPort, i.bytes, i.variables), true)
+      f.decodeUplink ? answer((0, f.decodeUplink)(i))
+        : f.Decoder ? answer((0, f.Decoder)(i.bytes, i.fPort), true)
+          : f.Decode ? answer((0, f.Decode)(i.fPort, i.bytes, i.variables), true)
             : undefined,
     encodeDownlink: (f, i) =>
-      f.encodeDownlink ? answer(f.encodeDownlink(i))
-        : f.Encoder ? answer(encoded(f.Encoder(i.data, i.fPort)))
-          : f.Encode ? answer(encoded(f.Encode(i.fPort, i.data, i.variables)))
+      f.encodeDownlink ? answer((0, f.encodeDownlink)(i))
+        : f.Encoder ? answer(encoded((0, f.Encoder)(i.data, i.fPort)))
+          : f.Encode ? answer(encoded((0, f.Encode)(i.fPort, i.data, i.variables)))
             : undefined,
-    decodeDownlink: (f, i) => (f.decodeDownlink ? answer(f.decodeDownlink(i)) : undefined),
-    normalizeUplink: (f, i) => (f.normalizeUplink ? answer(f.normalizeUplink(i)) : undefined),
+    decodeDownlink: (f, i) => (f.decodeDownlink ? answer((0, f.decodeDownlink)(i)) : undefined),
+    normalizeUplink: (f, i) => (f.normalizeUplink ? answer((0, f.normalizeUplink)(i)) : undefined),
   };
 
   // serve makes the function that Go calls: JSON in, JSON out. make evaluates the codec anew, so that nothing it keeps in its own
@@ -201,14 +208,15 @@
     };
     return function (text) {
       const q = parse(text);
-      now = q.now;
-      seed = q.seed | 1;
+      clock(q.now, q.seed);
       log = [];
       const input = q.input;
       if (input.recvTime !== undefined) input.recvTime = new PlatformDate(input.recvTime);
-      let out;
+      let out, made = false;
       try {
-        const a = calls[q.op](make(), input);
+        const functions = make();
+        made = true;
+        const a = q.op in calls ? calls[q.op](functions, input) : undefined;
         if (a === undefined) out = '{"missing":true}';
         else {
           out = stringify(a);
@@ -219,11 +227,12 @@
         }
       } catch (e) {
         let said = 'it threw ' + typeof e;
-        let kind = '';
+        let kind = '', stack = '';
         try {
           if (e instanceof Error) {
             kind = e.name;
-            said = e.name + ': ' + e.message + (typeof e.stack === 'string' ? '\n' + e.stack : '');
+            said = e.name + ': ' + e.message;
+            if (typeof e.stack === 'string') stack = e.stack;
           } else if (e === null) { // QuickJS throws null where there is no memory for an error
             kind = 'InternalError';
             said = 'out of memory';
@@ -234,12 +243,12 @@
             said = 'out of memory';
           }
         }
-        out = stringify({ thrown: said.slice(0, 2000), kind });
+        out = stringify({ thrown: said.slice(0, 2000), kind, stack: stack.slice(0, 4000), made });
       }
       if (log.length > 0) out = out.slice(0, -1) + ',"log":' + stringify(log) + '}';
       if (reuse && !clean()) out = out.slice(0, -1) + ',"spoilt":true}';
       return out;
     };
   };
-  return { freeze, serve };
+  return { freeze, serve, clock };
 })()

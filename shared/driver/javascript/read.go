@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,7 +25,9 @@ type reply struct {
 	Missing bool   `json:"missing,omitempty"` // it has no such function
 	Wrong   string `json:"wrong,omitempty"`
 	Thrown  string `json:"thrown,omitempty"`
-	Kind    string `json:"kind,omitempty"` // the name of what was thrown
+	Kind    string `json:"kind,omitempty"`  // the name of what was thrown
+	Stack   string `json:"stack,omitempty"` // the calls under way then, the last one first
+	Made    bool   `json:"made,omitempty"`  // and in a function of the codec, not while the codec was evaluated
 
 	Failure driver.Failure `json:"failure,omitempty"`
 	Reason  string         `json:"reason,omitempty"`
@@ -40,10 +43,12 @@ func Read(op driver.Op, answer string) driver.Result {
 	switch {
 	case a.Failure != "":
 		return driver.Result{Failure: a.Failure, Reason: a.Reason, Log: a.Log}
+	case a.Missing && op == driver.OnEvent:
+		return driver.Result{Failure: driver.Missing, Reason: "no function onEvent of a codec is called: only drivers in WebAssembly react"}
 	case a.Missing:
 		return driver.Result{Failure: driver.Missing, Reason: fmt.Sprintf("the codec has no function %s", op)}
 	case a.Thrown != "":
-		return thrown(a)
+		return thrown(op, a)
 	case a.Wrong != "":
 		return wrong("%s", a.Wrong)
 	case a.None:
@@ -91,7 +96,7 @@ func wrong(format string, a ...any) driver.Result {
 }
 
 // thrown tells an exception. One that says there is no memory, or no room for calls, is the engine's.
-func thrown(a reply) driver.Result {
+func thrown(op driver.Op, a reply) driver.Result {
 	f := driver.Exception
 	if a.Kind == "InternalError" {
 		switch {
@@ -101,5 +106,34 @@ func thrown(a reply) driver.Result {
 			f = driver.Timeout
 		}
 	}
-	return driver.Result{Failure: f, Reason: a.Thrown, Log: a.Log}
+	return driver.Result{Failure: f, Reason: a.Thrown + places(op, a), Log: a.Log}
+}
+
+// A frame is a line of a stack that is about a script; there are others, about what is built in.
+var frame = regexp.MustCompile(`(?m)^ *at (.*) \(<eval>:(\d+):\d+\)$`)
+
+const maxPlaces = 3
+
+// places says where in the codec it was thrown: " at header (line 5), decodeUplink (line 9)". What the stack ends with is prelude.js's:
+// the function that serve makes, the one of calls, and what looks at the answer.
+func places(op driver.Op, a reply) string {
+	frames := frame.FindAllStringSubmatch(a.Stack, -1)
+	end := func(names ...string) {
+		if n := len(frames); n > 0 && slices.Contains(names, frames[n-1][1]) {
+			frames = frames[:n-1]
+		}
+	}
+	end("<anonymous>")
+	if a.Made {
+		end(string(op))
+		end("answer", "encoded")
+	}
+	if len(frames) == 0 {
+		return ""
+	}
+	var told []string
+	for _, f := range frames[:min(len(frames), maxPlaces)] {
+		told = append(told, fmt.Sprintf("%.60s (line %s)", f[1], f[2]))
+	}
+	return " at " + strings.Join(told, ", ")
 }

@@ -1,6 +1,7 @@
 package layout
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -10,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// chirpstack reads vendors/NAME/codecs/*.js with the tests test_decode_*.json and test_encode_*.json beside them. The tests are
-// read as YAML, of which JSON is a part, because their makers also write hexadecimal numbers.
+// chirpstack reads vendors/NAME/codecs/*.js with the tests test_decode_*.json and test_encode_*.json beside them, which are
+// JSON5.
 func chirpstack(root fs.FS) (suites []Suite, err error) {
 	err = walk(root, func(name string) error {
 		base := path.Base(name)
@@ -34,8 +35,8 @@ func chirpstack(root fs.FS) (suites []Suite, err error) {
 		if err != nil {
 			return err
 		}
-		var nodes []yaml.Node
-		if err := yaml.Unmarshal(text, &nodes); err != nil {
+		nodes, err := json5Nodes(text)
+		if err != nil {
 			s.Broken = fmt.Errorf("%s: %w", base, err)
 		}
 		for i := range nodes {
@@ -56,4 +57,23 @@ func chirpstack(root fs.FS) (suites []Suite, err error) {
 		return nil
 	})
 	return suites, err
+}
+
+// json5Nodes reads a list of tests.
+func json5Nodes(text []byte) ([]yaml.Node, error) {
+	v, err := parseJSON5(string(text))
+	if err != nil {
+		return nil, err
+	}
+	list, ok := v.([]any)
+	if !ok {
+		return nil, errors.New("it must be a list of tests")
+	}
+	nodes := make([]yaml.Node, len(list))
+	for i, v := range list {
+		if err := nodes[i].Encode(v); err != nil {
+			return nil, err
+		}
+	}
+	return nodes, nil
 }

@@ -115,7 +115,10 @@ type moment struct{ time.Time }
 
 // UnmarshalYAML reads a timestamp or text.
 func (m *moment) UnmarshalYAML(n *yaml.Node) error {
-	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", time.DateOnly} {
+	if n.Value == "" {
+		return nil
+	}
+	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", time.DateOnly} {
 		if t, err := time.Parse(form, strings.TrimSpace(n.Value)); err == nil {
 			m.Time = t
 			return nil

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"time"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/telemetry"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -44,6 +44,8 @@ type test struct {
 	Port      int               `yaml:"port,omitempty"`
 	Topic     string            `yaml:"topic,omitempty"`
 	Time      moment            `yaml:"time,omitempty"`
+	Kind      telemetry.Kind    `yaml:"kind,omitempty"`    // of op onEvent; none = telemetry
+	Command   string            `yaml:"command,omitempty"` // of op encodeDownlink, for a script
 	Data      data              `yaml:"data,omitempty"`
 	State     *octets           `yaml:"state,omitempty"` // of op onEvent; none = the twin's first
 	Variables map[string]string `yaml:"variables,omitempty"`
@@ -78,7 +80,7 @@ func (l list[T]) IsZero() bool { return l == nil }
 
 // Folder reads the driver in a folder of Castor's own form.
 func Folder(dir string) (*driver.Driver, error) {
-	d, err := readFolder(os.DirFS(dir), ".", dir)
+	d, err := folderAt(dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%s is not in %s; castor driver new makes a folder with it: %w", FileName, dir, err)
@@ -86,6 +88,15 @@ func Folder(dir string) (*driver.Driver, error) {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return d, nil
+}
+
+func folderAt(dir string) (*driver.Driver, error) {
+	inside, err := enter(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer inside.Close()
+	return readFolder(inside.FS(), ".", dir)
 }
 
 func folders(root fs.FS, shown string) (suites []Suite, err error) {
@@ -118,6 +129,9 @@ func readFolder(root fs.FS, dir, shown string) (*driver.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := bounded(text); err != nil {
+		return nil, Faults{FileName + ": " + err.Error()}
+	}
 	var f folder
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
@@ -142,7 +156,7 @@ func readFolder(root fs.FS, dir, shown string) (*driver.Driver, error) {
 }
 
 func (t *test) test() (driver.Test, error) {
-	out := driver.Test{Name: t.Name, Call: driver.Call{Op: t.Op, Port: t.Port, Topic: t.Topic, Time: t.Time.Time, Data: t.Data.value, State: t.State.bytes(), Variables: t.Variables},
+	out := driver.Test{Name: t.Name, Call: driver.Call{Op: t.Op, Port: t.Port, Topic: t.Topic, Time: t.Time.Time, Kind: t.Kind, Command: t.Command, Data: t.Data.value, State: t.State.bytes(), Variables: t.Variables},
 		Want: t.Want.want()}
 	if out.Op == "" {
 		out.Op = driver.DecodeUplink

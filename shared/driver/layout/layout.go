@@ -5,6 +5,7 @@ package layout
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"go.yaml.in/yaml/v3"
 )
 
 // A Suite is a codec with the tests that its makers publish.
@@ -29,14 +31,13 @@ var Layouts = []string{"castor", "lorawan-devices", "chirpstack"}
 
 // Read finds the suites of a folder in one of the Layouts, sorted by vendor and name.
 func Read(layout, dir string) ([]Suite, error) {
-	if info, err := os.Stat(dir); err != nil {
+	inside, err := enter(dir)
+	if err != nil {
 		return nil, err
-	} else if !info.IsDir() {
-		return nil, fmt.Errorf("%s is no folder", dir)
 	}
-	root := os.DirFS(dir)
+	defer inside.Close()
+	root := inside.FS()
 	var suites []Suite
-	var err error
 	switch layout {
 	case "castor":
 		suites, err = folders(root, dir)
@@ -65,19 +66,54 @@ func Read(layout, dir string) ([]Suite, error) {
 // maxFile bounds what is read of one file.
 const maxFile = 16 << 20
 
+// enter opens a folder that somebody else may have made: what its links point to outside is not there.
+func enter(dir string) (*os.Root, error) {
+	if info, err := os.Stat(dir); err != nil {
+		return nil, err
+	} else if !info.IsDir() { // a pipe would be waited for
+		return nil, fmt.Errorf("%s is no folder", dir)
+	}
+	return os.OpenRoot(dir)
+}
+
+// read reads a file of the folder that is a file: a pipe or a device might never end.
 func read(root fs.FS, name string) ([]byte, error) {
 	name = path.Clean(name)
 	if !fs.ValidPath(name) {
 		return nil, fmt.Errorf("%q must be a file in the folder", name)
 	}
 	info, err := fs.Stat(root, name)
+	switch {
+	case err != nil && strings.HasSuffix(err.Error(), "path escapes from parent"): // os.Root gives it no name
+		return nil, fmt.Errorf("%s is a link that leaves the folder, which is not followed; put a copy of the file there", name)
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no regular file but %s; put a file there", name, what(info.Mode()))
+	}
+	f, err := root.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("%s has %d bytes, at most %d are read", name, info.Size(), maxFile)
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		return nil, fmt.Errorf("%s has more than %d MiB, and no more are read; make it smaller", name, maxFile>>20)
 	}
-	return fs.ReadFile(root, name)
+	return text, err
+}
+
+// what names a file that is none.
+func what(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a folder"
+	case m&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a device"
 }
 
 // walk calls f for the files of the tree; what cannot be opened is an error.
@@ -112,11 +148,16 @@ type example struct {
 }
 
 type outcome struct {
-	Data     any      `yaml:"data"`
-	Bytes    *octets  `yaml:"bytes"`
-	FPort    int      `yaml:"fPort"`
-	Warnings []string `yaml:"warnings"`
-	Errors   []string `yaml:"errors"`
+	Data     any     `yaml:"data"`
+	Bytes    *octets `yaml:"bytes"`
+	FPort    int     `yaml:"fPort"`
+	Warnings texts   `yaml:"warnings"`
+	Errors   texts   `yaml:"errors"`
+}
+
+func (e *example) read(n *yaml.Node) error {
+	asJSYAML(n, make(map[*yaml.Node]bool))
+	return n.Decode(e)
 }
 
 func (e *example) tests(op driver.Op) (tests []driver.Test, err error) {

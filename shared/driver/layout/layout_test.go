@@ -155,8 +155,8 @@ tests:
   - {name: hex, bytes: 00 7d, port: 1, want: {data: {level: 12.5}}}
   - {name: base64, base64: AH0=, port: 1, want: {data: {level: 12.5}}}
   - {name: an error, text: x, want: {errors: [""]}}
-  - {name: down, op: encodeDownlink, data: {on: true}, want: {bytes: "01", port: 9}}
-  - {name: frost, op: onEvent, state: "00", data: {temperature: -1}, want: {state: "01", commands: [{name: heat}]}}
+  - {name: down, op: encodeDownlink, command: set, data: {on: true}, want: {bytes: "01", port: 9}}
+  - {name: frost, op: onEvent, kind: state, state: "00", data: {temperature: -1}, want: {state: "01", commands: [{name: heat}]}}
   - {name: no frost, op: onEvent, want: {commands: []}}
   - {name: a log, bytes: 00 7d, want: {records: [{time: 2026-03-01T10:00:00Z, data: {level: 12}}], warnings: []}}
   - {name: a time, time: 2026-03-01T10:00:00Z, bytes: "", want: {data: {at: 2026-03-01T10:00:00.000Z, deep: [{"on": 2026-03-01}]}, bytes: ""}}
@@ -165,8 +165,11 @@ tests:
 	if err != nil || d.Name != "acme-meter" || d.Limit != 50*time.Millisecond || d.Kind != driver.JavaScript || len(d.Tests) != 8 {
 		t.Fatal(d, err)
 	}
+	if d.Tests[3].Command != "set" {
+		t.Errorf("%+v", d.Tests[3])
+	}
 	frost, none, log := d.Tests[4], d.Tests[5], d.Tests[6]
-	if frost.Op != driver.OnEvent || !bytes.Equal(frost.State, []byte{0}) || !bytes.Equal(frost.Want.State, []byte{1}) ||
+	if frost.Op != driver.OnEvent || frost.Kind != "state" || !bytes.Equal(frost.State, []byte{0}) || !bytes.Equal(frost.Want.State, []byte{1}) ||
 		!reflect.DeepEqual(frost.Want.Commands, []any{map[string]any{"name": "heat"}}) {
 		t.Errorf("a test of an event: %+v", frost)
 	}

@@ -50,7 +50,7 @@ func lorawanDevices(root fs.FS) (suites []Suite, err error) {
 		vendor := path.Base(dir)
 		title := strings.TrimSuffix(path.Base(name), path.Ext(name))
 		var c codecFile
-		if err := yaml.Unmarshal(text, &c); err != nil {
+		if err := readYAML(text, &c); err != nil {
 			suites = append(suites, Suite{Vendor: vendor, Name: title, Broken: err})
 			return nil
 		}
@@ -72,7 +72,7 @@ func (p *codecPart) suite(root fs.FS, dir, vendor, title string, op driver.Op) S
 	s.Driver.Code, s.Broken = read(root, path.Join(dir, p.FileName))
 	for i := range p.Examples {
 		var e example
-		err := p.Examples[i].Decode(&e)
+		err := e.read(&p.Examples[i])
 		var tests []driver.Test
 		if err == nil {
 			tests, err = e.tests(op)

@@ -55,7 +55,7 @@ func Write(dir string, d *driver.Driver, replace bool) (written []string, err er
 }
 
 func testOf(t *driver.Test) test {
-	out := test{Name: t.Name, Op: t.Op, Bytes: octetsOf(t.Bytes), Port: t.Port, Topic: t.Topic, Time: moment{t.Time}, Data: data{t.Data}, State: octetsOf(t.State), Variables: t.Variables,
+	out := test{Name: t.Name, Op: t.Op, Bytes: octetsOf(t.Bytes), Port: t.Port, Topic: t.Topic, Time: moment{t.Time}, Kind: t.Kind, Command: t.Command, Data: data{t.Data}, State: octetsOf(t.State), Variables: t.Variables,
 		Want: want{Data: data{t.Want.Data}, Bytes: octetsOf(t.Want.Bytes), Port: t.Want.Port, Topic: t.Want.Topic, Time: moment{t.Want.Time}, State: octetsOf(t.Want.State),
 			Warnings: t.Want.Warnings, Errors: t.Want.Errors}}
 	if out.Op == driver.DecodeUplink {

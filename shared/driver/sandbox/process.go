@@ -124,7 +124,7 @@ func (p *process) await(limit time.Duration) (reply, error) {
 			return r, err
 		}
 		used := time.Since(began)
-		if used > 10*limit+time.Second {
+		if used > 10*limit+5*time.Second {
 			return r, errLate
 		}
 		if clock {

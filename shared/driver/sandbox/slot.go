@@ -37,7 +37,7 @@ func (p *Pool) work(place int) {
 		grave, calls, failure := p.serve(worker, j, n)
 		cost := visit{all: worker.computed() - began, calls: calls}
 		if failure != nil {
-			crowded := len(worker.loaded) > 1 && !errors.Is(failure, errLate)
+			used := worker.clock > 1 && !errors.Is(failure, errLate)
 			p.serves(place, nil)
 			worker.end()
 			worker = nil
@@ -46,7 +46,7 @@ func (p *Pool) work(place int) {
 				p.settle(j, q, 0, visit{}, false)
 				continue
 			}
-			if crowded && !j.again { // what it held may have left no room: the calls have one more attempt, alone
+			if used && !j.again { // what it held may have left no room, or it was gone before: the calls have one more attempt, in a new one
 				j.again = true
 				p.settle(j, q, j.at-before, cost, false)
 				continue
@@ -55,14 +55,16 @@ func (p *Pool) work(place int) {
 			if errors.Is(failure, errLate) {
 				f = driver.Timeout
 			}
-			if !errors.Is(failure, io.EOF) {
+			upto := j.at + 1
+			switch {
+			case errors.Is(failure, errLoading), errors.Is(failure, errUnread):
+				upto = len(j.calls) // none of them would fare better, and each attempt takes very long
+			case errors.Is(failure, io.EOF):
+				failure = errEnded
+			default:
 				failure = fmt.Errorf("its worker ended: %w", failure)
 			}
 			p.killed.Add(1)
-			upto := j.at + 1
-			if errors.Is(failure, errLoading) {
-				upto = len(j.calls) // none of them would fare better, and each attempt takes very long
-			}
 			for ; j.at < upto; j.at++ {
 				j.results[j.at] = driver.Result{Failure: f, Reason: failure.Error()}
 			}
@@ -97,12 +99,16 @@ func (p *Pool) serve(w *process, j *job, n int) (grave bool, calls time.Duration
 		q.Code, q.Drop = c.code, w.makeRoom(c.weight(), p.config.Drivers)
 	}
 	w.loaded[c.key] = held{w.clock, c.weight()}
-	if err := send(w.in, q); err != nil {
+	if err := send(w.in, q); err != nil && q.Code != nil {
+		return true, 0, errUnread
+	} else if err != nil {
 		return false, 0, err
 	}
 	if q.Code != nil {
 		if r, err := w.await(loading + time.Duration(len(q.Code)>>10)*loadingKiB); errors.Is(err, errLate) {
 			return true, 0, errLoading
+		} else if errors.Is(err, io.EOF) {
+			return true, 0, errUnread
 		} else if err != nil {
 			return true, 0, err
 		} else if r.Refuse != "" {
@@ -127,6 +133,12 @@ func (p *Pool) serve(w *process, j *job, n int) (grave bool, calls time.Duration
 	}
 	return grave, w.computed() - began, nil
 }
+
+// What a worker's end says of a driver, where nothing else is known. Whatever an engine can outlive, it answers itself.
+var (
+	errUnread = errors.New("it needs more memory to be compiled than a worker has: leave out what it does not need")
+	errEnded  = errors.New("its worker ended: most likely it needed more memory than a worker has")
+)
 
 // readers make results of what engines answer.
 var readers = map[driver.Kind]func(op driver.Op, answer string) driver.Result{

@@ -53,7 +53,7 @@ func (c *cursor) u64() (n uint64) {
 	return 0
 }
 
-// u32 reads a number, a count or an index. A count beyond what is left to be read is an error, so that nobody loops over it.
+// u32 reads a number, a count or an index. Who loops over a count ends with the first error.
 func (c *cursor) u32() uint32 {
 	n := c.u64()
 	if n > 1<<32-1 {
@@ -65,36 +65,25 @@ func (c *cursor) u32() uint32 {
 	return uint32(n)
 }
 
-func (c *cursor) limits() {
+// limits reads how large something is at least, and skips how large it may become.
+func (c *cursor) limits() (least uint64) {
 	flags := c.byte()
-	if c.u64(); flags&1 == 1 {
+	if least = c.u64(); flags&1 == 1 {
 		c.u64()
 	}
+	return least
 }
 
-// lasting walks through the section of code and names the first instruction that changes tables, or drops a segment: what that
-// does cannot be taken back from outside. Such a module is none the worse for it; it gets a new instance for each call.
-func lasting(c *cursor) string {
-	for range c.u32() {
-		body := &cursor{b: c.take(c.u32())}
-		for range body.u32() { // locals: a number of them and their type
-			if body.u32(); body.err != nil {
-				break
-			}
-			body.byte()
+// lasting walks through a function's instructions and names the first that changes tables, or drops a segment: what that does cannot
+// be taken back from outside. Such a module is none the worse for it; it gets a new instance for each call.
+func (c *cursor) lasting() string {
+	for c.more() {
+		if what := c.immediates(c.byte()); what != "" {
+			return what
 		}
-		for body.more() {
-			op := body.byte()
-			if what := body.immediates(op); what != "" {
-				return what
-			}
-		}
-		if c.err == nil && body.err != nil {
-			return body.err.Error()
-		}
-		if c.err != nil {
-			break
-		}
+	}
+	if c.err != nil {
+		return c.err.Error()
 	}
 	return ""
 }

@@ -3,6 +3,7 @@ package wasm
 import (
 	"context"
 	"encoding/json"
+	"runtime"
 	"testing"
 
 	"github.com/castor-iot/castor/shared/driver"
@@ -48,24 +49,35 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// Whatever is uploaded as a module is read without harm, and one that the engine takes it also takes with its globals exported.
+// Whatever is uploaded as a module is read without harm and does not need gigabytes to be compiled, and one that the engine takes it also takes with its globals exported.
 func FuzzModule(f *testing.F) {
 	f.Add(says(f, object{"version": 1}))
 	f.Add(made{Globals: [][]byte{code(0x7f, 1, i32(0), 0x0b), code(0x7e, 1, i64(0), 0x0b)}, Table: []byte{0x70, 1, 1, 5}, Start: []byte{}, Data: []byte("x"), Exports: map[string][]byte{
 		"decode": code(0x02, 0x40, 0x0e, 1, 0, 0, 0x0b, 0x43, []byte{0, 0, 0, 0}, drop, 0x44, make([]byte, 8), drop, i32(0), 0x25, 0, 0xd1, drop, i32(0), i32(0), i32(0), 0xfc, 10, 0, 0, 0xfd, 12, make([]byte, 16), drop, answer(3))}}.Bytes())
 	f.Add([]byte("\x00asm\x01\x00\x00\x00\x07\x05\xff\xff\xff\xff\x0f"))
 	f.Add([]byte("\x00asm\x01\x00\x00\x00\x0a\x08\x01\xff\xff\xff\xff\x0f\xff\xff"))
+	for _, c := range greedy {
+		f.Add(with(says(f, object{"version": 1}), c.section))
+	}
+	f.Add(with(says(f, object{"version": 1}), section(0, text("name"), 1, 6, most, 0)))
 	f.Fuzz(func(t *testing.T, module []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		defer func() {
+			if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 256<<20 {
+				t.Errorf("it needs %d MiB to be compiled: %x", (after.TotalAlloc-before.TotalAlloc)>>20, module)
+			}
+		}()
 		b, err := read(module)
 		if err != nil || b.check(1<<20) != nil {
 			return
 		}
-		changed, _ := b.withGlobals(module)
+		changed, _ := b.withGlobals()
 		r, err := machine()
 		if err != nil {
 			t.Fatal(err)
 		}
-		was, err := r.CompileModule(context.Background(), module)
+		was, err := r.CompileModule(context.Background(), b.bare)
 		if err != nil {
 			return
 		}

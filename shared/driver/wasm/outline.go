@@ -7,14 +7,15 @@ import (
 )
 
 // An outline is what is read of a module's bytes before anything is made of it (WebAssembly Core Specification 2.0, chapter 5).
-// It is no validation, which is the engine's; only what the engine does not tell, or not in words that help.
+// It is no validation, which is the engine's; only what the engine does not tell, or not in words that help, and what it must not be given.
 type outline struct {
+	bare    []byte // the module without its custom sections: names, which nobody here asks for, and what tools keep
 	imports []imported
 	exports map[string]byte // name → kind
 	globals []global
 	pages   uint64 // that the memory begins with
 
-	// exportsAt and exportsEnd are where the section of exports begins and ends; both 0 = there is none.
+	// exportsAt and exportsEnd are where in bare the section of exports begins and ends; both 0 = there is none.
 	exportsAt, exportsEnd int
 
 	// lasting is an instruction that changes what is in neither memory nor globals; "" = there is none.
@@ -43,12 +44,21 @@ var kinds = [...]string{"function", "table", "memory", "global"}
 
 // Sections that are looked at.
 const (
-	importSection = 2
-	memorySection = 5
-	globalSection = 6
-	exportSection = 7
-	codeSection   = 10
+	customSection  = 0
+	typeSection    = 1
+	importSection  = 2
+	tableSection   = 4
+	memorySection  = 5
+	globalSection  = 6
+	exportSection  = 7
+	elementSection = 9
+	codeSection    = 10
+	dataSection    = 11
 )
+
+// listed tells of a section that begins with how many entries it has, each of at least a byte; the others are made of what has a name (0), or
+// are one number (8, 12).
+func listed(section byte) bool { return section != 0 && section != 8 && section != 12 }
 
 // read looks through a module.
 func read(module []byte) (*outline, error) {
@@ -60,15 +70,29 @@ func read(module []byte) (*outline, error) {
 	case !bytes.Equal(module[4:8], []byte{1, 0, 0, 0}):
 		return nil, fmt.Errorf("version % x of WebAssembly is not known, 01 00 00 00 is", module[4:8])
 	}
-	b := &outline{exports: make(map[string]byte)}
+	b := &outline{exports: make(map[string]byte), bare: append(make([]byte, 0, len(module)), module[:8]...)}
 	c := &cursor{b: module, at: 8}
 	for c.more() {
-		at := c.at
+		from, at := c.at, len(b.bare)
 		id := c.byte()
 		part := &cursor{b: c.take(c.u32())}
+		if listed(id) { // the engine would make room for all of them
+			count := &cursor{b: part.b}
+			if n := count.u32(); n > uint32(len(part.b)) {
+				return nil, fmt.Errorf("the module cannot be read: section %d says that it has %d entries, and has %d bytes", id, n, len(part.b))
+			}
+			part.err = count.err // who says it with bytes of the next section
+		}
+		if id != customSection {
+			b.bare = append(b.bare, module[from:c.at]...)
+		}
 		switch id {
+		case typeSection:
+			part.types()
 		case importSection:
 			b.readImports(part)
+		case tableSection:
+			part.tables()
 		case memorySection:
 			if part.u32() > 0 {
 				part.byte()
@@ -84,12 +108,16 @@ func read(module []byte) (*outline, error) {
 				}
 				b.exports[n] = kind
 			}
-			b.exportsAt, b.exportsEnd = at, c.at
+			b.exportsAt, b.exportsEnd = at, len(b.bare)
+		case elementSection:
+			part.elements()
 		case codeSection:
-			b.lasting = lasting(part)
+			b.readCode(part)
+		case dataSection:
+			part.data()
 		}
-		if c.err == nil {
-			c.err = part.err
+		if c.err == nil && part.err != nil {
+			c.err = fmt.Errorf("section %d: %w", id, part.err)
 		}
 	}
 	if c.err != nil {
@@ -105,7 +133,7 @@ func (b *outline) readImports(c *cursor) {
 		case aFunction:
 			c.u32()
 		case aTable:
-			c.byte()
+			c.valueType()
 			c.limits()
 		case aMemory:
 			c.limits()
@@ -123,23 +151,17 @@ func (b *outline) readImports(c *cursor) {
 
 func (b *outline) readGlobals(c *cursor) {
 	for range c.u32() {
-		b.globals = append(b.globals, global{kind: c.byte(), mutable: c.byte() == 1})
-		for { // its first value, an expression
-			op := c.byte()
-			if c.err != nil {
-				return
-			}
-			if op == 0x0b {
-				break
-			}
-			c.immediates(op)
+		b.globals = append(b.globals, global{kind: c.valueType(), mutable: c.byte() == 1})
+		if c.expression(); c.err != nil { // its first value
+			return
 		}
 	}
 }
 
-// withGlobals returns the module with every global exported that can change, under these names. Where they cannot be read and set
+// withGlobals returns the bare module with every global exported that can change, under these names. Where they cannot be read and set
 // as numbers, or the engine's names are taken, no names are returned.
-func (b *outline) withGlobals(module []byte) (changed []byte, names []string) {
+func (b *outline) withGlobals() (changed []byte, names []string) {
+	module := b.bare
 	var entries []byte
 	for i, g := range b.globals {
 		if !g.mutable {

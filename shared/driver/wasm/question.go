@@ -1,12 +1,14 @@
 package wasm
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/fxamacker/cbor/v2"
 )
 
@@ -21,6 +23,7 @@ type asked struct {
 	Port      int               `cbor:"port,omitempty"`
 	Topic     string            `cbor:"topic,omitempty"`
 	Time      *int64            `cbor:"time,omitempty"` // Unix milliseconds
+	Kind      telemetry.Kind    `cbor:"kind,omitempty"`
 	Data      any               `cbor:"data,omitempty"`
 	State     []byte            `cbor:"state,omitempty"`
 	Variables map[string]string `cbor:"variables,omitempty"`
@@ -43,6 +46,9 @@ func question(c driver.Call) ([]byte, error) {
 			q.Bytes = &[]byte{}
 		}
 	default:
+		if c.Op == driver.OnEvent {
+			q.Kind = cmp.Or(c.Kind, telemetry.Telemetry)
+		}
 		var err error
 		if q.Data, err = numbers(c.Data); err != nil {
 			return nil, fmt.Errorf("data: %w", err)

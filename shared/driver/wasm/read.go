@@ -213,7 +213,14 @@ func (f *fields) commands() (all []any) {
 			f.fail("commands[%d] must be a map", i)
 			return nil
 		}
-		all = append(all, f.plain(v, step{"commands", -1}, step{"", i}))
+		command := f.plain(v, step{"commands", -1}, step{"", i})
+		if f.err == nil {
+			if _, err := driver.CommandOf(command); err != nil {
+				f.fail("commands[%d]: %w", i, err)
+				return nil
+			}
+		}
+		all = append(all, command)
 	}
 	return all
 }

@@ -78,7 +78,7 @@ func New(module []byte, l Limits) (*Engine, error) {
 		return nil, err
 	}
 	e.lasting = b.lasting
-	changed, names := b.withGlobals(module)
+	changed, names := b.withGlobals()
 	for _, g := range b.globals {
 		if g.mutable && len(names) == 0 {
 			e.lasting = "a global that is no number"

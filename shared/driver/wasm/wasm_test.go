@@ -37,6 +37,7 @@ func TestAnswers(t *testing.T) {
 		"far off":    {driver.DecodeUplink, object{"version": 1, "time": uint64(1 << 62)}, invalid("time must be milliseconds since 1970, before the year 10000")},
 		"not its":    {driver.DecodeUplink, object{"version": 1, "data": object{}, "state": []byte{1}}, invalid("state and commands are on_event's; decode returns neither")},
 		"much state": {driver.OnEvent, object{"version": 1, "state": make([]byte, driver.MaxState+1)}, invalid("state has 65537 bytes, at most 65536 are taken")},
+		"no command": {driver.OnEvent, object{"version": 1, "commands": []any{object{"name": "heat", "on": true}}}, invalid(`commands[0]: "on" is not known in a command: it has name, input and timeout`)},
 		"commands":   {driver.OnEvent, object{"version": 1, "commands": make([]any, driver.MaxCommands+1)}, invalid("there are 21 commands, at most 20 are taken")},
 		"JSON":       {driver.DecodeUplink, object{"version": 1, "data": object{"s": strings.Repeat("\x00", 100_000)}}, driver.Result{Failure: driver.Output, Reason: "the result has more than 262144 bytes as JSON"}},
 	} {
@@ -67,7 +68,7 @@ func TestQuestions(t *testing.T) {
 			"\xa7\x62op\x6cdecodeUplink\x64port\x07\x64time\x05\x65bytes\x42\x01\x02\x65topic\x61a\x67version\x01\x69variables\xa1\x61k\x61v"},
 		"nothing": {driver.Call{Op: driver.DecodeDownlink}, "\xa3\x62op\x6edecodeDownlink\x65bytes\x40\x67version\x01"},
 		"encode":  {driver.Call{Op: driver.EncodeDownlink, Data: object{"b": 21.0, "a": 1.5}}, "\xa3\x62op\x6eencodeDownlink\x64data\xa2\x61a\xfb\x3f\xf8\x00\x00\x00\x00\x00\x00\x61b\x15\x67version\x01"},
-		"event":   {driver.Call{Op: driver.OnEvent, Data: object{"e": []any{-1.0}}, State: []byte{9}}, "\xa4\x62op\x67onEvent\x64data\xa1\x61e\x81\x20\x65state\x41\x09\x67version\x01"},
+		"event":   {driver.Call{Op: driver.OnEvent, Data: object{"e": []any{-1.0}}, State: []byte{9}}, "\xa5\x62op\x67onEvent\x64data\xa1\x61e\x81\x20\x64kind\x69telemetry\x65state\x41\x09\x67version\x01"},
 	} {
 		if got, err := question(c.call); err != nil || string(got) != c.want {
 			t.Errorf("%s: %q %v\nwant %q", name, got, err, c.want)
@@ -79,10 +80,12 @@ func TestWhatIsNoDriver(t *testing.T) {
 	good := says(t, object{"version": 1})
 	missing := func(name string) []byte { return bytes.Replace(good, text(name), text("x"+name[1:]), 1) }
 	for want, module := range map[string][]byte{
-		"this is no WebAssembly module":                    []byte("function decodeUplink() {}"),
-		"a component of the component model":               append([]byte("\x00asm\x0d\x00\x01\x00"), good[8:]...),
-		"version 02 00 00 00":                              append([]byte("\x00asm\x02\x00\x00\x00"), good[8:]...),
-		"it is cut":                                        good[:len(good)-3],
+		"this is no WebAssembly module":      []byte("function decodeUplink() {}"),
+		"a component of the component model": append([]byte("\x00asm\x0d\x00\x01\x00"), good[8:]...),
+		"version 02 00 00 00":                append([]byte("\x00asm\x02\x00\x00\x00"), good[8:]...),
+		"it is cut":                          good[:len(good)-3],
+		"section 3 says that it has 1879048192 entries, and has 5 bytes": []byte("\x00asm\x01\x00\x00\x00\x03\x05\x80\x80\x80\x80\x07"),
+		"section 11 says that it has 2 entries, and has 1 bytes":         append(good[:len(good):len(good)], 11, 1, 2),
 		"at most 16777216":                                 append(good[:len(good):len(good)], make([]byte, driver.MaxModule)...),
 		"exports no memory":                                missing("memory"),
 		"exports no function alloc":                        missing("alloc"),

@@ -1,5 +1,6 @@
 import { eventually } from './api';
 import { Device, makeType, type Values } from './device';
+import { makeDrivers } from './drivers';
 import { change, makePerson, setRule } from './people';
 import type { Person, Platform } from './platform';
 
@@ -140,8 +141,9 @@ export async function makeScene(p: Platform): Promise<Scene> {
       if (m.silent) await d.end();
     }),
   );
+  const air = await makeDrivers(p, 'cooling');
   await eventually('the hot pump has its alarms', async () => (await p.api.all('alerts/alarms?state=raised')).length >= 2);
-  const twins = new Map([...devices].map(([m, d]) => [m.serial, d.twin]));
+  const twins = new Map([...devices].map(([m, d]) => [m.serial, d.twin])).set('AQ-1', air.twin);
   let now = day;
   return {
     owner,
@@ -150,7 +152,7 @@ export async function makeScene(p: Platform): Promise<Scene> {
       now += 1;
       await Promise.all(machines.filter((m) => !m.silent).map((m) => devices.get(m)!.measure(m.at(now, noise.get(m)!))));
     },
-    end: async () => void (await Promise.all([...devices.values()].map((d) => d.end()))),
+    end: async () => void (await Promise.all([air, ...devices.values()].map((d) => d.end()))),
   };
 }
 

@@ -7,6 +7,8 @@ export interface Shown {
   path(s: Scene): string;
   /** Nobody is signed in. */
   anonymous?: boolean;
+  /** Its picture is taken in the dark, too. */
+  dark?: boolean;
   /** What is done before it is looked at. */
   then?(page: Page): Promise<unknown>;
 }
@@ -16,16 +18,16 @@ const hot = (s: Scene) => `/twins/${s.twins.get('CP-003')}`;
 /** Every view of the console, as it is shown in pictures and looked at by axe. */
 export const shown: Shown[] = [
   { name: 'sign-in', path: () => '/', anonymous: true },
-  { name: 'fleet', path: () => '/' },
+  { name: 'fleet', path: () => '/', dark: true },
   { name: 'fleet-types', path: () => '/?kind=types' },
-  { name: 'twin', path: hot },
+  { name: 'twin', path: hot, dark: true },
   { name: 'twin-provisioning', path: (s) => `${hot(s)}?tab=provisioning` },
   { name: 'twin-alarms', path: (s) => `${hot(s)}?tab=alarms` },
   { name: 'twin-log', path: (s) => `${hot(s)}?tab=log` },
   { name: 'twin-raw', path: (s) => `${hot(s)}?tab=raw` },
   { name: 'type', path: () => '/types/cooling-pump' },
-  { name: 'type-driver', path: () => '/types/cooling-pump?tab=driver' },
-  { name: 'alarms', path: () => '/alarms?show=all' },
+  { name: 'type-driver', path: () => '/types/air-sensor?tab=driver' },
+  { name: 'alarms', path: () => '/alarms?show=all', dark: true },
   { name: 'rules', path: () => '/rules' },
   { name: 'rule-new', path: (s) => `/rules/new?twin=${s.twins.get('CP-006')}&property=bearing.temperature` },
   { name: 'enrol', path: () => '/enrol' },
@@ -39,10 +41,12 @@ export const shown: Shown[] = [
   { name: 'models', path: () => '/models' },
   { name: 'model', path: () => '/models/semi-automatic' },
   { name: 'drivers', path: () => '/drivers' },
-  { name: 'driver', path: () => '/drivers/tasmota' },
-  { name: 'driver-parked', path: () => '/drivers/tasmota?tab=parked' },
+  { name: 'driver', path: () => '/drivers/acme-aq', dark: true },
+  { name: 'driver-parked', path: () => '/drivers/acme-aq?tab=parked' },
+  { name: 'twin-parked', path: (s) => `/twins/${s.twins.get('AQ-1')}?tab=parked` },
   {
     name: 'bench',
+    dark: true,
     path: () => '/new-driver',
     then: async (page) => {
       await page.getByRole('button', { name: 'Run', exact: true }).click();

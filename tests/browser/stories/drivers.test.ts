@@ -95,6 +95,21 @@ test('a driver is written, tried on the bench, refused for what its tests say, p
     await page.getByRole('menuitem', { name: deed }).click();
   };
   await deeds(/Try on some/);
+  // A twin that is typed and is none of the list is told, and not left out without a word. The list is not cut off by the dialog.
+  const twins = dialog.getByRole('combobox', { name: 'And these twins' });
+  await twins.fill('nowhere');
+  await twins.press('Tab');
+  await dialog.getByText('Choose a twin from the list').waitFor();
+  expect(await dialog.getByRole('button', { name: 'Begin' }).isDisabled()).toBe(true);
+  await twins.fill('th1');
+  const found = dialog.getByRole('option', { name: /Thermometer/ });
+  await found.waitFor();
+  await expect.poll(() => found.evaluate((o) => {
+    const { x, y, width, height } = o.getBoundingClientRect();
+    return o.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+  })).toBe(true);
+  await twins.press('Escape');
+  await dialog.getByText('Choose a twin from the list').waitFor({ state: 'hidden' });
   await dialog.getByRole('slider').fill('30');
   await dialog.getByRole('button', { name: 'Begin' }).click();
   await page.getByRole('row').filter({ hasText: '1.0.0' }).getByText('canary 30 %').waitFor();
@@ -102,6 +117,41 @@ test('a driver is written, tried on the bench, refused for what its tests say, p
   await dialog.getByRole('button', { name: 'Promote' }).click();
   await page.getByRole('row').filter({ hasText: '1.0.0' }).getByText('active').waitFor();
   expect(await clipped(page)).toEqual([]);
+});
+
+test('a command is written on the bench by its name, and is tested by it', async ({ visit }) => {
+  const { page } = await visit(p, { as: dev, view: '/new-driver' });
+  await page.getByLabel('The codec in JavaScript').fill(`function encodeDownlink(input) {
+  if (input.command !== 'open') return { errors: ['no command ' + input.command] };
+  return { bytes: [1, input.data.percent], fPort: 2 };
+}
+`);
+  const out = page.getByRole('region', { name: 'What came out' });
+  const run = () => page.getByRole('button', { name: 'Run', exact: true }).click();
+  const command = page.getByLabel('Command', { exact: true });
+  await page.getByLabel('Do', { exact: true }).selectOption('encodeDownlink');
+  await command.fill('close');
+  await page.getByLabel('Input as JSON').fill('{"percent": 40}');
+  await run();
+  await out.getByText('no command close').waitFor();
+  await command.fill('open');
+  await run();
+  await out.getByText('01 28').waitFor();
+  await out.getByText('to port 2').waitFor();
+  expect(await findings(page)).toEqual([]);
+
+  // As a test it is asked the same again, and comes back into the bench as it was.
+  for (const name of ['a warm day', 'frost']) await page.getByRole('button', { name: `Remove ${name}` }).click();
+  await page.getByRole('button', { name: 'Add as a test…' }).click();
+  await page.getByRole('dialog').getByLabel('Name').fill('half open');
+  await page.getByRole('dialog').getByRole('button', { name: 'Add' }).click();
+  await page.getByRole('button', { name: 'Run the tests' }).click();
+  await page.getByText('1 passed, 0 failed').waitFor();
+  await command.fill('');
+  await page.getByLabel('Data as JSON').fill('{}');
+  await page.getByRole('button', { name: 'Put half open into the bench' }).click();
+  await expect.poll(() => command.inputValue()).toBe('open');
+  expect(JSON.parse(await page.getByLabel('Input as JSON').inputValue())).toEqual({ percent: 40 });
 });
 
 test('a declarative document: its faults stand at their lines', async ({ visit }) => {
@@ -209,6 +259,12 @@ test('a type is read by a driver that fails: parked, opened on the bench, mended
   await page.getByRole('dialog').getByRole('button', { name: 'Withdraw' }).click();
   await page.getByRole('row').filter({ hasText: '1.0.1' }).getByText('withdrawn').waitFor();
   await page.getByText('force is in kN').waitFor();
+
+  // A long state has its own line on a phone.
+  await p.api.post('drivers/drivers/acme-press/versions/1.0.1/canary', { percent: 40, twins: [device.twin] });
+  const phone = await visit(p, { as: p.admin, view: '/drivers', phone: true });
+  await phone.page.getByText('canary 40 % and 1 named twin').waitFor();
+  expect(await clipped(phone.page)).toEqual([]);
   await device.end();
 }, 180_000);
 

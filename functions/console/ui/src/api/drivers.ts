@@ -68,6 +68,12 @@ export const drivers = {
   redriven: (id: string, signal?: AbortSignal) =>
     ok(api.GET('/function/drivers/redrives/{id}', { params: { path: { id } }, signal })),
   cancelRedrive: (id: string) => ok(api.DELETE('/function/drivers/redrives/{id}', { params: { path: { id } } })),
+  adopt: (twin: string, cursor: string) =>
+    ok(
+      api.POST('/function/twin-ingest/parked/{twin}/adopt', {
+        params: { path: { twin }, query: cursor ? { cursor } : {} },
+      }),
+    ),
   parked: (whose: Parked, cursor: string, signal?: AbortSignal) =>
     ok(
       api.GET('/function/twin-ingest/parked', {

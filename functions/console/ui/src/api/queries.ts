@@ -21,6 +21,7 @@ export const keys = {
   gateways: (query: object = {}) => ['gateways', query] as const,
   places: (query: object) => ['places', query] as const,
   credentials: (twin: string) => ['credentials', twin] as const,
+  relayed: (via: string) => ['credentials', 'relayed', via] as const,
   drivers: () => ['drivers'] as const,
   driver: (name: string) => ['drivers', name] as const,
   driverSource: (name: string, version: string) => ['driver-source', name, version] as const,

@@ -29,6 +29,21 @@ export const counts = (query: Query<'countTwins'>) =>
     queryFn: ({ signal }) => ok(api.GET('/function/twins/counts', { params: { query }, signal })),
   });
 
+/** What a twin's device proves itself by, the newest first, and what it had before. */
+export const credentialsOf = (twin: string) =>
+  queryOptions({
+    queryKey: keys.credentials(twin),
+    queryFn: ({ signal }) => ok(api.GET('/function/credentials/credentials', { params: { query: { twin } }, signal })),
+  });
+
+/** The devices that a twin's device speaks for: as many as one page has. */
+export const relayedBy = (via: string) =>
+  queryOptions({
+    queryKey: keys.relayed(via),
+    queryFn: ({ signal }) =>
+      ok(api.GET('/function/credentials/relayed', { params: { query: { via, limit: 1000 } }, signal })),
+  });
+
 /** One provisioning run with its model and its log. */
 export const oneRun = (id: string) =>
   queryOptions({

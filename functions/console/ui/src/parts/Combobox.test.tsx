@@ -5,29 +5,38 @@ import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Combobox } from './Combobox';
 
 beforeAll(() => {
-  Element.prototype.scrollIntoView ??= () => {}; // jsdom lays nothing out
+  // jsdom lays nothing out
+  Element.prototype.scrollIntoView ??= () => {};
+  globalThis.ResizeObserver ??= class {
+    observe() {}
+    unobserve() {}
+    disconnect() {}
+  };
 });
 afterEach(cleanup);
 
 const all = ['cpu.percent', 'disk.percent', 'memory.percent'];
 
-function Properties({ free, busy, onChoose }: { free?: boolean; busy?: boolean; onChoose: (id: string) => void }) {
+interface Given {
+  free?: boolean;
+  busy?: boolean;
+  unchosen?: string;
+}
+
+function Properties({ onChoose, ...given }: Given & { onChoose: (id: string) => void }) {
   const [typed, setTyped] = useState('');
   const choices = all.filter((id) => id.includes(typed)).map((id) => ({ id, label: id }));
   return (
-    <Combobox
-      label="Property"
-      value=""
-      choices={choices}
-      onType={setTyped}
-      onChoose={onChoose}
-      free={free}
-      busy={busy}
-    />
+    <>
+      <Combobox label="Property" value="" choices={choices} onType={setTyped} onChoose={onChoose} {...given} />
+      <button type="button" disabled={!!given.unchosen && !!typed.trim()}>
+        Begin
+      </button>
+    </>
   );
 }
 
-function setUp(props: { free?: boolean; busy?: boolean } = {}) {
+function setUp(props: Given = {}) {
   const chosen = vi.fn();
   render(<Properties {...props} onChoose={chosen} />);
   return { chosen, field: screen.getByRole('combobox', { name: 'Property' }), user: userEvent.setup() };
@@ -67,4 +76,26 @@ test('where anything goes, what was typed is taken', async () => {
   await user.type(field, 'torque');
   await user.tab();
   expect(chosen).toHaveBeenLastCalledWith('torque');
+});
+
+test('where nothing may be lost, what was typed and not chosen stays, and is told', async () => {
+  const { chosen, field, user } = setUp({ unchosen: 'Choose from the list.' });
+  const begin = screen.getByRole('button', { name: 'Begin' });
+  await user.type(field, 'dsk');
+  await user.tab();
+  expect(chosen).not.toHaveBeenCalled();
+  expect((field as HTMLInputElement).value).toBe('dsk');
+  expect(field.getAttribute('aria-invalid')).toBe('true');
+  expect(screen.getByText('Choose from the list.')).toBeTruthy();
+  expect(begin).toHaveProperty('disabled', true);
+
+  await user.clear(field);
+  await user.tab();
+  expect(screen.queryByText('Choose from the list.')).toBeNull();
+  expect(begin).toHaveProperty('disabled', false);
+
+  await user.type(field, 'disk.percent');
+  await user.tab();
+  expect(chosen).toHaveBeenCalledExactlyOnceWith('disk.percent');
+  expect(begin).toHaveProperty('disabled', false);
 });

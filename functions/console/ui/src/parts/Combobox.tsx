@@ -1,6 +1,6 @@
+import { Popper } from 'radix-ui/internal';
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import s from './Combobox.module.css';
-import { cx } from './cx';
 import f from './Field.module.css';
 
 export interface Choice {
@@ -9,7 +9,10 @@ export interface Choice {
   note?: ReactNode;
 }
 
-/** One of many, found by typing (the ARIA pattern "combobox with list"). `free` takes what was typed if nothing of the list was chosen. */
+/**
+ * One of many, found by typing (the ARIA pattern "combobox with list"). What was typed and is nothing of the list is dropped when the
+ * field is left; `free` takes it, with `unchosen` it stays and that is said of it, so that nobody thinks it chosen.
+ */
 export function Combobox({
   label,
   bare,
@@ -21,6 +24,7 @@ export function Combobox({
   onChoose,
   busy,
   free,
+  unchosen,
   disabled,
   placeholder,
   none = 'Nothing found.',
@@ -36,6 +40,7 @@ export function Combobox({
   onChoose: (id: string) => void;
   busy?: boolean;
   free?: boolean;
+  unchosen?: string;
   disabled?: boolean;
   placeholder?: string;
   none?: string;
@@ -43,16 +48,20 @@ export function Combobox({
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
   const [typed, setTyped] = useState<string | null>(null); // null: closed
+  const [left, setLeft] = useState(false); // closed, and what was typed stays
   const [at, setAt] = useState(0);
-  const open = typed !== null;
+  const open = typed !== null && !left;
   const here = Math.min(at, choices.length - 1);
-  const said = error || hint ? `${id}-said` : undefined;
+  const wrong = error || (left ? unchosen : undefined);
+  const said = wrong || hint ? `${id}-said` : undefined;
   const close = () => {
     setTyped(null);
+    setLeft(false);
     onType('');
   };
   const type = (text: string) => {
     setTyped(text);
+    setLeft(false);
     setAt(0);
     onType(text);
   };
@@ -66,7 +75,7 @@ export function Combobox({
   const pressed = (e: KeyboardEvent) => {
     if (e.key === 'ArrowDown' || e.key === 'ArrowUp') {
       e.preventDefault();
-      if (!open) type('');
+      if (!open) type(typed ?? '');
       else setAt((here + (e.key === 'ArrowDown' ? 1 : -1) + choices.length) % Math.max(1, choices.length));
     } else if (e.key === 'Enter' && open) {
       e.preventDefault();
@@ -80,67 +89,76 @@ export function Combobox({
     }
   };
   const leave = () => {
-    if (free && typed?.trim()) onChoose(typed.trim());
-    if (open) close();
+    const text = typed?.trim();
+    if (free && text) onChoose(text);
+    if (!open) return;
+    const exact = busy ? undefined : choices.find((c) => c.id === text);
+    if (!unchosen || !text) close();
+    else if (exact) choose(exact);
+    else setLeft(true);
   };
   return (
-    <div className={cx(f.field, s.box)}>
+    <div className={f.field}>
       <label htmlFor={id} className={bare ? 'visually-hidden' : f.label}>
         {label}
       </label>
-      <input
-        id={id}
-        type="text"
-        role="combobox"
-        className={f.input}
-        autoComplete="off"
-        spellCheck={false}
-        maxLength={128}
-        dir="auto"
-        aria-expanded={open}
-        aria-controls={`${id}-list`}
-        aria-autocomplete="list"
-        aria-activedescendant={open && choices[here] ? `${id}-${here}` : undefined}
-        aria-describedby={said}
-        aria-invalid={error ? true : undefined}
-        disabled={disabled}
-        placeholder={open && value ? value : placeholder}
-        value={typed ?? value}
-        onChange={(e) => type(e.target.value)}
-        onClick={() => !open && type('')}
-        onKeyDown={pressed}
-        onBlur={leave}
-      />
-      {open && (
-        <div className={s.popup}>
-          <div ref={list} id={`${id}-list`} className={s.list} role="listbox" aria-label={label} aria-busy={busy}>
-            {choices.map((c, i) => (
-              // biome-ignore lint/a11y/useKeyWithClickEvents lint/a11y/useFocusableInteractive: the focus stays in the field, which takes the keys and names the active option
-              <div
-                key={c.id}
-                id={`${id}-${i}`}
-                role="option"
-                aria-selected={i === here}
-                className={s.choice}
-                onPointerDown={(e) => e.preventDefault()}
-                onPointerMove={() => i !== here && setAt(i)}
-                onClick={() => choose(c)}
-              >
-                <bdi className={s.label}>{c.label}</bdi>
-                {c.note && <span className={s.note}>{c.note}</span>}
-              </div>
-            ))}
-          </div>
-          {choices.length === 0 && (
-            <p className={s.none} role="status">
-              {busy ? 'Searching…' : free && typed ? `Enter takes “${typed}”.` : none}
-            </p>
-          )}
-        </div>
-      )}
+      <Popper.Root>
+        <Popper.Anchor asChild>
+          <input
+            id={id}
+            type="text"
+            role="combobox"
+            className={f.input}
+            autoComplete="off"
+            spellCheck={false}
+            maxLength={128}
+            dir="auto"
+            aria-expanded={open}
+            aria-controls={`${id}-list`}
+            aria-autocomplete="list"
+            aria-activedescendant={open && choices[here] ? `${id}-${here}` : undefined}
+            aria-describedby={said}
+            aria-invalid={wrong ? true : undefined}
+            disabled={disabled}
+            placeholder={open && value ? value : placeholder}
+            value={typed ?? value}
+            onChange={(e) => type(e.target.value)}
+            onClick={() => !open && type(typed ?? '')}
+            onKeyDown={pressed}
+            onBlur={leave}
+          />
+        </Popper.Anchor>
+        {open && (
+          <Popper.Content className={s.popup} align="start" sideOffset={4} collisionPadding={8}>
+            <div ref={list} id={`${id}-list`} className={s.list} role="listbox" aria-label={label} aria-busy={busy}>
+              {choices.map((c, i) => (
+                // biome-ignore lint/a11y/useKeyWithClickEvents lint/a11y/useFocusableInteractive: the focus stays in the field, which takes the keys and names the active option
+                <div
+                  key={c.id}
+                  id={`${id}-${i}`}
+                  role="option"
+                  aria-selected={i === here}
+                  className={s.choice}
+                  onPointerDown={(e) => e.preventDefault()}
+                  onPointerMove={() => i !== here && setAt(i)}
+                  onClick={() => choose(c)}
+                >
+                  <bdi className={s.label}>{c.label}</bdi>
+                  {c.note && <span className={s.note}>{c.note}</span>}
+                </div>
+              ))}
+            </div>
+            {choices.length === 0 && (
+              <p className={s.none} role="status">
+                {busy ? 'Searching…' : free && typed ? `Enter takes “${typed}”.` : none}
+              </p>
+            )}
+          </Popper.Content>
+        )}
+      </Popper.Root>
       {said && (
-        <p id={said} className={error ? f.error : f.hint}>
-          {error || hint}
+        <p id={said} className={wrong ? f.error : f.hint}>
+          {wrong || hint}
         </p>
       )}
     </div>

@@ -40,6 +40,10 @@ export function Dialog({
     const to = had instanceof HTMLElement && had.isConnected && had !== document.body ? had : back?.();
     to?.focus({ preventScroll: true });
   };
+  // A list that is open in it is closed first: see Combobox.
+  const escaped = (e: KeyboardEvent) => {
+    if (e.target instanceof Element && e.target.matches('[role="combobox"][aria-expanded="true"]')) e.preventDefault();
+  };
   return (
     <Radix.Root open={open} onOpenChange={(o) => !o && onClose()}>
       <Radix.Portal>
@@ -47,6 +51,7 @@ export function Dialog({
         <Radix.Content
           className={cx(s.dialog, side && s.side)}
           onOpenAutoFocus={opened}
+          onEscapeKeyDown={escaped}
           onCloseAutoFocus={closed}
           {...(note ? {} : { 'aria-describedby': undefined })}
         >

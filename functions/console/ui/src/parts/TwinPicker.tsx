@@ -9,6 +9,7 @@ import { kindWord } from './words';
 export function TwinPicker({
   value,
   onChange,
+  onType,
   any,
   ...rest
 }: {
@@ -18,8 +19,11 @@ export function TwinPicker({
   error?: string;
   placeholder?: string;
   disabled?: boolean;
+  unchosen?: string;
   value: string;
   onChange: (id: string) => void;
+  /** Hears of what stands in the field and was not chosen; '' is nothing. */
+  onType?: (text: string) => void;
   any?: string;
 }) {
   const [typed, setTyped] = useState('');
@@ -41,6 +45,7 @@ export function TwinPicker({
       onType={(t) => {
         setLooked(true);
         setTyped(t);
+        onType?.(t);
       }}
       onChoose={onChange}
     />

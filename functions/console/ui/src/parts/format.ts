@@ -64,6 +64,7 @@ export function value(v: unknown): string {
 const signs = new Map([
   ['Cel', '°C'],
   ['[degF]', '°F'],
+  ['[ppm]', 'ppm'],
   ['deg', '°'],
   ['By', 'B'],
   ['KiBy', 'KiB'],

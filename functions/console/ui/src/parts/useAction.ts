@@ -6,6 +6,8 @@ interface Action {
   refused: string;
   /** All that was wrong, where that is more than one thing. */
   faults: readonly Fault[];
+  /** Forgets what was refused. */
+  clear: () => void;
   run: (work: () => Promise<unknown>) => Promise<void>;
 }
 
@@ -14,6 +16,10 @@ export function useAction(): Action {
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState('');
   const [faults, setFaults] = useState<readonly Fault[]>([]);
+  const clear = useCallback(() => {
+    setRefused('');
+    setFaults([]);
+  }, []);
   const run = useCallback(async (work: () => Promise<unknown>) => {
     setBusy(true);
     setRefused('');
@@ -27,5 +33,5 @@ export function useAction(): Action {
       setBusy(false);
     }
   }, []);
-  return { busy, refused, faults, run };
+  return { busy, refused, faults, clear, run };
 }

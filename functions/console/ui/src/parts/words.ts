@@ -45,8 +45,19 @@ export const driverOps: readonly [DriverOp, string][] = [
   ['encodeDownlink', 'Write a command for the device'],
   ['decodeDownlink', 'Read a command for the device'],
   ['normalizeUplink', 'Normalise decoded data'],
-  ['onEvent', 'Handle an event, with state'],
+  ['onEvent', 'React to what the device has said'],
 ];
+
+/** What a driver reacts to, as people say it; telemetry where nothing is said. */
+export const eventKinds = [
+  ['telemetry', 'telemetry'],
+  ['state', 'reported state'],
+  ['event', 'an event'],
+  ['presence', 'presence'],
+  ['response', 'answer to a command'],
+] as const;
+
+export const eventWord = (kind: string | undefined) => (eventKinds.find(([k]) => k === kind) ?? eventKinds[0])[1];
 
 const failures = new Map([
   ['missing', 'The driver cannot do this.'],

@@ -24,7 +24,7 @@ typedef struct {
 } castor_value;
 
 typedef struct {
-	castor_span op, bytes, topic, state;
+	castor_span op, bytes, topic, kind, state; // kind: of an event, telemetry, state, event, presence or response
 	int64_t port, time; // 0 = none
 	castor_value data, variables;
 } castor_call;
@@ -103,6 +103,7 @@ static int castor_read(castor_call *c, const uint8_t *at, uint32_t length) {
 	if (castor_find(all, "op", &v)) c->op = v.span;
 	if (castor_find(all, "bytes", &v)) c->bytes = v.span;
 	if (castor_find(all, "topic", &v)) c->topic = v.span;
+	if (castor_find(all, "kind", &v)) c->kind = v.span;
 	if (castor_find(all, "state", &v)) c->state = v.span;
 	if (castor_find(all, "port", &v)) c->port = v.number;
 	if (castor_find(all, "time", &v)) c->time = v.number;

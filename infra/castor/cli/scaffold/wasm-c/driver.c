@@ -24,32 +24,48 @@ CASTOR_EXPORT(decode) {
 // encode: commands for the device.
 CASTOR_EXPORT(encode) {
 	castor_call c;
-	castor_value interval;
+	castor_value command, input, v;
+	uint8_t frame[3];
+	size_t used;
 	if (!castor_read(&c, at, length)) return castor_error("the call cannot be read");
-	if (!castor_find(c.data, "interval", &interval) || interval.kind != CASTOR_INT || interval.number < 1 || interval.number > 65535)
-		return castor_error("interval must be a number of seconds from 1 to 65535");
-	uint8_t frame[] = {1, (uint8_t)(interval.number >> 8), (uint8_t)interval.number};
+	if (!castor_find(c.data, "command", &command) || !castor_find(c.data, "input", &input)) return castor_error("command and input must be given");
+	if (castor_same(command.span, "interval")) {
+		if (!castor_find(input, "seconds", &v) || v.kind != CASTOR_INT || v.number < 1 || v.number > 65535)
+			return castor_error("seconds must be a number from 1 to 65535");
+		frame[0] = 1; frame[1] = (uint8_t)(v.number >> 8); frame[2] = (uint8_t)v.number;
+		used = 3;
+	} else if (castor_same(command.span, "heat")) {
+		frame[0] = 2; frame[1] = castor_find(input, "on", &v) && v.kind == CASTOR_TRUE;
+		used = 2;
+	} else {
+		return castor_error("the device knows the commands interval and heat");
+	}
 	castor_map(3);
 	castor_text("version"); castor_int(1);
 	castor_text("port"); castor_int(2);
-	castor_text("bytes"); castor_bytes(frame, sizeof frame);
+	castor_text("bytes"); castor_bytes(frame, used);
 	return castor_answer();
 }
 
-// on_event: a command is wanted when frost begins and when it ends. The platform does not call it yet; tests and tools do. Nothing but the state is kept from one call to the next.
+// on_event: the heater is to go on when frost begins and off when it ends. It is called with what the device says where the type says
+// reacts: true. Nothing but the state is kept from one call to the next.
 CASTOR_EXPORT(on_event) {
 	castor_call c;
-	castor_value t;
+	castor_value t, v;
 	if (!castor_read(&c, at, length)) return castor_error("the call cannot be read");
-	int there = castor_find(c.data, "temperature", &t);
-	uint8_t frost = there && ((t.kind == CASTOR_INT && t.number < 0) || (t.kind == CASTOR_FLOAT && t.real < 0));
-	int was = c.state.length == 1 && c.state.at[0] == 1;
+	uint8_t was = c.state.length == 1 && c.state.at[0] == 1, frost = was;
+	int failed = castor_same(c.kind, "response") && castor_find(c.data, "name", &v) && castor_same(v.span, "heat") &&
+		castor_find(c.data, "status", &v) && castor_same(v.span, "failed");
+	if (failed) was = frost = 0; // it is tried again with the next frost
+	if (castor_same(c.kind, "telemetry") && castor_find(c.data, "temperature", &t) && (t.kind == CASTOR_INT || t.kind == CASTOR_FLOAT))
+		frost = t.kind == CASTOR_INT ? t.number < 0 : t.real < 0;
 	castor_map(was == frost ? 2 : 3);
 	castor_text("version"); castor_int(1);
 	castor_text("state"); castor_bytes(&frost, 1);
 	if (was != frost) {
 		castor_text("commands"); castor_list(1); castor_map(2);
 		castor_text("name"); castor_text("heat");
+		castor_text("input"); castor_map(1);
 		castor_text("on"); castor_bool(frost);
 	}
 	return castor_answer();

@@ -4,10 +4,30 @@ import type { ProvisioningModel, Run, RunStep } from '@/api/types';
 /** reached: left behind. present: it is there now. failed: it was refused or given up there. ahead: not come to. */
 export type Standing = 'reached' | 'present' | 'failed' | 'ahead';
 
+/** Whether a step says that the twin of a device that had come in is gone: the platform undoes the run, nobody asks anew. */
+const departs = (step: RunStep, before: RunStep | undefined) =>
+  step.actor === 'platform:twins' &&
+  step.outcome === 'refused' &&
+  before?.outcome === 'ended' &&
+  before.reason === 'completed';
+
 /** The steps of the round that is under way, or was the last: one run may begin several times. */
 export function lastRound(steps: RunStep[]): RunStep[] {
-  const before = steps.findLastIndex((s, i) => s.outcome === 'ended' && i < steps.length - 1);
-  return steps.slice(before + 1);
+  const ends = (s: RunStep, i: number) => s.outcome === 'ended' && i < steps.length - 1 && !departs(steps[i + 1]!, s);
+  return steps.slice(steps.findLastIndex(ends) + 1);
+}
+
+/** The last round as far as the device came in; without how it was undone once its twin was gone. */
+export function wayIn(steps: RunStep[]): RunStep[] {
+  const round = lastRound(steps);
+  const gone = round.findIndex((s, i) => departs(s, round[i - 1]));
+  return gone < 0 ? round : round.slice(0, gone);
+}
+
+/** When a run completed whose twin is gone since; undefined if that is not what became of it. */
+export function cameIn(run: Pick<Run, 'steps' | 'outcome'>): string | undefined {
+  const way = wayIn(run.steps);
+  return run.outcome === 'rejected' && way.length < lastRound(run.steps).length ? way.at(-1)?.at : undefined;
 }
 
 /** Where each state of the model stands. */
@@ -15,7 +35,7 @@ export function standings(
   run: Pick<Run, 'model' | 'state' | 'outcome' | 'steps' | 'withdrawing'>,
 ): Map<string, Standing> {
   const found = new Map<string, Standing>((run.model.states ?? []).map((s) => [s.name, 'ahead']));
-  for (const s of lastRound(run.steps)) {
+  for (const s of wayIn(run.steps)) {
     if (!found.has(s.state) || s.outcome === 'ignored') continue;
     if (s.outcome === 'ended') found.set(s.state, s.reason?.startsWith('rejected') ? 'failed' : 'reached');
     else found.set(s.state, s.outcome === 'refused' || s.outcome === 'failed' ? 'failed' : 'reached');
@@ -25,10 +45,10 @@ export function standings(
 }
 
 /** Which ways were taken, as "from→to". */
-export function taken(run: Pick<Run, 'steps' | 'state'>): Set<string> {
+export function taken(run: Pick<Run, 'steps' | 'state' | 'outcome'>): Set<string> {
   const ways = new Set<string>();
   let at = '';
-  for (const { state } of [...lastRound(run.steps), { state: run.state }]) {
+  for (const { state } of cameIn(run) ? wayIn(run.steps) : [...lastRound(run.steps), { state: run.state }]) {
     if (at && at !== state) ways.add(`${at}→${state}`);
     at = state;
   }

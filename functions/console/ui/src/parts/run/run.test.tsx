@@ -3,8 +3,9 @@ import { render, screen } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 import type { ProvisioningModel, Run, RunStep } from '@/api/types';
 import { layOut, nodeHeight } from './layout';
-import { lastRound, standings, taken, withSteps } from './progress';
+import { cameIn, lastRound, standings, taken, wayIn, withSteps } from './progress';
 import { Steps } from './Steps';
+import { comesByAnother } from './words';
 
 const model: ProvisioningModel = {
   id: 'm',
@@ -58,6 +59,32 @@ describe('how far a run has come', () => {
     expect(lastRound(steps)).toHaveLength(1);
     expect(standings(run('twin', steps)).get('claim')).toBe('reached');
     expect(lastRound(steps.slice(0, 2))).toHaveLength(2);
+  });
+  it('draws how a device came in whose twin is gone, and says when it did', () => {
+    const gone = { ...step('done', 'refused', 'twin t was decommissioned'), actor: 'platform:twins' };
+    const steps = [
+      step('claim', 'done'),
+      step('twin', 'done'),
+      step('gateway', 'done'),
+      step('done', 'ended', 'completed'),
+      gone,
+      step('twin', 'done'),
+      step('rejected', 'ended', 'rejected: twin t was decommissioned'),
+    ];
+    const r = run('rejected', steps, { outcome: 'rejected' });
+    expect(cameIn(r)).toBe(steps[3]!.at);
+    expect(lastRound(steps)).toHaveLength(7);
+    expect(wayIn(steps)).toHaveLength(4);
+    expect([...standings(r).values()]).toEqual(['reached', 'reached', 'reached', 'reached', 'ahead']);
+    expect(taken(r)).toEqual(new Set(['claim→twin', 'twin→gateway', 'gateway→done']));
+    // One that people reset, or that was rejected on its way, is neither.
+    const reset = steps.with(4, { ...gone, actor: 'user:ada' });
+    expect(cameIn(run('rejected', reset, { outcome: 'rejected' }))).toBeUndefined();
+    const refused = [step('claim', 'done'), gone, step('rejected', 'ended', 'rejected: no')];
+    expect(cameIn(run('rejected', refused, { outcome: 'rejected' }))).toBeUndefined();
+    // Nor is one that comes in anew.
+    expect(cameIn(run('claim', [...steps, step('claim', 'done')]))).toBeUndefined();
+    expect(wayIn([...steps, step('claim', 'done')])).toHaveLength(1);
   });
   it('goes on by steps that come live, each once', () => {
     const first = step('claim', 'done');
@@ -118,6 +145,16 @@ describe('the drawing', () => {
     });
     expect(d.nodes).toHaveLength(2);
   });
+});
+
+it('knows which devices another one speaks for, whatever they are like', () => {
+  const by = { if: 'device.model == "x"', model: 'manual' };
+  expect(comesByAnother({ provisioning: 'relayed' })).toBe(true);
+  expect(comesByAnother({ provisioning: 'relayed', choices: [] })).toBe(true);
+  expect(comesByAnother({ provisioning: 'relayed', choices: [by] })).toBe(false);
+  expect(comesByAnother({ provisioning: 'manual' })).toBe(false);
+  expect(comesByAnother({})).toBe(false);
+  expect(comesByAnother(undefined)).toBe(false);
 });
 
 it('shows hostile text as text', () => {

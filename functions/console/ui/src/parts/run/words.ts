@@ -1,7 +1,8 @@
 // A run's present in words: what it waits for, for whom, and what comes next.
-import type { ProvisioningModel, Run } from '@/api/types';
-import { lastRound } from './progress';
+import type { ProvisioningModel, Run, Twin } from '@/api/types';
+import { lastRound, wayIn } from './progress';
 
+type TypeModel = NonNullable<Twin['definition']['model']>;
 type State = NonNullable<ProvisioningModel['states']>[number];
 
 const triggers = new Map<string, string>([
@@ -20,6 +21,9 @@ const when = (trigger: string | undefined) => triggers.get(trigger ?? '') ?? tri
 
 export const stateOf = (m: ProvisioningModel, name: string): State | undefined =>
   (m.states ?? []).find((s) => s.name === name);
+
+/** Whether another device speaks for those of a type, whichever way they come in: they cannot ask themselves. */
+export const comesByAnother = (m: TypeModel | undefined) => m?.provisioning === 'relayed' && !m.choices?.length;
 
 /** A state as people call it. */
 export const titleOf = (m: ProvisioningModel, name: string) => stateOf(m, name)?.title || name;
@@ -84,7 +88,7 @@ export interface Stay {
 
 /** How long the round was in each state, in their order; one it came to twice stands twice. */
 export function stays(run: Pick<Run, 'steps' | 'state' | 'outcome' | 'created'>, now: number): Stay[] {
-  const steps = lastRound(run.steps).filter((s) => s.outcome !== 'ignored');
+  const steps = wayIn(run.steps).filter((s) => s.outcome !== 'ignored');
   const found: Stay[] = [];
   let from = Date.parse(steps[0]?.at ?? run.created);
   steps.forEach((s, i) => {

@@ -34,6 +34,7 @@ export function Canary({ version: v, onClose }: Deed) {
   const stale = useStale();
   const [percent, setPercent] = useState(v.canary?.percent ?? 5);
   const [twins, setTwins] = useState<string[]>(v.canary?.twins ?? []);
+  const [typed, setTyped] = useState('');
   const none = percent === 0 && twins.length === 0;
   const save = async () => {
     const wanted: CanaryOf = { percent, ...(twins.length && { twins }) };
@@ -47,7 +48,7 @@ export function Canary({ version: v, onClose }: Deed) {
       title={`Try ${v.version} on some devices?`}
       note="The share is always of the same devices, and grows by others when it is raised. Undo: withdraw the version; its devices then use the one they had before."
       verb={v.state === 'canary' ? 'Change' : 'Begin'}
-      disabled={none}
+      disabled={none || !!typed.trim()}
       work={save}
     >
       <div className={s.share}>
@@ -71,8 +72,10 @@ export function Canary({ version: v, onClose }: Deed) {
             : 'Whatever the share is. Those in a lab, for a beginning.'
         }
         placeholder="Find a twin"
+        unchosen="Choose a twin from the list, or empty the field."
         disabled={twins.length >= mostTwins}
         value=""
+        onType={setTyped}
         onChange={(id) => id && !twins.includes(id) && setTwins([...twins, id])}
       />
       {twins.length > 0 && (

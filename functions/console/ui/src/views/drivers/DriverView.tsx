@@ -3,6 +3,7 @@ import { useParams } from 'wouter';
 import { ApiError } from '@/api/client';
 import type { Driver, DriverVersion } from '@/api/types';
 import { Badge } from '@/parts/Badge';
+import { Banner } from '@/parts/Banner';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card, Facts } from '@/parts/Card';
 import { driverHref } from '@/parts/links';
@@ -14,7 +15,7 @@ import { useParam } from '@/parts/useParam';
 import { driverKindWord } from '@/parts/words';
 import { VersionBench } from './bench/VersionBench';
 import s from './DriverView.module.css';
-import { oneDriver, standingOf, usedOf } from './drivers';
+import { oneDriver, standingOf, trialIsOver, usedOf } from './drivers';
 import { Parked } from './parked/Parked';
 import { StateBadge } from './StateBadge';
 import { UsedBy } from './UsedBy';
@@ -73,6 +74,9 @@ function Seen({ driver: d }: { driver: Driver }) {
       {standingOf(d).map((v) => (
         <Quarantine key={v.version} version={v} onParked={() => setTab('parked')} />
       ))}
+      {d.versions.filter(trialIsOver).map((v) => (
+        <TrialOver key={v.version} version={v} />
+      ))}
       <Tabs
         label="About this driver"
         tabs={tabs}
@@ -86,21 +90,40 @@ function Seen({ driver: d }: { driver: Driver }) {
 /** What stands still, why, and what can be done. */
 function Quarantine({ version: v, onParked }: { version: DriverVersion; onParked: () => void }) {
   return (
-    <section className={s.quarantine} aria-label={`Quarantine of ${v.version}`}>
-      <p>
-        <b>{v.version} is in quarantine.</b> What it would read is parked, and lost to nobody:{' '}
-        <TextLink href={driverHref(v.name, 'bench', { version: v.version })}>publish a fixed version</TextLink>, promote
-        it, and redrive.
-        {v.reason && (
-          <span className={s.why} dir="auto">
-            {v.reason}
-          </span>
-        )}
-      </p>
-      <Button size="s" onClick={onParked}>
-        Parked messages
-      </Button>
-    </section>
+    <Banner
+      label={`Quarantine of ${v.version}`}
+      tone="critical"
+      action={
+        <Button size="s" onClick={onParked}>
+          Parked messages
+        </Button>
+      }
+    >
+      <b>{v.version} is in quarantine.</b> What it would read is parked, and lost to nobody:{' '}
+      <TextLink href={driverHref(v.name, 'bench', { version: v.version })}>publish a fixed version</TextLink>, promote
+      it, and redrive.
+      {v.reason && (
+        <span className={s.why} dir="auto">
+          {v.reason}
+        </span>
+      )}
+    </Banner>
+  );
+}
+
+/** A canary that was stopped: nothing waits, but whoever tried it wants to know. */
+function TrialOver({ version: v }: { version: DriverVersion }) {
+  return (
+    <Banner label={`Quarantine of ${v.version}`}>
+      <b>The trial of {v.version} is over: it is in quarantine.</b> Its devices are read as the others are.{' '}
+      <TextLink href={driverHref(v.name, 'bench', { version: v.version })}>Publish a mended version</TextLink>, and try
+      that; what it could not read until then is parked.
+      {v.reason && (
+        <span className={s.why} dir="auto">
+          {v.reason}
+        </span>
+      )}
+    </Banner>
   );
 }
 

@@ -117,9 +117,9 @@ function Row({ driver: d }: { driver: Driver }) {
       <td className={s.kind}>{v && driverKindWord(v.kind)}</td>
       <td className={s.version}>
         {v?.version}
-        {d.versions.length > 1 && <span className={s.none}> of {d.versions.length}</span>}
+        {d.versions.length > 1 && <span className={s.all}> of {d.versions.length} versions</span>}
       </td>
-      <td>
+      <td className={s.state}>
         <span className={s.line}>
           {v && <StateBadge version={v} />}
           {canary && (

@@ -2,6 +2,7 @@ import type { DriverVersion } from '@/api/types';
 import { plural } from '@/parts/format';
 import { twinHref } from '@/parts/links';
 import { TextLink } from '@/parts/TextLink';
+import { thrown, trialIsOver } from './drivers';
 import { StateBadge } from './StateBadge';
 import s from './Versions.module.css';
 
@@ -15,17 +16,24 @@ export function Standing({
   still: boolean;
 }) {
   const blocked = v.blocked ?? [];
+  // What it goes on with, in spite of it; else the reason is why it is as it is.
+  const passing = (v.state === 'active' || v.state === 'canary') && blocked.length === 0;
   const troubled = v.state !== 'active' || !!v.failures || blocked.length > 0;
   return (
     <>
       <StateBadge version={v} />
       {v.reason && troubled && (
-        <span className={s.note} dir="auto">
-          {v.reason}
+        <span className={s.note} dir="auto" title={v.reason}>
+          {passing && 'Last failure: '}
+          {thrown(v.reason)}
         </span>
       )}
       {v.state === 'quarantined' && !still && (
-        <span className={s.note}>No device waits for it: a newer version is for its firmware.</span>
+        <span className={s.note}>
+          {trialIsOver(v)
+            ? 'Its trial is over: its devices are read as the others are.'
+            : 'No device waits for it: a newer version is for its firmware.'}
+        </span>
       )}
       {blocked.length > 0 && (
         <details className={s.blocked}>

@@ -79,12 +79,14 @@ function Row({
       </td>
       <td className={s.tests}>
         {v.tests}
-        <span className={s.phone}> tests passed</span>
+        <span className={s.phone}>{v.tests === 1 ? ' test passed' : ' tests passed'}</span>
       </td>
       <td className={s.failures}>
         {v.failures ? (
           <span title={v.reason}>
-            <b>{v.failures}</b> in 10 min
+            <b>{v.failures}</b>
+            <span className={s.phone}>{v.failures === 1 ? ' failure' : ' failures'}</span>
+            {v.state !== 'quarantined' && !v.blocked?.length && ' in 10 min'}
           </span>
         ) : (
           <span className={s.none}>none</span>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Driver, DriverVersion } from '@/api/types';
 import { draftOf, examples, isThere, same, sourceOfDraft } from './bench/draft';
-import { canaryWords, nextVersion, standingOf, usedOf } from './drivers';
+import { canaryWords, deaf, nextVersion, standingOf, thrown, unreadBy, usedOf } from './drivers';
 
 const version = (v: string, state: DriverVersion['state'], canary?: DriverVersion['canary']) =>
   ({ version: v, state, canary }) as DriverVersion;
@@ -20,6 +20,11 @@ describe('the version that most devices use', () => {
       [version('2.0.0', 'quarantined'), version('1.0.0', 'active')],
       '2.0.0',
     ],
+    [
+      'not a canary in quarantine, which is over',
+      [{ ...version('2.0.0', 'quarantined'), was: 'canary' as const }, version('1.0.0', 'active')],
+      '1.0.0',
+    ],
     ['the newest, if none is used', [version('2.0.0', 'draft'), version('1.0.0', 'withdrawn')], '2.0.0'],
     ['none of none', [], undefined],
   ])('is %s', (_, versions, want) => expect(usedOf(driver(...versions))?.version).toBe(want));
@@ -33,6 +38,11 @@ describe('a version in quarantine', () => {
     expect(standing(version('2.0.1', 'draft'), bad)).toEqual(['2.0.0']);
     expect(standing(version('2.0.1', 'canary', { percent: 50 }), bad)).toEqual(['2.0.0']);
     expect(standing(version('2.0.1', 'active'), bad)).toEqual([]);
+  });
+  it('is for no device if it was a canary', () => {
+    const over = { ...version('2.0.0', 'quarantined'), was: 'canary' as const };
+    expect(standing(over, version('1.0.0', 'active'))).toEqual([]);
+    expect(standing({ ...over, was: 'active' }, version('1.0.0', 'active'))).toEqual(['2.0.0']);
   });
   it('is judged by its own firmware', () => {
     const bad = ranged('2.0.0', 'quarantined', '<2');
@@ -48,10 +58,45 @@ it.each([
   ['odd', '1.0.0'],
 ])('after %s comes %s', (v, want) => expect(nextVersion(v)).toBe(want));
 
+it('tells where a driver threw, and not who called it', () => {
+  const at = 'exception: Error: no header\n    at header (<eval>:5:39)';
+  expect(thrown(`${at}\n    at decodeUplink (<eval>:188:50)\n    at <anonymous> (<eval>:217:30)\n`)).toBe(`${at}\n`);
+  expect(thrown('too short: look at it\nat most 3 bytes')).toBe('too short: look at it\nat most 3 bytes');
+});
+
 it('says who uses a canary', () => {
   expect(canaryWords(version('1.0.0', 'canary', { percent: 10 }))).toBe('10 %');
   expect(canaryWords(version('1.0.0', 'canary', { twins: ['a'] }))).toBe('1 named twin');
   expect(canaryWords(version('1.0.0', 'canary', { percent: 5, twins: ['a', 'b'] }))).toBe('5 % and 2 named twins');
+});
+
+describe('a type whose driver reads nothing', () => {
+  it.each([
+    ['a version is active', [version('2.0.0', 'canary'), version('1.0.0', 'active')], undefined],
+    ['there is a draft', [version('1.0.0', 'draft')], /No version of it is active/],
+    ['there is a canary only', [version('2.0.0', 'canary'), version('1.0.0', 'withdrawn')], /canary only/],
+    ['it is in quarantine', [version('1.0.0', 'quarantined')], /in quarantine/],
+    ['there is a stopped canary', [{ ...version('1.0.0', 'quarantined'), was: 'canary' as const }], /No version of it/],
+    ['there is nothing', [], /no version/],
+  ])('says why where %s', (_, versions, why) => {
+    const said = unreadBy(driver(...versions), 'press')?.why;
+    if (why) expect(said).toMatch(why);
+    else expect(said).toBeUndefined();
+  });
+  it('says whose it is', () => {
+    const theirs = { ...driver(version('1.0.0', 'active')), owner: 'paint' };
+    expect(unreadBy(theirs, 'press')?.why).toMatch(/group paint.*press/);
+    expect(unreadBy(theirs, undefined)).toBeUndefined();
+    expect(unreadBy(theirs, 'paint')).toBeUndefined();
+  });
+});
+
+it('says which drivers cannot react', () => {
+  const of = (kind: DriverVersion['kind']) => deaf(driver({ ...version('1.0.0', 'active'), kind }));
+  expect(of('declarative')).toMatch(/a document: only WebAssembly/);
+  expect(of('javascript')).toMatch(/JavaScript: only WebAssembly/);
+  expect(of('wasm')).toBeUndefined();
+  expect(deaf(driver())).toBeUndefined();
 });
 
 describe('a draft', () => {

@@ -53,20 +53,68 @@ export const parkedOf = (of: Parked) =>
     getNextPageParam: (last) => last.next || undefined,
   });
 
+/** A canary in quarantine is over: its devices are read as the others are, and nothing is parked for it. */
+export const trialIsOver = (v: DriverVersion): boolean => v.state === 'quarantined' && v.was === 'canary';
+
+/** It counts for all devices of its firmware: it reads their messages, or they are parked because of it. */
+const counts = (v: DriverVersion): boolean => v.state === 'active' || (v.state === 'quarantined' && !trialIsOver(v));
+
 /** The version that most devices use: the newest that is active, or in quarantine after it was; else the newest. */
-export const usedOf = (d: Driver): DriverVersion | undefined =>
-  d.versions.find((v) => v.state === 'active' || v.state === 'quarantined') ?? d.versions[0];
+export const usedOf = (d: Driver): DriverVersion | undefined => d.versions.find(counts) ?? d.versions[0];
+
+/** Why messages are parked, and what is to be done. */
+export interface Unread {
+  why: string;
+  remedy: string;
+  /** Those of some devices are read. */
+  some?: boolean;
+}
 
 /**
- * The versions in quarantine that are still for some device: no newer ones that are active have all of their firmware. What they
- * would read is parked.
+ * Why messages of a type's devices are parked, and what is to be done; undefined = some version reads them. A type may be there before
+ * its driver is.
+ */
+export function unreadBy(d: Driver, owner: string | undefined): Unread | undefined {
+  if (d.owner && owner && d.owner !== owner)
+    return {
+      why: `It belongs to group ${d.owner}, the type to ${owner}.`,
+      remedy: `Publish it for ${owner} under a name of its own, or choose another.`,
+    };
+  if (d.versions.some((v) => v.state === 'active')) return undefined;
+  if (d.versions.some(counts))
+    return { why: 'It is in quarantine.', remedy: 'Publish a mended version and promote it.' };
+  if (d.versions.some((v) => v.state === 'canary'))
+    return { some: true, why: 'It has a canary only.', remedy: 'Promote a version for the other devices.' };
+  if (d.versions.length === 0) return { why: 'It has no version.', remedy: 'Publish one and promote it.' };
+  return { why: 'No version of it is active.', remedy: 'Promote one.' };
+}
+
+/** Why a driver cannot react, as its type lets it; undefined = it may have an on_event. */
+export function deaf(d: Driver): string | undefined {
+  const kind = usedOf(d)?.kind;
+  if (kind === 'declarative') return 'It is a document: only WebAssembly drivers react.';
+  if (kind === 'javascript') return 'It is JavaScript: only WebAssembly drivers react.';
+  return undefined;
+}
+
+/**
+ * The versions in quarantine that are still for some device: they were active, and no newer ones that are have all of their firmware.
+ * What they would read is parked.
  */
 export const standingOf = (d: Driver): DriverVersion[] =>
   d.versions.filter((v, i) => {
     const newer = d.versions.slice(0, i).filter((o) => o.state === 'active');
     const ranges = newer.map((o) => o.firmware ?? '');
-    return v.state === 'quarantined' && !cover(ranges, v.firmware ?? '');
+    return v.state === 'quarantined' && !trialIsOver(v) && !cover(ranges, v.firmware ?? '');
   });
+
+/** A failure with the place in the driver where it was thrown, and without the stack below that. */
+export const thrown = (reason: string): string => {
+  const frame = (line: string) => /^\s*at /.test(line);
+  const lines = reason.split('\n');
+  const first = lines.findIndex(frame);
+  return lines.filter((line, i) => i === first || !frame(line)).join('\n');
+};
 
 /** The colour of a state. */
 export const toneOfState: Record<DriverState, Tone> = {

@@ -1,20 +1,23 @@
 import { ChevronRight, Plus } from 'lucide-react';
 import { useState } from 'react';
-import { Link } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import type { Twin } from '@/api/types';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
 import { TextField } from '@/parts/Field';
 import { count, plural, unitSign } from '@/parts/format';
 import { Listed, More } from '@/parts/Listed';
+import { typeHref } from '@/parts/links';
+import { comesByAnother } from '@/parts/run/words';
 import { Empty } from '@/parts/States';
 import { has, useUser } from '@/parts/useUser';
-import { addressOf, type Place } from './address';
+import { addressOf } from './address';
 import s from './ChooseType.module.css';
 import { useDevicesByType, useTypes } from './useTypes';
 
 /** What kind of device it is. */
-export function ChooseType({ go }: { go: (p: Place) => void }) {
+export function ChooseType() {
+  const [, navigate] = useLocation();
   const [typed, setTyped] = useState('');
   const types = useTypes(typed);
   const devices = useDevicesByType();
@@ -46,7 +49,7 @@ export function ChooseType({ go }: { go: (p: Place) => void }) {
             onChange={(e) => setTyped(e.target.value)}
             onKeyDown={(e) => {
               const first = found[0];
-              if (e.key === 'Enter' && first) go({ step: 'device', type: first.id });
+              if (e.key === 'Enter' && first) navigate(hrefOf(first));
             }}
           />
         </div>
@@ -78,6 +81,10 @@ export function ChooseType({ go }: { go: (p: Place) => void }) {
   );
 }
 
+/** Where a device of a type is brought in: those that another one speaks for cannot ask, and their type's page says how they come. */
+const hrefOf = (t: Twin) =>
+  comesByAnother(t.definition.model) ? `${typeHref(t.id)}?tab=provisioning` : addressOf({ step: 'device', type: t.id });
+
 function NoTypes({ mayMake }: { mayMake: boolean }) {
   if (!mayMake)
     return (
@@ -103,7 +110,7 @@ function TypeRow({ type, devices }: { type: Twin; devices: number }) {
   const d = type.definition;
   const properties = d.model?.properties ?? [];
   return (
-    <Link href={addressOf({ step: 'device', type: type.id })} className={s.type}>
+    <Link href={hrefOf(type)} className={s.type}>
       <span className={s.names}>
         <bdi className={s.name}>{d.name || type.id}</bdi>
         {d.name && <bdi className={s.id}>{type.id}</bdi>}

@@ -35,7 +35,7 @@ export default function Enrol() {
       <Steps place={place} />
       {place.step === 'type' && (
         <>
-          <ChooseType go={go} />
+          <ChooseType />
           <OpenClaims />
         </>
       )}

@@ -5,6 +5,7 @@ import { Card, Facts } from '@/parts/Card';
 import { took } from '@/parts/format';
 import { decideHref, installHref, twinHref, typeHref } from '@/parts/links';
 import { Page } from '@/parts/Page';
+import { cameIn } from '@/parts/run/progress';
 import { ResetRun } from '@/parts/run/ResetRun';
 import { RunBody } from '@/parts/run/RunBody';
 import { useRun } from '@/parts/run/useRun';
@@ -71,7 +72,8 @@ function Go({ run }: { run: Run }) {
 
 function Now({ run }: { run: Run }) {
   const next = nextOf(run);
-  const at = run.outcome === 'rejected' ? endedAt(run) : '';
+  const came = cameIn(run);
+  const at = run.outcome === 'rejected' && !came ? endedAt(run) : '';
   return (
     <Card title={run.outcome ? 'How it ended' : 'Now'} note={run.outcome ? undefined : titleOf(run.model, run.state)}>
       <div className={s.now}>
@@ -89,7 +91,13 @@ function Now({ run }: { run: Run }) {
           </p>
         )}
         {run.decision && <Decision run={run} />}
-        {run.outcome && (
+        {came && (
+          <p className={s.aside}>
+            It came in <Time at={came} />, after {took(Date.parse(came) - Date.parse(run.created))}; its twin is gone
+            since <Time at={run.updated} />.
+          </p>
+        )}
+        {run.outcome && !came && (
           <p className={s.aside}>
             {at && (
               <>

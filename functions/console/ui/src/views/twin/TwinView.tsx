@@ -30,7 +30,7 @@ export default function TwinView() {
     );
   }
   return (
-    <Page title={gone(query.error) ? 'Not found' : id} up={up}>
+    <Page title={id} up={up}>
       {gone(query.error) ? (
         <Proof
           twin={id}

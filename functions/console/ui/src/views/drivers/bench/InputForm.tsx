@@ -6,11 +6,11 @@ import { Select, TextArea, TextField } from '@/parts/Field';
 import form from '@/parts/Form.module.css';
 import { Segments } from '@/parts/Segments';
 import { toast } from '@/parts/toast';
-import { driverOps } from '@/parts/words';
+import { driverOps, eventKinds } from '@/parts/words';
 import s from './Bench.module.css';
 import { type Encoding, readBytes, write } from './bytes';
 import { isThere } from './draft';
-import { takesBytes } from './input';
+import { cannot, type EventKind, likelyData, takesBytes } from './input';
 import type { BenchState } from './useBench';
 
 const likely: Record<Encoding, string> = { hex: '08 98 64', base64: 'CJhk', text: '{"temperature": 21.5}' };
@@ -24,6 +24,7 @@ const hints: Record<Encoding, string> = {
 export function InputForm({ bench }: { bench: BenchState }) {
   const { input: i, setInput, faults, running } = bench;
   const bytes = takesBytes(i.op);
+  const commanded = i.op === 'encodeDownlink' && i.command.trim() !== '';
   // What can be read in one way is written in the other.
   const encode = (encoding: Encoding) => {
     const read = readBytes(i.bytes, i.encoding);
@@ -57,12 +58,21 @@ export function InputForm({ bench }: { bench: BenchState }) {
           bench.run();
         }}
       >
-        <Select label="Do" value={i.op} onChange={(e) => setInput({ op: e.target.value as DriverOp })}>
-          {driverOps.map(([op, words]) => (
-            <option key={op} value={op}>
-              {words}
-            </option>
-          ))}
+        <Select
+          label="Do"
+          error={faults.op}
+          value={i.op}
+          onChange={(e) => setInput({ op: e.target.value as DriverOp })}
+        >
+          {driverOps.map(([op, words]) => {
+            const never = cannot(op, bench.draft.kind);
+            return (
+              <option key={op} value={op} disabled={!!never}>
+                {words}
+                {never && ` – ${never}`}
+              </option>
+            );
+          })}
         </Select>
         {bytes ? (
           <TextArea
@@ -77,16 +87,55 @@ export function InputForm({ bench }: { bench: BenchState }) {
             onChange={(e) => setInput({ bytes: e.target.value })}
           />
         ) : (
-          <TextArea
-            label="Data as JSON"
-            className={s.mono}
-            rows={4}
-            placeholder={i.op === 'encodeDownlink' ? '{"interval": 60}' : '{}'}
-            error={faults.data}
-            spellCheck={false}
-            value={i.data}
-            onChange={(e) => setInput({ data: e.target.value })}
-          />
+          <>
+            {i.op === 'encodeDownlink' && (
+              <TextField
+                label="Command"
+                className={s.mono}
+                maxLength={64}
+                placeholder="none"
+                hint="Its name, as people send it. Without one the driver gets the data as they are."
+                error={faults.command}
+                value={i.command}
+                onChange={(e) => setInput({ command: e.target.value })}
+              />
+            )}
+            {i.op === 'onEvent' && (
+              <Select
+                label="The device has said"
+                value={i.event}
+                onChange={(e) => setInput({ event: e.target.value as EventKind })}
+              >
+                {eventKinds.map(([kind, words]) => (
+                  <option key={kind} value={kind}>
+                    {words}
+                  </option>
+                ))}
+              </Select>
+            )}
+            <TextArea
+              label={commanded ? 'Input as JSON' : 'Data as JSON'}
+              className={s.mono}
+              rows={4}
+              placeholder={likelyData(i)}
+              hint={commanded && 'What the command is given; empty = nothing.'}
+              error={faults.data}
+              spellCheck={false}
+              value={i.data}
+              onChange={(e) => setInput({ data: e.target.value })}
+            />
+            {i.op === 'onEvent' && (
+              <TextField
+                label="State"
+                className={s.mono}
+                placeholder="none yet"
+                hint="What it answered last, in hexadecimal digits."
+                error={faults.state}
+                value={i.state}
+                onChange={(e) => setInput({ state: e.target.value })}
+              />
+            )}
+          </>
         )}
         <div className={s.fields}>
           <TextField
@@ -114,6 +163,15 @@ export function InputForm({ bench }: { bench: BenchState }) {
             onChange={(e) => setInput({ time: e.target.value })}
           />
         </div>
+        <TextField
+          label="Variables"
+          className={s.mono}
+          placeholder="none"
+          hint="On the platform the type’s parameters, like {&quot;offset&quot;: &quot;0.5&quot;}."
+          error={faults.variables}
+          value={i.variables}
+          onChange={(e) => setInput({ variables: e.target.value })}
+        />
         <div className={s.run}>
           <Button
             type="submit"

@@ -1,6 +1,6 @@
 import { FlaskConical, ListPlus } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
-import type { DriverResult } from '@/api/types';
+import type { DriverOp, DriverResult } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
 import { Card } from '@/parts/Card';
@@ -36,7 +36,7 @@ export function Result({ bench }: { bench: BenchState }) {
         {running.refused ? (
           <Refused reason={running.refused} faults={running.faults} />
         ) : r ? (
-          <Outcome result={r} took={ran.took} />
+          <Outcome op={ran.call.op} result={r} took={ran.took} />
         ) : (
           <Empty icon={<FlaskConical aria-hidden />} title="Nothing was run yet">
             What the platform’s own sandbox makes of the message stands here. Nothing is stored, and no device hears of
@@ -52,7 +52,13 @@ export function Result({ bench }: { bench: BenchState }) {
 const plain = (text: string) => text.toLowerCase().replace(/[.\s]+$/, '');
 const alike = (a: string, b: string) => plain(a) === plain(b);
 
-function Outcome({ result: r, took }: { result: DriverResult; took?: number }) {
+const done: Partial<Record<DriverOp, string>> = {
+  encodeDownlink: 'written',
+  normalizeUplink: 'normalised',
+  onEvent: 'handled',
+};
+
+function Outcome({ op, result: r, took }: { op: DriverOp; result: DriverResult; took?: number }) {
   const good = !r.failure && !r.errors?.length;
   const text = textOf(fromBase64(r.bytes ?? ''));
   const nothing = good && r.data === undefined && r.bytes === undefined && !r.records?.length && !r.commands?.length;
@@ -60,7 +66,7 @@ function Outcome({ result: r, took }: { result: DriverResult; took?: number }) {
     <>
       <p className={s.outcome} role="status">
         <Badge tone={good ? (r.warnings?.length ? 'warning' : 'ok') : 'critical'} dot>
-          {good ? 'read' : r.failure ? 'failed' : 'error'}
+          {good ? (done[op] ?? 'read') : r.failure ? 'failed' : 'error'}
         </Badge>
         {r.failure && <b>{failureWords(r.failure)}</b>}
         {took !== undefined && (
@@ -74,7 +80,7 @@ function Outcome({ result: r, took }: { result: DriverResult; took?: number }) {
       )}
       <Lines title="Errors" of={r.errors} className={s.bad} />
       <Lines title="Warnings" of={r.warnings} className={s.warn} />
-      {nothing && <p className={s.hint}>No data: the message is taken, and nothing of it is kept.</p>}
+      {nothing && <p className={s.hint}>{nothingWords(op)}</p>}
       {r.data !== undefined && <Json title="Data" value={r.data} />}
       {!!r.records?.length && <Json title="Values of other times" value={r.records} />}
       {r.bytes !== undefined && (
@@ -99,9 +105,20 @@ function Outcome({ result: r, took }: { result: DriverResult; took?: number }) {
         </p>
       )}
       {!!r.commands?.length && <Json title="Commands" value={r.commands} />}
+      {r.state !== undefined && (
+        <Part title="State for the next event">
+          <CodeBlock label="state" code={hexOf(r.state) || '(none)'} />
+        </Part>
+      )}
       <Lines title="Log" of={r.log} />
     </>
   );
+}
+
+function nothingWords(op: DriverOp): string {
+  if (op === 'onEvent') return 'No command is sent.';
+  if (op === 'encodeDownlink') return 'No bytes: nothing can be sent to the device.';
+  return 'No data: the message is taken, and nothing of it is kept.';
 }
 
 function Part({ title, children }: { title: string; children: ReactNode }) {

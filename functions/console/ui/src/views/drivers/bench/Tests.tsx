@@ -6,11 +6,11 @@ import { Card } from '@/parts/Card';
 import { plural } from '@/parts/format';
 import { Refused } from '@/parts/Refused';
 import { Empty } from '@/parts/States';
-import { driverOps } from '@/parts/words';
+import { driverOps, eventWord } from '@/parts/words';
 import s from './Bench.module.css';
 import { shownOf } from './bytes';
 import { Differences } from './Differences';
-import { inputOf } from './input';
+import { commandOf, inputOf } from './input';
 import type { BenchState } from './useBench';
 
 const shown = 24; // bytes of an input in the list
@@ -72,6 +72,7 @@ function Test({
   bench: BenchState;
 }) {
   const bad = !!outcome?.differences?.length;
+  const { command, data } = commandOf(t, bench.draft.kind);
   return (
     <li className={s.test}>
       <Badge tone={!outcome ? 'neutral' : bad ? 'critical' : 'ok'} dot>
@@ -81,14 +82,16 @@ function Test({
         <b dir="auto">{name}</b>
         <span className={s.hint}>
           {driverOps.find(([op]) => op === t.op)?.[1]}
+          {t.op === 'onEvent' && ` (${eventWord(t.kind)})`}
+          {command && `: ${command}`}
           {!!t.port && `, port ${t.port}`}
         </span>
-        <code>{t.bytes ? shownOf(t.bytes, shown) : JSON.stringify(t.data)?.slice(0, 120)}</code>
+        <code>{t.bytes ? shownOf(t.bytes, shown) : JSON.stringify(data)?.slice(0, 120)}</code>
       </div>
       <div className={s.deeds}>
         <IconButton
           label={`Put ${name} into the bench`}
-          onClick={() => bench.setInput(inputOf(t, bench.input.encoding))}
+          onClick={() => bench.setInput(inputOf(t, bench.draft.kind, bench.input.encoding))}
         >
           <Undo2 aria-hidden />
         </IconButton>

@@ -22,6 +22,11 @@ const base64 = (text: string) => {
   return r.bytes ? toHex(r.bytes) : r.fault;
 };
 
+it('says where hexadecimal digits may be base64', () => {
+  expect(hex('A2cBEAVnAP8=')).toMatch(/hexadecimal.* It may be base64: choose that above\.$/);
+  for (const slip of ['08 9x', '089x', '08:98:6g:00', 'CIg']) expect(hex(slip)).not.toMatch(/base64/);
+});
+
 describe('bytes as hexadecimal digits', () => {
   it.each([
     ['', ''],

@@ -15,12 +15,20 @@ export const mostBytes = 256 * 1024;
  */
 export function readBytes(text: string, encoding: Encoding): Read {
   if (encoding === 'text') return bounded(new TextEncoder().encode(text));
-  return encoding === 'hex' ? readHex(text) : readBase64(text);
+  if (encoding === 'base64') return readBase64(text);
+  const read = readHex(text);
+  return read.fault !== undefined && mayBeBase64(text)
+    ? { fault: `${read.fault} It may be base64: choose that above.` }
+    : read;
 }
+
+/** What network servers show is copied whole; a slip in hexadecimal digits is seldom all base64. */
+const mayBeBase64 = (text: string) =>
+  /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text.trim()) && text.trim().length >= 8;
 
 const isHex = (c: string) => /^[0-9a-f]$/i.test(c);
 
-function readHex(text: string): Read {
+export function readHex(text: string): Read {
   const digits: number[] = [];
   let place = 0; // as people count, from 1
   let half = 0; // where the last digit that has no partner stands

@@ -18,14 +18,14 @@ export interface Ran {
 /** A driver on the bench: its draft, what is put into it, and what came of that. `published` says where it is unchanged. */
 export function useBench(begin: Draft, published?: { name: string; version: string }, first?: Input) {
   const [draft, setDraft] = useState(begin);
-  const [input, setInput] = useState<Input>(first ?? firstInput);
+  const [input, setInput] = useState<Input>({ ...firstInput, ...first }); // one of an older page lacks what has come since
   const [tried, setTried] = useState(false);
   const [ran, setRan] = useState<Ran>();
   const [tests, setTests] = useState<{ runs: TestRun[]; of: Draft }>();
   const [refusedOf, setRefusedOf] = useState('');
   const running = useAction();
   const testing = useAction();
-  const called = callOf(input);
+  const called = callOf(input, draft.kind);
   const dirty = !same(draft, begin);
   // What is published is run by name: its code need not be sent there again.
   const which = published && !dirty ? published : { driver: sourceOfDraft(draft) };
@@ -36,7 +36,14 @@ export function useBench(begin: Draft, published?: { name: string; version: stri
     change: (c: Partial<Draft>) => setDraft((d) => ({ ...d, ...c })),
     giveUp: () => setDraft(begin),
     input,
-    setInput: (c: Partial<Input>) => setInput((i) => ({ ...i, ...c })),
+    setInput: (c: Partial<Input>) => {
+      setInput((i) => ({ ...i, ...c }));
+      if (!c.op || c.op === input.op) return;
+      // What came of doing one thing says nothing of another.
+      setTried(false);
+      setRan(undefined);
+      running.clear();
+    },
     /** What is wrong with the input, once it was to be run, and with bytes as they are typed. */
     faults: tried ? called.faults : input.bytes ? { bytes: called.faults.bytes } : {},
     running,

@@ -12,7 +12,7 @@ import { TextLink } from '@/parts/TextLink';
 import { Time } from '@/parts/Time';
 import { useWhole } from '@/parts/useWhole';
 import { hexOf } from '../bench/bytes';
-import { parkedOf } from '../drivers';
+import { parkedOf, thrown } from '../drivers';
 import { BenchLink } from './BenchLink';
 import s from './Parked.module.css';
 import { Redrive } from './Redrive';
@@ -24,21 +24,28 @@ export function Parked({
   of,
   redrive,
   driver,
+  title = 'Parked messages',
   note,
 }: {
   of: Of;
   redrive: NewRedrive;
   driver?: string;
+  title?: string;
   /** What must be known of the list. */
   note?: string;
 }) {
   const query = useInfiniteQuery(parkedOf(of));
+  const one = 'twin' in of;
   const items = query.data?.pages.flatMap((p) => p.items) ?? [];
   useWhole(query, items.length === 0); // a page may be empty although there is a next one
   return (
     <Card
-      title="Parked messages"
-      note={[items.length > 0 && `${count(items.length)}${query.hasNextPage ? '+' : ''}, newest first`, note]
+      title={title}
+      note={[
+        items.length > 0 &&
+          `${count(items.length)}${query.hasNextPage ? '+' : ''}, ${one ? 'newest first' : 'by device, the newest first'}`,
+        note,
+      ]
         .filter(Boolean)
         .join('; ')}
       flush
@@ -56,13 +63,13 @@ export function Parked({
       >
         <ul>
           {items.map((m) => (
-            <Row key={m.id} message={m} whose={!('twin' in of)} driver={driver} />
+            <Row key={m.id} message={m} whose={!one} driver={driver} />
           ))}
         </ul>
       </Listed>
       {query.hasNextPage && (
         <More busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-          Show older
+          {one ? 'Show older' : 'Show more'}
         </More>
       )}
     </Card>
@@ -74,7 +81,7 @@ function Row({ message: m, whose, driver }: { message: ParkedMessage; whose: boo
   return (
     <li className={s.message}>
       <p className={s.reason} dir="auto" title={m.reason}>
-        {m.reason}
+        {thrown(m.reason)}
       </p>
       <p className={s.facts}>
         {whose && <TextLink href={`${twinHref(m.twin)}?tab=parked`}>{m.twin}</TextLink>}

@@ -90,7 +90,8 @@ export function Redrive({ of, any }: { of: NewRedrive; any: boolean }) {
 }
 
 function Progress({ job: j }: { job: Job }) {
-  const seen = j.stored + j.left;
+  const gone = j.gone ?? 0;
+  const seen = j.stored + j.left + gone;
   return (
     <div className={s.progress} role="status">
       <p>
@@ -102,6 +103,7 @@ function Progress({ job: j }: { job: Job }) {
         ) : (
           <>
             <b>{count(j.stored)}</b> read, {count(j.left)} stay parked
+            {gone > 0 && `, ${count(gone)} were gone meanwhile`}
           </>
         )}
       </p>

@@ -32,7 +32,7 @@ export function Properties({ of }: { of: readonly Property[] }) {
                 {p.type || 'number'} {p.writable && <Badge tone="accent">can be set</Badge>}
               </td>
               <td data-label="Unit" title={p.unit}>
-                {unitSign(p.unit) || '–'}
+                {unitSign(p.unit)}
               </td>
               <td data-label="Values">{valuesOf(p)}</td>
               <td data-label="Meaning" dir="auto">
@@ -56,6 +56,6 @@ function valuesOf(p: Property): string {
     const more = p.enum.length - told.length;
     return told.join(', ') + (more > 0 ? ` and ${more} more` : '');
   }
-  if (p.min === undefined && p.max === undefined) return '–';
+  if (p.min === undefined && p.max === undefined) return '';
   return `${p.min === undefined ? '' : value(p.min)} … ${p.max === undefined ? '' : value(p.max)}`.trim();
 }

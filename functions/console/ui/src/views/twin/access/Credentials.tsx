@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, ok } from '@/api/client';
-import { keys } from '@/api/queries';
+import { credentialsOf } from '@/api/reads';
 import type { CredentialFact, Twin } from '@/api/types';
 import { Badge, type Tone } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
@@ -21,12 +21,7 @@ const words: Record<CredentialFact['state'], string> = { active: 'in use', pendi
 
 /** What a device proves itself by, and what it had before; no secret is among it. */
 export function Credentials({ twin }: { twin: Twin }) {
-  const query = useQuery({
-    queryKey: keys.credentials(twin.id),
-    queryFn: ({ signal }) =>
-      ok(api.GET('/function/credentials/credentials', { params: { query: { twin: twin.id } }, signal })),
-    refetchInterval: 10_000,
-  });
+  const query = useQuery({ ...credentialsOf(twin.id), refetchInterval: 10_000 });
   const role = has(useUser(), 'maintainer', 'configurator', 'owner');
   const may = useMayWrite(twin.id, twin.definition.owner) && role;
   const [revoking, setRevoking] = useState<CredentialFact>();

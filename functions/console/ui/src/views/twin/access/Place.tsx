@@ -1,10 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { credentialsOf } from '@/api/reads';
 import type { Assignment, Twin } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button } from '@/parts/Button';
 import { Card, Facts } from '@/parts/Card';
 import { Listed } from '@/parts/Listed';
+import { twinHref } from '@/parts/links';
 import { TextLink } from '@/parts/TextLink';
 import { Time } from '@/parts/Time';
 import { has, useUser } from '@/parts/useUser';
@@ -22,6 +24,7 @@ export function Place({ twin }: { twin: Twin }) {
     <Card
       title="Gateway"
       note="where the device has its place"
+      flush
       actions={
         may && places.length === 1 ? (
           <Button size="s" onClick={() => setMoving(places[0])}>
@@ -35,7 +38,7 @@ export function Place({ twin }: { twin: Twin }) {
         count={places.length}
         lines={3}
         what="The place could not be read"
-        empty={<p className={s.pad}>The device has no place: it has not come in, or its access was taken away.</p>}
+        empty={<Nowhere twin={twin} />}
       >
         {places.map((a) => (
           <div key={a.ref} className={s.place}>
@@ -59,5 +62,24 @@ export function Place({ twin }: { twin: Twin }) {
       </Listed>
       {moving && <Move place={moving} onClose={() => setMoving(undefined)} />}
     </Card>
+  );
+}
+
+/** Why a device has no place: another speaks for it and has one, or it has not come in. */
+function Nowhere({ twin }: { twin: Twin }) {
+  const { data } = useQuery(credentialsOf(twin.id));
+  const by = data?.items.find((c) => c.state !== 'ended' && c.viaTwin);
+  return (
+    <p className={s.pad}>
+      {by?.viaTwin ? (
+        <>
+          <TextLink href={`${twinHref(by.viaTwin)}?tab=access`}>{by.viaTwin}</TextLink> speaks for this device and calls
+          it <bdi>{by.name}</bdi>: it is reached where that one has its place.{' '}
+          <TextLink href={`${twinHref(twin.id)}?tab=parked`}>What it sent before it was brought in</TextLink>
+        </>
+      ) : (
+        'The device has no place: it has not come in, or its access was taken away.'
+      )}
+    </p>
   );
 }

@@ -11,13 +11,17 @@ import { Empty } from '@/parts/States';
 import { Time } from '@/parts/Time';
 import { toast } from '@/parts/toast';
 import { actor } from '@/parts/words';
+import about from '../about/About.module.css';
+import { useTypeOf } from '../useTypeOf';
 import s from './Commands.module.css';
 import { Ping } from './Ping';
+import { Reactions } from './Reactions';
 import { StateBadge } from './StateBadge';
 import { over, useCommands } from './useCommands';
 
 /** What the device was asked to do, and what became of it. */
 export default function Commands({ twin }: { twin: Twin }) {
+  const reacts = useTypeOf(twin).type?.definition.model?.reacts;
   const [pinging, setPinging] = useState(false);
   const query = useCommands(twin.id);
   const items = query.data?.items ?? [];
@@ -27,24 +31,27 @@ export default function Commands({ twin }: { twin: Twin }) {
     </Button>
   );
   return (
-    <Card title="Commands" flush actions={items.length > 0 && ping}>
-      <Listed
-        query={query}
-        count={items.length}
-        empty={
-          <Empty icon={<Terminal aria-hidden />} title="No command yet" action={ping}>
-            Ask the device something, here or with <code>castor command send {twin.id} NAME</code>.
-          </Empty>
-        }
-      >
-        <ul>
-          {items.map((c) => (
-            <Row key={c.id} command={c} />
-          ))}
-        </ul>
-      </Listed>
-      {pinging && <Ping twin={twin.id} onClose={() => setPinging(false)} />}
-    </Card>
+    <div className={about.page}>
+      {reacts && <Reactions twin={twin} />}
+      <Card title="Commands" flush actions={items.length > 0 && ping}>
+        <Listed
+          query={query}
+          count={items.length}
+          empty={
+            <Empty icon={<Terminal aria-hidden />} title="No command yet" action={ping}>
+              Ask the device something, here or with <code>castor command send {twin.id} NAME</code>.
+            </Empty>
+          }
+        >
+          <ul>
+            {items.map((c) => (
+              <Row key={c.id} command={c} />
+            ))}
+          </ul>
+        </Listed>
+        {pinging && <Ping twin={twin.id} onClose={() => setPinging(false)} />}
+      </Card>
+    </div>
   );
 }
 

@@ -8,7 +8,7 @@ import { ConfirmDialog } from '@/parts/ConfirmDialog';
 import { Select, TextField } from '@/parts/Field';
 import form from '@/parts/Form.module.css';
 import { toast } from '@/parts/toast';
-import { allDrivers } from '@/views/drivers/drivers';
+import { allDrivers, unreadBy } from '@/views/drivers/drivers';
 import { stale } from '../useEdit';
 import { formats } from './formats';
 
@@ -22,12 +22,21 @@ export function ChooseDriver({ type, onClose }: { type: Twin; onClose: () => voi
   const [driver, setDriver] = useState(m.driver ?? '');
   const [firmware, setFirmware] = useState(m.firmware ?? '');
   const [normalised, setNormalised] = useState(m.normalised ?? false);
+  const [reacts, setReacts] = useState(m.reacts ?? false);
   const [format, setFormat] = useState<string>(m.format ?? '');
   const names = [...new Set([...(found.data ?? []).map((d) => d.name), ...(m.driver ? [m.driver] : [])])].sort();
+  const chosen = found.data?.find((d) => d.name === driver);
+  const unread = chosen && unreadBy(chosen, type.definition.owner);
   const save = async () => {
     const change = driver
-      ? { driver, firmware: firmware.trim() || null, normalised: normalised || null, format: null }
-      : { driver: null, firmware: null, normalised: null, format: format || null };
+      ? {
+          driver,
+          firmware: firmware.trim() || null,
+          normalised: normalised || null,
+          reacts: reacts || null,
+          format: null,
+        }
+      : { driver: null, firmware: null, normalised: null, reacts: null, format: format || null };
     try {
       const now = await ok(
         api.PATCH('/function/twins/twins/{id}/definition', {
@@ -55,6 +64,7 @@ export function ChooseDriver({ type, onClose }: { type: Twin; onClose: () => voi
       <Select
         label="Driver"
         value={driver}
+        hint={unread && `What its devices send is parked as it is. ${unread.why} ${unread.remedy}`}
         error={found.isError ? 'The drivers could not be read; the one that is set can stay.' : undefined}
         onChange={(e) => setDriver(e.target.value)}
       >
@@ -78,6 +88,10 @@ export function ChooseDriver({ type, onClose }: { type: Twin; onClose: () => voi
           <label className={form.check}>
             <input type="checkbox" checked={normalised} onChange={(e) => setNormalised(e.target.checked)} />
             The common names count that it gives values (normalizeUplink), where it does
+          </label>
+          <label className={form.check}>
+            <input type="checkbox" checked={reacts} onChange={(e) => setReacts(e.target.checked)} />
+            It may react to what devices say and send them commands (on_event), where it does
           </label>
         </>
       ) : (

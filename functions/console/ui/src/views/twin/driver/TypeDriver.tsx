@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Binary, FlaskConical, Pencil } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import { ApiError } from '@/api/client';
+import { counts } from '@/api/reads';
 import type { Twin } from '@/api/types';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card, Facts } from '@/parts/Card';
@@ -16,6 +17,7 @@ import { Versions } from '@/views/drivers/Versions';
 import s from '../about/About.module.css';
 import { ChooseDriver } from './ChooseDriver';
 import { formatWords } from './formats';
+import { Unread } from './Unread';
 
 /** How what devices of a type send is read: the driver with its versions, and what is parked for it. */
 export default function TypeDriver({ twin: type }: { twin: Twin }) {
@@ -30,8 +32,9 @@ export default function TypeDriver({ twin: type }: { twin: Twin }) {
             {m.driver}
           </TextLink>,
         ],
-        ['Firmware version', <code key="f">{m.firmware || 'firmware'}</code>],
+        ['Firmware property', <code key="f">{m.firmware || 'firmware'}</code>],
         ...(m.normalised ? [['Names of values', 'the common ones (normalizeUplink)'] as [string, ReactNode]] : []),
+        ...(m.reacts ? [['Reacts', 'may send devices commands (on_event)'] as [string, ReactNode]] : []),
       ]
     : [
         ['Driver', 'none'],
@@ -39,6 +42,7 @@ export default function TypeDriver({ twin: type }: { twin: Twin }) {
       ];
   return (
     <div className={s.page}>
+      {m.driver && <Unread type={type} onChoose={may ? () => setChoosing(true) : undefined} />}
       <Card
         title="How payloads are read"
         actions={
@@ -52,16 +56,32 @@ export default function TypeDriver({ twin: type }: { twin: Twin }) {
         <Facts items={facts} />
       </Card>
       {m.driver && <VersionsOf driver={m.driver} />}
-      {m.driver && (
-        <Parked
-          of={{ driver: m.driver }}
-          redrive={{ type: type.id }}
-          driver={m.driver}
-          note="of all types with this driver; redriven are those of this type"
-        />
-      )}
+      {m.driver && <ParkedOf type={type.id} driver={m.driver} />}
       {choosing && <ChooseDriver type={type} onClose={() => setChoosing(false)} />}
     </div>
+  );
+}
+
+/** What is parked for a type's devices. The platform finds messages by driver, so others of its types may be among them. */
+function ParkedOf({ type, driver }: { type: string; driver: string }) {
+  const { data: n } = useQuery(counts({ type, kind: 'instance' }));
+  if (n?.instances === 0 && !n.more)
+    return (
+      <Card title="Parked messages">
+        <p>
+          There is no device of this type that you may see, so nothing of them is parked.{' '}
+          <TextLink href={driverHref(driver, 'parked')}>What is parked of other types with this driver</TextLink>
+        </p>
+      </Card>
+    );
+  return (
+    <Parked
+      of={{ driver }}
+      redrive={{ type }}
+      driver={driver}
+      title={`Parked messages of driver ${driver}`}
+      note="also of other types that name it; Redrive reads those of this type"
+    />
   );
 }
 

@@ -1,12 +1,11 @@
 import { useQuery } from '@tanstack/react-query';
-import { Activity } from 'lucide-react';
 import { useMemo, useRef, useState } from 'react';
 import { now } from '@/api/clock';
 import { rulesThatWatch } from '@/api/reads';
 import type { Twin } from '@/api/types';
 import { TextField } from '@/parts/Field';
 import { count } from '@/parts/format';
-import { Empty, Skeleton } from '@/parts/States';
+import { Skeleton } from '@/parts/States';
 import { useParam } from '@/parts/useParam';
 import { useTypeOf } from '../useTypeOf';
 import { Charts, together } from './Charts';
@@ -14,6 +13,7 @@ import s from './Overview.module.css';
 import { propertiesOf } from './properties';
 import { RangeBar } from './RangeBar';
 import { Reported } from './Reported';
+import { Silent } from './Silent';
 import { StateRows } from './StateRows';
 import { firstRange, windowOf } from './window';
 
@@ -42,11 +42,7 @@ export default function Overview({ twin }: { twin: Twin }) {
 
   if (!known) return <Skeleton lines={6} />;
   if (numbers.length + states.length === 0) {
-    return (
-      <Empty icon={<Activity aria-hidden />} title="Nothing reported yet">
-        Charts and values appear here by themselves as soon as the device sends its first reading.
-      </Empty>
-    );
+    return <Silent twin={twin} />;
   }
   return (
     <div className={s.overview}>

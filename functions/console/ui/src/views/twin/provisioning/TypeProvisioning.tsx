@@ -9,10 +9,12 @@ import type { Claim, Twin } from '@/api/types';
 import { Badge } from '@/parts/Badge';
 import { Button, ButtonLink } from '@/parts/Button';
 import { Card } from '@/parts/Card';
+import { CodeBlock } from '@/parts/Copy';
 import { claimState, serialsOf } from '@/parts/claim/claim';
 import { Listed } from '@/parts/Listed';
 import { useMayWrite } from '@/parts/may';
 import { StateMachine } from '@/parts/run/StateMachine';
+import { comesByAnother } from '@/parts/run/words';
 import { Empty, Failure, Skeleton } from '@/parts/States';
 import { Time } from '@/parts/Time';
 import { has, useUser } from '@/parts/useUser';
@@ -27,7 +29,7 @@ export default function TypeProvisioning({ twin }: { twin: Twin }) {
   return (
     <div className={s.split}>
       <Model type={twin} />
-      <Claims type={twin.id} />
+      {comesByAnother(twin.definition.model) ? <Relayed type={twin} /> : <Claims type={twin.id} />}
     </div>
   );
 }
@@ -96,6 +98,20 @@ function Model({ type }: { type: Twin }) {
         <Failure error={query.error} retry={() => void query.refetch()} />
       )}
       {editing && <Choices type={type} onClose={() => setEditing(false)} />}
+    </Card>
+  );
+}
+
+/** How devices that another one speaks for are brought in: by name, so that they have nothing to ask with. */
+function Relayed({ type }: { type: Twin }) {
+  const owner = type.definition.owner || 'GROUP';
+  return (
+    <Card title="Bringing one in">
+      <p className={s.about}>
+        Another device speaks for these: a bridge, or the integration of a network server. They need no claim: each is
+        added by its serial, VIA being the twin of who speaks for it.
+      </p>
+      <CodeBlock label="the command" code={`castor device add ${type.id} --owner ${owner} --serial SERIAL --via VIA`} />
     </Card>
   );
 }
