@@ -36,7 +36,12 @@ export class Platform {
   static async start(options: Options = {}): Promise<Platform> {
     const dir = await mkdtemp(join(tmpdir(), 'castor-story-'));
     const p = new Platform(dir, [await freePort(), await freePort(), await freePort(), await freePort()], options);
-    await p.start();
+    try {
+      await p.start();
+    } catch (e) {
+      await p.end();
+      throw e;
+    }
     return p;
   }
 

@@ -28,7 +28,7 @@ export class Program {
   }
 
   /** Waits for a line that matches, from a line number on; throws with all that was said if the program ends before. */
-  async says(what: RegExp, from = 0, ms = 30_000): Promise<RegExpMatchArray> {
+  async says(what: RegExp, from = 0, ms = 60_000): Promise<RegExpMatchArray> {
     const end = Date.now() + ms;
     for (let at = from; ; ) {
       for (; at < this.lines.length; at++) {
@@ -64,14 +64,24 @@ export class Program {
   }
 }
 
-/** A port that nothing listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((done, failed) => {
+// Below those that systems take for connections and for listeners that leave the choice to them: a port of those, asked for and let go, may be
+// somebody's when it is needed. Each process of tests begins elsewhere.
+const [first, last] = [18_000, 31_999];
+let given = first + ((process.pid * 997) % (last - first));
+
+/** A port that nothing listens on; each is given out once. */
+export async function freePort(): Promise<number> {
+  for (let tries = last - first; tries > 0; tries--) {
+    given = given < last ? given + 1 : first;
+    if (await isFree(given)) return given;
+  }
+  throw new Error('no port is free');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
     const s = createServer();
-    s.once('error', failed);
-    s.listen(0, '127.0.0.1', () => {
-      const at = s.address() as { port: number };
-      s.close(() => done(at.port));
-    });
+    s.once('error', () => done(false));
+    s.listen(port, '127.0.0.1', () => s.close(() => done(true)));
   });
 }

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await scene?.end();
-  await p.end();
+  await p?.end();
 });
 
 // Each on a desk and on a phone, and some in the dark, so that all of them stay small enough to be in the repository.

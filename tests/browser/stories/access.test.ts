@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const d of devices) await d.end();
-  await p.end();
+  await p?.end();
 });
 
 /** What a person saves at the hand-over: the claim as a device takes it. */

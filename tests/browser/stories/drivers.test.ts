@@ -16,7 +16,7 @@ beforeAll(async () => {
     { name: 'mode', type: 'string', enum: ['eco', 'full'], writable: true },
   ]);
 }, 120_000);
-afterAll(() => p.end());
+afterAll(() => p?.end());
 
 const codec = (factor: number) => `function decodeUplink(input) {
   return { data: { temperature: ((input.bytes[0] << 8) | input.bytes[1]) / ${factor} } };

@@ -15,7 +15,7 @@ afterEach(async () => {
   await agent?.end();
   agent = undefined;
 });
-afterAll(() => p.end());
+afterAll(() => p?.end());
 
 /** Runs what a person would paste into the shell of the device, in a directory of its own. */
 async function paste(command: string): Promise<{ run: Program; dir: string }> {

@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await device?.end();
   await second?.end();
-  await p.end();
+  await p?.end();
 });
 
 test('a gateway is drained: its device moves to another, reports on, and the page says why it is there', async ({ visit }) => {

@@ -52,7 +52,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   for (const d of devices) await d.end();
-  await p.end();
+  await p?.end();
 });
 
 const views = () => [

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await fan?.end();
-  await p.end();
+  await p?.end();
 });
 
 /** What has the focus, by its role and name; it must be visible that it has. */

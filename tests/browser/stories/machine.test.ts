@@ -6,7 +6,7 @@ let p: Platform;
 beforeAll(async () => {
   p = await Platform.start({ agent: true });
 });
-afterAll(() => p.end());
+afterAll(() => p?.end());
 
 test('this machine comes in by itself, each step can be read, and its metrics move', async ({ visit }) => {
   const { page, guard } = await visit(p, { as: p.admin });

@@ -8,7 +8,7 @@ beforeAll(async () => {
   p = await Platform.start();
   await makeType(p, 'pump', 'Pump', []);
 });
-afterAll(() => p.end());
+afterAll(() => p?.end());
 
 const conditionally = 'has(facts.firmware)';
 

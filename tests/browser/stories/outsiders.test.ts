@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(async () => {
   foreign.closeAllConnections();
   foreign.close();
-  await p.end();
+  await p?.end();
 });
 
 describe('what the page is allowed', () => {

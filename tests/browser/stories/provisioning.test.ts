@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const d of await Promise.allSettled(devices)) if (d.status === 'fulfilled') await d.value.end();
-  await p.end();
+  await p?.end();
 });
 
 /** A type whose devices come in by a model. */

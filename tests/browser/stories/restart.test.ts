@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await kettle?.end();
-  await p.end();
+  await p?.end();
 });
 
 test('the platform restarts under open pages: they say so, come back by themselves, and values move on', async ({ visit }) => {

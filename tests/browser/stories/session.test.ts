@@ -7,7 +7,7 @@ let p: Platform;
 beforeAll(async () => {
   p = await Platform.start();
 });
-afterAll(() => p.end());
+afterAll(() => p?.end());
 
 describe('signing in', () => {
   test('a wrong password is said, the right one opens what was asked for, and it lasts', async ({ visit }) => {

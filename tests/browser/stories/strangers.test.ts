@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await hers?.end();
   await his?.end();
-  await p.end();
+  await p?.end();
 });
 
 const views = (twin: string) => ['/', '/?kind=types', '/?kind=groups', '/alarms', '/alarms?show=all', '/rules', '/rules/new', '/enrol', `/twins/${twin}`, '/twins/sluice'];

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await oven?.end();
-  await p.end();
+  await p?.end();
 });
 
 test('a threshold is set by the form, crossed, seen, acknowledged, undone, and cleared', async ({ visit }) => {

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await scene?.end();
-  await p.end();
+  await p?.end();
 });
 
 test('the main ways by touch, on a phone', async ({ visit }) => {
