@@ -27,7 +27,7 @@ func (h *Connector) command(to *endDevice, in link.Down) error {
 	if err := in.Own(); err != nil {
 		return err
 	}
-	body, err := w.of.write(format.Downlink{EUI: to.name, Port: in.Port, Frame: in.Payload, Confirmed: true, ID: downlinkID(to.name, in.ID)})
+	body, err := w.of.write(format.Downlink{EUI: to.name, Port: in.Port, Frame: in.Payload, Confirmed: true, ID: downlinkID(to.name, in.ID), Expires: in.Expires})
 	if err != nil {
 		return fmt.Errorf("%w: what the driver has written cannot be sent: %w", link.ErrNoWay, err)
 	}

@@ -171,6 +171,33 @@ func TestACommandByChirpStack(t *testing.T) {
 	}
 }
 
+// A command that is over is not sent any more when its device listens at last, where the network server can be told; what waits behind it is.
+func TestACommandThatIsOverBeforeTheDeviceListens(t *testing.T) {
+	s, ns := integration(t, private), networkserver.Start(t)
+	s.valve()
+	over := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	for n, expires := range []time.Time{over, over.Add(time.Minute), {}} {
+		s.w.Platform.Command(api.LeasedCommand{ID: fmt.Sprintf("c-%d", n+1), Twin: s.twinOf(eui1), Name: "open", Input: fmt.Appendf(nil, `{"percent":%d}`, n+1), Until: linktest.Soon(), Expires: expires})
+	}
+	chirp := func(event, body string) string {
+		t.Helper()
+		resp := s.do("POST", "/v1/webhooks/chirpstack?event="+event, "application/json", body, ns.ChirpHeaders())
+		return strings.TrimSpace(string(s.body(resp)))
+	}
+	chirp("up", up(eui1, "a", 2, []byte{1}, time.Now(), ""))
+	linktest.Eventually(t, "all are queued", func() bool { return len(ns.Requests()) == 3 })
+	sent, dropped := ns.Listens(eui1, over)
+	if len(dropped) != 1 || dropped[0].Payload[0] != 1 || len(sent) != 1 || sent[0].Payload[0] != 2 || !sent[0].Expires.Equal(over.Add(time.Minute)) {
+		t.Fatalf("sent is %v, dropped %v", sent, dropped)
+	}
+	log := fmt.Sprintf(`{"deviceInfo":{"devEui":%q},"level":"INFO","code":"EXPIRED","description":"discarded","context":{"queue_item_id":%q}}`, eui1, dropped[0].ID)
+	linktest.Eventually(t, "the event is of the command", func() bool { return chirp("log", log) == `{"device":"`+eui1+`","command":"c-1"}` })
+	s.answered("c-1", "false the network server has dropped it: EXPIRED discarded")
+	if sent, _ := ns.Listens(eui1, over.Add(24*time.Hour)); len(sent) != 1 || sent[0].Payload[0] != 3 {
+		t.Errorf("one without an end is not sent: %v", sent)
+	}
+}
+
 // Why a command cannot be handed over is its answer.
 func TestCommandsThatNoNetworkServerTakes(t *testing.T) {
 	ns := networkserver.Start(t)

@@ -25,6 +25,10 @@ type Down struct {
 	// after all, for protocols that do that beside: the command is answered as failed. It may be called at any time, once.
 	Until time.Time
 	Fail  func(reason string)
+
+	// Expires is when the command is over, for protocols that hand what is Encoded to somebody who keeps it until the device listens: what
+	// is still kept then should not be sent any more. Zero = not told.
+	Expires time.Time
 }
 
 // ErrNoWay is wrapped by a Protocol's Command where the device can never get it in this form: by a topic that is not the device's,

@@ -117,7 +117,9 @@ func TestTheStateIsTrue(t *testing.T) {
 	}{
 		"nobody fetches it": {false, 0, func(twin.ID, api.Command) { w.later(time.Minute) }, api.CommandTimedOut, "has not had the command", 0, false, false},
 		"the connector that had it says nothing": {false, hour, func(id twin.ID, n api.Command) {
-			w.lease("c1", id, "s1", n.ID)
+			if l := w.lease("c1", id, "s1", n.ID)[0]; l.Expires != noon.Add(time.Hour) || !l.Until.Before(l.Expires) {
+				t.Errorf("it may be delivered until %s, and is over %s", l.Until, l.Expires)
+			}
 			w.later(119 * time.Second)
 			if got := w.lease("c2", id, "s1", n.ID); len(got) > 0 {
 				t.Errorf("leased twice: %+v", got)
@@ -131,8 +133,8 @@ func TestTheStateIsTrue(t *testing.T) {
 		}, api.CommandDelivering, "", 2, false, true},
 		"the lease of a repeatable one is over after its time": {true, 0, func(id twin.ID, n api.Command) {
 			w.later(45 * time.Second)
-			if until := w.lease("c1", id, "s1", n.ID)[0].Until; until != noon.Add(time.Minute) {
-				t.Errorf("it may be delivered until %s, after its time", until)
+			if l := w.lease("c1", id, "s1", n.ID)[0]; l.Until != noon.Add(time.Minute) || l.Expires != n.Expires {
+				t.Errorf("it may be delivered until %s, after its time; it is over %s", l.Until, l.Expires)
 			}
 			w.later(29 * time.Second)
 			w.later(time.Second)

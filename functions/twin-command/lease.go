@@ -84,7 +84,7 @@ func (f *function) lease(ctx context.Context, c *faas.Call, in api.LeaseCommands
 	for _, d := range taken {
 		n := &d.Value
 		out.Commands = append(out.Commands, api.LeasedCommand{ID: n.ID, Twin: n.Twin, Name: n.Name, Input: n.Input, Repeatable: n.Repeatable,
-			Lease: n.Lease.Number, Until: n.deliverUntil()})
+			Lease: n.Lease.Number, Until: n.deliverUntil(), Expires: n.Expires})
 	}
 	return out, nil
 }

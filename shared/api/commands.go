@@ -128,6 +128,9 @@ type LeasedCommand struct {
 	Repeatable bool            `json:"repeatable,omitempty"`
 	Lease      int64           `json:"lease"` // the number of the lease
 	Until      time.Time       `json:"until"` // not to be delivered later
+
+	// Expires is when the command is over, whoever has it by then; Until is no later. Zero = not told.
+	Expires time.Time `json:"expires,omitzero"`
 }
 
 // Leased answers LeaseCommands.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Key is the API key that requests must show.
@@ -23,6 +24,7 @@ type Server struct {
 
 	mu     sync.Mutex
 	came   []Request
+	queued map[string][]Frame // by device
 	answer func(n int, w http.ResponseWriter)
 }
 
@@ -43,11 +45,22 @@ type Frame struct {
 	Priority  string   // "" = not told
 	Names     []string // correlation_ids, which come back with each event of it; nil at ChirpStack
 	ID        string   // that ChirpStack has answered with; "" at The Things Stack
+
+	Expires time.Time // when ChirpStack drops it; zero = never, as at The Things Stack
+}
+
+// String is for comparisons: the fields in their order, and when it is dropped if it is.
+func (f Frame) String() string {
+	text := fmt.Sprint("{", f.Device, " ", f.Port, " ", f.Payload, " ", f.Confirmed, " ", f.Priority, " ", f.Names, " ", f.ID)
+	if !f.Expires.IsZero() {
+		text += " until " + f.Expires.Format(time.RFC3339)
+	}
+	return text + "}"
 }
 
 // Start starts a network server, which ends with the test.
 func Start(t testing.TB) *Server {
-	s := &Server{}
+	s := &Server{queued: map[string][]Frame{}}
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
 	s.URL = h.URL
@@ -55,6 +68,7 @@ func Start(t testing.TB) *Server {
 }
 
 // Answers has requests answered by f from now on, which gets the number of each, from 1; nil = as documented. What came before is forgotten.
+// What f answers queues nothing.
 func (s *Server) Answers(f func(n int, w http.ResponseWriter)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,6 +80,22 @@ func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.came)
+}
+
+// Listens has a device listen at a time, as one of class A does after it has sent something: it is sent the first frame of its queue, if
+// there is one. Those that were to be sent by then are dropped before, each with an event log of code EXPIRED.
+func (s *Server) Listens(device string, at time.Time) (sent, dropped []Frame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for queue := s.queued[device]; len(queue) > 0 && len(sent) == 0; s.queued[device] = queue {
+		if first := queue[0]; !first.Expires.IsZero() && !at.Before(first.Expires) {
+			dropped = append(dropped, first)
+		} else {
+			sent = append(sent, first)
+		}
+		queue = queue[1:]
+	}
+	return sent, dropped
 }
 
 // ThingsHeaders are what The Things Stack sends with each webhook that has an API key for downlinks.
@@ -102,6 +132,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.came = append(s.came, in)
+	if refused == nil && answer == nil {
+		s.queued[device] = append(s.queued[device], in.Frames...)
+	}
 	s.mu.Unlock()
 	if answer != nil {
 		answer(n, w)

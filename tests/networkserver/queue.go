@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // A queue is how one kind of network server has frames queued.
@@ -88,14 +89,15 @@ func readThings(device string, body []byte) (frames []Frame, err error) {
 	return frames, nil
 }
 
-// readChirp reads an EnqueueDeviceQueueItemRequest of ChirpStack.
+// readChirp reads an EnqueueDeviceQueueItemRequest of ChirpStack, of 4.10.1 or newer: older ones know no expiresAt, and pass over it.
 func readChirp(device string, body []byte) ([]Frame, error) {
 	var m struct {
 		Item struct {
-			EUI       string `json:"devEui"`
-			Port      int    `json:"fPort"`
-			Data      []byte `json:"data"`
-			Confirmed bool   `json:"confirmed"`
+			EUI       string    `json:"devEui"`
+			Port      int       `json:"fPort"`
+			Data      []byte    `json:"data"`
+			Confirmed bool      `json:"confirmed"`
+			Expires   time.Time `json:"expiresAt"`
 		} `json:"queueItem"`
 	}
 	if err := strict(body, &m); err != nil {
@@ -104,7 +106,7 @@ func readChirp(device string, body []byte) ([]Frame, error) {
 	if m.Item.EUI != device {
 		return nil, fmt.Errorf("devEui %q is not that of the path", m.Item.EUI)
 	}
-	return []Frame{{Device: device, Port: m.Item.Port, Payload: m.Item.Data, Confirmed: m.Item.Confirmed}}, nil
+	return []Frame{{Device: device, Port: m.Item.Port, Payload: m.Item.Data, Confirmed: m.Item.Confirmed, Expires: m.Item.Expires}}, nil
 }
 
 // strict reads JSON of which every field is known.

@@ -85,6 +85,13 @@ type chirpStackItem struct {
 	Confirmed bool   `json:"confirmed"`
 	Port      int    `json:"fPort"`
 	Frame     []byte `json:"data"`
+
+	Expires time.Time `json:"expiresAt,omitzero"`
+}
+
+func itemOf(d *Downlink) chirpStackItem {
+	eui, _ := EUI(d.EUI)
+	return chirpStackItem{eui, d.Confirmed, d.Port, d.Frame, d.Expires.UTC()}
 }
 
 // ChirpStackCommand is the message that queues a downlink by MQTT, and the topic it is published to.
@@ -95,9 +102,9 @@ func ChirpStackCommand(application string, d Downlink) (topic string, message []
 	if application == "" || strings.Trim(strings.ToLower(application), "0123456789abcdefghijklmnopqrstuvwxyz-") != "" {
 		return "", nil, fmt.Errorf("the application %.40q must be ChirpStack's id of it: letters, digits and -", application)
 	}
-	eui, _ := EUI(d.EUI)
-	message, err = json.Marshal(chirpStackItem{eui, d.Confirmed, d.Port, d.Frame})
-	return "application/" + application + "/device/" + eui + "/command/down", message, err
+	item := itemOf(&d)
+	message, err = json.Marshal(item)
+	return "application/" + application + "/device/" + item.EUI + "/command/down", message, err
 }
 
 // ChirpStackQueue is the body that queues a downlink by ChirpStack's REST API: POST /api/devices/{devEui}/queue.
@@ -105,6 +112,5 @@ func ChirpStackQueue(d Downlink) ([]byte, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	eui, _ := EUI(d.EUI)
-	return json.Marshal(map[string]any{"queueItem": chirpStackItem{eui, d.Confirmed, d.Port, d.Frame}})
+	return json.Marshal(map[string]any{"queueItem": itemOf(&d)})
 }

@@ -36,6 +36,8 @@ func TestDownlinkEvents(t *testing.T) {
 		"txack":            {chirp("txack", `{`+device+`,"queueItemId":"q-1","downlinkId":3}`), "", "0101010101010101 under way [q-1] it was sent"},
 		"too large": {chirp("log", `{`+device+`,"level":"ERROR","code":"DOWNLINK_PAYLOAD_SIZE","description":"discarded","context":{"queue_item_id":"q-1","item_size":"200"}}`), "",
 			"0101010101010101 dropped [q-1] the network server has dropped it: DOWNLINK_PAYLOAD_SIZE discarded"},
+		"out of date": {chirp("log", `{`+device+`,"level":"INFO","code":"EXPIRED","description":"discarded","context":{"queue_item_id":"q-1"}}`), "",
+			"0101010101010101 dropped [q-1] the network server has dropped it: EXPIRED discarded"},
 		"another log": {chirp("log", `{`+device+`,"level":"ERROR","code":"UPLINK_MIC"}`), "", "it tells of no downlink"},
 		"a status":    {chirp("status", `{`+device+`,"margin":8}`), "", "it tells of no downlink"},
 		"no device":   {chirp("ack", `{"queueItemId":"q-1"}`), "", "it tells of no downlink"},

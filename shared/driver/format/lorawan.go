@@ -62,6 +62,11 @@ type Downlink struct {
 
 	// ID comes back with what The Things Stack tells of the frame; ChirpStack gives one itself. At most 100 bytes; "" = none.
 	ID string
+
+	// Expires is when it is not to be sent any more if it still waits in the queue; zero = never. ChirpStack drops it then, from 4.10.1 on
+	// (by MQTT 4.14), older ones pass over it. The Things Stack has nothing like it for class A: absolute_time would keep the frame, and
+	// those behind it, from being sent at all.
+	Expires time.Time
 }
 
 // Bounds of LoRaWAN (TS001-1.0.4, 4.3.2 and 4.3.3; RP002).

@@ -104,6 +104,13 @@ func TestDownlinkEnvelopes(t *testing.T) {
 	if err != nil || json.Unmarshal(b, &queue) != nil || !strings.HasPrefix(string(queue.QueueItem), `{"devEui"`) {
 		t.Error(string(b), err)
 	}
+	d.Expires = time.Date(2026, 3, 1, 13, 0, 0, 0, time.FixedZone("", 3600))
+	if b, err = ChirpStackQueue(d); string(b) != `{"queueItem":{"devEui":"010203040506070a","confirmed":true,"fPort":15,"data":"vu8=","expiresAt":"2026-03-01T12:00:00Z"}}` {
+		t.Error(string(b), err)
+	}
+	if b, err = TheThingsStackDownlink(d); strings.Contains(string(b), "2026") {
+		t.Error(string(b), err)
+	}
 	for name, bad := range map[string]Downlink{
 		"no EUI":           {Port: 1},
 		"port 0":           {EUI: d.EUI},
