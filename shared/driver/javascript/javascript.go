@@ -63,7 +63,7 @@ func New(source []byte, l Limits) (*Engine, error) {
 	if strings.HasPrefix(e.source, "#!") { // for a shell
 		e.source = "//" + e.source[2:]
 	}
-	e.isolated = tampers.MatchString(e.source)
+	e.isolated = tampers.MatchString(e.source) || lastMatch.MatchString(e.source)
 	if err := e.compile(); err != nil {
 		return nil, err
 	}

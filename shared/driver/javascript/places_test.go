@@ -25,7 +25,8 @@ func TestWhereItThrew(t *testing.T) {
 			t.Errorf("%s\ngot  %q %q\nwant %q", source, r.Failure, r.Reason, want)
 		}
 	}
-	r := call(open(t, "function decodeUplink() {\nvar a = []; for (;;) a.push(new Array(1000).fill(7)); }", Limits{}), up(""))
+	// Large lists: where the last one finds no room there is some for saying where.
+	r := call(open(t, "function decodeUplink() {\nvar a = []; for (;;) a.push(new Array(100000).fill(7)); }", Limits{}), up(""))
 	if want := "InternalError: out of memory at decodeUplink (line 2)"; r.Failure != driver.Memory || r.Reason != want {
 		t.Errorf("without memory: %q %q", r.Failure, r.Reason)
 	}

@@ -6,7 +6,7 @@
   const { parse, stringify } = JSON;
   const { ownKeys, getPrototypeOf, construct, deleteProperty, apply } = Reflect;
   const call = (f, on) => apply(f, on, []);
-  const { defineProperty, getOwnPropertyDescriptor, preventExtensions, isFrozen } = Object;
+  const { defineProperty, getOwnPropertyDescriptor, preventExtensions, isExtensible, isFrozen, freeze: fix } = Object;
   const isArray = Array.isArray;
   const isFinite = Number.isFinite;
   const RealDate = Date;
@@ -104,6 +104,7 @@
     for (const sample of [
       [][Symbol.iterator](), new Map().entries(), new Set().values(), ''[Symbol.iterator](), ''.matchAll(/x/g), /x/, function* () {}, (function* () {})(),
       async function () {}, async function* () {}, (async function* () {})(), () => 0, new Uint8Array(), new DataView(new ArrayBuffer(1)),
+      [].values().map((v) => v), Iterator.from({ next() {} }), Iterator.concat(),
     ]) {
       for (let o = getPrototypeOf(sample); o !== null; o = getPrototypeOf(o)) add(o);
     }
@@ -123,10 +124,13 @@
         add(d.value);
         add(d.get);
         add(d.set);
-        if (!d.configurable) continue;
+        if (!d.configurable) {
+          if (d.writable && o !== Array.prototype) define(o, key, { writable: false }); // the length of Array.prototype: see clean
+          continue;
+        }
         if ('value' in d && overridable(o, key)) {
           const value = d.value;
-          define(o, key, {
+          const both = {
             get() { return value; },
             set(v) {
               if (this === o) throw new TypeError('the built-in objects cannot be changed');
@@ -134,7 +138,10 @@
             },
             enumerable: d.enumerable,
             configurable: false,
-          });
+          };
+          add(both.get); // who looks at the property has them
+          add(both.set);
+          define(o, key, both);
         } else {
           define(o, key, closed(d));
         }
@@ -199,10 +206,19 @@
   };
 
   // serve makes the function that Go calls: JSON in, JSON out. make evaluates the codec anew, so that nothing it keeps in its own
-  // names lives longer than a call; what it left in the global object is taken away.
+  // names lives longer than a call; what it left in the global object is taken away. What cannot be is told, and the heap goes. It has make
+  // as its arguments.callee. Nobody changes the length of Array.prototype, but if it were closed, lists that inherit from it could have none.
   const serve = function (make, reuse) {
     const before = new Set(ownKeys(G));
+    const above = getPrototypeOf(G);
+    const lists = Array.prototype;
+    if (reuse) {
+      fix(make.prototype);
+      fix(make);
+    }
     const clean = () => {
+      const length = getOwnPropertyDescriptor(lists, 'length');
+      if (length.value !== 0 || !length.writable || getPrototypeOf(G) !== above || !isExtensible(G)) return false;
       for (const key of ownKeys(G)) if (!before.has(key) && !deleteProperty(G, key)) return false;
       return true;
     };
