@@ -33,6 +33,10 @@ const (
 	mediaText = "text/plain"
 )
 
+// readings are the kinds that measured values may be of: those of the formats that need no driver, and bytes that are its driver's to read.
+var readings = []string{mediaJSON, mediaCBOR, mediaText, "application/octet-stream", "application/senml+json", "application/senml+cbor", "application/sensml+json",
+	"application/sensml+cbor", "application/vnd.castor.compact+cbor"}
+
 // operations are all there are; openapi.yaml says the same.
 func operations() []operation {
 	both, stored := []string{mediaJSON, mediaCBOR}, []string{"commands"}
@@ -44,7 +48,7 @@ func operations() []operation {
 	}
 	const device, claim = gateway.Operational, gateway.Provisioning
 	return []operation{
-		{method: "POST", before: "/v1/telemetry", phase: device, query: stored, media: both, visit: report(telemetry.Telemetry, "telemetry")},
+		{method: "POST", before: "/v1/telemetry", phase: device, query: stored, media: readings, visit: report(telemetry.Telemetry, "telemetry")},
 		{method: "POST", before: "/v1/state", phase: device, query: stored, media: both, visit: report(telemetry.State, "state/reported")},
 		{method: "POST", before: "/v1/event", phase: device, query: stored, media: both, visit: report(telemetry.Event, "event")},
 		{method: "POST", before: "/v1/log/", word: true, phase: device, query: stored, media: append(both[:2:2], mediaText), visit: (*visit).log},

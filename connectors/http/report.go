@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/castor-iot/castor/connectors/link"
+	"github.com/castor-iot/castor/shared/driver/format"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/twin"
 )
@@ -30,7 +31,11 @@ func (v *visit) report(kind telemetry.Kind, topic string) *problem {
 	topic = "castor/" + v.session.Client + "/" + topic
 	var became link.Receipt
 	p = v.settle(v.device.serial, func(ack func(bool)) {
-		v.device.link.Report(kind, topic, payload, received, func(r link.Receipt) {
+		in := link.Incoming{Kind: kind, Topic: topic, Payload: payload, Received: received}
+		if told, ok := format.Of(v.r.Header.Get("Content-Type")); ok && kind == telemetry.Telemetry {
+			in.Format = string(told)
+		}
+		v.device.link.ReportAs(in, func(r link.Receipt) {
 			became = r
 			ack(r.Stored)
 		})
