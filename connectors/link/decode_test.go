@@ -81,6 +81,7 @@ func TestDecode(t *testing.T) {
 		"an empty array":                        {telemetry.Telemetry, `[]`, "undecoded: the payload is an array of 0"},
 		"too long an array":                     {telemetry.Telemetry, "[" + big + "]", "undecoded: the payload is an array of 1001"},
 		"too deep":                              {telemetry.Telemetry, strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40), "undecoded: invalid: property"},
+		"numbers for properties":                {telemetry.Telemetry, "\xa1\x01\x02", "undecoded: the payload is not a CBOR map with text keys: numbers for properties are read where the type's format is compact"},
 		"a key twice in CBOR":                   {telemetry.Telemetry, "\xa2\x61a\x01\x61a\x02", "undecoded: the payload is not a CBOR map"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,7 +39,11 @@ func (e *entry) with(u *api.UsedDriver, r *driver.Result) []*item {
 		reason = "driver " + name + ": " + reason
 		return e.complete(name, []telemetry.Message{e.raw(name, reason)}, e.line(string(failure)+" failed", "error", reason))
 	}
-	items := e.complete(name, messages, e.warned("driver "+name, r.Warnings))
+	log := e.warned("driver "+name, r.Warnings)
+	if len(messages)+len(r.Warnings) == 0 && r.Data == nil && u.Kind != driver.Declarative { // a document says so by ignore
+		log = e.line("empty", "warn", fmt.Sprintf("driver %s answered without data, so nothing is kept of a payload of %d bytes: it must answer {data: {…}}, also {data: {}} where there is nothing", name, len(e.in.Payload)))
+	}
+	items := e.complete(name, messages, log)
 	for _, it := range items {
 		it.news = e.session.updated(u.Firmware, it.message.Samples)
 	}

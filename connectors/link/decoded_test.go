@@ -1,7 +1,9 @@
 package link_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,5 +44,35 @@ func TestAPayloadWithoutValuesIsAcknowledgedAndNotStored(t *testing.T) {
 	}
 	if all := lines(w, "p-1"); len(all) != 1 || all[0] != "driver warn driver idle@1.0.0 warns: battery" {
 		t.Errorf("its log: %q", all)
+	}
+}
+
+// What a codec says nothing of is not lost in silence: the twin's log tells. Where it says that there is nothing, that is its word.
+func TestAnAnswerWithoutDataIsTold(t *testing.T) {
+	for code, want := range map[string]int{
+		`function decodeUplink() { return {temperature: 21}; }`:            1,
+		`async function decodeUplink() { return {data: {a: 1}}; }`:         1,
+		`function decodeUplink() { return {data: {}}; }`:                   0,
+		`function decodeUplink() { return {warnings: ["no such port"]}; }`: 1, // its own words
+	} {
+		w := linktest.NewWorld(t)
+		l := decoding(t, w, &far{}, nil)
+		w.Platform.Use("twin-p-1", script(w, "acme", "1.0.0", code))
+		s := l.Open("s-1", "p-1", 1, nil)
+		var got acks
+		for i := range 2 {
+			say(s, []byte{7}, got.of(fmt.Sprint(i)))
+		}
+		linktest.Eventually(t, "both are acknowledged", func() bool { return len(got.list()) == 2 })
+		said := lines(w, "p-1")
+		if len(said) != want || len(w.Platform.Parked()) != 0 {
+			t.Errorf("%s: the log has %q, want %d; parked %+v", code, said, want, w.Platform.Parked())
+		}
+		for _, line := range said {
+			if !strings.Contains(line, "driver warn driver acme@1.0.0 answered without data, so nothing is kept of a payload of 1 bytes") && !strings.Contains(line, "no such port") {
+				t.Errorf("%s: the log says %q", code, line)
+			}
+		}
+		s.Close()
 	}
 }

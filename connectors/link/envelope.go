@@ -110,7 +110,13 @@ func floats(v any) (any, error) {
 func fromCBOR(raw []byte) (envelope, error) {
 	var e envelope
 	var m map[string]any
-	if err := cborIn.Unmarshal(raw, &m); err != nil {
+	var other *cbor.UnmarshalTypeError
+	switch err := cborIn.Unmarshal(raw, &m); {
+	case errors.As(err, &other) && len(raw) > 0 && raw[0]>>5 == 5: // major type 5: a map
+		return e, errors.New("the payload is not a CBOR map with text keys: numbers for properties are read where the type's format is compact")
+	case errors.As(err, &other):
+		return e, errors.New("the payload is not a CBOR map with text keys")
+	case err != nil:
 		return e, fmt.Errorf("the payload is not a CBOR map with text keys: %w", err)
 	}
 	if m == nil {

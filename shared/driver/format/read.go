@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/fxamacker/cbor/v2"
@@ -20,6 +21,10 @@ func ReadJSON(b []byte, digits bool) (v any, err error) {
 		if _, more := d.Token(); more != io.EOF {
 			err = errors.New("there is more after its end")
 		}
+	}
+	var beyond *json.UnmarshalTypeError // of what is JSON this happens to numbers only
+	if errors.As(err, &beyond) {
+		err = fmt.Errorf("%.60s is out of range", beyond.Value)
 	}
 	return v, err
 }
