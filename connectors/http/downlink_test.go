@@ -198,6 +198,21 @@ func TestACommandThatIsOverBeforeTheDeviceListens(t *testing.T) {
 	}
 }
 
+// What the driver writes without a port goes out by the driver's own.
+func TestACommandByTheDriversPort(t *testing.T) {
+	s, ns := integration(t, private), networkserver.Start(t)
+	u := s.w.Platform.Driver("valve", "1.0.0", driver.Declarative, []byte(valve))
+	u.Port = 99
+	s.w.Platform.Use(s.twinOf(eui1), u)
+	s.command("c-1", "nowhere", `{"percent":1}`)
+	s.command("c-2", "open", `{"percent":2}`)
+	s.heard(things1(ns))
+	linktest.Eventually(t, "both are queued", func() bool { return len(ns.Requests()) == 2 })
+	if a, b := ns.Requests()[0].Frames[0], ns.Requests()[1].Frames[0]; a.Port != 99 || b.Port != 10 {
+		t.Errorf("they go out by %d and %d, want 99 and 10", a.Port, b.Port)
+	}
+}
+
 // Why a command cannot be handed over is its answer.
 func TestCommandsThatNoNetworkServerTakes(t *testing.T) {
 	ns := networkserver.Start(t)

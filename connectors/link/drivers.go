@@ -77,7 +77,7 @@ func (d *drivers) of(id twin.ID, done <-chan struct{}) (u api.UsedDriver, ok boo
 
 // call calls a driver. errBroken means that it never can be; other errors may pass.
 func (d *drivers) call(ctx context.Context, u *api.UsedDriver, calls []driver.Call) ([]driver.Result, error) {
-	codec, err := d.codecs.Get(ctx, driver.Driver{Name: u.Name, Version: u.Version, Kind: u.Kind, Limit: u.Limit.D()}, u.Digest)
+	codec, err := d.codecs.Get(ctx, driver.Driver{Name: u.Name, Version: u.Version, Kind: u.Kind, Limit: u.Limit.D(), Port: u.Port}, u.Digest)
 	if err != nil {
 		return nil, err
 	}

@@ -24,5 +24,5 @@ func newCodecs(f *function) *shelf.Shelf[*codec] {
 
 // opened is a version ready to be called here: for what was parked, and for what twins say.
 func (f *function) opened(ctx context.Context, u *api.UsedDriver) (*codec, error) {
-	return f.codecs.Get(ctx, driver.Driver{Name: u.Name, Version: u.Version, Kind: u.Kind, Limit: u.Limit.D()}, u.Digest)
+	return f.codecs.Get(ctx, driver.Driver{Name: u.Name, Version: u.Version, Kind: u.Kind, Limit: u.Limit.D(), Port: u.Port}, u.Digest)
 }

@@ -181,7 +181,7 @@ func (f *function) versionOf(in *api.PublishDriver, kept content, by string) (ve
 	now := f.p.Time()
 	v := version{Content: kept.ID, DriverVersion: api.DriverVersion{Name: in.Name, Version: in.Version, Kind: in.Kind, State: api.DriverDraft,
 		Title: in.Title, Maker: in.Maker, License: in.License, Note: in.Note, Firmware: in.Firmware, Size: int64(len(in.Code)), Digest: kept.Code,
-		Signed: in.Signature != "", Limit: twin.Duration(in.Limit), Tests: len(in.Tests), By: by, Published: now, Changed: now}}
+		Signed: in.Signature != "", Limit: twin.Duration(in.Limit), Port: in.Port, Tests: len(in.Tests), By: by, Published: now, Changed: now}}
 	if in.Kind == driver.Declarative {
 		p, err := declarative.Parse(in.Code)
 		if err != nil {

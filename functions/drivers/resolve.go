@@ -128,7 +128,7 @@ func (k *known) say(u *api.UsedDriver, owner string, firmware *semver.Version) {
 	}
 	v, parked := k.choose(u.Twin, firmware)
 	if u.Parked = parked; v != nil {
-		u.Version, u.Kind, u.Digest, u.Limit = v.Version, v.Kind, v.Digest, v.Limit
+		u.Version, u.Kind, u.Digest, u.Limit, u.Port = v.Version, v.Kind, v.Digest, v.Limit, v.Port
 	}
 }
 

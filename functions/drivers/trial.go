@@ -40,7 +40,10 @@ func (f *function) codecIn(ctx context.Context, workers func() (*sandbox.Pool, e
 			}
 			return nil, refused(counted(lines, "things are wrong"), lines, placed)
 		}
-		return p, err
+		if err != nil {
+			return nil, err
+		}
+		return driver.Ported(p, d.Port), nil
 	}
 	pool, err := workers()
 	if err != nil {
@@ -56,7 +59,7 @@ func (f *function) codecIn(ctx context.Context, workers func() (*sandbox.Pool, e
 	if r := results[0]; r.Failure == driver.Invalid || r.Failure.Grave() {
 		return nil, refused("code: "+r.Reason, nil, nil)
 	}
-	return c, nil
+	return driver.Ported(c, d.Port), nil
 }
 
 // late says in people's words that calls took too long together. Where the driver cannot have needed that long itself, it waited for

@@ -63,6 +63,7 @@ type DriverVersion struct {
 	Digest string        `json:"digest" bson:"digest"`                   // SHA-256 of the code, hexadecimal: where it is kept
 	Signed bool          `json:"signed,omitempty" bson:"signed"`         // by the driver's key
 	Limit  twin.Duration `json:"limit,omitempty" bson:"limit,omitempty"` // of a call; 0 = 100 ms
+	Port   int           `json:"port,omitempty" bson:"port,omitempty"`   // of commands, where the code names none; 0 = none
 	Tests  int           `json:"tests" bson:"tests"`                     // that it passed
 
 	// Topics are where a declarative driver's devices speak, with {device} where their name is: "tele/{device}/SENSOR"; Downlinks
@@ -136,6 +137,7 @@ type UsedDriver struct {
 	Kind    driver.Kind   `json:"kind,omitempty"`
 	Digest  string        `json:"digest,omitempty"`
 	Limit   twin.Duration `json:"limit,omitempty"`
+	Port    int           `json:"port,omitempty"`
 
 	// Parked is why its messages are parked without being read: the driver, or this twin with it, is in quarantine; no version is
 	// for its firmware. "" = they are read.

@@ -64,10 +64,13 @@ func Check(d *Driver) error {
 	return nil
 }
 
-// CheckRun refuses what cannot be tried out as a driver: its limit, code or tests. The values of the tests come to one form.
+// CheckRun refuses what cannot be tried out as a driver: its limit, port, code or tests. The values of the tests come to one form.
 func CheckRun(d *Driver) error {
 	if d.Limit < 0 || d.Limit > maxLimit {
 		return fmt.Errorf("limit %s must be 0 (100 ms) to %s", d.Limit, maxLimit)
+	}
+	if d.Port < 0 || d.Port > MaxPort {
+		return fmt.Errorf("port %d must be 1 to %d: commands go out by it where the code names none; leave it out for none", d.Port, MaxPort)
 	}
 	if err := checkCode(d); err != nil {
 		return err

@@ -27,6 +27,8 @@ func TestCheck(t *testing.T) {
 		"title must be without control":              func(d *Driver) { d.Title = "acme\u202e" },
 		"note must be without control":               func(d *Driver) { d.Note = "two\nlines\u009b" },
 		"limit 2s must be 0 (100 ms) to 1s":          func(d *Driver) { d.Limit = 2 * time.Second },
+		"port 224 must be 1 to 223":                  func(d *Driver) { d.Port = MaxPort + 1 },
+		"port -1 must be 1 to 223":                   func(d *Driver) { d.Port = -1 },
 		"kind \"\" must be declarative":              func(d *Driver) { d.Kind = "" },
 		"code is no WebAssembly module":              func(d *Driver) { d.Kind = WASM },
 		"tests[0].op \"guess\" must be":              func(d *Driver) { d.Tests[0].Op = "guess" },

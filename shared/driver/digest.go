@@ -22,6 +22,7 @@ type digested struct {
 	Code     string `json:"code"`  // its SHA-256, hexadecimal
 	Limit    int64  `json:"limit"` // nanoseconds
 	Tests    []Test `json:"tests"`
+	Port     int    `json:"port,omitempty"` // left out where there is none, so that signatures of before it was known are good
 }
 
 // Digest is what a maker signs of a driver: the SHA-256 of all that is said of it, its code and its tests, whatever they were sent in. The error names a test with a value that JSON does not have.
@@ -32,7 +33,7 @@ func Digest(d *Driver) ([]byte, error) {
 	}
 	code := sha256.Sum256(d.Code)
 	text, err := json.Marshal(digested{d.Name, d.Version, d.Kind, d.Title, d.Maker, d.License, d.Note, d.Firmware,
-		hex.EncodeToString(code[:]), int64(d.Limit), tests})
+		hex.EncodeToString(code[:]), int64(d.Limit), tests, d.Port})
 	if err != nil {
 		return nil, fmt.Errorf("tests: %w", err)
 	}

@@ -66,6 +66,7 @@ func TestDigest(t *testing.T) {
 		"license":  func(d *driver.Driver) { d.License = "x" },
 		"note":     func(d *driver.Driver) { d.Note = "x" },
 		"limit":    func(d *driver.Driver) { d.Limit = time.Second },
+		"port":     func(d *driver.Driver) { d.Port = 10 },
 		"code":     func(d *driver.Driver) { d.Code = bytes.ToUpper(d.Code) },
 		"a test":   func(d *driver.Driver) { d.Tests[0].Want.Data = map[string]any{"t": 22} },
 		"tests":    func(d *driver.Driver) { d.Tests = nil },

@@ -38,6 +38,10 @@ type Driver struct {
 	// Firmware is the range of firmware versions the driver is for: ">=1.2 <2"; "" = all.
 	Firmware string `json:"firmware,omitempty"`
 
+	// Port is LoRaWAN's FPort, 1 to MaxPort, by which commands go out where the code names none, as scripts of before TS013 cannot; see
+	// Ported. 0 = none.
+	Port int `json:"port,omitempty"`
+
 	// Code is the script, the module or the document.
 	Code []byte `json:"code"`
 

@@ -175,7 +175,7 @@ func reasonOf(v api.DriverVersion) string {
 
 func (a *app) versionFacts(v api.DriverVersion) []fact {
 	facts := []fact{{"driver", v.Name}, {"version", v.Version}, {"state", driverState(v)}, {"since", a.ago(v.Changed)}, {"kind", string(v.Kind)}, {"title", v.Title}, {"maker", v.Maker},
-		{"license", v.License}, {"firmware", v.Firmware}, {"note", v.Note}, {"code", quantity(float64(v.Size), "By") + ", SHA-256 " + v.Digest}, {"signed", yes(v.Signed)},
+		{"license", v.License}, {"firmware", v.Firmware}, {"port of commands", nonzero(v.Port)}, {"note", v.Note}, {"code", quantity(float64(v.Size), "By") + ", SHA-256 " + v.Digest}, {"signed", yes(v.Signed)},
 		{"tests", count(v.Tests, "test") + " passed"}, {"topics", strings.Join(v.Topics, ", ")}, {"canary twins", join(v.Canary.Twins)}, {"published", a.ago(v.Published) + " by " + v.By}}
 	if v.Failures > 0 {
 		facts = append(facts, fact{"failures", fmt.Sprintf("%d in the last 10 minutes", v.Failures)})

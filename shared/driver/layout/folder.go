@@ -31,6 +31,7 @@ type folder struct {
 	Note     string        `yaml:"note,omitempty"`
 	Firmware string        `yaml:"firmware,omitempty"`
 	Limit    time.Duration `yaml:"limit,omitempty"`
+	Port     int           `yaml:"port,omitempty"`
 	Tests    []test        `yaml:"tests,omitempty"`
 }
 
@@ -141,7 +142,7 @@ func readFolder(root fs.FS, dir, shown string) (*driver.Driver, error) {
 	if f.Code == "" {
 		return nil, fmt.Errorf("%s: code must name the file beside it: codec.js, module.wasm or fields.yaml", FileName)
 	}
-	d := &driver.Driver{Name: f.Name, Version: f.Version, Kind: f.Kind, Title: f.Title, Maker: f.Maker, License: f.License, Note: f.Note, Firmware: f.Firmware, Limit: f.Limit}
+	d := &driver.Driver{Name: f.Name, Version: f.Version, Kind: f.Kind, Title: f.Title, Maker: f.Maker, License: f.License, Note: f.Note, Firmware: f.Firmware, Limit: f.Limit, Port: f.Port}
 	if d.Code, err = read(root, path.Join(dir, f.Code)); err != nil {
 		return nil, unread(err, root, dir, shown, &f)
 	}

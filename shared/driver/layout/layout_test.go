@@ -151,6 +151,7 @@ kind: javascript
 code: codec.js
 firmware: ">=1 <2"
 limit: 50ms
+port: 9
 tests:
   - {name: hex, bytes: 00 7d, port: 1, want: {data: {level: 12.5}}}
   - {name: base64, base64: AH0=, port: 1, want: {data: {level: 12.5}}}
@@ -162,7 +163,7 @@ tests:
   - {name: a time, time: 2026-03-01T10:00:00Z, bytes: "", want: {data: {at: 2026-03-01T10:00:00.000Z, deep: [{"on": 2026-03-01}]}, bytes: ""}}
 `})
 	d, err := Folder(dir)
-	if err != nil || d.Name != "acme-meter" || d.Limit != 50*time.Millisecond || d.Kind != driver.JavaScript || len(d.Tests) != 8 {
+	if err != nil || d.Name != "acme-meter" || d.Limit != 50*time.Millisecond || d.Port != 9 || d.Kind != driver.JavaScript || len(d.Tests) != 8 {
 		t.Fatal(d, err)
 	}
 	if d.Tests[3].Command != "set" {
@@ -204,7 +205,7 @@ tests:
 		"name: x\ncode: ../../secret\n":                       "must be a file in the folder",
 		"name: x\ncode: gone.js\n":                            "gone.js",
 		"name: x\nkind: javascript\n":                         "code must name the file",
-		"name: x\ncode: codec.js\nverison: 1\n":               `driver.yaml: line 3: "verison" is not known here; there are code, firmware, kind, license, limit, maker, name, note, tests, title, version`,
+		"name: x\ncode: codec.js\nverison: 1\n":               `driver.yaml: line 3: "verison" is not known here; there are code, firmware, kind, license, limit, maker, name, note, port, tests, title, version`,
 		"name: x\ncode: codec.js\nlimit: soon\ntests: 3\n":    "line 3: \"soon\" must be a duration like 100ms\ndriver.yaml: line 4: \"3\" must be a list",
 		"code: codec.js\ntests: [{want: {dta: 1}}]\n":         `"dta" is not known here; there are bytes, commands, data, errors`,
 		"code: codec.js\nname: [x]\n":                         "line 2: a list must be text",

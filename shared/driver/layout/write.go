@@ -22,7 +22,7 @@ func Write(dir string, d *driver.Driver, replace bool) (written []string, err er
 	if !ok {
 		return nil, fmt.Errorf("kind %q is not known: declarative, javascript, wasm", d.Kind)
 	}
-	f := folder{Name: d.Name, Version: d.Version, Kind: d.Kind, Code: code, Title: d.Title, Maker: d.Maker, License: d.License, Note: d.Note, Firmware: d.Firmware, Limit: d.Limit}
+	f := folder{Name: d.Name, Version: d.Version, Kind: d.Kind, Code: code, Title: d.Title, Maker: d.Maker, License: d.License, Note: d.Note, Firmware: d.Firmware, Limit: d.Limit, Port: d.Port}
 	for i := range d.Tests {
 		f.Tests = append(f.Tests, testOf(&d.Tests[i]))
 	}

@@ -111,20 +111,24 @@ func (p *Pool) Killed() uint64 { return p.killed.Load() }
 
 var errClosed = errors.New("the pool of driver workers is closed")
 
-// Open makes a driver ready. Declarative ones run in this process, since each of their loops is bounded by the message; the others
+// Open makes a driver ready, with its port. Declarative ones run in this process, since each of their loops is bounded by the message; the others
 // in the pool's workers, where code that cannot be loaded is told by the first call.
 func (p *Pool) Open(d *driver.Driver) (driver.Codec, error) {
 	switch d.Kind {
 	case driver.Declarative:
-		return declarative.Parse(d.Code)
+		program, err := declarative.Parse(d.Code)
+		if err != nil {
+			return nil, err
+		}
+		return driver.Ported(program, d.Port), nil
 	case driver.JavaScript, driver.WASM:
-		return p.Codec(d), nil
+		return driver.Ported(p.Codec(d), d.Port), nil
 	default:
 		return nil, fmt.Errorf("kind %q is not known: declarative, javascript, wasm", d.Kind)
 	}
 }
 
-// Codec is a driver that runs in the pool's workers, whatever its kind.
+// Codec is a driver's code that runs in the pool's workers, whatever its kind.
 func (p *Pool) Codec(d *driver.Driver) driver.Codec {
 	sum := sha256.Sum256(append([]byte(d.Kind+"\x00"), d.Code...))
 	c := &codec{pool: p, key: hex.EncodeToString(sum[:]), kind: d.Kind, code: d.Code, limit: d.Limit}

@@ -21,7 +21,7 @@ const (
 // makeFor is how long it may take to fetch and open a driver. Who asked first may leave before: others wait for it, too.
 const makeFor = time.Minute
 
-// A Shelf has drivers that are ready to be called, each as a C. Versions of the same code, kind and limit are one. Beyond 64 MiB of code
+// A Shelf has drivers that are ready to be called, each as a C. Versions of the same code, kind, limit and port are one. Beyond 64 MiB of code
 // those go that nobody has asked for for longest. Any number of goroutines may use it.
 type Shelf[C driver.Codec] struct {
 	fetch func(ctx context.Context, digest string) ([]byte, error)
@@ -38,6 +38,7 @@ type content struct {
 	kind   driver.Kind
 	digest string
 	limit  time.Duration
+	port   int
 }
 
 type held[C driver.Codec] struct {
@@ -55,7 +56,7 @@ func New[C driver.Codec](fetch func(ctx context.Context, digest string) ([]byte,
 // Get returns a driver, whose Code digest names, ready to be called. Errors are those of fetch and open, and the next Get tries again;
 // who asks while it is made for somebody else gets what that one gets. It is made even if ctx ends meanwhile, for the others and the next.
 func (s *Shelf[C]) Get(ctx context.Context, d driver.Driver, digest string) (C, error) {
-	key := content{d.Kind, digest, d.Limit}
+	key := content{d.Kind, digest, d.Limit, d.Port}
 	if c, ok := s.find(key); ok {
 		return c, nil
 	}

@@ -47,15 +47,15 @@ func TestADriverIsMadeOnce(t *testing.T) {
 		return c
 	}
 	a := get(js, "1")
-	renamed, wasm, slow := js, js, js
-	renamed.Name, wasm.Kind, slow.Limit = "b", driver.WASM, 6
+	renamed, wasm, slow, ported := js, js, js, js
+	renamed.Name, wasm.Kind, slow.Limit, ported.Port = "b", driver.WASM, 6, 10
 	if get(js, "1") != a || get(renamed, "1") != a {
 		t.Error("the same code was opened twice")
 	}
-	if get(wasm, "1") == a || get(slow, "1") == a || get(js, "2") == a {
-		t.Error("another kind, limit or code is not the same driver")
+	if get(wasm, "1") == a || get(slow, "1") == a || get(ported, "1") == a || get(js, "2") == a {
+		t.Error("another kind, limit, port or code is not the same driver")
 	}
-	if want := []string{"1", "1", "1", "2"}; !slices.Equal(src.fetched, want) {
+	if want := []string{"1", "1", "1", "1", "2"}; !slices.Equal(src.fetched, want) {
 		t.Errorf("fetched %v, want %v", src.fetched, want)
 	}
 }
