@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 	"syscall"
 	"time"
 
@@ -32,6 +33,22 @@ func confine(megabytes int) error {
 		return fmt.Errorf("no new privileges: %w", err)
 	}
 	return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+}
+
+// crowded tells whether most of the private memory that this process may have is used, and most of it by scripts: their heaps are outside of
+// Go's. A heap is bounded, but what a script leaves lying about in it stays there, and together they could take the memory of who comes next.
+func crowded(limit int) bool {
+	var size, resident, shared, text, library, data int
+	b, err := os.ReadFile("/proc/self/statm")
+	if _, bad := fmt.Sscan(string(b), &size, &resident, &shared, &text, &library, &data); err != nil || bad != nil { // there may be no /proc
+		return false
+	}
+	if data *= os.Getpagesize(); data < limit/8*7 {
+		return false
+	}
+	own := []metrics.Sample{{Name: "/memory/classes/total:bytes"}}
+	metrics.Read(own)
+	return own[0].Value.Kind() == metrics.KindUint64 && data-int(own[0].Value.Uint64()) > limit/4
 }
 
 // computed is how long this process has computed.

@@ -34,6 +34,9 @@ type reply struct {
 
 	// Grave tells that the call was interrupted.
 	Grave bool `cbor:"5,keyasint,omitempty"`
+
+	// Full tells that the worker makes none of the request's calls: what drivers keep leaves no room for one more.
+	Full bool `cbor:"6,keyasint,omitempty"`
 }
 
 // maxFrame bounds what either side reads at once.

@@ -46,6 +46,10 @@ func (p *Pool) work(place int) {
 				p.settle(j, q, 0, visit{}, false)
 				continue
 			}
+			if errors.Is(failure, errFull) { // nobody's fault: a new one has room
+				p.settle(j, q, j.at-before, cost, false)
+				continue
+			}
 			if used && !j.again { // what it held may have left no room, or it was gone before: the calls have one more attempt, in a new one
 				j.again = true
 				p.settle(j, q, j.at-before, cost, false)
@@ -105,7 +109,9 @@ func (p *Pool) serve(w *process, j *job, n int) (grave bool, calls time.Duration
 		return false, 0, err
 	}
 	if q.Code != nil {
-		if r, err := w.await(loading + time.Duration(len(q.Code)>>10)*loadingKiB); errors.Is(err, errLate) {
+		if r, err := w.await(loading + time.Duration(len(q.Code)>>10)*loadingKiB); r.Full {
+			return false, 0, errFull
+		} else if errors.Is(err, errLate) {
 			return true, 0, errLoading
 		} else if errors.Is(err, io.EOF) {
 			return true, 0, errUnread
@@ -122,6 +128,9 @@ func (p *Pool) serve(w *process, j *job, n int) (grave bool, calls time.Duration
 	began := w.computed()
 	for range n {
 		r, err := w.await(c.limit + c.limit/4 + 50*time.Millisecond) // what the engine itself does not end
+		if err == nil && r.Full {
+			err = errFull
+		}
 		if err != nil {
 			return grave, w.computed() - began, err
 		}
@@ -137,6 +146,7 @@ func (p *Pool) serve(w *process, j *job, n int) (grave bool, calls time.Duration
 // What a worker's end says of a driver, where nothing else is known. Whatever an engine can outlive, it answers itself.
 var (
 	errUnread = errors.New("it needs more memory to be compiled than a worker has: leave out what it does not need")
+	errFull   = errors.New("it has no memory left for another call")
 	errEnded  = errors.New("its worker ended: most likely it needed more memory than a worker has")
 )
 

@@ -43,7 +43,7 @@ func Work(in io.Reader, out io.Writer, megabytes int) error {
 	if err := confine(megabytes * raceMemory); err != nil {
 		return fmt.Errorf("driver worker: %w", err)
 	}
-	w := worker{engines: make(map[string]engine), out: bufio.NewWriter(out), most: megabytes << 20 / 4}
+	w := worker{engines: make(map[string]engine), out: bufio.NewWriter(out), most: megabytes << 20 / 4, limit: megabytes * raceMemory << 20}
 	if err := send(w.out, reply{}); err != nil { // it has begun
 		return err
 	}
@@ -92,7 +92,8 @@ func Main() {
 type worker struct {
 	engines map[string]engine
 	out     *bufio.Writer
-	most    int // bytes that all engines may keep between calls
+	most    int // bytes that all engines may keep between calls, of those that tell
+	limit   int // bytes of private memory, by confine
 
 	mu      sync.Mutex
 	running *run // nil between calls, and once it is interrupted
@@ -106,6 +107,9 @@ type run struct {
 }
 
 func (w *worker) serve(q request) error {
+	if len(w.engines) > 0 && crowded(w.limit) {
+		return send(w.out, reply{Full: true})
+	}
 	for _, key := range q.Drop {
 		if e := w.engines[key]; e != nil {
 			e.Close()
