@@ -121,7 +121,7 @@ func inputOf(cmd *cobra.Command, s string) (json.RawMessage, error) {
 		return nil, nil
 	}
 	if !json.Valid(b) {
-		return nil, fmt.Errorf("--input %.60q must be JSON: text is written '\"so\"'", s)
+		return nil, fmt.Errorf("--input %.60q must be JSON: %s", s, likeJSON)
 	}
 	return b, nil
 }

@@ -87,7 +87,9 @@ func driverNew() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := os.Mkdir(name, 0o755); err != nil {
+			if err := os.Mkdir(name, 0o755); errors.Is(err, fs.ErrExist) {
+				return fmt.Errorf("%s is there already; choose another name, or remove it", name)
+			} else if err != nil {
 				return err
 			}
 			for _, f := range files {

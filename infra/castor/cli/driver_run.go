@@ -23,7 +23,7 @@ func driverRun() *cobra.Command {
 	var encode, downlink, text, b64 bool
 	var topic, kind, state, command string
 	var limit time.Duration
-	c := &cobra.Command{Use: "run DIR PAYLOAD", Short: "Give a driver bytes and see the data, or data and see the bytes", Args: cobra.ExactArgs(2),
+	c := &cobra.Command{Use: "run DIR PAYLOAD", Short: "Give a driver bytes and see the data, or data and see the bytes", Args: payloadArgs,
 		Example: `  castor driver run . "08 98 64 0c e4" --port 1
   castor driver run . --text '{"temp": 21.5}'
   castor driver run . --encode '{"led": "green"}'
@@ -87,6 +87,9 @@ func driverRun() *cobra.Command {
 			if err := printResult(cmd.OutOrStdout(), call.Op, results[0]); err != nil || call.Op != driver.DecodeUplink {
 				return err
 			}
+			if r := results[0]; r.Data == nil && len(r.Records) == 0 && d.Kind != driver.Declarative {
+				hint(cmd, "It answered without data: nothing of such a message is kept. What it finds goes into data: {data: {…}}.")
+			}
 			return printNormalised(cmd, codec, &call, &results[0])
 		}}
 	f := c.Flags()
@@ -102,6 +105,17 @@ func driverRun() *cobra.Command {
 	f.DurationVar(&limit, "limit", 0, "how long the call may compute (default 100ms)")
 	return c
 }
+
+// payloadArgs wants folder and payload, and knows how a payload becomes several.
+func payloadArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 2 {
+		return fmt.Errorf("PAYLOAD is one argument, here it is %d; put it into quotes: '%.60s'", len(args)-1, strings.Join(args[1:], " "))
+	}
+	return cobra.ExactArgs(2)(cmd, args)
+}
+
+// likeJSON is how JSON stands on a command line.
+const likeJSON = `names and texts stand in double quotes, all of it in single ones: '{"on": true}', '"text"'`
 
 // octets reads hexadecimal digits as people write them.
 func octets(what, text string) ([]byte, error) {
@@ -119,7 +133,7 @@ func octets(what, text string) ([]byte, error) {
 
 func jsonOf(text string) (v any, err error) {
 	if err = json.Unmarshal([]byte(text), &v); err != nil {
-		return nil, fmt.Errorf("PAYLOAD must be JSON: %w", err)
+		return nil, fmt.Errorf("PAYLOAD must be JSON: %w; %s", err, likeJSON)
 	}
 	return v, nil
 }
@@ -143,6 +157,9 @@ func printResult(w io.Writer, op driver.Op, r driver.Result) error {
 	}
 	for _, s := range r.Warnings {
 		fmt.Fprintln(w, "warning:", plain(s))
+	}
+	if r.Failure == driver.Timeout {
+		return fmt.Errorf("the driver failed (%s): %s; --limit gives it longer here, limit in driver.yaml on the platform, 1s at most", r.Failure, r.Reason)
 	}
 	if r.Failure != "" {
 		return fmt.Errorf("the driver failed (%s): %s", r.Failure, r.Reason)

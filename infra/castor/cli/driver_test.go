@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,6 +110,8 @@ func TestTheLastLine(t *testing.T) {
 func TestDriverRefusals(t *testing.T) {
 	for want, args := range map[string][]string{
 		"no driver of layout":   {"test"},
+		"there is no folder x":  {"test", "x"},
+		"is there already":      {"new", "a"},
 		"is not known":          {"test", "--layout", "x"},
 		"must be declarative":   {"new", "a", "--kind", "x"},
 		"must be go or c":       {"new", "a", "--kind", "wasm", "--language", "perl"},
@@ -120,10 +123,12 @@ func TestDriverRefusals(t *testing.T) {
 		"accepts at most 1 arg": {"test", "a", "b"},
 	} {
 		t.Chdir(t.TempDir())
-		if want == "--for must be" {
+		if want == "--for must be" || want == "is there already" {
 			if out, err := offline("new", "a"); err != nil {
 				t.Fatal(out, err)
 			}
+		}
+		if want == "--for must be" {
 			args = append(args, "a")
 		}
 		if out, err := offline(args...); err == nil || !strings.Contains(err.Error(), want) {
@@ -206,5 +211,33 @@ func TestDriverRunWritesCommands(t *testing.T) {
 	}
 	if out, err := offline("run", ".", "00", "--command", "open"); err == nil || !strings.Contains(err.Error(), "--encode") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// A codec that answers without data, and a folder of another layout, are told with what to do.
+func TestDriverRemedies(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{
+		"driver.yaml":    "name: a\nversion: 1.0.0\nkind: javascript\ncode: codec.js\ntests: [{bytes: \"01\", want: {}}]\n",
+		"codec.js":       "function decodeUplink(i) { for (; i.bytes[0] === 2;); return {n: i.bytes[0]}; }",
+		"ttn/codec.yaml": "uplinkDecoder: {fileName: gone.js, examples: [{description: x, input: {fPort: 1, bytes: [1]}, output: {data: {}}}]}\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for want, args := range map[string][]string{
+		"nothing of such a message is kept":                                      {"run", ".", "01", "--limit", "5s"},
+		"longer than it may; --limit gives it longer here, limit in driver.yaml": {"run", ".", "02", "--limit", "50ms"},
+		"in ttn; there are some of --layout lorawan-devices":                     {"test", "ttn"},
+		"FAIL codec: there is no file gone.js":                                   {"test", "--layout", "lorawan-devices", "ttn"},
+		"castor driver get NAME --to DIR":                                        {"run", "ttn", "01"},
+	} {
+		if out, err := offline(args...); !strings.Contains(out+fmt.Sprint(err), want) {
+			t.Errorf("%v: %v, want %q\n%s", args, err, want, out)
+		}
 	}
 }

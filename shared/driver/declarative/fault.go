@@ -111,12 +111,22 @@ func (o *object) take(key string) (*yaml.Node, bool) {
 	return n, ok
 }
 
+// elsewhere says where keys belong that people look for in another place, or forget what they go with.
+var elsewhere = map[string]string{
+	"path": ", it goes with format: json or cbor at the message", "each": ", it goes with format: json or cbor at the message",
+	"column": ", it goes with format: csv at the message", "header": ", it stands at a message of format: csv", "separator": ", it stands at a message of format: csv",
+	"group": ", it goes with format: text and a pattern at the message", "pattern": ", it stands at a message of format: text, and fields name its groups by group",
+	"type": ", it is how a value lies in bytes, which a message of another format has none of; as: number makes a number of a text",
+	"bits": ", it goes with bytes", "tlv": ", it goes with bytes", "port": ", it stands at the message, or in when", "topic": ", it stands at the message, or in when",
+	"format": ", it stands at the message", "fPort": ", it is called port",
+}
+
 // end tells of keys that nobody took.
 func (o *object) end() {
 	for _, k := range o.keys {
 		if !slices.Contains(o.asked, k.Value) {
 			known := slices.Compact(slices.Sorted(slices.Values(o.asked)))
-			o.fault(k, o.field(k.Value), "is not known here; there are %s", strings.Join(known, ", "))
+			o.fault(k, o.field(k.Value), "is not known here%s; there are %s", elsewhere[k.Value], strings.Join(known, ", "))
 		}
 	}
 }

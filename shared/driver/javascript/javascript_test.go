@@ -59,7 +59,7 @@ func TestDialects(t *testing.T) {
 		"large numbers": {`function decodeUplink() { return { data: {a: 9007199254740993, b: 1e300} }; }`, up(""), driver.Result{Data: map[string]any{"a": 9007199254740992.0, "b": 1e300}}},
 		"the clock":     {`function decodeUplink() { return { data: {now: Date.now(), new: new Date().getTime(), y: new Date(0).getUTCFullYear(), is: new Date() instanceof Date} }; }`, up(""), driver.Result{Data: map[string]any{"now": 1.700000000123e12, "new": 1.700000000123e12, "y": 1970.0, "is": true}}},
 		"locale":        {`function decodeUplink() { return { data: {n: (1234567.891).toLocaleString()} }; }`, up(""), driver.Result{Data: map[string]any{"n": "1,234,567.891"}}},
-		"missing":       {`var a = 1;`, up(""), driver.Result{Failure: driver.Missing, Reason: "the codec has no function decodeUplink"}},
+		"missing":       {`var a = 1;`, up(""), driver.Result{Failure: driver.Missing, Reason: "the codec has no function decodeUplink, and none of the older names Decoder and Decode"}},
 		"nothing":       {`function decodeUplink() {}`, up(""), driver.Result{Failure: driver.Invalid, Reason: "it returned nothing; an object with data, or with errors, is needed"}},
 		"text":          {`function decodeUplink() { return 'x' }`, up(""), driver.Result{Failure: driver.Invalid, Reason: "it returned string, an object is needed"}},
 		"bytes":         {`function encodeDownlink() { return {bytes: [256]} }`, driver.Call{Op: driver.EncodeDownlink}, driver.Result{Failure: driver.Invalid, Reason: "bytes[0] is 256, it must be a whole number from 0 to 255"}},

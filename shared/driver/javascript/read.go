@@ -33,6 +33,9 @@ type reply struct {
 	Reason  string         `json:"reason,omitempty"`
 }
 
+// older are the names that functions have in codecs of before TS013.
+var older = map[driver.Op]string{driver.DecodeUplink: ", and none of the older names Decoder and Decode", driver.EncodeDownlink: ", and none of the older names Encoder and Encode"}
+
 // Read makes a result of an answer of Call. The codec has had a hand in the text, so nothing of it is believed unchecked.
 func Read(op driver.Op, answer string) driver.Result {
 	var a reply
@@ -46,7 +49,7 @@ func Read(op driver.Op, answer string) driver.Result {
 	case a.Missing && op == driver.OnEvent:
 		return driver.Result{Failure: driver.Missing, Reason: "no function onEvent of a codec is called: only drivers in WebAssembly react"}
 	case a.Missing:
-		return driver.Result{Failure: driver.Missing, Reason: fmt.Sprintf("the codec has no function %s", op)}
+		return driver.Result{Failure: driver.Missing, Reason: fmt.Sprintf("the codec has no function %s%s", op, older[op])}
 	case a.Thrown != "":
 		return thrown(op, a)
 	case a.Wrong != "":

@@ -84,7 +84,7 @@ func Folder(dir string) (*driver.Driver, error) {
 	d, err := folderAt(dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s is not in %s; castor driver new makes a folder with it: %w", FileName, dir, err)
+			return nil, fmt.Errorf("%s is not in %s: castor driver new makes a folder with it, castor driver get NAME --to DIR one of a published driver: %w", FileName, dir, err)
 		}
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}

@@ -4,6 +4,7 @@
 package layout
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -52,7 +53,7 @@ func Read(layout, dir string) ([]Suite, error) {
 		return nil, err
 	}
 	if len(suites) == 0 {
-		return nil, fmt.Errorf("no driver of layout %s is in %s", layout, dir)
+		return nil, fmt.Errorf("no driver of layout %s is in %s%s", layout, dir, likely(root, dir))
 	}
 	slices.SortFunc(suites, func(a, b Suite) int {
 		if c := strings.Compare(a.Vendor, b.Vendor); c != 0 {
@@ -63,12 +64,36 @@ func Read(layout, dir string) ([]Suite, error) {
 	return suites, nil
 }
 
+// likely tells in which layout a folder has drivers; "" = in none.
+func likely(root fs.FS, dir string) string {
+	for layout, find := range map[string]func() ([]Suite, error){
+		"castor":          func() ([]Suite, error) { return folders(root, dir) },
+		"lorawan-devices": func() ([]Suite, error) { return lorawanDevices(root) },
+		"chirpstack":      func() ([]Suite, error) { return chirpstack(root) },
+	} {
+		if suites, err := find(); err == nil && len(suites) > 0 {
+			return "; there are some of --layout " + layout
+		}
+	}
+	return ""
+}
+
+// absent is the name of what is not there.
+type absent string
+
+func (a absent) Error() string { return "there is no " + string(a) }
+
+// Is tells that it is an fs.ErrNotExist.
+func (a absent) Is(err error) bool { return err == fs.ErrNotExist }
+
 // maxFile bounds what is read of one file.
 const maxFile = 16 << 20
 
 // enter opens a folder that somebody else may have made: what its links point to outside is not there.
 func enter(dir string) (*os.Root, error) {
-	if info, err := os.Stat(dir); err != nil {
+	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, absent("folder " + dir)
+	} else if err != nil {
 		return nil, err
 	} else if !info.IsDir() { // a pipe would be waited for
 		return nil, fmt.Errorf("%s is no folder", dir)
@@ -86,6 +111,8 @@ func read(root fs.FS, name string) ([]byte, error) {
 	switch {
 	case err != nil && strings.HasSuffix(err.Error(), "path escapes from parent"): // os.Root gives it no name
 		return nil, fmt.Errorf("%s is a link that leaves the folder, which is not followed; put a copy of the file there", name)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, absent("file " + name)
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
