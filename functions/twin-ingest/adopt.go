@@ -48,7 +48,7 @@ func (f *function) adopt(ctx context.Context, c *faas.Call, _ faas.None) (out ap
 	if err != nil {
 		return out, err
 	}
-	adopted, was, err := f.adoptable(ctx, id, page.Items)
+	adopted, was, err := f.adoptable(ctx, &t, page.Items)
 	if err != nil {
 		return out, err
 	}
@@ -71,7 +71,8 @@ func (f *function) adopt(ctx context.Context, c *faas.Call, _ faas.None) (out ap
 }
 
 // adoptable are those of messages that the twin adopts, as they are kept of it, and their ids until now.
-func (f *function) adoptable(ctx context.Context, id twin.ID, messages []api.ParkedMessage) (adopted []api.ParkedMessage, was []string, err error) {
+func (f *function) adoptable(ctx context.Context, t *twin.Twin, messages []api.ParkedMessage) (adopted []api.ParkedMessage, was []string, err error) {
+	id := t.ID
 	here := map[string]bool{} // by gateway
 	for _, m := range messages {
 		may, asked := here[m.Gateway]
@@ -88,7 +89,7 @@ func (f *function) adoptable(ctx context.Context, id twin.ID, messages []api.Par
 		}
 		was = append(was, m.ID)
 		_, rest, _ := strings.Cut(m.ID, "|")
-		m.ID, m.Twin, m.Ref, m.Via, m.Reason = string(id)+"|"+rest, id, "", "", "its device had no twin when it came; a redrive reads it"
+		m.ID, m.Twin, m.Type, m.Ref, m.Via, m.Reason = string(id)+"|"+rest, id, t.Definition.Type, "", "", "its device had no twin when it came; a redrive reads it"
 		m.Generation = 0 // it came by no mapping, whatever the connector has said
 		adopted = append(adopted, m)
 	}

@@ -159,6 +159,8 @@ func (b *batch) keep(ctx context.Context) error {
 				if m.Twin != "" {
 					p.Was = "" // a twin that gets the name later is another, and does not read it
 				}
+			} else {
+				p.Type = s.doc.Value.Definition.Type
 			}
 			parked, parkedAt = append(parked, p), append(parkedAt, i)
 		default:

@@ -52,6 +52,7 @@ type function struct {
 	history *store.Collection[api.Record]
 	parked  *store.Collection[api.ParkedMessage]
 	strays  *trimmer
+	typer   *typer
 	known   *platform.Cache[twin.ID, entry]
 	schemas schema.Cache // of events
 	places  *platform.Places
@@ -72,6 +73,9 @@ func open(ctx context.Context, p *platform.Platform) (*function, error) {
 		return nil, err
 	}
 	f.strays = &trimmer{parked: f.parked, bounds: &strayKept}
+	if f.typer, err = openTyper(ctx, p.DB, f); err != nil {
+		return nil, err
+	}
 	if f.places, err = platform.OpenPlaces(ctx, p); err != nil {
 		return nil, err
 	}

@@ -38,7 +38,13 @@ type world struct {
 
 func newWorld(t testing.TB, model twin.Model, ids ...twin.ID) *world {
 	t.Helper()
-	w := &world{World: functiontest.New(t, functiontest.Functions{"twin-ingest": twiningest.New}), t: t}
+	return worldOf(t, functiontest.New(t, functiontest.Functions{"twin-ingest": twiningest.New}), model, ids...)
+}
+
+// worldOf is the world of functions that run already.
+func worldOf(t testing.TB, running *functiontest.World, model twin.Model, ids ...twin.ID) *world {
+	t.Helper()
+	w := &world{World: running, t: t}
 	w.SetTime(noon)
 	ctx, db := context.Background(), w.Base.DB
 	var err error

@@ -26,7 +26,8 @@ func parkedOf(m *telemetry.Message) api.ParkedMessage {
 		p.Raw, p.Reason = rawOf(m.Samples), fmt.Sprintf("there is no twin %q any more", m.Twin)
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s %q %d ", p.Kind, p.Topic, len(p.Raw))
+	p.Size = len(p.Raw)
+	fmt.Fprintf(h, "%s %q %d ", p.Kind, p.Topic, p.Size)
 	h.Write(p.Raw)
 	switch {
 	case !m.Order.Assigned && m.Order != (twin.Order{}), m.Driver != "":
@@ -46,9 +47,10 @@ func parkedOf(m *telemetry.Message) api.ParkedMessage {
 	return p
 }
 
-// listParked pages through what is parked of a twin, newest first; twin "" is what belongs to no twin, of a device reference if
-// one is named, for maintainers. With a
-// driver ("acme-th1", "acme-th1@1.2.0") it is what that one could not read, of the twin or, without one, of all that the caller may read.
+// listParked pages through what is parked of a twin, newest first, or of a type's instances as far as the caller may read them; without
+// either it is what belongs to no twin, of a device reference or of one that speaks for others if one is named, for maintainers. With a
+// driver ("acme-th1", "acme-th1@1.2.0") it is what that one could not read, of the twin, of the type or, without both, of all that the
+// caller may read.
 func (f *function) listParked(ctx context.Context, c *faas.Call, _ faas.None) (out api.Page[api.ParkedMessage], err error) {
 	out.Items = []api.ParkedMessage{}
 	limit, err := c.Limit()
@@ -60,13 +62,19 @@ func (f *function) listParked(ctx context.Context, c *faas.Call, _ faas.None) (o
 		return out, api.Invalid("driver has %d bytes, at most %d are taken: name a driver like acme-th1, or a version of it like acme-th1@1.2.0", len(driver), maxDriver)
 	}
 	q := store.Query{Limit: limit, Cursor: c.Query.Get("cursor")}
-	if ref := c.Query.Get("ref"); ref != "" {
-		page, err := f.strayOf(ctx, c, ref, q)
+	switch {
+	case c.Query.Get("ref") != "" || c.Query.Get("via") != "":
+		page, err := f.strayOf(ctx, c, q)
 		out.Items, out.Next = append(out.Items, page.Items...), page.Next
 		return out, err
-	}
-	if id == "" && driver != "" {
-		return f.parkedBy(ctx, c.Caller, driver, q)
+	case c.Query.Get("type") != "":
+		return f.parkedOf(ctx, c, driver, q)
+	case id == "" && driver != "":
+		page, err := f.byDriver(ctx, driver, q)
+		if err != nil {
+			return out, err
+		}
+		return f.seen(ctx, c.Caller, page)
 	}
 	_, err = f.p.Twin(ctx, f.twins, c.Caller, access.Read, id)
 	if c.Caller.Is(access.Maintainer) && errors.Is(err, api.ErrNotFound) {
@@ -97,15 +105,36 @@ func ofVersions(driver string) store.Filter {
 	return store.And(store.Gte("driver", driver+"@"), store.Lt("driver", driver+"A")) // 'A' comes after '@'
 }
 
-// parkedBy is a page of what a driver could not read, without the twins that the caller may not read: it may have fewer than were
-// asked for although there are more.
-func (f *function) parkedBy(ctx context.Context, c access.Caller, driver string, q store.Query) (out api.Page[api.ParkedMessage], err error) {
+// parkedOf is a page of what is parked of a type's instances; of a driver's alone, if one is named.
+func (f *function) parkedOf(ctx context.Context, c *faas.Call, driver string, q store.Query) (out api.Page[api.ParkedMessage], err error) {
 	out.Items = []api.ParkedMessage{}
-	scope, err := f.p.Visible(ctx, c)
+	id := twin.ID(c.Query.Get("type"))
+	if c.Query.Get("twin") != "" {
+		return out, api.Invalid("type stands for all its instances: it does not go with twin; name one of them")
+	}
+	t, err := f.p.Twin(ctx, f.twins, c.Caller, access.Read, id)
+	switch {
+	case err != nil:
+		return out, err
+	case t.Kind != twin.Type:
+		return out, api.Invalid("type: %s is of kind %s; what is parked of one twin is asked for by twin", id, t.Kind)
+	}
+	q.Index, q.Filter = "by-type", store.Eq("type", id)
+	if driver != "" {
+		q.Filter, q.Partial = store.And(q.Filter, readBy(driver)), true // it may be few of many
+	}
+	page, err := f.parked.Find(ctx, q)
 	if err != nil {
 		return out, err
 	}
-	page, err := f.byDriver(ctx, driver, q)
+	return f.seen(ctx, c.Caller, page)
+}
+
+// seen is a page without the messages of twins that the caller may not read: it may have fewer than were asked for although there are
+// more.
+func (f *function) seen(ctx context.Context, c access.Caller, page store.Page[api.ParkedMessage]) (out api.Page[api.ParkedMessage], err error) {
+	out.Items, out.Next = []api.ParkedMessage{}, page.Next
+	scope, err := f.p.Visible(ctx, c)
 	if err != nil {
 		return out, err
 	}
@@ -128,7 +157,6 @@ func (f *function) parkedBy(ctx context.Context, c access.Caller, driver string,
 			out.Items = append(out.Items, m)
 		}
 	}
-	out.Next = page.Next
 	return out, nil
 }
 

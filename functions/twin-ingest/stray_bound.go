@@ -3,6 +3,7 @@ package twiningest
 import (
 	"cmp"
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -25,6 +26,11 @@ type strayBounds struct {
 	after, afterSize int
 }
 
+const (
+	trimSize    = 500 // messages of which the sizes are read at once
+	measureSize = 50  // messages that are read at once for want of a size
+)
+
 var strayKept = strayBounds{messages: 10_000, of: 1_000, size: 64 << 20, share: 4, after: 500, afterSize: 4 << 20}
 
 // A trimmer sees to it that the messages that are kept of no twin stay within bounds.
@@ -46,7 +52,7 @@ func (t *trimmer) kept(m *api.ParkedMessage) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.messages++
-	t.size += len(m.Raw)
+	t.size += m.Size
 }
 
 // due tells whether it is time to look, and if so begins to count anew.
@@ -68,7 +74,8 @@ func (r room) with(size int) room { return room{r.messages + 1, r.size + size} }
 
 func (r room) in(most room) bool { return r.messages <= most.messages && r.size <= most.size }
 
-// trim deletes what is more than the bounds, the oldest first, and tells how many messages that were.
+// trim deletes what is more than the bounds, the oldest first, and tells how many messages that were. It asks the store for sizes, not for
+// payloads.
 func (t *trimmer) trim(ctx context.Context) (deleted int, err error) {
 	var all room
 	of, by := map[device.Ref]int{}, map[device.Ref]room{} // by who speaks
@@ -80,22 +87,66 @@ func (t *trimmer) trim(ctx context.Context) (deleted int, err error) {
 		deleted, over = deleted+n, over[:0]
 		return err
 	}
-	err = t.parked.Scan(ctx, store.Query{Index: "by-twin", Filter: store.Eq("twin", twin.ID("")), Fields: []string{"ref", "via", "raw"}}, func(m api.ParkedMessage) error {
-		speaker, size := cmp.Or(m.Via, m.Ref), len(m.Raw)
-		if all.with(size).in(whole) && by[speaker].with(size).in(part) && (m.Ref == "" || of[m.Ref] < t.bounds.of) {
-			all, by[speaker] = all.with(size), by[speaker].with(size)
-			of[m.Ref]++
-			return nil
+	keep := func(m *api.ParkedMessage) bool {
+		speaker := cmp.Or(m.Via, m.Ref)
+		if !all.with(m.Size).in(whole) || !by[speaker].with(m.Size).in(part) || m.Ref != "" && of[m.Ref] >= t.bounds.of {
+			return false
 		}
-		if over = append(over, m.ID); len(over) == deleteSize {
-			return remove()
-		}
-		return nil
-	})
-	if err == nil && len(over) > 0 {
-		err = remove()
+		all, by[speaker] = all.with(m.Size), by[speaker].with(m.Size)
+		of[m.Ref]++
+		return true
 	}
-	return deleted, err
+	q := store.Query{Index: "by-twin", Filter: store.Eq("twin", twin.ID("")), Fields: []string{"ref", "via", "size"}, Limit: trimSize}
+	for {
+		page, err := t.parked.Find(ctx, q)
+		if err == nil {
+			err = t.measureOld(ctx, page.Items)
+		}
+		if err != nil {
+			return deleted, err
+		}
+		for i := range page.Items {
+			if !keep(&page.Items[i]) {
+				over = append(over, page.Items[i].ID)
+			}
+		}
+		q.Cursor = page.Next
+		if len(over) > 0 && (q.Cursor == "" || len(over)+trimSize > deleteSize) {
+			if err := remove(); err != nil {
+				return deleted, err
+			}
+		}
+		if q.Cursor == "" {
+			return deleted, nil
+		}
+	}
+}
+
+// measureOld finds out the sizes of messages that were kept without, and keeps them so that this is done once. One that somebody else
+// changes or deletes meanwhile is measured another time. A payload of nothing has no size to be kept, and is read for nothing.
+func (t *trimmer) measureOld(ctx context.Context, messages []api.ParkedMessage) error {
+	var ids []string
+	at := map[string]*api.ParkedMessage{}
+	for i := range messages {
+		if m := &messages[i]; m.Size == 0 {
+			ids, at[m.ID] = append(ids, m.ID), m
+		}
+	}
+	for batch := range slices.Chunk(ids, measureSize) {
+		docs, err := t.parked.Load(ctx, batch)
+		if err != nil {
+			return err
+		}
+		docs = slices.DeleteFunc(docs, func(d *store.Doc[api.ParkedMessage]) bool { return d == nil || len(d.Value.Raw) == 0 })
+		for _, d := range docs {
+			d.Value.Size = len(d.Value.Raw)
+			at[d.Value.ID].Size = d.Value.Size
+		}
+		if _, err := t.parked.ReplaceMany(ctx, docs); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bound keeps within bounds what is kept of no twin. That it cannot be done now fails no batch: it is done later.

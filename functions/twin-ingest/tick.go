@@ -2,6 +2,7 @@ package twiningest
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
@@ -50,10 +51,11 @@ func (f *function) tick(ctx context.Context, _ *faas.Call, in api.Tick) (faas.No
 // sweepAfter is how old an unpublished event must be for the sweep to take it: younger ones are being published.
 const sweepAfter = 5 * time.Second
 
-// sweep publishes what a crash or an outage of the bus left.
+// sweep publishes what a crash or an outage of the bus left, and looks after messages that were parked by code of before.
 func (f *function) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (api.Swept, error) {
 	o := platform.Outbox[twin.Twin]{P: f.p, C: f.twins, Index: "by-outbox", Field: "outbox.since",
 		Of: func(t *twin.Twin) (string, *event.Outbox) { return string(t.ID), &t.Outbox }}
 	n, err := o.Sweep(ctx, f.p.Time().Add(-sweepAfter))
-	return api.Swept{Repaired: n}, err
+	typed, err2 := f.typer.next(ctx)
+	return api.Swept{Repaired: n + typed}, errors.Join(err, err2)
 }

@@ -20,6 +20,7 @@ type Tick struct {
 type ParkedMessage struct {
 	ID       string         `json:"id" bson:"_id"`
 	Twin     twin.ID        `json:"twin" bson:"twin"`
+	Type     twin.TypeID    `json:"type,omitempty" bson:"type,omitempty"` // of the twin; "" of what belongs to none
 	Kind     telemetry.Kind `json:"kind" bson:"kind"`
 	Topic    string         `json:"topic,omitempty" bson:"topic,omitempty"`
 	Raw      []byte         `json:"raw" bson:"raw"`
@@ -41,12 +42,16 @@ type ParkedMessage struct {
 
 	Session    string `json:"-" bson:"session,omitempty"`
 	Generation int64  `json:"-" bson:"generation,omitempty"`
+
+	// Size is how many bytes Raw has, so that who counts them need not read them; 0 also of what was parked before that was kept.
+	Size int `json:"-" bson:"size,omitempty"`
 }
 
-// StrayParked are parked messages that belong to no twin: of one reference, those that came before a time, or both. All must be set if
-// neither is.
+// StrayParked are parked messages that belong to no twin: of one reference or one that speaks for others, those that came before a time,
+// or both. All must be set if none is.
 type StrayParked struct {
 	Ref    device.Ref
+	Via    device.Ref
 	Before time.Time
 	All    bool
 }
@@ -103,10 +108,16 @@ func (c *Client) ListStray(ctx context.Context, ref device.Ref, cursor string) (
 	return out, c.Call(ctx, "GET", "twin-ingest", "/parked"+query("ref", string(ref), "cursor", cursor), nil, &out)
 }
 
+// ListStrayVia pages through the parked messages that belong to no twin and came from one that speaks for others, newest first. For
+// maintainers.
+func (c *Client) ListStrayVia(ctx context.Context, via device.Ref, cursor string) (out Page[ParkedMessage], err error) {
+	return out, c.Call(ctx, "GET", "twin-ingest", "/parked"+query("via", string(via), "cursor", cursor), nil, &out)
+}
+
 // DeleteStray deletes parked messages that belong to no twin, some 1,000 at a time: while the answer says More, there may be others.
 // For maintainers.
 func (c *Client) DeleteStray(ctx context.Context, in StrayParked) (out DeletedParked, err error) {
-	q := []string{"ref", string(in.Ref)}
+	q := []string{"ref", string(in.Ref), "via", string(in.Via)}
 	if !in.Before.IsZero() {
 		q = append(q, "before", in.Before.UTC().Format(time.RFC3339Nano))
 	}
@@ -126,4 +137,10 @@ func (c *Client) AdoptParked(ctx context.Context, id twin.ID, cursor string) (ou
 // or, if id is "", of all that the caller may read. A page may have fewer than were asked for although there are more.
 func (c *Client) ListParkedBy(ctx context.Context, driver string, id twin.ID, cursor string) (out Page[ParkedMessage], err error) {
 	return out, c.Call(ctx, "GET", "twin-ingest", "/parked"+query("driver", driver, "twin", string(id), "cursor", cursor), nil, &out)
+}
+
+// ListParkedOf pages through the parked messages of a type's instances, newest first, as far as the caller may read them; those alone that
+// a driver, or a version of it, could not read, unless driver is "". A page may have fewer than were asked for although there are more.
+func (c *Client) ListParkedOf(ctx context.Context, of twin.TypeID, driver, cursor string) (out Page[ParkedMessage], err error) {
+	return out, c.Call(ctx, "GET", "twin-ingest", "/parked"+query("type", string(of), "driver", driver, "cursor", cursor), nil, &out)
 }

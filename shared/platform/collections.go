@@ -102,5 +102,7 @@ func OpenParked(ctx context.Context, db *store.DB) (*store.Collection[api.Parked
 		{Name: "by-twin", Fields: []string{"twin", "-received"}},
 		{Name: "by-driver", Fields: []string{"driver", "-received"}},
 		{Name: "by-ref", Fields: []string{"ref", "-received"}},
+		{Name: "by-type", Fields: []string{"type", "-received"}},
+		{Name: "by-via", Fields: []string{"via", "-received"}},
 	}})
 }

@@ -18,7 +18,7 @@ import (
 func (a *app) driverCommand() *cobra.Command {
 	return noun("driver", "Payload drivers: what makes data of a device's bytes, and bytes of commands",
 		driverTest(), driverRun(), driverBench(), driverNew(), a.driverPublish(), a.driverList(), a.driverGet(), a.driverCanary(), a.driverPromote(), a.driverWithdraw(),
-		a.driverRollback(), a.driverDelete(), a.driverRedrive(), a.driverRedrives(), a.driverKey())
+		a.driverRollback(), a.driverDelete(), a.driverParked(), a.driverRedrive(), a.driverRedrives(), a.driverKey())
 }
 
 // workers makes the pool in which the commands run drivers: on this machine, as the platform does.

@@ -15,7 +15,7 @@ import (
 // ofNoTwin says which parked messages that belong to no twin a command is about, and whether it deletes them.
 type ofNoTwin struct {
 	is, remove, all, sure bool
-	ref                   device.Ref
+	ref, via              device.Ref
 	older                 time.Duration
 }
 
@@ -23,6 +23,7 @@ func (o *ofNoTwin) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.BoolVar(&o.is, "no-twin", false, "messages that belong to no twin")
 	f.StringVar((*string)(&o.ref), "ref", "", "with --no-twin: of this device reference")
+	f.StringVar((*string)(&o.via), "via", "", "with --no-twin: of all devices that this one speaks for; its twin, or its reference")
 	f.BoolVar(&o.remove, "delete", false, "with --no-twin: delete them instead, for ever")
 	durationVar(f, &o.older, "older-than", "with --delete: those that came so long ago or earlier, like 12h or 7d")
 	f.BoolVar(&o.all, "all", false, "with --delete: all of them")
@@ -31,20 +32,30 @@ func (o *ofNoTwin) flags(c *cobra.Command) {
 
 // check tells what does not go together; named: a twin is.
 func (o *ofNoTwin) check(named bool) error {
-	narrowed := o.ref != "" || o.older > 0
+	narrowed := o.ref != "" || o.via != "" || o.older > 0
 	switch {
 	case named && o.remove:
 		return errors.New("what is parked of a twin is deleted with the twin; --delete goes with --no-twin")
 	case o.is == named:
 		return errors.New("name the twin, or say --no-twin for what belongs to none")
 	case !o.is && (narrowed || o.all || o.sure):
-		return errors.New("--ref, --older-than, --all and --yes go with --no-twin")
+		return errors.New("--ref, --via, --older-than, --all and --yes go with --no-twin")
+	case o.ref != "" && o.via != "":
+		return errors.New("--ref is one device, --via all those that one speaks for: say one of the two")
 	case !o.remove && (o.older > 0 || o.all || o.sure):
 		return errors.New("--older-than, --all and --yes go with --delete")
 	case o.remove && o.all == narrowed:
-		return errors.New("say which are to be deleted: those of --ref, those that are --older-than a time, both, or --all alone")
+		return errors.New("say which are to be deleted: those of --ref or --via, those that are --older-than a time, both, or --all alone")
 	}
 	return nil
+}
+
+// speaker is the reference of the device that a twin, or itself, stands for.
+func speaker(ctx context.Context, c *api.Client, named device.Ref) device.Ref {
+	if facts, err := c.ListCredentials(ctx, twin.ID(named)); err == nil && len(facts.Items) > 0 {
+		return facts.Items[0].Ref
+	}
+	return named
 }
 
 // String says in words which messages are meant.
@@ -55,6 +66,9 @@ func (o *ofNoTwin) String() string {
 	}
 	if o.ref != "" {
 		s += ", of reference " + string(o.ref)
+	}
+	if o.via != "" {
+		s += ", of devices that " + string(o.via) + " speaks for"
 	}
 	if o.older > 0 {
 		s += fmt.Sprintf(", older than %s", durationWord(o.older))
@@ -67,7 +81,7 @@ func (a *app) deleteOfNoTwin(ctx context.Context, c *api.Client, cmd *cobra.Comm
 	if err := ask(cmd, o.sure, "nothing was deleted", "Delete %s for ever?", o); err != nil {
 		return err
 	}
-	which := api.StrayParked{Ref: o.ref, All: o.all}
+	which := api.StrayParked{Ref: o.ref, Via: o.via, All: o.all}
 	if o.older > 0 {
 		which.Before = a.now().Add(-o.older)
 	}
