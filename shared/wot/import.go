@@ -58,6 +58,14 @@ type reader struct {
 
 const unknown = "is not known here"
 
+// without says why a type has no such part.
+var without = map[string]string{
+	"forms":               "devices are reached by the platform's gateways, not by addresses of their own",
+	"security":            "devices prove who they are as provisioning has given them",
+	"securityDefinitions": "devices prove who they are as provisioning has given them",
+	"links":               "nothing is fetched or followed",
+}
+
 // maxIgnored bounds what is told of one by one.
 const maxIgnored = 1_000
 
@@ -71,7 +79,11 @@ func (r *reader) ignore(at, why string) {
 // rest ignores what is left of an object.
 func (r *reader) rest(o object, at string) {
 	for _, m := range o {
-		r.ignore(below(at, m.name), unknown)
+		why, ok := without[m.name]
+		if !ok {
+			why = unknown
+		}
+		r.ignore(below(at, m.name), why)
 	}
 }
 

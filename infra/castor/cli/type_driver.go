@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/unit"
 	"github.com/castor-iot/castor/shared/twin"
 )
 
@@ -69,8 +71,31 @@ func (a *app) unreadType(ctx context.Context, c *api.Client, id twin.ID) []strin
 	if err != nil {
 		return nil
 	}
+	all := misnamedUnits(t.Definition)
 	if why := unread(ctx, c, t.Definition); why != "" {
-		return []string{plain(fmt.Sprintf("Warning: type %s: %s", id, why))}
+		all = append(all, why)
 	}
-	return nil
+	for i := range all {
+		all[i] = plain(fmt.Sprintf("Warning: type %s: %s", id, all[i]))
+	}
+	return all
+}
+
+// misnamedUnits are properties of a type whose unit is not what people mean by it: values would be shown in it, and never converted.
+func misnamedUnits(t twin.Definition) (all []string) {
+	if t.Model == nil {
+		return nil
+	}
+	for _, p := range t.Model.Properties {
+		code := unit.Meant(p.Unit)
+		switch warm := strings.Contains(strings.ToLower(p.Name), "temp"); {
+		case code != "":
+			all = append(all, fmt.Sprintf("property %s: unit %q is no UCUM code, and nothing is converted to it; write %s", p.Name, p.Unit, code))
+		case warm && p.Unit == "C":
+			all = append(all, fmt.Sprintf("property %s: unit \"C\" is the coulomb in UCUM; write Cel", p.Name))
+		case warm && p.Unit == "F":
+			all = append(all, fmt.Sprintf("property %s: unit \"F\" is the farad in UCUM; write [degF]", p.Name))
+		}
+	}
+	return all
 }

@@ -18,7 +18,7 @@ func TestTypesAsThingModels(t *testing.T) {
 	p := newPerson(t)
 	p.login(functiontest.Admin)
 	p.does(words("type thing-model put lamp ../../../shared/wot/testdata/lamp.tm.jsonld"), "", "type lamp created, version 1",
-		"/properties/scenes", "a property of type array cannot be kept", "/securityDefinitions", "is not known here")
+		"/properties/scenes", "a property of type array cannot be kept", "/securityDefinitions", "devices prove who they are as provisioning has given them")
 	p.does(words("type get lamp"), "", "VALUES", "on, off", "WRITABLE", "saref:LightingLevel", "How bright it is", "COMMAND", "fade", "object", "boolean", "EVENT", "overheated")
 	if out := p.does(words("type get lamp"), ""); strings.Contains(out, "NUMBER") {
 		t.Errorf("no property has a number, and there is a column of them:\n%s", out)

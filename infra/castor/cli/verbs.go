@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"time"
 
@@ -191,7 +192,7 @@ func documents[T any](b []byte) (all []T, err error) {
 		d := json.NewDecoder(bytes.NewReader(j))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&t); err != nil {
-			return nil, fmt.Errorf("document %d: %w", len(all)+1, misread(v, err))
+			return nil, fmt.Errorf("document %d: %w", len(all)+1, stranger(j, reflect.TypeFor[T](), misread(v, err)))
 		}
 		all = append(all, t)
 	}
