@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { oneTwin } from '@/api/reads';
+import type { Twin } from '@/api/types';
 import { type Choice, Combobox } from './Combobox';
 import { useTwinSearch } from './useTwinSearch';
 import { kindWord } from './words';
@@ -11,6 +12,7 @@ export function TwinPicker({
   onChange,
   onType,
   any,
+  kind,
   ...rest
 }: {
   label: string;
@@ -25,10 +27,12 @@ export function TwinPicker({
   /** Hears of what stands in the field and was not chosen; '' is nothing. */
   onType?: (text: string) => void;
   any?: string;
+  /** Only twins of this kind can be chosen. */
+  kind?: Twin['kind'];
 }) {
   const [typed, setTyped] = useState('');
   const [looked, setLooked] = useState(false);
-  const { found, stale } = useTwinSearch(typed, 30, looked);
+  const { found, stale } = useTwinSearch(typed, 30, looked, kind);
   const chosen = useQuery(oneTwin(value));
   const choices: Choice[] = found.map((t) => ({
     id: t.id,

@@ -1,9 +1,10 @@
-import { Check, Clock, Minus, RotateCcw, Undo2, X } from 'lucide-react';
+import { Check, Clock, Minus, RotateCcw, Undo2, Unlink, X } from 'lucide-react';
 import type { ReactNode } from 'react';
 import type { RunStep } from '@/api/types';
 import { cx } from '@/parts/cx';
 import { clockTime, took } from '@/parts/format';
 import { Time } from '@/parts/Time';
+import { departure } from './progress';
 import s from './Steps.module.css';
 
 const marks: Record<RunStep['outcome'], ReactNode> = {
@@ -27,6 +28,7 @@ export function Steps({
   /** What a state is called. */
   name?: (state: string) => string;
 }) {
+  const gone = departure(steps);
   return (
     <>
       <p className={s.heading} aria-hidden>
@@ -37,12 +39,16 @@ export function Steps({
           const at = Date.parse(step.at);
           const over = step.outcome === 'waiting' && i < steps.length - 1;
           const outcome = over ? 'done' : step.outcome;
-          const bad = step.outcome === 'refused' || (step.outcome === 'ended' && step.reason?.startsWith('rejected'));
+          // What is undone once a twin has gone is no failure of the device's.
+          const after = gone >= 0 && i >= gone;
+          const rejected = step.outcome === 'ended' && step.reason?.startsWith('rejected');
+          const bad = !after && (step.outcome === 'refused' || rejected);
+          const told = after && i > gone && rejected; // why, by the step that says that it went
           return (
             // biome-ignore lint/suspicious/noArrayIndexKey: steps are only added, at the end
-            <li key={i} className={cx(s.step, s[outcome], bad && s.bad)}>
+            <li key={i} className={cx(s.step, s[outcome], bad && s.bad, after && s.gone)}>
               <span className={s.mark} aria-hidden>
-                {bad ? <X /> : marks[outcome]}
+                {i === gone ? <Unlink /> : bad ? <X /> : marks[outcome]}
               </span>
               <div className={s.what}>
                 <p className={s.line}>
@@ -50,12 +56,12 @@ export function Steps({
                     {name(step.state)}
                   </b>
                   {step.action && <span className={s.action}>{step.action}</span>}
-                  <span className={s.outcome}>{over ? 'waited' : step.outcome}</span>
+                  <span className={s.outcome}>{i === gone ? 'twin gone' : over ? 'waited' : step.outcome}</span>
                   <span className={s.by} title={step.trace ? `trace ${step.trace}` : undefined}>
                     by <bdi>{step.actor}</bdi>
                   </span>
                 </p>
-                {step.reason && (
+                {step.reason && !told && (
                   <p className={s.reason} dir="auto">
                     {step.reason}
                   </p>

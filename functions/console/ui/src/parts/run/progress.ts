@@ -17,12 +17,21 @@ export function lastRound(steps: RunStep[]): RunStep[] {
   return steps.slice(steps.findLastIndex(ends) + 1);
 }
 
+/** Which step says that the twin is gone of a device that had come in; -1 if none does. */
+export const departure = (steps: RunStep[]): number => steps.findIndex((s, i) => departs(s, steps[i - 1]));
+
 /** The last round as far as the device came in; without how it was undone once its twin was gone. */
 export function wayIn(steps: RunStep[]): RunStep[] {
   const round = lastRound(steps);
-  const gone = round.findIndex((s, i) => departs(s, round[i - 1]));
+  const gone = departure(round);
   return gone < 0 ? round : round.slice(0, gone);
 }
+
+/** Whether a run completed whose twin is gone since. In lists it has no steps: there its reason says so, at its end. */
+export const twinIsGone = (run: Pick<Run, 'steps' | 'outcome' | 'reason'>): boolean =>
+  run.steps.length > 0
+    ? cameIn(run) !== undefined
+    : run.outcome === 'rejected' && /\(had completed(?: on \d{4}-\d\d-\d\d)?\)$/.test(run.reason ?? '');
 
 /** When a run completed whose twin is gone since; undefined if that is not what became of it. */
 export function cameIn(run: Pick<Run, 'steps' | 'outcome'>): string | undefined {

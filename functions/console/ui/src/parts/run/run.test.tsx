@@ -3,9 +3,9 @@ import { render, screen } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 import type { ProvisioningModel, Run, RunStep } from '@/api/types';
 import { layOut, nodeHeight } from './layout';
-import { cameIn, lastRound, standings, taken, wayIn, withSteps } from './progress';
+import { cameIn, lastRound, standings, taken, twinIsGone, wayIn, withSteps } from './progress';
 import { Steps } from './Steps';
-import { comesByAnother } from './words';
+import { comesByAnother, present } from './words';
 
 const model: ProvisioningModel = {
   id: 'm',
@@ -77,6 +77,11 @@ describe('how far a run has come', () => {
     expect(wayIn(steps)).toHaveLength(4);
     expect([...standings(r).values()]).toEqual(['reached', 'reached', 'reached', 'reached', 'ahead']);
     expect(taken(r)).toEqual(new Set(['claim→twin', 'twin→gateway', 'gateway→done']));
+    // In its log that is no failure of the device's, and is said once.
+    const { container } = render(<Steps steps={steps} since={steps[0]!.at} />);
+    screen.getByText('twin gone');
+    expect(screen.getAllByText(/decommissioned/)).toHaveLength(1);
+    expect(container.textContent).not.toMatch(/refused|rejected:/);
     // One that people reset, or that was rejected on its way, is neither.
     const reset = steps.with(4, { ...gone, actor: 'user:ada' });
     expect(cameIn(run('rejected', reset, { outcome: 'rejected' }))).toBeUndefined();
@@ -85,6 +90,14 @@ describe('how far a run has come', () => {
     // Nor is one that comes in anew.
     expect(cameIn(run('claim', [...steps, step('claim', 'done')]))).toBeUndefined();
     expect(wayIn([...steps, step('claim', 'done')])).toHaveLength(1);
+  });
+  it('says in lists, by the reason alone, that a twin is gone, and who took it out', () => {
+    const reason = 'decommissioned by user:ada on 2026-11-02: scrapped (had completed on 2026-03-21)';
+    const listed = run('rejected', [], { outcome: 'rejected', reason });
+    expect(twinIsGone(listed)).toBe(true);
+    expect(present(listed)).toMatch(/^Decommissioned by ada on 2026-11-02/);
+    expect(twinIsGone({ ...listed, reason: 'the claim is revoked' })).toBe(false);
+    expect(twinIsGone({ ...listed, outcome: 'completed' })).toBe(false);
   });
   it('goes on by steps that come live, each once', () => {
     const first = step('claim', 'done');

@@ -1,5 +1,6 @@
 // A run's present in words: what it waits for, for whom, and what comes next.
 import type { ProvisioningModel, Run, Twin } from '@/api/types';
+import { actor } from '@/parts/words';
 import { lastRound, wayIn } from './progress';
 
 type TypeModel = NonNullable<Twin['definition']['model']>;
@@ -42,10 +43,14 @@ export function nextOf(run: Pick<Run, 'model' | 'state' | 'outcome'>): { when: s
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
+/** A reason that begins with who did it, by the name that people have. */
+const named = (reason: string) =>
+  reason.replace(/^(\w+ by )(user:\S+)/, (_, verb: string, by: string) => verb + actor(by));
+
 /** What a run is at, and why it does not go on. */
 export function present(run: Run): string {
   if (run.outcome === 'completed') return 'It has come through.';
-  if (run.outcome === 'rejected') return capital(run.reason ?? '') || 'It was rejected.';
+  if (run.outcome === 'rejected') return capital(named(run.reason ?? '')) || 'It was rejected.';
   if (run.withdrawing) return 'What it has made is being withdrawn.';
   if (run.asks) return run.asks.text;
   const s = stateOf(run.model, run.state);

@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { X } from 'lucide-react';
-import { useState } from 'react';
+import { type CSSProperties, useState } from 'react';
 import { useLocation } from 'wouter';
 import { drivers } from '@/api/drivers';
 import { keys } from '@/api/queries';
@@ -51,6 +51,7 @@ export function Canary({ version: v, onClose }: Deed) {
       disabled={none || !!typed.trim()}
       work={save}
     >
+      <Relapse version={v} />
       <div className={s.share}>
         <label htmlFor="canary-share">
           Share of the devices whose firmware fits: <b>{percent} %</b>
@@ -61,6 +62,7 @@ export function Canary({ version: v, onClose }: Deed) {
           min={0}
           max={100}
           value={percent}
+          style={{ '--share': `${percent}%` } as CSSProperties}
           onChange={(e) => setPercent(Number(e.target.value))}
         />
       </div>
@@ -71,7 +73,8 @@ export function Canary({ version: v, onClose }: Deed) {
             ? 'There is room for 100.'
             : 'Whatever the share is. Those in a lab, for a beginning.'
         }
-        placeholder="Find a twin"
+        placeholder="Find a device"
+        kind="instance"
         unchosen="Choose a twin from the list, or empty the field."
         disabled={twins.length >= mostTwins}
         value=""
@@ -92,6 +95,17 @@ export function Canary({ version: v, onClose }: Deed) {
       )}
       {none && <p className={s.hint}>Choose a share above 0 %, or name a twin.</p>}
     </ConfirmDialog>
+  );
+}
+
+/** Says beforehand that a version in quarantine will fail its devices again. */
+function Relapse({ version: v }: { version: DriverVersion }) {
+  if (v.state !== 'quarantined') return null;
+  return (
+    <p className={s.warning}>
+      It is in quarantine: {v.reason || 'it failed too often'}. If that is not over, it will be there again soon; a
+      fixed version is the better way.
+    </p>
   );
 }
 
@@ -117,12 +131,7 @@ export function Promote({ version: v, onClose }: Deed) {
       verb="Promote"
       work={promote}
     >
-      {v.state === 'quarantined' && (
-        <p className={s.warning}>
-          It is in quarantine: {v.reason || 'it failed too often'}. If that is not over, it will be there again soon; a
-          fixed version is the better way.
-        </p>
-      )}
+      <Relapse version={v} />
     </ConfirmDialog>
   );
 }

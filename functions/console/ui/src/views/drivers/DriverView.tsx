@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { Binary } from 'lucide-react';
 import { useParams } from 'wouter';
 import { ApiError } from '@/api/client';
 import type { Driver, DriverVersion } from '@/api/types';
@@ -35,7 +36,11 @@ export default function DriverView() {
       {query.isPending ? (
         <Skeleton lines={6} />
       ) : gone ? (
-        <Empty title="No such driver, or not yours" action={<ButtonLink href="/drivers">To the drivers</ButtonLink>}>
+        <Empty
+          icon={<Binary aria-hidden />}
+          title="No such driver, or not yours"
+          action={<ButtonLink href="/drivers">To the drivers</ButtonLink>}
+        >
           It may have been deleted, or belong to another group.
         </Empty>
       ) : (

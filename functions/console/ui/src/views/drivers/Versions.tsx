@@ -78,8 +78,14 @@ function Row({
         {v.firmware ? <code>{v.firmware}</code> : <span className={s.none}>all</span>}
       </td>
       <td className={s.tests}>
-        {v.tests}
-        <span className={s.phone}>{v.tests === 1 ? ' test passed' : ' tests passed'}</span>
+        {v.tests ? (
+          <>
+            {v.tests}
+            <span className={s.phone}>{v.tests === 1 ? ' test passed' : ' tests passed'}</span>
+          </>
+        ) : (
+          <span className={s.none}>no test</span>
+        )}
       </td>
       <td className={s.failures}>
         {v.failures ? (

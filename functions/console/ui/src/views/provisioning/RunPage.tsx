@@ -93,8 +93,8 @@ function Now({ run }: { run: Run }) {
         {run.decision && <Decision run={run} />}
         {came && (
           <p className={s.aside}>
-            It came in <Time at={came} />, after {took(Date.parse(came) - Date.parse(run.created))}; its twin is gone
-            since <Time at={run.updated} />.
+            It came in <Time at={came} />, after {took(Date.parse(came) - Date.parse(run.created))}; its twin went{' '}
+            <Time at={run.updated} />.
           </p>
         )}
         {run.outcome && !came && (

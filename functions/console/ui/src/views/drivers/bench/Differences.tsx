@@ -21,14 +21,14 @@ export function Differences({ of, label }: { of: readonly Difference[]; label: s
               <th scope="row">
                 <code>{d.path}</code>
               </th>
-              <td>
+              <td data-label="Wanted">
                 <code>
                   {head}
                   <mark className={s.want}>{want}</mark>
                   {tail}
                 </code>
               </td>
-              <td>
+              <td data-label="Got">
                 <code>
                   {head}
                   <mark className={s.got}>{got}</mark>

@@ -1,4 +1,4 @@
-import { FlaskConical, ListPlus } from 'lucide-react';
+import { CornerLeftUp, FlaskConical, ListPlus } from 'lucide-react';
 import { type ReactNode, useState } from 'react';
 import type { DriverOp, DriverResult } from '@/api/types';
 import { Badge } from '@/parts/Badge';
@@ -36,7 +36,7 @@ export function Result({ bench }: { bench: BenchState }) {
         {running.refused ? (
           <Refused reason={running.refused} faults={running.faults} />
         ) : r ? (
-          <Outcome op={ran.call.op} result={r} took={ran.took} />
+          <Outcome op={ran.call.op} result={r} took={ran.took} onState={(state) => bench.setInput({ state })} />
         ) : (
           <Empty icon={<FlaskConical aria-hidden />} title="Nothing was run yet">
             What the platform’s own sandbox makes of the message stands here. Nothing is stored, and no device hears of
@@ -58,7 +58,18 @@ const done: Partial<Record<DriverOp, string>> = {
   onEvent: 'handled',
 };
 
-function Outcome({ op, result: r, took }: { op: DriverOp; result: DriverResult; took?: number }) {
+function Outcome({
+  op,
+  result: r,
+  took,
+  onState,
+}: {
+  op: DriverOp;
+  result: DriverResult;
+  took?: number;
+  /** Gives the next event the state that this one has left. */
+  onState: (state: string) => void;
+}) {
   const good = !r.failure && !r.errors?.length;
   const text = textOf(fromBase64(r.bytes ?? ''));
   const nothing = good && r.data === undefined && r.bytes === undefined && !r.records?.length && !r.commands?.length;
@@ -108,6 +119,9 @@ function Outcome({ op, result: r, took }: { op: DriverOp; result: DriverResult; 
       {r.state !== undefined && (
         <Part title="State for the next event">
           <CodeBlock label="state" code={hexOf(r.state) || '(none)'} />
+          <Button size="s" icon={<CornerLeftUp aria-hidden />} onClick={() => onState(hexOf(r.state))}>
+            Give it to the next event
+          </Button>
         </Part>
       )}
       <Lines title="Log" of={r.log} />

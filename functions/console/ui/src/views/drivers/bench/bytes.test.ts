@@ -91,7 +91,7 @@ describe('bytes as text', () => {
   ])('is not %s', (_, b) => expect(textOf(b)).toBeUndefined());
   it('shows what is JSON, and no more of it than is wanted', () => {
     expect(shownOf(encodeText('{"on":1}'), 24)).toBe('{"on":1}');
-    expect(shownOf(encodeText('{"on":1}'), 1)).toBe('{"on');
+    expect(shownOf(encodeText('{"on":1}'), 1)).toBe('{"on …');
     expect(shownOf('CJhk', 2)).toBe('08 98 …');
     expect(shownOf(encodeText('ON'), 24)).toBe('4f 4e');
   });

@@ -120,7 +120,9 @@ export const isJson = (bytes: Uint8Array): boolean => /^\s*[{[]/.test(textOf(byt
 /** The beginning of bytes, for people: JSON as it is, all else as hexadecimal digits. */
 export function shownOf(base64: string, most: number): string {
   const bytes = fromBase64(base64);
-  return isJson(bytes) ? [...(textOf(bytes) ?? '')].slice(0, 4 * most).join('') : toHex(bytes, most);
+  if (!isJson(bytes)) return toHex(bytes, most);
+  const text = [...(textOf(bytes) ?? '')];
+  return text.length > 4 * most ? `${text.slice(0, 4 * most).join('')} …` : text.join('');
 }
 
 /** Writes bytes in a way; undefined if they are no text, and that is wanted. */

@@ -11,7 +11,7 @@ import { Empty } from '@/parts/States';
 import { TextLink } from '@/parts/TextLink';
 import { Time } from '@/parts/Time';
 import { useWhole } from '@/parts/useWhole';
-import { hexOf } from '../bench/bytes';
+import { shownOf } from '../bench/bytes';
 import { parkedOf, thrown } from '../drivers';
 import { BenchLink } from './BenchLink';
 import s from './Parked.module.css';
@@ -78,10 +78,13 @@ export function Parked({
 
 function Row({ message: m, whose, driver }: { message: ParkedMessage; whose: boolean; driver?: string }) {
   const [name = '', version = ''] = (m.driver || driver || '').split('@');
+  // Whose fault it was stands below, too.
+  const said = `driver ${m.driver}: `;
+  const reason = m.reason.startsWith(said) ? m.reason.slice(said.length) : m.reason;
   return (
     <li className={s.message}>
       <p className={s.reason} dir="auto" title={m.reason}>
-        {thrown(m.reason)}
+        {thrown(reason)}
       </p>
       <p className={s.facts}>
         {whose && <TextLink href={`${twinHref(m.twin)}?tab=parked`}>{m.twin}</TextLink>}
@@ -96,7 +99,7 @@ function Row({ message: m, whose, driver }: { message: ParkedMessage; whose: boo
           </span>
         )}
       </p>
-      <code className={s.bytes}>{hexOf(m.raw, shown) || 'no bytes'}</code>
+      <code className={s.bytes}>{shownOf(m.raw ?? '', shown) || 'no bytes'}</code>
       {name && (
         <span className={s.open}>
           <BenchLink driver={name} version={version} message={m} />

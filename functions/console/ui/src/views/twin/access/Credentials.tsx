@@ -40,7 +40,9 @@ export function Credentials({ twin }: { twin: Twin }) {
             <li key={`${c.ref} ${c.generation}`} className={s.credential}>
               <span className={s.kind}>
                 <b>{c.kind}</b>
-                <Badge tone={tones[c.state]}>{words[c.state]}</Badge>
+                <Badge tone={tones[c.state]}>
+                  {c.viaTwin && c.state === 'pending' ? 'not heard yet' : words[c.state]}
+                </Badge>
               </span>
               <span className={s.times}>
                 <span>

@@ -37,7 +37,7 @@ export default function Log({ twin }: { twin: string }) {
   if (all.length === 0 && !log.hasNextPage) {
     return (
       <Empty icon={<ScrollText aria-hidden />} title="No log lines in 30 days">
-        Lines that the device’s apps write to the platform appear here by themselves.
+        What the device’s apps write to the platform appears here by itself, and why a driver could not read a message.
       </Empty>
     );
   }
