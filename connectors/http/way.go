@@ -47,7 +47,7 @@ func (of *webhook) wayOf(h http.Header, eui string) *way {
 		return bad("header X-Downlink-Apikey of the network server's requests must be the API key that downlinks are queued with there, of at most %d bytes", maxKey)
 	}
 	if u.Path = of.pushPath(u.Path, eui); u.Path == "" {
-		return bad("header %s of the network server's requests leads to no queue of downlinks", of.downHeader)
+		return bad("header %s of the network server's requests leads to no queue of downlinks: %s", of.downHeader, "The Things Stack's ends with /down/push")
 	}
 	return &way{of: of, push: u, key: key}
 }

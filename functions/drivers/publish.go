@@ -113,7 +113,7 @@ func checkKey(r *record, key string) error {
 	case r.Key == "" || r.Key == key:
 		return nil
 	case key == "":
-		return api.Invalid("signature is missing: versions of driver %s are signed with the key %s", r.Name, r.Key)
+		return api.Invalid("signature is missing: versions of driver %s are signed with the key %s; sign with its file, castor driver publish --key FILE", r.Name, r.Key)
 	}
 	return api.Invalid("key is not the one that versions of driver %s are signed with, which is %s", r.Name, r.Key)
 }

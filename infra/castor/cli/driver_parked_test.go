@@ -73,6 +73,7 @@ func TestParkedMessagesOfNoTwinByWhoSpoke(t *testing.T) {
 	}
 	p.fails(words("twin parked --no-twin --via r-2 --ref r-1"), "say one of the two")
 	p.fails(words("twin parked pump-1 --via r-2"), "go with --no-twin")
+	p.fails(words("twin parked nobody"), `there is no twin "nobody"`)
 	p.does(words("twin parked --no-twin --via r-2 --delete"), "", "1 message deleted")
 	p.does(words("twin parked --no-twin"), "", "frame 0", "frame 1")
 }

@@ -95,6 +95,8 @@ func TestDriverPublish(t *testing.T) {
 	p.does(words("driver delete th 0.2.0"), "", "driver th 0.2.0 deleted")
 	p.does(words("driver rollback th"), "", "driver th 0.1.0 is withdrawn; no other is active: messages of its devices are parked until one is promoted: castor driver promote th VERSION")
 	p.does(words("driver promote th 0.1.0"), "")
+	p.fails(words("driver promote th v0.1.0"), `driver th has no version "v0.1.0"; it has`)
+	p.fails(words("driver promote nobody 0.1.0"), `there is no driver "nobody"`)
 	for want, args := range map[string]string{
 		"no version \"0.2.0\"; it has 0.1.0":       "driver get th 0.2.0",
 		"one of them":                              "driver publish th --activate --canary 5%",

@@ -216,6 +216,13 @@ func (a *app) driverChange(use, short, example string, args cobra.PositionalArgs
 	c := &cobra.Command{Use: use, Short: short, Example: example, Args: args, ValidArgsFunction: a.driverNames,
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			v, err := change(ctx, c, args)
+			if errors.Is(err, api.ErrNotFound) && len(args) > 1 {
+				if d, there := c.GetDriver(ctx, args[0]); there != nil {
+					err = there
+				} else if _, gone := versionOf(d, args[1:2]); gone != nil {
+					err = gone
+				}
+			}
 			if err != nil {
 				return err
 			}

@@ -61,6 +61,11 @@ What is parked of all devices of a type, or because of a driver: castor driver p
 			if len(items) == 0 {
 				a.noSuchRef(cmd, &o)
 			}
+			if len(items) == 0 && of != "" {
+				if _, err := c.GetTwin(ctx, of); err != nil {
+					return err
+				}
+			}
 			if more {
 				hint(cmd, "These are the newest 100.")
 			}

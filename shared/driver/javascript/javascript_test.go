@@ -75,6 +75,8 @@ func TestDialects(t *testing.T) {
 
 func TestNotAScript(t *testing.T) {
 	for source, want := range map[string]string{
+		"import x from 'y'; function decodeUplink() {}":  "SyntaxError: expecting '('; a codec is a script and no module: leave out import and export, and bundle what is imported into it",
+		"export function decodeUplink() {}":              "a codec is a script and no module",
 		"function decodeUplink( {":                       "line 1",
 		"var a;\n\nvar b = ;":                            "line 3",
 		"}); var leak = 1; (function () {":               "line 1",

@@ -64,6 +64,9 @@ func text(source []byte) string {
 	return string([]rune(string(source)))
 }
 
+// modular finds what only modules have.
+var modular = regexp.MustCompile(`(?m)^\s*(import\s*["'{*\w]|export\s+(default|function|async|const|let|var|class)\b|export\s*\{)`)
+
 // compile makes bytecode of the codec and of what its text needs.
 func (e *Engine) compile() error {
 	vm, err := e.empty()
@@ -73,7 +76,10 @@ func (e *Engine) compile() error {
 	defer vm.Close()
 	// A text that is a whole script stays within the function that is put around it.
 	if _, err := vm.Compile(e.source, quickjs.EvalGlobal); err != nil {
-		return syntax(err)
+		if err = syntax(err); modular.MatchString(e.source) {
+			err = fmt.Errorf("%w; a codec is a script and no module: leave out import and export, and bundle what is imported into it", err)
+		}
+		return err
 	}
 	if e.setup, err = vm.Compile(prelude, quickjs.EvalGlobal); err != nil {
 		return fmt.Errorf("javascript: prelude: %w", err)
