@@ -21,7 +21,7 @@ const (
 	readAtOnce = 20               // records
 	storeAfter = 10 * time.Second // of calls, before what has come of them is stored
 	maxWanted  = 60               // commands of a twin in a minute: an answer may cause the next command
-	maxGraves  = 3                // of a version in one call with events, after which its other events are passed
+	maxGraves  = 3                // of a version in one call with events, after which those of the twins that it came of are passed, and others wait
 )
 
 // A deed is what came of a stretch, or of its beginning.
@@ -81,7 +81,9 @@ func (b *round) call(ctx context.Context, u *api.UsedDriver, was *reaction, s st
 	if u.Name == was.Driver && !d.first { // another version goes on with the state
 		d.state, d.minute, d.inMinute = was.State, was.Minute, was.InMinute
 	}
-	if b.misconducts(u) {
+	if misconducts, here := b.misconducts(u); misconducts && !here {
+		return nil, errGrave
+	} else if misconducts {
 		d.fail(fmt.Sprintf("%s is not called for a moment: it has cost workers with other messages", versionOf(u)))
 		return d, nil
 	}
@@ -159,7 +161,8 @@ func (b *round) one(ctx context.Context, u *api.UsedDriver, codec *codec, was *r
 	case result.Failure.Grave():
 		b.count(u, metrics.ReactGrave, result.Reason)
 		d.fail(fmt.Sprintf("on_event of %s failed with a message of kind %s: %s: %s", versionOf(u), record.Kind, result.Failure, result.Reason))
-		return b.misconducts(u), nil
+		over, _ = b.misconducts(u)
+		return over, nil
 	case result.Failure != "":
 		b.count(u, metrics.ReactFailed, result.Reason)
 		d.fail(fmt.Sprintf("on_event of %s failed with a message of kind %s: %s: %s", versionOf(u), record.Kind, result.Failure, result.Reason))

@@ -2,6 +2,7 @@ package drivers
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -62,13 +63,18 @@ func suspected(ids []twin.ID, id twin.ID) []twin.ID {
 	return ids
 }
 
-// misconducts tells whether a version has cost so many workers in this round that it is not called any more. So one that hangs holds up
-// the others for a bounded time.
-func (b *round) misconducts(u *api.UsedDriver) bool {
+var errGrave = errors.New("the driver has cost workers with what other twins have said, so what it has to react to waits")
+
+// misconducts tells whether a version has cost so many workers in this round that it is not called any more, so that one that hangs holds up
+// the others for a bounded time; here tells that messages of this twin were among those that did it.
+func (b *round) misconducts(u *api.UsedDriver) (so, here bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t := b.tallies[versionKey{u.Name, u.Version}]
-	return t != nil && t.Grave >= maxGraves
+	if t == nil || t.Grave < maxGraves {
+		return false, false
+	}
+	return true, slices.Contains(t.grave, u.Twin)
 }
 
 // fail notes that on_event did not answer.

@@ -61,14 +61,14 @@ func (r *reactor) todo(ctx context.Context, v *reaction, came stretches) (stretc
 // gap tells how many messages before a stretch have been waited for long enough, and says so. It returns errGap where one is waited for yet.
 // That the stretch is old itself tells nothing: after an outage all are.
 func (b *round) gap(ctx context.Context, u *api.UsedDriver, v *reaction, s stretch) (missed int64, err error) {
-	since := v.Gap
-	if since.Before(b.r.began) { // while the platform was down, what is missing could not come
+	since, now := v.Gap, b.r.f.p.Time()
+	if since.Before(b.r.began) && !now.Before(b.r.began) { // while the platform was down, what is missing could not come
 		since = b.r.began
 	}
 	switch {
 	case s.follows(v):
 		return 0, nil
-	case v.Gap.IsZero() || b.r.f.p.Time().Sub(since) < gapFor:
+	case v.Gap.IsZero() || now.Sub(since) < gapFor:
 		return 0, errGap
 	}
 	many := "what the twin said before this"
@@ -89,7 +89,7 @@ func (b *round) keep(ctx context.Context, u *api.UsedDriver, v *reaction, came s
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepFor)
 	defer cancel()
 	r, now := b.r, b.r.f.p.Time()
-	if !errors.Is(why, errSlow) && !errors.Is(why, errGap) && !errors.Is(why, errOver) && r.said.may(string(v.Twin)+" waits", now) {
+	if !errors.Is(why, errSlow) && !errors.Is(why, errGap) && !errors.Is(why, errOver) && !errors.Is(why, errGrave) && r.said.may(string(v.Twin)+" waits", now) {
 		r.f.p.Log.WarnContext(ctx, "what a driver is to react to waits", "function", r.f.p.Part, "twin", v.Twin, "error", why)
 	}
 	newest, err := r.insert(ctx, v, came, now)
@@ -110,7 +110,7 @@ func (b *round) keep(ctx context.Context, u *api.UsedDriver, v *reaction, came s
 			moved = true
 		} else if missed > 0 {
 			v.Number, v.Missed, v.Gap = upto, v.Missed+missed, time.Time{}
-		} else if errors.Is(why, errGap) && v.Gap.IsZero() {
+		} else if errors.Is(why, errGap) && (v.Gap.IsZero() || v.Gap.After(now)) { // a clock that was ahead is no reason to wait for it
 			v.Gap = now
 		}
 		if exists && before.Waits && v.Number == before.Number && v.Gap.Equal(before.Gap) {
