@@ -93,11 +93,18 @@ func (w *world) connect(id twin.ID, session string, on bool) []string {
 		Samples: []telemetry.Sample{{Property: "connected", Value: on}}})
 }
 
-// answer has a device answer, with its own number, and brings the event of it to the function.
+// answer has a device answer, with its own number, and brings the event of it to the function; there is one where the answer counts.
 func (w *world) answer(id twin.ID, command string, ok bool, seq int64) {
 	w.t.Helper()
+	t, err := w.twins.Get(w.ctx, string(id))
+	w.must(err)
+	published := len(w.answers())
+	if t.Commands.Has(command) {
+		published++
+	}
 	w.say(telemetry.Message{Twin: id, Kind: telemetry.Response, Order: twin.Order{Epoch: 1, Seq: seq}, Time: w.Now(),
 		Answer: &telemetry.Answer{Command: command, OK: ok, Output: []byte(`{"position":40}`), Reason: "as told"}})
+	functiontest.Eventually(w.t, "the answer is published", func() bool { return len(w.answers()) >= published })
 	w.must(w.deliver())
 }
 
