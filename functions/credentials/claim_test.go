@@ -20,6 +20,7 @@ import (
 
 	"github.com/castor-iot/castor/functions/credentials"
 	"github.com/castor-iot/castor/functions/gateways"
+	twiningest "github.com/castor-iot/castor/functions/twin-ingest"
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
@@ -37,7 +38,7 @@ type world struct {
 }
 
 func start(t *testing.T) *world {
-	w := &world{World: functiontest.New(t, functiontest.Functions{"credentials": credentials.New, "gateways": gateways.New}), t: t}
+	w := &world{World: functiontest.New(t, functiontest.Functions{"credentials": credentials.New, "gateways": gateways.New, "twin-ingest": twiningest.New}), t: t}
 	w.admin = w.Admin()
 	w.gateway("prov", "provisioning")
 	w.gateway("op", "operational")

@@ -46,6 +46,10 @@ type credential struct {
 	MovingSince time.Time `bson:"movingSince,omitempty"`
 	MovingBy    string    `bson:"movingBy,omitempty"`
 
+	// Untold is what the twin's log does not have yet, the oldest first, and UntoldSince since when.
+	Untold      []occurrence `bson:"untold,omitempty"`
+	UntoldSince time.Time    `bson:"untoldSince,omitempty"`
+
 	// Proofs are what may be shown now, the newest last: one, and a second one from when the device asks for another until it
 	// has shown that.
 	Proofs []proof `bson:"proofs,omitempty"`
@@ -119,6 +123,7 @@ func openCredentials(ctx context.Context, p *platform.Platform) (*store.Collecti
 		{Name: "by-outbox", Fields: []string{"outbox.since"}},
 		{Name: "by-pending", Fields: []string{"pendingSince"}},
 		{Name: "by-warn", Fields: []string{"warn"}},
+		{Name: "by-untold", Fields: []string{"untoldSince"}},
 		{Name: "by-retired", Fields: []string{"retired"}},
 	}})
 }

@@ -150,6 +150,7 @@ func (c *credentials) arrive(ctx context.Context, caller access.Caller, begun cr
 		return v, nil, err
 	}
 	c.flush(ctx, v)
+	c.note(ctx, v)
 	if refused == nil && (v.Kind != device.Relayed || v.ViaTwin != to || v.Name != name) {
 		refused = fmt.Errorf("%w: somebody else has changed who speaks for twin %s meanwhile; see where it is, and try again", api.ErrConflict, id)
 	}
@@ -165,13 +166,15 @@ func (v *credential) moving() (to twin.ID, name string) {
 // stay has the device move nowhere.
 func (v *credential) stay() { v.Moving, v.MovingSince, v.MovingBy = "", time.Time{}, "" }
 
-// depart keeps, among what has ended, where the device was and who has it move where: people ask for that later. It is heard no less for it.
+// depart keeps, among what has ended and for the twin's log, where the device was and who has it move where: people ask for that later. It is
+// heard no less for it.
 func (v *credential) depart(via *credential, name, by string, now time.Time) {
 	from := cmp.Or(string(v.ViaTwin), string(v.Via))
 	reason := fmt.Sprintf("moved to %s, which calls it %q; before %s spoke for it, as %q", via.Twin, name, from, v.Name)
 	if v.ViaTwin == via.Twin {
 		reason = fmt.Sprintf("renamed at %s: from %q to %q", from, v.Name, name)
 	}
+	v.happened(reason+"; by "+by, now)
 	v.retire(v.Proofs, reason, by, now)
 	v.newest().Issued = now
 }

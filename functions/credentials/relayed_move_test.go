@@ -341,8 +341,12 @@ func TestACrashAtEveryWriteOfAMove(t *testing.T) {
 				if err != nil || len(f.Items) == 0 || f.Items[0].State == api.CredentialEnded {
 					t.Fatalf("way %d, write %d: %+v, %v", how, n, f.Items, err)
 				}
+				said := w.said(id("lamp"))
 				switch at := f.Items[0].Ref; {
 				case at == is:
+					if want := fmt.Sprintf(`moved to %s, which calls it "hall"; before %s spoke for it, as "lamp"; by user:admin`, id("two"), id("one")); said != want+" | "+want {
+						t.Errorf("way %d, write %d: log and recent occurrences have %s, want each once: %s", how, n, said, want)
+					}
 					if past := f.Items[1:]; len(past) != 1 || past[0].Ref != was || !strings.HasPrefix(past[0].By, "user:") {
 						t.Errorf("way %d, write %d: it is told of its move: %+v", how, n, past)
 					}
@@ -351,6 +355,9 @@ func TestACrashAtEveryWriteOfAMove(t *testing.T) {
 					t.Errorf("way %d, write %d: it was said to have moved", how, n)
 				default:
 					w.isAt(id("lamp"), was, is)
+				}
+				if f.Items[0].Ref != is && said != " | " {
+					t.Errorf("way %d, write %d: it has not moved, and it is said: %s", how, n, said)
 				}
 				if through {
 					t.Logf("way %d: %d writes", how, n)

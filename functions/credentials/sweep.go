@@ -51,7 +51,7 @@ func (c *credentials) tell(ctx context.Context, v claim) error {
 }
 
 // sweep finishes what a crash or an outage left: claims and renewals the gateways have not heard of, uses half counted,
-// moves half made, events not published. One that does not work out does not hold up the others.
+// moves half made or not told of, events not published. One that does not work out does not hold up the others.
 func (c *credentials) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out api.Swept, err error) {
 	before := c.p.Time().Add(-sweepAfter)
 	old := func(field string) store.Filter {
@@ -82,9 +82,11 @@ func (c *credentials) sweep(ctx context.Context, _ *faas.Call, _ faas.None) (out
 	faults = append(faults, err)
 	found, err := c.findSpeakers(ctx)
 	faults = append(faults, err)
+	noted, err := c.noteAll(ctx, old("untoldSince"))
+	faults = append(faults, err)
 	n, err := c.outbox.Sweep(ctx, before)
 	faults = append(faults, err, c.warnAll(ctx))
-	out.Repaired = len(pending.Items) + len(open.Items) + len(uninformed.Items) + moved + found + n
+	out.Repaired = len(pending.Items) + len(open.Items) + len(uninformed.Items) + moved + found + noted + n
 	return out, errors.Join(faults...)
 }
 

@@ -39,7 +39,7 @@ func New(p *platform.Platform) faas.Func {
 
 			"POST /parked/{twin}/adopt": faas.Op(p, access.Only(adopters...), f.adopt),
 
-			"POST /lines":    faas.Op(p, access.Parts("drivers"), f.lines).Quiet(),
+			"POST /lines":    faas.Op(p, access.Parts("drivers", "credentials"), f.lines).Quiet(),
 			"POST /redriven": faas.Op(p, access.Parts("drivers"), f.redriven).Quiet(),
 		}, nil
 	})

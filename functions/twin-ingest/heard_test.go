@@ -214,6 +214,25 @@ func TestLines(t *testing.T) {
 	if live := w.twin("pump-1").Live; live.Messages != 0 || !live.Presence.LastSeen.IsZero() {
 		t.Errorf("the twin has %+v", live)
 	}
+	// What happened is noted at the twin, too, once; what is older than all that it remembers is not noted any more.
+	moved := line
+	moved.App, moved.Text, moved.Happened = "platform", "moved "+strings.Repeat("x", 300), true
+	for i := range twin.MaxRecent + 1 {
+		must(t, c.WriteLog(context.Background(), api.LogLines{Lines: []api.LogLine{moved, gone}}))
+		if got := w.twin("pump-1").Live; i < twin.MaxRecent && (len(got.Recent) != i+1 || !strings.HasPrefix(got.Recent[0].What, "moved ") || got.Messages != 0) {
+			t.Fatalf("after %d others it remembers %+v", i, got.Recent)
+		}
+		other := moved
+		other.At, other.Text = noon.Add(time.Duration(i+1)*time.Second), "something else"
+		if i < twin.MaxRecent {
+			for range 2 {
+				must(t, c.WriteLog(context.Background(), api.LogLines{Lines: []api.LogLine{other}}))
+			}
+		}
+	}
+	if got := w.twin("pump-1").Live.Recent; len(got) != twin.MaxRecent || got[0].What != "something else" || got[len(got)-1].What != "something else" {
+		t.Errorf("it remembers %+v", got)
+	}
 	if err := w.connector.WriteLog(context.Background(), api.LogLines{Lines: []api.LogLine{line}}); err == nil {
 		t.Error("a connector may write lines")
 	}

@@ -36,6 +36,8 @@ type subject struct {
 	fresh []string // properties whose readings the present change alters
 	heard []string // records that the twin's driver is to hear of by the present change
 
+	befell []twin.Occurrence // what the platform says has happened to the twin
+
 	again bool                   // the messages were parked, and are read now: they came by the mapping there was then
 	left  func(held int64) int64 // what the twin's count of parked messages becomes once they are applied; nil = it stays
 }
@@ -67,6 +69,7 @@ func (b *batch) apply(s *subject) {
 	}
 	s.tellHeard()
 	if s.upto == len(s.messages) {
+		s.befall()
 		s.elapse()
 		if s.left != nil {
 			if left := s.left(t.Live.Parked); left != t.Live.Parked {

@@ -71,12 +71,15 @@ type LogLines struct {
 type LogLine struct {
 	Twin  twin.ID   `json:"twin"`
 	At    time.Time `json:"at"`
-	App   string    `json:"app"`   // "driver"
+	App   string    `json:"app"`   // "driver", "platform"
 	Level string    `json:"level"` // "info", "warn", "error"
 	Text  string    `json:"text"`
+
+	// Happened puts the line among the twin's recent occurrences too, which an alarm shows as what happened before it.
+	Happened bool `json:"happened,omitempty"`
 }
 
-// WriteLog writes to twins' logs. The same line of the same time is written once. For function drivers.
+// WriteLog writes to twins' logs. The same line of the same time is written once. For functions drivers and credentials.
 func (c *Client) WriteLog(ctx context.Context, in LogLines) error {
 	return c.Call(ctx, "POST", "twin-ingest", "/lines", in, nil)
 }

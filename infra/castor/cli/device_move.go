@@ -15,7 +15,8 @@ func (a *app) moveRelayed() *cobra.Command {
 	var in api.MoveRelayed
 	c := &cobra.Command{Use: "move TWIN", Short: "Have another device speak for one, or the same by another name", Args: cobra.ExactArgs(1), ValidArgsFunction: first(twinIDs(a, twin.Instance)),
 		Long: `Have another device speak for one that was paired with another bridge, or the same by another name, after it was renamed there. Its twin, its
-history and its commands stay. What the one before says of it counts no more. castor credential list TWIN tells who moved it, when, and from where.`,
+history and its commands stay. What the one before says of it counts no more. castor twin log TWIN --app platform tells who moved it, when, and from where;
+so does castor credential list TWIN.`,
 		Example: `  castor device move lamp-3 --via hub-2
   castor device move lamp-3 --name kitchen/lamp
   castor device move lamp-3 --via hub-2 --name kitchen/lamp`,

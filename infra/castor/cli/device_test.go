@@ -46,6 +46,7 @@ func TestDevicesThatAnotherSpeaksFor(t *testing.T) {
 	p.does(words("twin get tts-1"), "", "1 device (castor device list --via tts-1)")
 	p.does(words("twin get 0004a30b001c0530"), "", `tts-1, which calls it "0004A30B001C0530"`)
 	p.does(words("device move 0004a30b001c0530 --name meter-1"), "", `is "meter-1" at tts-1`)
+	p.does(words("twin log 0004a30b001c0530 --app platform --from 2000-01-01"), "", "renamed at tts-1: from", "meter-1", "by user:")
 	p.does(words("device list --via tts-1"), "", "meter-1", "FIRST HEARD", "ADDED OR MOVED", "not yet")
 	p.does(words("credential list 0004a30b001c0530"), "", "user:admin", `renamed at tts-1: from "0004A30B001C0530" to "meter-1"`)
 	p.does(words("twin get 0004a30b001c0530"), "", `tts-1, which calls it "meter-1", for `, "castor credential list 0004a30b001c0530")

@@ -34,7 +34,7 @@ func (a *app) logCommand() *cobra.Command {
 	c := &cobra.Command{Use: "log TWIN", Short: "What a twin's device and the platform wrote into its log, newest last", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: first(twinIDs(a, twin.Instance)),
 		Long: `What a twin's device and the platform wrote into its log, newest last. App driver says which messages could not be read, and why; castor twin
-parked has them.
+parked has them. App platform says what has become of the device: that another one speaks for it now, or calls it otherwise.
 
 With --follow the command goes on and shows each line when it comes, until Ctrl-C.`,
 		Example: `  castor twin log pump-7
@@ -85,7 +85,7 @@ With --follow the command goes on and shows each line when it comes, until Ctrl-
 			return nil
 		})}
 	f := c.Flags()
-	f.StringVar(&of, "app", "", "only lines of this app: driver, or one that runs on the device")
+	f.StringVar(&of, "app", "", "only lines of this app: driver, platform, or one that runs on the device")
 	f.StringVar(&level, "level", "", "only lines of this level or worse: "+strings.Join(levels, ", "))
 	f.StringVar(&from, "from", "24h", "beginning: so long ago (90m, 7d), a date or an RFC 3339 time")
 	f.StringVar(&to, "to", "", "end, which is not included; as --from (default now)")
