@@ -233,25 +233,43 @@ func (e *Engine) Call(c driver.Call) (answer string) {
 	if err != nil {
 		return refuse(driver.Invalid, err.Error())
 	}
-	if err := e.Ready(); err != nil {
-		return failed(err)
+	answer, full := e.try(q, string(text))
+	if full { // of what calls before it have left lying about, perhaps, and that is not its fault
+		answer, _ = e.try(q, string(text))
 	}
+	return answer
+}
+
+// try is one try of a call. full tells that there was no memory for it in a heap that had served before: that heap is gone, and in a new one
+// the call has all the memory that there is.
+func (e *Engine) try(q question, text string) (answer string, full bool) {
+	if err := e.Ready(); err != nil {
+		return failed(err), false
+	}
+	used := e.calls > 0
 	e.calls++
 	if e.script != nil {
 		if err := e.evaluate(q); err != nil {
 			e.Close()
-			return failed(err)
+			return failed(err), false
 		}
 	}
-	out, err := e.run.Call(quickjs.UndefinedValue, string(text))
+	out, err := e.run.Call(quickjs.UndefinedValue, text)
 	s, ok := out.(string)
 	spoilt := err != nil || !ok || strings.HasSuffix(s, `,"spoilt":true}`)
 	if spoilt && err == nil {
 		e.isolated = true // it leaves things that cannot be taken away
 	}
-	if spoilt || e.isolated || e.calls >= e.limits.Calls {
+	answer = e.said(s, ok, err)
+	memory := (err != nil || strings.HasPrefix(s, `{"thrown":`)) && Read(q.Op, answer).Failure == driver.Memory
+	if spoilt || memory || e.isolated || e.calls >= e.limits.Calls {
 		e.Close()
 	}
+	return answer, memory && used
+}
+
+// said is the answer of which s came, if it is a text.
+func (e *Engine) said(s string, ok bool, err error) string {
 	switch {
 	case err != nil:
 		return failed(err)
