@@ -287,7 +287,7 @@ func (d *deployment) device(ref string, cert tls.Certificate, address string) (p
 	config := &tls.Config{RootCAs: d.ca.Pool(), ServerName: "127.0.0.1", Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	var seen tls.ConnectionState
 	config.VerifyConnection = func(s tls.ConnectionState) error { seen = s; return nil }
-	o := paho.NewClientOptions().AddBroker("tls://" + address).SetClientID(ref).SetTLSConfig(config).SetAutoReconnect(false).SetConnectTimeout(5 * time.Second)
+	o := paho.NewClientOptions().AddBroker("tls://" + address).SetClientID(ref).SetTLSConfig(config).SetAutoReconnect(false).SetConnectTimeout(linktest.Patience)
 	c := paho.NewClient(o)
 	token := c.Connect()
 	token.WaitTimeout(linktest.Patience)

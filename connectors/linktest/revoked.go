@@ -19,7 +19,7 @@ import (
 // issued are the certificates that a CA has signed.
 type issued struct {
 	mu       sync.Mutex
-	all      [][]byte
+	all      []*x509.Certificate
 	admitted map[string]bool     // fingerprints that were ever admitted
 	current  map[string][]string // those that are now, by client
 }
@@ -36,10 +36,10 @@ func (i *issued) admit(client string, fingerprints []string) {
 	i.current[client] = fingerprints
 }
 
-func (i *issued) add(der []byte) {
+func (i *issued) add(c *x509.Certificate) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.all = append(i.all, der)
+	i.all = append(i.all, c)
 }
 
 // Revoked is the CA's list, PEM, of the certificates that were good and are not any more, or were replaced by others of their name,
@@ -49,16 +49,12 @@ func (w *World) Revoked(context.Context) ([]byte, error) {
 	all, once, current := slices.Clone(w.CA.issued.all), maps.Clone(w.CA.issued.admitted), maps.Clone(w.CA.issued.current)
 	w.CA.issued.mu.Unlock()
 	list := &x509.RevocationList{Number: big.NewInt(int64(len(all)) + 1), ThisUpdate: time.Now().Add(-time.Minute), NextUpdate: time.Now().Add(24 * time.Hour)}
-	for _, der := range all {
-		c, err := x509.ParseCertificate(der)
-		if err != nil {
-			return nil, err
-		}
+	for _, c := range all {
 		if c.Subject.CommonName == "gateway" {
 			continue
 		}
 		good := current[c.Subject.CommonName]
-		f := Fingerprint(tls.Certificate{Certificate: [][]byte{der}})
+		f := Fingerprint(tls.Certificate{Certificate: [][]byte{c.Raw}})
 		if !slices.Contains(good, f) && (once[f] || len(good) > 0) {
 			list.RevokedCertificateEntries = append(list.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: list.ThisUpdate})
 		}

@@ -18,12 +18,14 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/bus"
 	"github.com/castor-iot/castor/shared/device"
+	"github.com/castor-iot/castor/shared/event"
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -107,6 +109,30 @@ func (w *World) AdmitDevice(ref device.Ref) Identity {
 	cert := w.CA.Issue(w.t, string(ref))
 	w.Admit(api.Admission{Client: string(ref), Phase: "operational", Fingerprints: []string{Fingerprint(cert)}})
 	return Identity{Client: string(ref), Operational: true, Certificate: &cert}
+}
+
+// Applied tells how many clients the gateway has taken over since.
+func (w *World) Applied() func() int {
+	w.t.Helper()
+	var mu sync.Mutex
+	clients := map[string]bool{}
+	stop, err := w.Bus.Watch([]event.Topic{event.GatewayApplied}, func(e event.Event) {
+		var a api.GatewayApplied
+		if e.Decode(&a) == nil && a.Gateway == w.Gateway {
+			mu.Lock()
+			defer mu.Unlock()
+			clients[a.Client] = true
+		}
+	}, func() {})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(stop)
+	return func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(clients)
+	}
 }
 
 // VerifierKey is what gateways in tests verify devices' secrets with.
@@ -210,7 +236,11 @@ func NewCA(t testing.TB) *CA {
 func (ca *CA) Issue(t testing.TB, name string) tls.Certificate {
 	t.Helper()
 	der, key := sign(t, name, ca)
-	ca.issued.add(der)
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca.issued.add(cert)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 

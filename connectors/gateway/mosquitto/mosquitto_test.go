@@ -16,6 +16,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/seal"
+	"github.com/castor-iot/castor/tests/ports"
 	paho "github.com/eclipse/paho.mqtt.golang"
 )
 
@@ -47,7 +48,7 @@ func TestSuite(t *testing.T) {
 			b := brokers[w]
 			mu.Unlock()
 			if b == nil { // it outlives its configurator
-				b = mosquittotest.New(t, w)
+				b = mosquittotest.New(t, w, ports.Free)
 				mu.Lock()
 				brokers[w] = b
 				mu.Unlock()
@@ -104,7 +105,7 @@ func dial(w *linktest.World, b *mosquittotest.Broker, id linktest.Identity) (con
 	}
 	leave := sync.OnceFunc(func() { close(c.gone) })
 	o := paho.NewClientOptions().AddBroker("tls://" + address).SetClientID(id.Client).SetUsername(id.User).SetPassword(id.Password)
-	o.SetTLSConfig(w.CA.Client(id)).SetProtocolVersion(4).SetAutoReconnect(false).SetConnectTimeout(5 * time.Second).SetConnectionLostHandler(func(paho.Client, error) { leave() })
+	o.SetTLSConfig(w.CA.Client(id)).SetProtocolVersion(4).SetAutoReconnect(false).SetConnectTimeout(linktest.Patience).SetConnectionLostHandler(func(paho.Client, error) { leave() })
 	c.Client = paho.NewClient(o)
 	if err := wait(c.Connect()); err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func dial(w *linktest.World, b *mosquittotest.Broker, id linktest.Identity) (con
 }
 
 func wait(t paho.Token) error {
-	if !t.WaitTimeout(5 * time.Second) {
+	if !t.WaitTimeout(linktest.Patience) {
 		return errors.New("no answer")
 	}
 	return t.Error()
@@ -142,7 +143,7 @@ func (c *client) Close()                { c.Disconnect(0) }
 // A password that mosquitto has lost, and that nobody keeps, must be issued anew; a certificate comes back by itself.
 func TestAPasswordThatIsLostIsSaidToBe(t *testing.T) {
 	w := linktest.NewWorld(t)
-	b := mosquittotest.New(t, w)
+	b := mosquittotest.New(t, w, ports.Free)
 	control, err := mosquitto.NewControl(mosquitto.Login{URL: "tcp://" + b.Control, User: "admin", Password: b.Password})
 	if err != nil {
 		t.Fatal(err)

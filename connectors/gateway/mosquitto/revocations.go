@@ -27,13 +27,72 @@ type Revocations struct {
 	Reload func() error
 
 	mu   sync.Mutex
-	read bool // what is in the file is in force
+	next *round        // that has not begun: whoever comes now shares it; nil = whoever comes begins one
+	turn chan struct{} // holds the round that is under way; made by the first
+	read bool          // what is in the file is in force; only the round under way looks at it
 }
 
-// Refresh has mosquitto refuse what the platform has revoked. It does nothing where that has not changed.
+// A round asks for the list once, for all who came before it began.
+type round struct {
+	done chan struct{}
+	err  error
+	cut  bool // it failed because who led it went away
+}
+
+// Refresh has mosquitto refuse what the platform has revoked, of a list that is asked for after the call. It does nothing where that has
+// not changed. Of many who call at a time one asks for all: a thousand devices that are let in at once are no thousand lists.
 func (r *Revocations) Refresh(ctx context.Context) error {
-	r.mu.Lock() // before it is asked for: an older list must not take the place of a newer one
+	for {
+		shared, leads := r.join()
+		if leads {
+			r.lead(ctx, shared)
+			return shared.err
+		}
+		select {
+		case <-shared.done:
+			if !shared.cut {
+				return shared.err
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("list of revoked certificates: %w", ctx.Err())
+		}
+	}
+}
+
+func (r *Revocations) join() (shared *round, leads bool) {
+	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.turn == nil {
+		r.turn = make(chan struct{}, 1)
+	}
+	if r.next != nil {
+		return r.next, false
+	}
+	r.next = &round{done: make(chan struct{})}
+	return r.next, true
+}
+
+// lead carries out a round when the one before has ended: an older list must not take the place of a newer one.
+func (r *Revocations) lead(ctx context.Context, shared *round) {
+	defer close(shared.done)
+	begin := func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.next = nil // who comes from now on may mean what this list has not
+	}
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+		begin()
+		shared.err = r.refresh(ctx)
+		shared.cut = shared.err != nil && ctx.Err() != nil
+	case <-ctx.Done():
+		begin()
+		shared.err, shared.cut = fmt.Errorf("list of revoked certificates: %w", ctx.Err()), true
+	}
+}
+
+func (r *Revocations) refresh(ctx context.Context) error {
 	list, err := r.Get(ctx)
 	if err != nil {
 		return fmt.Errorf("list of revoked certificates: %w", err)

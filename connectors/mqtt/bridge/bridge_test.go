@@ -18,6 +18,7 @@ import (
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/telemetry"
 	"github.com/castor-iot/castor/shared/twin"
+	"github.com/castor-iot/castor/tests/ports"
 	paho "github.com/eclipse/paho.mqtt.golang"
 )
 
@@ -36,7 +37,7 @@ func start(t testing.TB, w *linktest.World, phase string) (address string, stop 
 func begin(t testing.TB, w *linktest.World, phase string) (b *mosquittotest.Broker, stop func()) {
 	t.Helper()
 	w.Fill()
-	b = mosquittotest.New(t, w)
+	b = mosquittotest.New(t, w, ports.Free)
 	login := mosquitto.Login{URL: "tcp://" + b.Control, User: "admin", Password: b.Password}
 	control, err := mosquitto.NewControl(login)
 	if err != nil {
@@ -98,7 +99,7 @@ func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 	c := &client{ref: id.Client, messages: make(chan linktest.Message, 10_000), gone: make(chan struct{})}
 	c.leave = sync.OnceFunc(func() { close(c.gone) })
 	o := paho.NewClientOptions().AddBroker("tls://" + address).SetClientID(id.Client).SetTLSConfig(w.CA.Client(id)).SetProtocolVersion(4)
-	o.SetAutoReconnect(false).SetConnectTimeout(5 * time.Second).SetConnectionLostHandler(func(paho.Client, error) { c.leave() })
+	o.SetAutoReconnect(false).SetConnectTimeout(linktest.Patience).SetConnectionLostHandler(func(paho.Client, error) { c.leave() })
 	o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { c.heard(m) })
 	c.Client = paho.NewClient(o)
 	if err := wait(c.Connect()); err != nil {
@@ -123,7 +124,7 @@ func dial(w *linktest.World, address string, id linktest.Identity) (linktest.Dev
 }
 
 func wait(t paho.Token) error {
-	if !t.WaitTimeout(5 * time.Second) {
+	if !t.WaitTimeout(linktest.Patience) { // one broker, which does one thing at a time, is asked by two hundred devices at once
 		return errors.New("no answer")
 	}
 	return t.Error()

@@ -30,7 +30,7 @@ func TestWhoIsTurnedAwayEndsNoSession(t *testing.T) {
 	linktest.Eventually(t, "it is heard", func() bool { return len(w.Platform.Stored("")) == 1 })
 	for range 3 {
 		o := paho.NewClientOptions().AddBroker("tls://" + b.Words).SetClientID("p-1").SetUsername("p-1").SetPassword("guess").SetTLSConfig(w.CA.Client(linktest.Identity{}))
-		o.SetConnectRetry(false).SetConnectTimeout(5 * time.Second)
+		o.SetConnectRetry(false).SetConnectTimeout(linktest.Patience)
 		if err := wait(paho.NewClient(o).Connect()); err == nil {
 			t.Fatal("a stranger is let in")
 		}

@@ -22,11 +22,12 @@ func removed(s *stage) {
 	id, _ := s.admit("p-1")
 	other, _ := s.admit("p-2")
 	d, stays := s.in(id), s.in(other)
+	floor := s.floor(stays)
 	begin := time.Now()
 	revision := s.w.Dismiss("p-1")
 	s.gone(d, linktest.Patience, "the removed device's connection")
-	if took := time.Since(begin); took > time.Second {
-		s.t.Errorf("the device was cut off after %s, want a second at most", took)
+	if took, most := time.Since(begin), time.Second+20*floor; took > most {
+		s.t.Errorf("the device was cut off after %s, want a second; %s is the most on this machine as it is now", took, most)
 	}
 	if told := s.await("p-1", revision); !told.Removed {
 		s.t.Errorf("told %+v", told)
@@ -142,9 +143,16 @@ func same(s *stage) {
 
 func expires(s *stage) {
 	id, a := s.admission("p-1")
-	a.Expires = time.Now().Add(3 * time.Second)
-	s.put(a)
-	d := s.in(id)
+	var d Device
+	for life := 3 * time.Second; d == nil; life *= 2 { // a busy machine takes longer to let it in
+		a.Expires = time.Now().Add(life)
+		s.put(a)
+		var err error
+		if d, err = s.Dial(id); err != nil && time.Now().Before(a.Expires) {
+			s.t.Fatalf("p-1 is refused: %v", err)
+		}
+	}
+	s.t.Cleanup(d.Close)
 	s.gone(d, linktest.Patience, "a session whose admission has run out")
 	s.out(id, "its admission has run out")
 }

@@ -193,6 +193,19 @@ func (s *stage) stays(d Device, what string) {
 	}
 }
 
+// floor is how slow the machine is now: the slowest of three messages of a device.
+func (s *stage) floor(d Device) (slowest time.Duration) {
+	s.t.Helper()
+	for range 3 {
+		begin := time.Now()
+		if err := d.Publish(); err != nil {
+			s.t.Fatal(err)
+		}
+		slowest = max(slowest, time.Since(begin))
+	}
+	return slowest
+}
+
 // listen collects what the gateway tells.
 func listen(t testing.TB, w *linktest.World) func() []api.GatewayApplied {
 	t.Helper()

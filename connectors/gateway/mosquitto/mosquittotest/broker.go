@@ -27,8 +27,9 @@ type Broker struct {
 	process  *exec.Cmd
 }
 
-// New writes the configuration of docs/gateways.md and starts the broker.
-func New(t testing.TB, w *linktest.World) *Broker {
+// New writes the configuration of docs/gateways.md and starts the broker. free gives the addresses of its listeners; it has them again
+// when it is started anew, so they must be no ports that systems hand out to connections: see tests/ports.
+func New(t testing.TB, w *linktest.World, free func(testing.TB) string) *Broker {
 	t.Helper()
 	for _, name := range []string{"mosquitto", "mosquitto_ctrl"} {
 		if _, err := program(name); err != nil {
@@ -79,16 +80,6 @@ func first(files ...string) string {
 		}
 	}
 	return files[0]
-}
-
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // File is the path of one of the broker's files.
