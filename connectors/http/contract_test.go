@@ -72,10 +72,10 @@ func TestTrafficIsAsTheDescriptionSays(t *testing.T) {
 	if !strings.HasPrefix(at, "/v1/provision/pump/status?client=box-1&key=") {
 		t.Errorf("a pending answer goes on at %q", at)
 	}
-	p.want(200, `{"status":"pending","state":"approval"}`, "GET", at+"&wait=1", "", "")
+	p.want(200, `{"status":"pending","state":"approval"}`, "GET", at+"&wait=50", "", "")
 	p.want(204, ``, "GET", "/v1/provision/pump/status?client=box-1&wait=1", "", "") // by who has not asked
 	resp = p.want(200, `{"status":"pending","state":"approval"}`, "POST", "/v1/provision/pump", "application/json", `{"serial":"P-8","csr":"x"}`)
-	p.want(200, `{"status":"pending","state":"approval"}`, "GET", resp.Header.Get("Location")+"&wait=1", "", "") // by the name that the gateway has chosen
+	p.want(200, `{"status":"pending","state":"approval"}`, "GET", resp.Header.Get("Location")+"&wait=50", "", "") // by the name that the gateway has chosen
 	p.password = "Token"
 	p.want(401, ``, "POST", "/v1/provision/pump", "application/json", `{"serial":"P-7","csr":"x"}`)
 	p.user = ""

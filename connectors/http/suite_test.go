@@ -23,9 +23,11 @@ import (
 // asking.
 const linger = 300 * time.Millisecond
 
+func brief(c *connector.Config) { c.Gateway.Limits.Linger = linger }
+
 func TestSuite(t *testing.T) {
 	linktest.Run(t, linktest.Protocol{
-		Start:       func(t testing.TB, w *linktest.World, phase string) (string, func()) { return start(t, w, phase, nil) },
+		Start:       func(t testing.TB, w *linktest.World, phase string) (string, func()) { return start(t, w, phase, brief) },
 		Dial:        dial,
 		Provisions:  true,
 		Secrets:     []device.Kind{device.Token, device.Password, device.APIKey},
@@ -37,10 +39,11 @@ func TestSuite(t *testing.T) {
 	})
 }
 
+// start runs a connector whose sessions outlive what a busy machine takes from one request to the next.
 func start(t testing.TB, w *linktest.World, phase string, change func(*connector.Config)) (address string, stop func()) {
 	t.Helper()
 	config := connector.Config{Gateway: gatewaytest.Config(t, w, phase), API: w.API}
-	config.Gateway.Limits.Linger = linger
+	config.Gateway.Limits.Linger = linktest.Patience
 	if change != nil {
 		change(&config)
 	}

@@ -206,7 +206,7 @@ func TestAFrameIsAnsweredWhenItIsStored(t *testing.T) {
 
 // The sessions of devices end with that of the integration that speaks for them.
 func TestDevicesLeaveWithTheirIntegration(t *testing.T) {
-	s := integration(t, nil)
+	s := integration(t, brief)
 	s.post(up(eui1, "a", 1, temperature, time.Now(), `{"a":1}`))
 	linktest.Eventually(t, "it is gone once the network server has been silent", func() bool {
 		p := s.w.Platform.Presence(s.twinOf(eui1))
