@@ -14,6 +14,7 @@ import (
 	"github.com/castor-iot/castor/shared/device"
 	"github.com/castor-iot/castor/shared/telemetry"
 	rpc "google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 )
@@ -71,7 +72,7 @@ func connection(w *linktest.World, address string, id linktest.Identity, options
 			mu.Unlock()
 			return c, err
 		}),
-		rpc.WithDisableRetry(),
+		rpc.WithDisableRetry(), rpc.WithConnectParams(rpc.ConnectParams{Backoff: backoff.DefaultConfig, MinConnectTimeout: linktest.Patience}),
 	}, options...)...)
 	return conn, func() {
 		mu.Lock()

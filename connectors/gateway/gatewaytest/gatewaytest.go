@@ -3,7 +3,6 @@ package gatewaytest
 
 import (
 	"testing"
-	"time"
 
 	"github.com/castor-iot/castor/connectors/gateway"
 	"github.com/castor-iot/castor/connectors/linktest"
@@ -14,7 +13,7 @@ import (
 func Config(t testing.TB, w *linktest.World, phase string) gateway.Config {
 	return gateway.Config{
 		ID: w.Gateway, Phase: gateway.Phase(phase), Addr: "127.0.0.1:0", TLS: w.CA.Server(t, phase == "operational"),
-		Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet, Limits: gateway.Limits{FailureBurst: 10_000, Handshake: 30 * time.Second},
+		Dir: w.Dir, Bus: w.Bus, Log: linktest.Quiet, Limits: gateway.Limits{FailureBurst: 10_000, Handshake: linktest.Patience},
 		VerifierKey: linktest.VerifierKey, Knocks: phase == "provisioning",
 	}
 }
