@@ -12,6 +12,8 @@ export interface Scene {
   owner: Person;
   /** Twins by serial. */
   twins: Map<string, string>;
+  /** The run of a device that was in and has been decommissioned. */
+  gone: string;
   /** Measures once more, now. */
   tick(): Promise<void>;
   end(): Promise<void>;
@@ -142,18 +144,29 @@ export async function makeScene(p: Platform): Promise<Scene> {
     }),
   );
   const air = await makeDrivers(p, 'cooling');
+  const gone = await decommission(p, await Device.enrol(p, 'cooling-pump', 'cooling', 'CP-000'));
   await eventually('the hot pump has its alarms', async () => (await p.api.all('alerts/alarms?state=raised')).length >= 2);
   const twins = new Map([...devices].map(([m, d]) => [m.serial, d.twin])).set('AQ-1', air.twin);
   let now = day;
   return {
     owner,
     twins,
+    gone,
     tick: async () => {
       now += 1;
       await Promise.all(machines.filter((m) => !m.silent).map((m) => devices.get(m)!.measure(m.at(now, noise.get(m)!))));
     },
     end: async () => void (await Promise.all([air, ...devices.values()].map((d) => d.end()))),
   };
+}
+
+/** Takes a device out for good, and returns its run, once that says so. */
+async function decommission(p: Platform, device: Device): Promise<string> {
+  await device.end();
+  await p.api.post(`twins/twins/${device.twin}/decommission`, { reason: 'bearing seized, scrapped', data: 'archive' });
+  return eventually(`${device.serial} is out`, async () =>
+    (await p.api.all('twin-provision/runs?outcome=rejected')).find((r) => r.request.serial === device.serial)?.id,
+  );
 }
 
 /** Numbers of -1 to 1 that are the same for the same seed (mulberry32). */

@@ -32,6 +32,7 @@ export const shown: Shown[] = [
   { name: 'rule-new', path: (s) => `/rules/new?twin=${s.twins.get('CP-006')}&property=bearing.temperature` },
   { name: 'enrol', path: () => '/enrol' },
   { name: 'provisioning', path: () => '/provisioning?show=ended' },
+  { name: 'run-gone', path: (s) => `/runs/${s.gone}` },
   { name: 'provisioning-approvals', path: () => '/provisioning?tab=approvals' },
   { name: 'provisioning-manual', path: () => '/provisioning?tab=manual' },
   { name: 'provisioning-waiting', path: () => '/provisioning?tab=waiting' },
@@ -42,6 +43,15 @@ export const shown: Shown[] = [
   { name: 'model', path: () => '/models/semi-automatic' },
   { name: 'drivers', path: () => '/drivers' },
   { name: 'driver', path: () => '/drivers/acme-aq', dark: true },
+  {
+    name: 'driver-canary',
+    path: () => '/drivers/acme-aq',
+    then: async (page) => {
+      await page.getByRole('button', { name: 'Actions on 1.1.0' }).click();
+      await page.getByRole('menuitem', { name: /Try on some/ }).click();
+      await page.getByRole('dialog').getByText(/It is in quarantine: /).waitFor();
+    },
+  },
   { name: 'driver-parked', path: () => '/drivers/acme-aq?tab=parked' },
   { name: 'twin-parked', path: (s) => `/twins/${s.twins.get('AQ-1')}?tab=parked` },
   {

@@ -83,4 +83,13 @@ test('a device is suspended and resumed, and decommissioned with a proof', async
   await page.getByRole('heading', { name: 'Decommissioned' }).waitFor();
   await page.getByText('scrapped').waitFor();
   await page.getByText(/ended/).first().waitFor();
+
+  // Its run had completed: that its twin went is no failure, and who did it is called by name.
+  await page.goto(p.at('/provisioning?show=ended'));
+  const row = page.getByRole('row').filter({ hasText: 'GW-1' });
+  await row.getByText('twin gone').waitFor();
+  await row.getByRole('link', { name: 'GW-1', exact: true }).click();
+  await page.getByText('completed, twin gone').waitFor();
+  await page.getByText(/^Decommissioned by admin on .*: scrapped/).waitFor();
+  expect(await page.getByText('refused', { exact: true }).count()).toBe(0);
 }, 120_000);
