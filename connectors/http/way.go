@@ -3,11 +3,13 @@ package http
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/castor-iot/castor/shared/driver/format"
+	"golang.org/x/net/idna"
 )
 
 // A way is where frames for a device are handed to its network server. It comes with the network server's requests, lives as long as the
@@ -55,8 +57,23 @@ func (of *webhook) wayOf(h http.Header, eui string) *way {
 // unfit tells of a character that no key has: keys go into a header as they are.
 func unfit(c rune) bool { return c < '!' || c > '~' }
 
-// host is whom the way leads to.
-func (w *way) host() string { return w.push.Scheme + "://" + w.push.Host }
+// host is whom the way leads to, alike however its address is spelt: what is bounded for a host is so for all its spellings.
+func (w *way) host() string {
+	name, port := w.push.Hostname(), w.push.Port()
+	if ip, err := netip.ParseAddr(name); err == nil {
+		name = ip.Unmap().String()
+	} else if ascii, err := idna.Lookup.ToASCII(name); err == nil { // as it is resolved
+		name = ascii
+	}
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
+	}
+	if port = strings.TrimLeft(port, "0"); port == "" || port == map[string]string{"http": "80", "https": "443"}[w.push.Scheme] {
+		return w.push.Scheme + "://" + name
+	}
+	return w.push.Scheme + "://" + name + ":" + port
+}
 
 // theThingsStackPush is the path of X-Downlink-Push as it stands: it is the device's own.
 func theThingsStackPush(path, _ string) string {

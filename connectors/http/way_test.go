@@ -58,6 +58,27 @@ func TestWhereDownlinksGo(t *testing.T) {
 	}
 }
 
+// Who is called is one host however its address is spelt, so that no more is under way to it than to any other.
+func TestAHostInOtherWords(t *testing.T) {
+	for want, spelt := range map[string][]string{
+		"https://a.example":              {"https://a.example", "https://A.Example", "https://a.example:443", "https://a.example:0443", "https://a.example.", "https://a.EXAMPLE.:443", "https://a.example:"},
+		"https://a.example:80":           {"https://a.example:80", "https://A.example.:080"},
+		"http://a.example":               {"http://a.example", "http://a.example:80"},
+		"http://a.example:443":           {"http://a.example:443"},
+		"https://127.0.0.1:8443":         {"https://127.0.0.1:8443", "https://[::ffff:127.0.0.1]:8443", "https://[::FFFF:7f00:1]:8443"},
+		"https://[::1]":                  {"https://[::1]", "https://[0:0:0:0:0:0:0:1]:443"},
+		"https://xn--mnchen-3ya.example": {"https://m\u00fcnchen.example", "https://M\u00dcNCHEN.example", "https://xn--mnchen-3ya.example."},
+		"https://a_b.example":            {"https://a_b.example", "https://A_B.example."},
+	} {
+		for _, address := range spelt {
+			w := chirpStack.wayOf(http.Header{"X-Downlink-Api": {address}, "X-Downlink-Apikey": {"k"}}, "0101010101010101")
+			if w.fault != "" || w.host() != want {
+				t.Errorf("%s: %+v leads to another host than %s", address, w, want)
+			}
+		}
+	}
+}
+
 // A frame is known by the name that it was given, and by no other; nobody ends the command of another device by it.
 func TestWhoseFrameItIs(t *testing.T) {
 	const eui = "0101010101010101"
