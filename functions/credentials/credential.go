@@ -169,7 +169,7 @@ func (v *credential) facts() []api.CredentialFact {
 
 func (v *credential) fact(p proof) api.CredentialFact {
 	f := api.CredentialFact{Ref: v.Ref, Twin: v.Twin, Kind: v.Kind, Username: v.Username, Fingerprint: p.Fingerprint, Generation: v.Generation,
-		Via: v.Via, ViaTwin: v.ViaTwin, Name: v.Name, Topics: v.Topics, State: api.CredentialPending, Issued: p.Issued, Confirmed: p.Confirmed, Expires: p.Expires}
+		Via: v.Via, ViaTwin: v.ViaTwin, Name: v.Name, Topics: v.Topics, Protocol: v.Protocol, State: api.CredentialPending, Issued: p.Issued, Confirmed: p.Confirmed, Expires: p.Expires}
 	if !p.Confirmed.IsZero() {
 		f.State = api.CredentialActive
 	}

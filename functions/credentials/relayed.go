@@ -64,7 +64,7 @@ func (v *credential) speaksFor(name string) error {
 	case v.Kind == device.Relayed:
 		return api.Invalid("via: %s is relayed itself, by %s; name that one", v.Twin, v.ViaTwin)
 	case v.Topics == nil:
-		return nil
+		return api.SpeaksAlone(v.Twin, v.Protocol)
 	case v.Topics.Device != "":
 		return api.Invalid("via: %s logs in for itself alone, as %s in its topics; bring it in as a bridge (castor run start --bridge) to have it speak for others", v.Twin, v.Topics.Device)
 	}

@@ -90,7 +90,7 @@ func (w *world) anew(id twin.ID) api.Credential {
 	if err := w.admin.RevokeCredential(ctx, w.ref(id), "new key"); err != nil {
 		w.t.Error(err)
 	}
-	c, err := p.IssueCredential(ctx, api.NewCredential{Twin: id, Run: "bridge.2", Kind: device.Token, PublicKey: newReader(w.t).public})
+	c, err := p.IssueCredential(ctx, api.NewCredential{Twin: id, Run: "bridge.2", Kind: device.Token, Protocol: "http", PublicKey: newReader(w.t).public})
 	if err == nil {
 		_, err = p.AssignGateway(ctx, api.Assign{Ref: c.Ref, Twin: id, Proof: c.Proof()})
 	}

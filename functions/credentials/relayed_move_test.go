@@ -101,6 +101,12 @@ func TestWhereADeviceCannotMove(t *testing.T) {
 	w.login("plug", "plug_1")
 	w.login("z", "")
 	w.owned("idle", "press")
+	for id, protocol := range map[twin.ID]string{"plain": "", "calls": "grpc"} {
+		w.owned(id, "press")
+		if _, err := w.Part("twin-provision", "").IssueCredential(ctx, api.NewCredential{Twin: id, Run: "a.1", Kind: device.Token, Protocol: protocol, PublicKey: newReader(t).public}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	w.owned("gone", "press")
 	if _, err := w.Part("twin-provision", "").IssueCredential(ctx, api.NewCredential{Twin: "gone", Run: "a.1", Kind: device.Token, PublicKey: newReader(t).public}); err != nil {
 		t.Fatal(err)
@@ -122,6 +128,8 @@ func TestWhereADeviceCannotMove(t *testing.T) {
 		"to nobody":                {ada, "lamp", api.MoveRelayed{Via: "nobody"}, twin.ErrInvalid, "there is no twin"},
 		"to one without a login":   {ada, "lamp", api.MoveRelayed{Via: "idle"}, api.ErrConflict, "bring it in first"},
 		"to one that is relayed":   {ada, "lamp", api.MoveRelayed{Via: "other"}, twin.ErrInvalid, "relayed itself, by two"},
+		"to one for itself alone":  {ada, "lamp", api.MoveRelayed{Via: "plain"}, twin.ErrInvalid, "via: plain speaks mqtt as the platform does, and so for itself alone; name a bridge"},
+		"to one by gRPC":           {ada, "lamp", api.MoveRelayed{Via: "calls"}, twin.ErrInvalid, "via: calls speaks grpc"},
 		"to a login of one device": {ada, "lamp", api.MoveRelayed{Via: "plug"}, twin.ErrInvalid, "for itself alone"},
 		"to one that goes":         {ada, "lamp", api.MoveRelayed{Via: "gone"}, twin.ErrInvalid, "decommissioned"},
 		"a name with levels":       {ada, "lamp", api.MoveRelayed{Via: "z", Name: "a/b"}, twin.ErrInvalid, `name: z cannot speak for a device called "a/b", because it fits into none of the topics, which are like z/{device}; call`},
@@ -177,7 +185,7 @@ func TestABridgeOfAnotherGroupTakesNoDevicesAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.edit("bridge", func(d *twin.Definition) { d.Owner = "others" })
-	next, err := w.Part("twin-provision", "").IssueCredential(ctx, api.NewCredential{Twin: "bridge", Run: "bridge.2", Kind: device.Token, PublicKey: newReader(t).public})
+	next, err := w.Part("twin-provision", "").IssueCredential(ctx, api.NewCredential{Twin: "bridge", Run: "bridge.2", Kind: device.Token, Protocol: "http", PublicKey: newReader(t).public})
 	if err != nil {
 		t.Fatal(err)
 	}

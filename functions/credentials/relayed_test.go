@@ -23,7 +23,7 @@ func (w *world) bridge(id twin.ID) api.Credential {
 	w.t.Helper()
 	ctx, p := context.Background(), w.Part("twin-provision", "")
 	w.owned(id, "press")
-	c, err := p.IssueCredential(ctx, api.NewCredential{Twin: id, Run: "bridge.1", Kind: device.Token, PublicKey: newReader(w.t).public})
+	c, err := p.IssueCredential(ctx, api.NewCredential{Twin: id, Run: "bridge.1", Kind: device.Token, Protocol: "http", PublicKey: newReader(w.t).public})
 	if err == nil {
 		_, err = p.AssignGateway(ctx, api.Assign{Ref: c.Ref, Twin: id, Proof: c.Proof()})
 	}
@@ -227,7 +227,7 @@ func TestABridgeThatIsEnrolledAnewKeepsItsDevices(t *testing.T) {
 	if err := w.admin.RevokeCredential(ctx, via.Ref, "lost"); err != nil {
 		t.Fatal(err)
 	}
-	next, err := p.IssueCredential(ctx, api.NewCredential{Twin: "bridge", Run: "bridge.2", Kind: device.Token, PublicKey: newReader(t).public})
+	next, err := p.IssueCredential(ctx, api.NewCredential{Twin: "bridge", Run: "bridge.2", Kind: device.Token, Protocol: "http", PublicKey: newReader(t).public})
 	if err == nil {
 		_, err = p.AssignGateway(ctx, api.Assign{Ref: next.Ref, Twin: "bridge", Proof: next.Proof()})
 	}

@@ -101,12 +101,12 @@ func (f *function) readVia(ctx context.Context, c access.Caller, in *api.NewRun,
 	return told(canSay(&by, req.Called()))
 }
 
-// canSay refuses a name that the device whose credential v is cannot call another by, because it logs in for itself alone or its topics
+// canSay refuses a name that the device whose credential v is cannot call another by, because it speaks for itself alone or its topics
 // do not carry that; function credentials has the last word.
 func canSay(v *api.CredentialFact, name string) error {
 	switch {
 	case v.Topics == nil:
-		return nil
+		return api.SpeaksAlone(v.Twin, v.Protocol)
 	case v.Topics.Device != "":
 		return api.Invalid("via: %s logs in for itself alone, as %s in its topics; bring it in as a bridge (castor run start --bridge) to have it speak for others", v.Twin, v.Topics.Device)
 	}

@@ -20,9 +20,17 @@ import (
 // integration is a device of group press that is at its gateway, as that of a network server is: brought in by hand.
 func (w *world) integration(id string, by *api.Client) device.Ref {
 	w.t.Helper()
+	return w.byHand(id, by, "http")
+}
+
+// byHand is a device of type integration that people bring in at gateway op, which speaks the protocol from then on.
+func (w *world) byHand(id string, by *api.Client, protocol string) device.Ref {
+	w.t.Helper()
+	_, err := w.op.PutGateway(w.ctx, api.Gateway{ID: "op", Phase: "operational", Protocol: protocol, URL: "https://127.0.0.1:8888"})
+	w.must(err)
 	public, _, err := seal.NewKey()
 	w.must(err)
-	r, err := by.StartRun(w.ctx, api.NewRun{Type: "integration", Owner: "press", Serial: id, PublicKey: public})
+	r, err := by.StartRun(w.ctx, api.NewRun{Type: "integration", Owner: "press", Serial: id, PublicKey: public, Protocol: protocol})
 	w.must(err)
 	for _, state := range []string{"place", "serial"} {
 		w.confirms(by, r.ID, state, api.Decide{Serial: map[string]string{"serial": id}[state]})
@@ -125,6 +133,7 @@ func TestWhoSpeaksForADevice(t *testing.T) {
 	w.newType("hand", twin.Model{Provisioning: "manual"})
 	ada := w.User("ada", []access.Role{access.Owner}, "press")
 	w.newType("integration", twin.Model{Provisioning: "manual"})
+	w.byHand("PLAIN-1", ada, "mqtt")
 	w.integration("TTS-1", ada)
 	eve := w.User("eve", []access.Role{access.Owner}, "foundry")
 	_, err := w.admin.CreateTwin(w.ctx, api.NewTwin{ID: "idle", Kind: twin.Instance, Definition: twin.Definition{Type: "meter", Owner: "press"}})
@@ -143,6 +152,7 @@ func TestWhoSpeaksForADevice(t *testing.T) {
 		"nobody":                 {ada, func(in *api.NewRun) { in.Via = "nobody" }, twin.ErrInvalid, "via: there is no twin"},
 		"a type":                 {ada, func(in *api.NewRun) { in.Via = "meter" }, twin.ErrInvalid, "via"},
 		"one without credential": {ada, func(in *api.NewRun) { in.Via = "idle" }, api.ErrConflict, "bring it in first"},
+		"one for itself alone":   {ada, func(in *api.NewRun) { in.Via = "plain-1" }, twin.ErrInvalid, "via: plain-1 speaks mqtt as the platform does, and so for itself alone; name a bridge"},
 		"one that is relayed":    {ada, func(in *api.NewRun) { in.Via = "m-1" }, api.ErrConflict, "name that one"},
 		"with a secret":          {ada, func(in *api.NewRun) { in.Kind = "token" }, twin.ErrInvalid, "kind"},
 		"with a key":             {ada, func(in *api.NewRun) { in.PublicKey = mustKey(w) }, twin.ErrInvalid, "publicKey"},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"time"
@@ -101,8 +102,9 @@ type CredentialFact struct {
 	ViaTwin twin.ID    `json:"viaTwin,omitempty" bson:"viaTwin,omitempty"`
 	Name    string     `json:"name,omitempty" bson:"name,omitempty"`
 
-	// Topics are of firmware that uses topics of its own; nil = the platform's.
-	Topics *Topics `json:"topics,omitempty" bson:"topics,omitempty"`
+	// Topics are of firmware that uses topics of its own; nil = the platform's. Protocol is what the device speaks; "" = mqtt.
+	Topics   *Topics `json:"topics,omitempty" bson:"topics,omitempty"`
+	Protocol string  `json:"protocol,omitempty" bson:"protocol,omitempty"`
 
 	Issued    time.Time `json:"issued" bson:"issued"`
 	Confirmed time.Time `json:"confirmed,omitzero" bson:"confirmed,omitempty"`
@@ -112,6 +114,16 @@ type CredentialFact struct {
 	Ended  time.Time `json:"ended,omitzero" bson:"ended,omitempty"`
 	Reason string    `json:"reason,omitempty" bson:"reason,omitempty"`
 	By     string    `json:"by,omitempty" bson:"by,omitempty"`
+}
+
+// SpeaksAlone refuses a device without topics of its own that is to speak for others, unless it speaks HTTP: by the platform's topics and
+// calls each device says what it says of itself. Others are spoken for on topics that name them, and by webhooks.
+func SpeaksAlone(t twin.ID, protocol string) error {
+	if protocol == "http" {
+		return nil
+	}
+	return Invalid("via: %s speaks %s as the platform does, and so for itself alone; name a bridge with topics of its own (castor run start --bridge), or an integration whose webhooks come over HTTP (castor run start --protocol http --kind token)",
+		t, cmp.Or(protocol, "mqtt"))
 }
 
 // The states of a credential.
