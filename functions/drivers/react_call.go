@@ -21,6 +21,7 @@ const (
 	readAtOnce = 20               // records
 	storeAfter = 10 * time.Second // of calls, before what has come of them is stored
 	maxWanted  = 60               // commands of a twin in a minute: an answer may cause the next command
+	clockAhead = 5 * time.Minute  // of a replica, so that others go on with the minute that it has begun
 	maxGraves  = 3                // of a version in one call with events, after which those of the twins that it came of are passed, and others wait
 )
 
@@ -191,16 +192,25 @@ func (b *round) want(d *deed, u *api.UsedDriver, said any, key string) {
 		d.notes = append(d.notes, note{"command", "error", fmt.Sprintf("a command of %s is not sent: %v", versionOf(u), err)})
 		return
 	}
-	if minute := b.r.f.p.Time().Truncate(time.Minute); !d.minute.Equal(minute) {
-		d.minute, d.inMinute = minute, 0
-	}
-	if d.inMinute >= maxWanted {
+	if !d.may(b.r.f.p.Time()) {
 		d.dropped++
 		d.notes = append(d.notes, note{"many", "error", fmt.Sprintf("command %s of %s is not sent: it has wanted %d within a minute, which is what is sent", c.Name, versionOf(u), maxWanted)})
 		return
 	}
-	d.inMinute++
 	d.wanted = append(d.wanted, wanted{Key: key, Name: c.Name, Input: c.Input, Timeout: c.Timeout, By: "driver:" + versionOf(u)})
+}
+
+// may counts a command, unless there were too many in this minute. It is that of the replica whose clock is ahead: one that is behind goes on
+// with it, so that they do not count anew in turns.
+func (d *deed) may(now time.Time) bool {
+	if minute := now.Truncate(time.Minute); minute.After(d.minute) || d.minute.Sub(minute) > clockAhead {
+		d.minute, d.inMinute = minute, 0
+	}
+	if d.inMinute >= maxWanted {
+		return false
+	}
+	d.inMinute++
+	return true
 }
 
 // dataOf is what on_event is told of a record: the values by their names. An answer has its output as it was said, and the command's name
