@@ -82,7 +82,7 @@ func (b *round) late(u *api.UsedDriver) bool {
 	return true
 }
 
-// all goes on with twins. Versions take turns, and one that is slow is worked at beside the
+// all goes on with twins. Owners of drivers take turns, and one that is slow is worked at beside the
 // others, one twin at a time as it has one worker only: so it holds up none but its own.
 func (b *round) all(ctx context.Context, ids []twin.ID, said map[twin.ID]stretches) (faults []error) {
 	var mu sync.Mutex
@@ -115,33 +115,53 @@ func each[T any](n int, all []T, do func(T)) {
 	_ = g.Wait()
 }
 
-// turns orders twins: versions take turns; those that were slow lately are apart, each by itself.
+// turns orders twins: owners of drivers take turns, whose versions do, so that nobody gets more of the time by having many drivers. Versions
+// that were slow lately are apart, each by itself. Who has a driver of the platform's, which is everybody's, shares its turns.
 func (b *round) turns(ids []twin.ID) (quick []twin.ID, slow [][]twin.ID) {
-	of := map[versionKey][]twin.ID{}
-	var keys []versionKey
+	of, versions := map[versionKey][]twin.ID{}, map[string][]versionKey{}
+	var owners []string
 	slices.Sort(ids)
 	for _, id := range ids {
 		var key versionKey
+		owner := "nobody" // is called
 		if u := b.used[id]; u != nil && u.Reacts {
-			key = versionKey{u.Name, u.Version}
+			if key, owner = (versionKey{u.Name, u.Version}), scopeOf(u.Owner); u.Owner == "" {
+				owner = "driver:" + u.Name
+			}
+		}
+		if versions[owner] == nil {
+			owners = append(owners, owner)
 		}
 		if of[key] == nil {
-			keys = append(keys, key)
+			versions[owner] = append(versions[owner], key)
 		}
 		of[key] = append(of[key], id)
 	}
-	keys = slices.DeleteFunc(keys, func(key versionKey) bool {
-		is := b.r.pace.owes(key) > 0
-		if is {
-			slow = append(slow, of[key])
+	var quicks [][]twin.ID
+	var slows [][][]twin.ID
+	for _, owner := range owners {
+		var its, late [][]twin.ID
+		for _, key := range versions[owner] {
+			if b.r.pace.owes(key) > 0 {
+				late = append(late, of[key])
+			} else {
+				its = append(its, of[key])
+			}
 		}
-		return is
-	})
-	for n := 0; len(keys) > 0; n++ {
-		keys = slices.DeleteFunc(keys, func(key versionKey) bool { return n >= len(of[key]) })
-		for _, key := range keys {
-			quick = append(quick, of[key][n])
+		quicks, slows = append(quicks, inTurn(its)), append(slows, late)
+	}
+	return inTurn(quicks), inTurn(slows)
+}
+
+// inTurn has the first of each, then the second of each, and so on.
+func inTurn[T any](lists [][]T) (all []T) {
+	for n, left := 0, true; left; n++ {
+		left = false
+		for _, list := range lists {
+			if n < len(list) {
+				all, left = append(all, list[n]), true
+			}
 		}
 	}
-	return quick, slow
+	return all
 }

@@ -121,7 +121,7 @@ func (f *function) typesOf(ctx context.Context, twins []twin.Twin) (map[twin.ID]
 // say fills in what the driver is for the twin. A type may name the drivers of its own group and the platform's; one that belongs to
 // nobody is made by maintainers, who answer for what they name.
 func (k *known) say(u *api.UsedDriver, owner string, firmware *semver.Version) {
-	u.Name = k.Name
+	u.Name, u.Owner = k.Name, k.Owner
 	if k.Owner != "" && owner != "" && k.Owner != owner {
 		u.Parked = fmt.Sprintf("driver %s belongs to another group than the twin's type: have it published for this one, under a name of its own", k.Name)
 		return

@@ -149,8 +149,10 @@ type UsedDriver struct {
 	// Normalised has the driver's normalised data count (driver.Normalised).
 	Normalised bool `json:"normalised,omitempty"`
 
-	// Reacts is function drivers' own: the type lets the driver react. Connectors need not know.
-	Reacts bool `json:"-"`
+	// Reacts and Owner are function drivers' own: the type lets the driver react; the group that the driver belongs to, "" = the platform.
+	// Connectors need not know.
+	Reacts bool   `json:"-"`
+	Owner  string `json:"-"`
 
 	// Units are those that the type's model wants properties in, where what reads the payloads can tell in which they are: a document, SenML.
 	Units map[string]string `json:"units,omitempty"`
