@@ -53,7 +53,8 @@ var Dialects = []Dialect{
 		Will:       Saying{Topic: "tele/tasmota_9CF9D1/LWT", Payload: "Offline", QoS: 1, Retain: true, Values: values{"online": false}},
 		Says: []Saying{
 			{Topic: "tele/tasmota_9CF9D1/LWT", Payload: "Online", Retain: true, Values: values{"online": true}},
-			{Topic: "tele/tasmota_9CF9D1/INFO1", Payload: `{"Info1":{"Module":"Generic","Version":"14.1.0(tasmota)","FallbackTopic":"cmnd/DVES_9CF9D1_fb/","GroupTopic":"cmnd/tasmotas/"}}`},
+			{Topic: "tele/tasmota_9CF9D1/INFO1", Payload: `{"Info1":{"Module":"Generic","Version":"14.1.0(tasmota)","FallbackTopic":"cmnd/DVES_9CF9D1_fb/","GroupTopic":"cmnd/tasmotas/"}}`,
+				Values: values{"firmware": "14.1.0(tasmota)"}},
 			{Topic: "stat/tasmota_9CF9D1/RESULT", Payload: `{"POWER":"OFF"}`, Values: values{"power": false}},
 			{Topic: "stat/tasmota_9CF9D1/POWER", Payload: "OFF", Values: values{"power": false}},
 			{Topic: "tele/tasmota_9CF9D1/STATE", Payload: `{"Time":"2024-02-24T22:20:38","Uptime":"0T00:10:11","UptimeSec":611,"Heap":24,"SleepMode":"Dynamic","Sleep":50,"LoadAvg":19,"MqttCount":1,"POWER":"OFF","Wifi":{"AP":1,"SSId":"ESP-Network","BSSId":"E6:8D:8C:4B:BE:F7","Channel":3,"Mode":"11n","RSSI":44,"Signal":-78,"LinkCount":1,"Downtime":"0T00:00:05"}}`,

@@ -73,6 +73,9 @@ func TestRefused(t *testing.T) {
 		{"a module for a script", changed(func(in *api.PublishDriver) { in.Code = []byte("\x00asm\x01\x00\x00\x00") }), "say kind wasm"},
 		{"bytes for a script", changed(func(in *api.PublishDriver) { in.Code = []byte("\xff\xfe") }), "code must be text in UTF-8"},
 		{"a large script", changed(func(in *api.PublishDriver) { in.Code = make([]byte, driver.MaxCode+1) }), "may have 2097152"},
+		{"a document that cannot be meant", changed(func(in *api.PublishDriver) {
+			in.Kind, in.Code = driver.Declarative, []byte("castor: 1\nuplink: {format: csv, fields: [{name: t, column: 1, unit: Cel}]}\n")
+		}), "code: line 2: uplink[0].fields[0].unit is of numbers, and this stays a text: add as: number, or leave unit out"},
 		{"a document with mistakes", changed(func(in *api.PublishDriver) { in.Kind, in.Code = driver.Declarative, []byte("castor: 2\nuplink: 3\n") }), "code: line 1"},
 		{"an operation that is none", changed(func(in *api.PublishDriver) { in.Tests[0].Op = "decode" }), "tests[0].op \"decode\" must be decodeUplink"},
 		{"another's group", changed(func(in *api.PublishDriver) { in.Owner = "paint" }), "your own groups only"},

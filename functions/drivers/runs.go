@@ -71,7 +71,11 @@ func (f *function) bench(ctx context.Context, c access.Caller, in *api.RunDriver
 	case in.Driver != nil && in.Name != "":
 		return nil, api.Invalid("driver and name: one must be given, not both")
 	case in.Driver != nil:
-		return in.Driver, wrong(driver.CheckRun(in.Driver))
+		err := wrong(driver.CheckRun(in.Driver))
+		if err == nil {
+			err = checked(in.Driver)
+		}
+		return in.Driver, err
 	case in.Name == "":
 		return nil, api.Invalid("driver or name must say what is run")
 	}

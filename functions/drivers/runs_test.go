@@ -48,6 +48,7 @@ func TestRun(t *testing.T) {
 		in   api.RunDriver
 		says string
 	}{
+		"a name twice":    {api.RunDriver{Driver: &driver.Driver{Kind: driver.Declarative, Code: []byte("castor: 1\nuplink: {fields: [{name: t, type: u8}, {name: t, type: u8}]}")}}, "too, whose value"},
 		"nothing":         {api.RunDriver{}, "driver or name must say what is run"},
 		"both":            {api.RunDriver{Driver: &in.Driver, Name: "acme-th1"}, "one must be given, not both"},
 		"too many":        {api.RunDriver{Name: "acme-th1", Calls: make([]driver.Call, 101)}, "calls: at most 100 at once"},

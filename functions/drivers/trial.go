@@ -32,16 +32,8 @@ func (f *function) codec(ctx context.Context, d *driver.Driver) (driver.Codec, e
 func (f *function) codecIn(ctx context.Context, workers func() (*sandbox.Pool, error), d *driver.Driver) (driver.Codec, error) {
 	if d.Kind == driver.Declarative {
 		p, err := declarative.Parse(d.Code)
-		var faults declarative.Faults
-		if errors.As(err, &faults) {
-			lines, placed := make([]string, len(faults)), make([]provision.Fault, len(faults))
-			for i, x := range faults {
-				lines[i], placed[i] = "code: "+x.Error(), provision.Fault{Path: x.Field, Line: x.Line, Text: x.Reason}
-			}
-			return nil, refused(counted(lines, "things are wrong"), lines, placed)
-		}
 		if err != nil {
-			return nil, err
+			return nil, faulty(err)
 		}
 		return driver.Ported(p, d.Port), nil
 	}
@@ -60,6 +52,27 @@ func (f *function) codecIn(ctx context.Context, workers func() (*sandbox.Pool, e
 		return nil, refused("code: "+r.Reason, nil, nil)
 	}
 	return driver.Ported(c, d.Port), nil
+}
+
+// checked refuses a document that could be run, but cannot mean what it says. What is published already is not asked: it is read as it is.
+func checked(d *driver.Driver) error {
+	if d.Kind != driver.Declarative {
+		return nil
+	}
+	return faulty(declarative.Check(d.Code))
+}
+
+// faulty is what is wrong with a document, each thing at its place.
+func faulty(err error) error {
+	var faults declarative.Faults
+	if !errors.As(err, &faults) {
+		return err
+	}
+	lines, placed := make([]string, len(faults)), make([]provision.Fault, len(faults))
+	for i, x := range faults {
+		lines[i], placed[i] = "code: "+x.Error(), provision.Fault{Path: x.Field, Line: x.Line, Text: x.Reason}
+	}
+	return refused(counted(lines, "things are wrong"), lines, placed)
 }
 
 // late says in people's words that calls took too long together. Where the driver cannot have needed that long itself, it waited for
@@ -99,6 +112,9 @@ func (f *function) try(ctx context.Context, c driver.Codec, d *driver.Driver) ([
 func (f *function) passes(ctx context.Context, d *driver.Driver) error {
 	ctx, cancel := context.WithTimeout(ctx, trialFor)
 	defer cancel()
+	if err := checked(d); err != nil {
+		return err
+	}
 	c, err := f.codec(ctx, d)
 	if err != nil {
 		return err

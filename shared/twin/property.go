@@ -149,12 +149,17 @@ func propertyName(field, name string) error {
 	if err := text(field, name, maxName); err != nil {
 		return err
 	}
-	if name == "" || strings.ContainsFunc(name, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("<>=!", r)
-	}) {
+	if !IsPropertyName(name) {
 		return bad(field, "%.128q must have no white space and none of \"<>=!\", else no rule could name it: write it like cpu.percent", name)
 	}
 	return nil
+}
+
+// IsPropertyName tells whether rules can name a property so: without white space, control characters, and what compares.
+func IsPropertyName(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("<>=!", r)
+	})
 }
 
 func semantic(field, s string) error {

@@ -35,6 +35,9 @@ func TestGuide(t *testing.T) {
 	}
 	for _, block := range blocks {
 		p := parse(t, block[1])
+		if err := Check([]byte(block[1])); err != nil {
+			t.Errorf("%v\n%s", err, block[1])
+		}
 		if err := s.Validate(asJSON(t, block[1])); err != nil {
 			t.Errorf("%v\n%s", err, block[1])
 		}

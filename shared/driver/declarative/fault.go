@@ -41,6 +41,7 @@ const (
 
 // A reader reads nodes of a document and collects faults; it goes on after each, so that people see all of them at once.
 type reader struct {
+	strict bool // as Check has it
 	faults Faults
 	steps  int // that were read
 	parts  int // of templates

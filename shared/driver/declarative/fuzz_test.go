@@ -38,6 +38,9 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, document []byte) {
 		began := time.Now()
 		p, err := Parse(document)
+		if Check(document) == nil && err != nil {
+			t.Fatalf("what is checked is not read: %v", err)
+		}
 		if d := time.Since(began); d > 5*time.Second {
 			t.Fatalf("it took %v to read", d)
 		}

@@ -24,6 +24,10 @@ func TestShipped(t *testing.T) {
 	}
 	for _, name := range Shipped() {
 		ship(t, name)
+		document, _ := Document(name)
+		if err := Check(document); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 	if _, ok := Document("../library"); ok {
 		t.Error("a path is a name")
@@ -65,7 +69,9 @@ func TestDialectUplinks(t *testing.T) {
 		{"tasmota", "stat/x/POWER4", `ON`, `{"power4":true}`},
 		{"tasmota", "tele/x/LWT", `Online`, `{"online":true}`},
 		{"tasmota", "tele/x/LWT", `Offline`, `{"online":false}`},
-		{"tasmota", "tele/x/INFO1", `{"Info1":{}}`, ``},
+		{"tasmota", "tele/x/INFO1", `{"Info1":{"Module":"Generic","Version":"13.4.0(tasmota)","FallbackTopic":"cmnd/DVES_9CF9D1_fb/","GroupTopic":"cmnd/tasmotas/"}}`, `{"firmware":"13.4.0(tasmota)"}`},
+		{"tasmota", "tele/x/INFO1", `{"Module":"Sonoff Basic","Version":"8.5.1(tasmota)","FallbackTopic":"cmnd/DVES_9CF9D1_fb/","GroupTopic":"cmnd/tasmotas/"}`, `{"firmware":"8.5.1(tasmota)"}`},
+		{"tasmota", "tele/x/INFO2", `{"Info2":{"WebServerMode":"Admin","Hostname":"tasmota-9CF9D1-6609","IPAddress":"192.168.1.10"}}`, ``},
 		{"tasmota", "cmnd/x/POWER", `ON`, `error: no message of the document fits 2 bytes on port 0, topic "cmnd/x/POWER"`},
 		{"shelly-gen2", "shellypro4pm-f008d1d8b8b8/events/rpc", `{"src":"shellypro4pm-f008d1d8b8b8","dst":"user_1","method":"NotifyStatus","params":{"ts":1631186545.04,"switch:0":{"id":0,"output":true,"source":"button"}}}`,
 			`{"switch0.output":true} at "2021-09-09T11:22:25.04Z"`},
@@ -151,7 +157,7 @@ type m2 = map[string]string
 
 func TestTopicsOfDialects(t *testing.T) {
 	for name, want := range map[string]string{
-		"tasmota":     "[tele/+/SENSOR tele/+/STATE stat/+/RESULT tele/+/LWT stat/+/POWER stat/+/+ stat/+/STATUS8 stat/+/STATUS10 tele/+/# stat/+/#]",
+		"tasmota":     "[tele/+/SENSOR tele/+/STATE stat/+/RESULT tele/+/LWT tele/+/INFO1 stat/+/POWER stat/+/+ stat/+/STATUS8 stat/+/STATUS10 tele/+/# stat/+/#]",
 		"shelly-gen2": "[+/events/rpc +/status/+ +/online +/castor/rpc +/rpc +/debug/log]",
 		"zigbee2mqtt": "[zigbee2mqtt/bridge/# zigbee2mqtt/#]",
 	} {

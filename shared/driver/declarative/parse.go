@@ -18,11 +18,22 @@ type kind struct {
 	header bool // CSV with headings
 	loops  int  // groups around it that repeat
 	depth  int
+
+	command bool // of a downlink that is for a command: its names are no properties
 }
 
-// Parse reads a document, YAML or JSON. The error is Faults: all that is wrong, each at its line.
-func Parse(document []byte) (*Program, error) {
-	r := &reader{}
+// Parse reads a document, YAML or JSON. The error is Faults: all that is wrong, each at its line. What has been published once is read
+// for ever, so mistakes that such documents may have are Check's alone.
+func Parse(document []byte) (*Program, error) { return (&reader{}).document(document) }
+
+// Check refuses what Parse refuses, and documents that would run but cannot mean what they say: a number that stays a text, a name that no
+// type takes, two fields of one name of which the first is lost. It is for those who write a document. The error is Faults.
+func Check(document []byte) error {
+	_, err := (&reader{strict: true}).document(document)
+	return err
+}
+
+func (r *reader) document(document []byte) (*Program, error) {
 	var root yaml.Node
 	switch {
 	case len(document) > MaxDocument:
@@ -122,6 +133,7 @@ func (r *reader) message(n *yaml.Node, path string, down bool) *message {
 	}
 	if down {
 		m.downlink(o)
+		k.command = m.command != ""
 	} else {
 		m.when = o.conditions("when")
 		m.ignore = o.flag("ignore")
@@ -201,6 +213,7 @@ func (o *object) stepsOf(key string, k kind) (steps []step) {
 		o.bad(key, "is nested deeper than %d groups", maxDepth)
 		return nil
 	}
+	named := namesakes{}
 	for i, n := range n.Content {
 		if !o.step(n) {
 			return steps
@@ -217,7 +230,9 @@ func (o *object) stepsOf(key string, k kind) (steps []step) {
 			steps = append(steps, &group{when: e.conditions("when"), steps: e.stepsOf("fields", k)})
 			e.end()
 		default:
-			steps = append(steps, e.fieldStep(k))
+			f := e.fieldStep(k)
+			named.meet(e, f, k)
+			steps = append(steps, f)
 		}
 	}
 	return steps

@@ -40,6 +40,7 @@ func (o *object) fieldStep(k kind) *field {
 	f.clock = o.clock()
 	f.required, f.optional = o.flag("required"), o.flag("optional")
 	f.rules = o.rules(f.shape)
+	o.sensible(f, k)
 	skip := f.shape != nil && f.shape.kind == skipped
 	switch {
 	case f.name.text == "" && f.clock == nil && !skip && len(f.bits) == 0 && (f.shape == nil || f.constant == nil):
@@ -102,14 +103,14 @@ func (f *field) binary(o *object, k kind) {
 	}
 	for i, n := range o.list("bits") {
 		b := o.object(n, fmt.Sprintf("%s[%d]", o.field("bits"), i))
-		f.bits = append(f.bits, b.bitField(f.shape))
+		f.bits = append(f.bits, b.bitField(f.shape, k))
 	}
 	if len(f.bits) > 0 && f.shape.kind != unsigned {
 		o.bad("bits", "needs a type u1 to u64")
 	}
 }
 
-func (o *object) bitField(of *shape) *bitField {
+func (o *object) bitField(of *shape, k kind) *bitField {
 	o.step(o.node)
 	f := &bitField{field: &field{when: o.conditions("when"), fallback: o.value("default")}}
 	if l, err := newLabel(o.text("name", 200)); err != nil {
@@ -132,6 +133,7 @@ func (o *object) bitField(of *shape) *bitField {
 	}
 	f.field.shape = &f.shape
 	f.rules = o.rules(&f.shape)
+	o.nameable(f.name, k)
 	o.end()
 	return f
 }

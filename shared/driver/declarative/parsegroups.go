@@ -11,6 +11,7 @@ import (
 
 func (o *object) repeat(k kind) *repeat {
 	r := &repeat{when: o.conditions("when"), list: o.text("name", 128), records: o.flag("records")}
+	o.nameable(label{text: r.list, parts: []string{r.list}}, k)
 	if o.has("each") {
 		if k.format != JSON && k.format != CBOR {
 			o.bad("each", "is for json and cbor; bytes have repeat")
@@ -177,6 +178,7 @@ func (r *reader) normalization(n *yaml.Node) *normalization {
 			e.bad("name", "%v", err)
 		}
 		f.name, f.rules = l, e.rules(nil)
+		e.nameable(l, kind{})
 		if len(l.parts) <= 1 && f.unit != "" {
 			if nz.units == nil {
 				nz.units = map[string]string{}

@@ -82,7 +82,7 @@ func (f *field) kind() string {
 	switch {
 	case as == "bool", as == "" && f.shape != nil && f.shape.kind == boolean:
 		return "boolean"
-	case as == "text", as == "" && f.shape != nil && f.shape.bits == 0, as == "" && f.hasCell && !f.rules.scaled && f.rules.low == nil && f.rules.high == nil:
+	case as == "text", as == "" && f.isText() && !f.rules.numeric():
 		return "string"
 	}
 	return "number"

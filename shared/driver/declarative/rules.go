@@ -84,6 +84,9 @@ func (o *object) rules(sh *shape) *rules {
 	return r
 }
 
+// numeric tells whether a text, too, becomes a number by the rules.
+func (r *rules) numeric() bool { return r.as == "number" || r.scaled || r.low != nil || r.high != nil }
+
 func (r *rules) limits(o *object) {
 	if x := o.fraction("min"); x != nil {
 		f, _ := x.Float64()
@@ -160,7 +163,7 @@ func (r *rules) apply(v any) (out any, ok bool, warning string) {
 	case nil:
 		return nil, false, ""
 	case string:
-		if r.as != "number" && !r.scaled && r.low == nil && r.high == nil {
+		if !r.numeric() {
 			if len(x) > telemetry.MaxText {
 				return nil, false, fmt.Sprintf("has %d bytes of text, at most %d are kept", len(x), telemetry.MaxText)
 			}
