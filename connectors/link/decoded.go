@@ -41,13 +41,21 @@ func (e *entry) with(u *api.UsedDriver, r *driver.Result) []*item {
 	}
 	log := e.warned("driver "+name, r.Warnings)
 	if len(messages)+len(r.Warnings) == 0 && r.Data == nil && u.Kind != driver.Declarative { // a document says so by ignore
-		log = e.line("empty", "warn", fmt.Sprintf("driver %s answered without data, so nothing is kept of a payload of %d bytes: it must answer {data: {…}}, also {data: {}} where there is nothing", name, len(e.in.Payload)))
+		log = e.line("empty", "warn", fmt.Sprintf("driver %s answered without data, so nothing is kept of a payload of %s: it must answer {data: {…}}, also {data: {}} where there is nothing", name, octets(len(e.in.Payload))))
 	}
 	items := e.complete(name, messages, log)
 	for _, it := range items {
 		it.news = e.session.updated(u.Firmware, it.message.Samples)
 	}
 	return items
+}
+
+// octets is a number of bytes in words.
+func octets(n int) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 // updated tells whether the device says a firmware that it has not said yet in this session.

@@ -69,7 +69,7 @@ func TestAnAnswerWithoutDataIsTold(t *testing.T) {
 			t.Errorf("%s: the log has %q, want %d; parked %+v", code, said, want, w.Platform.Parked())
 		}
 		for _, line := range said {
-			if !strings.Contains(line, "driver warn driver acme@1.0.0 answered without data, so nothing is kept of a payload of 1 bytes") && !strings.Contains(line, "no such port") {
+			if !strings.Contains(line, "driver warn driver acme@1.0.0 answered without data, so nothing is kept of a payload of 1 byte:") && !strings.Contains(line, "no such port") {
 				t.Errorf("%s: the log says %q", code, line)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/castor-iot/castor/shared/access"
 	"github.com/castor-iot/castor/shared/api"
 	"github.com/castor-iot/castor/shared/faas"
+	"github.com/castor-iot/castor/shared/platform"
 	"github.com/castor-iot/castor/shared/store"
 	"github.com/castor-iot/castor/shared/twin"
 	"github.com/castor-iot/castor/shared/wot"
@@ -17,6 +18,9 @@ import (
 // getThingModel answers with a type as a Thing Model of the W3C.
 func (f *function) getThingModel(ctx context.Context, c *faas.Call, _ faas.None) (faas.Reply, error) {
 	t, err := f.p.Twin(ctx, f.twins, c.Caller, access.Read, twin.ID(c.Var("id")))
+	if errors.Is(err, api.ErrNotFound) {
+		err = platform.NotFound("type", c.Var("id"))
+	}
 	if err != nil {
 		return faas.Reply{}, err
 	}

@@ -34,7 +34,7 @@ type Want struct {
 // A Difference is one place where a result is not what was wanted.
 type Difference struct {
 	Path string `json:"path"` // "data.temperature", "errors"
-	Want string `json:"want"` // as JSON, or "nothing"
+	Want string `json:"want"` // as JSON, or "nothing"; of a list without elements "none"
 	Got  string `json:"got"`
 }
 
@@ -108,7 +108,7 @@ func (c *comparison) bytes(path string, want, got []byte) {
 
 func (c *comparison) commands(want, got []any) {
 	if len(want) != len(got) {
-		c.add("commands", text(want), text(got))
+		c.add("commands", listed(want), listed(got))
 		return
 	}
 	for i := range want {
@@ -132,7 +132,7 @@ func (c *comparison) records(want, got []Record) {
 
 func (c *comparison) texts(path string, want, got []string) {
 	if !slices.Equal(want, got) {
-		c.add(path, text(want), text(got))
+		c.add(path, listed(want), listed(got))
 	}
 }
 

@@ -45,12 +45,30 @@ func TestStateAndCommandsAreCompared(t *testing.T) {
 		{driver.Want{State: []byte{1}, Commands: []any{map[string]any{"name": "heat", "on": true}}}, "[]"},
 		{driver.Want{State: []byte{2}}, "[state: want 02, got 01]"},
 		{driver.Want{State: []byte{}}, "[state: want nothing, got 01]"},
-		{driver.Want{Commands: []any{}}, `[commands: want [], got [{"name":"heat","on":true}]]`},
+		{driver.Want{Commands: []any{}}, `[commands: want none, got [{"name":"heat","on":true}]]`},
 		{driver.Want{Commands: []any{map[string]any{"name": "heat", "on": false}}}, "[commands[0].on: want false, got true]"},
 	} {
 		test := driver.Test{Want: tt.want}
 		if told := fmt.Sprint(test.Check(got)); told != tt.told {
 			t.Errorf("%+v: %s", tt.want, told)
+		}
+	}
+}
+
+// No errors and no warnings are "none" to people, wanted or had.
+func TestNoneIsSaid(t *testing.T) {
+	for _, tt := range []struct {
+		want driver.Want
+		got  driver.Result
+		told string
+	}{
+		{driver.Want{Data: 1}, driver.Result{Errors: []string{"too short"}}, `[errors: want none, got ["too short"]]`},
+		{driver.Want{Errors: []string{"too short"}}, driver.Result{Data: 1}, `[errors: want ["too short"], got none]`},
+		{driver.Want{Warnings: []string{}}, driver.Result{Warnings: []string{"old"}}, `[warnings: want none, got ["old"]]`},
+		{driver.Want{Commands: []any{"x"}}, driver.Result{}, `[commands: want ["x"], got none]`},
+	} {
+		if told := fmt.Sprint((&driver.Test{Want: tt.want}).Check(tt.got)); told != tt.told {
+			t.Errorf("got %s, want %s", told, tt.told)
 		}
 	}
 }

@@ -19,6 +19,14 @@ func text(v any) string {
 	return cut(string(b), 300)
 }
 
+// listed is a list as JSON, for people; one that is empty or not there is "none".
+func listed[E any](list []E) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	return text(list)
+}
+
 // hexadecimal is bytes as people write them in tests.
 func hexadecimal(b []byte) string {
 	if len(b) == 0 {

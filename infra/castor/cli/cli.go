@@ -74,8 +74,8 @@ func (a *app) run(do func(ctx context.Context, c *api.Client, cmd *cobra.Command
 	}
 }
 
-// noTwin finds the id in an error that says there is no such twin.
-var noTwin = regexp.MustCompile(`there is no twin "?([0-9A-Za-z._-]+)`)
+// noTwin finds the id in an error that says there is no such twin, or type.
+var noTwin = regexp.MustCompile(`there is no (twin|type) "?([0-9A-Za-z._-]+)`)
 
 // capitals adds to an error about a twin that is not there which one is, but for capital letters: devices are often typed as they are
 // labelled, and the ids that the platform makes of serials have small letters.
@@ -84,14 +84,14 @@ func capitals(ctx context.Context, c *api.Client, err error) error {
 		return nil
 	}
 	named := noTwin.FindStringSubmatch(err.Error())
-	if named == nil || named[1] == strings.ToLower(named[1]) {
+	if named == nil || named[2] == strings.ToLower(named[2]) {
 		return err
 	}
-	id := strings.ToLower(named[1])
+	id := strings.ToLower(named[2])
 	if _, not := c.GetTwin(ctx, twin.ID(id)); not != nil {
 		return err
 	}
-	return fmt.Errorf("%w; capitals count in ids, and there is a twin %s", err, id)
+	return fmt.Errorf("%w; capitals count in ids, and there is a %s %s", err, named[1], id)
 }
 
 // explain says an error with its remedy.

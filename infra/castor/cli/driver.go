@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/castor-iot/castor/shared/driver"
+	"github.com/castor-iot/castor/shared/driver/declarative"
 	"github.com/castor-iot/castor/shared/driver/layout"
 	"github.com/castor-iot/castor/shared/driver/sandbox"
 	"github.com/spf13/cobra"
@@ -61,7 +62,7 @@ ends with one line for all.`,
 			if form == "castor" {
 				for i := range suites {
 					if s := &suites[i]; s.Broken == nil {
-						s.Broken = driver.Check(&s.Driver)
+						s.Broken = sound(&s.Driver)
 						s.Tests = s.Driver.Tests
 					}
 				}
@@ -81,6 +82,17 @@ ends with one line for all.`,
 	c.Flags().DurationVar(&limit, "limit", 0, "how long one call may compute (default 100ms)")
 	c.Flags().BoolVarP(&all, "verbose", "v", false, "name the tests that pass, too, and tell every difference")
 	return c
+}
+
+// sound refuses what the platform would not take, without running it.
+func sound(d *driver.Driver) error {
+	err := driver.Check(d)
+	if err == nil && d.Kind == driver.Declarative {
+		if err = declarative.Check(d.Code); err != nil {
+			err = fmt.Errorf("code: %w", err)
+		}
+	}
+	return err
 }
 
 // maxTold is how many failures of a vendor are told, and how many differences of each, unless all are asked for.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/castor-iot/castor/shared/driver"
 	"github.com/castor-iot/castor/shared/driver/layout"
 	"github.com/castor-iot/castor/shared/twin"
+	"github.com/shirou/gopsutil/v4/load"
 	"github.com/spf13/cobra"
 )
 
@@ -61,10 +63,22 @@ func driverBench() *cobra.Command {
 			slices.Sort(took)
 			fmt.Fprintf(cmd.OutOrStdout(), "%.0f calls/s, %v a call in the middle, %v at the 99th percentile of batches of %d\n",
 				float64(len(took)*batch)/all.Seconds(), took[len(took)/2].Round(100*time.Nanosecond), took[len(took)*99/100].Round(100*time.Nanosecond), batch)
+			if avg, err := load.AvgWithContext(cmd.Context()); err == nil {
+				fmt.Fprint(cmd.OutOrStdout(), crowded(avg.Load1, runtime.NumCPU()))
+			}
 			return nil
 		}}
 	c.Flags().DurationVar(&lasts, "for", 3*time.Second, "how long to measure")
 	return c
+}
+
+// crowded is a line that says by how much the machine has more to do than its cores can, which is what the figures are of then; "" = it
+// has not.
+func crowded(load float64, cores int) string {
+	if load <= float64(cores) {
+		return ""
+	}
+	return fmt.Sprintf("the machine is busy: load average %.1f on %s\n", load, count(cores, "core"))
 }
 
 //go:embed scaffold

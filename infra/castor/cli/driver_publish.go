@@ -35,7 +35,9 @@ what has changed another version.`,
 			canary := api.Canary{}
 			var err error
 			if share != "" {
-				canary.Percent, err = percent(share)
+				if canary.Percent, err = percent(share); err == nil && canary.Percent == 0 {
+					err = errors.New("--canary 0% is no device: give a share like 5%, or leave it out")
+				}
 			}
 			if err == nil && share != "" && activate {
 				err = errors.New("--activate is for all devices, --canary for some: give one of them")

@@ -57,13 +57,20 @@ func TestDriverPublish(t *testing.T) {
 	p.does(words("driver publish all"), "", "driver all 0.1.0 published", "Driver all is the platform's: everybody may use it", "--owner GROUP")
 	p.login("eve")
 	p.does(words("driver new th"), "")
-	published := p.does(words("driver publish th"), "", "driver th 0.1.0 published: 4 tests passed; it is draft", "castor driver canary th 0.1.0 5%")
+	published := p.does(words("driver publish th"), "", "driver th 0.1.0 published: 5 tests passed; it is draft", "castor driver canary th 0.1.0 5%")
 	if strings.Contains(published, "everybody") {
 		t.Errorf("what is her group's is said to be the platform's:\n%s", published)
 	}
 	p.does(words("driver publish th"), "", "driver th 0.1.0 is there already, with the same content; it is draft")
 	p.does(words("driver list"), "", "th", "A thermometer", "press", "none", "tasmota", "the platform", "active")
 	p.does(words("driver promote th 0.1.0"), "", "driver th 0.1.0 is active")
+	if out := p.does(words("driver get zigbee2mqtt 1.0.0"), "", "SHA-256"); strings.Contains(out, "tests") { // what comes with the platform has none
+		t.Errorf("tests of what has none:\n%s", out)
+	}
+	shown := p.does(words("driver get tasmota"), "", "1.1.0")
+	if row := strings.Fields(shown[strings.Index(shown, "1.1.0"):]); row[4] != "-" {
+		t.Errorf("tests of what has none: %q\n%s", row[4], shown)
+	}
 
 	p.version("th", "0.1.0", "0.2.0", "raw / 100", "raw / 10")
 	out, _, err := p.castor("", "driver", "publish", "th")
@@ -76,7 +83,7 @@ func TestDriverPublish(t *testing.T) {
 	p.fails(words("driver canary th 0.2.0 --twin th-1,th-7"), "there is no twin th-7 that you may see", "castor twin list")
 	p.fails(words("driver canary th 0.2.0 --twin TH-1"), "there is no twin TH-1 that you may see", "; capitals count in ids, and there is a twin th-1")
 	p.does(words("driver get th"), "", "press", "0.2.0", "canary for 20% and 2 twins", "0.1.0", "active", "user:eve")
-	p.does(words("driver get th 0.2.0"), "", "th-1, th-2", "javascript", "4 tests passed", "SHA-256")
+	p.does(words("driver get th 0.2.0"), "", "th-1, th-2", "javascript", "5 tests passed", "SHA-256")
 	p.does(words("driver get th 0.2.0 -o json"), "", `"percent": 20`)
 	p.does([]string{"driver", "rollback", "th", "--reason", "wrong below zero"}, "", "driver th 0.2.0 is withdrawn; devices use the next older version")
 	p.does(words("driver get th"), "", "wrong below zero")
@@ -89,7 +96,7 @@ func TestDriverPublish(t *testing.T) {
 	}
 	p.fails(words("driver get th --to again"), "--force")
 	p.does(words("driver get th 0.2.0 --to again --force"), "")
-	p.does(words("driver test again --limit 5s"), "", "4 passed, 0 failed")
+	p.does(words("driver test again --limit 5s"), "", "5 passed, 0 failed")
 	p.does(words("driver publish again"), "", "driver th 0.2.0 is there already")
 
 	p.does(words("driver delete th 0.2.0"), "", "driver th 0.2.0 deleted")
@@ -103,6 +110,8 @@ func TestDriverPublish(t *testing.T) {
 		"must be a whole number of percent":        "driver publish th --canary half",
 		"percent from 0 to 100":                    "driver canary th 0.1.0 101%",
 		"a share like 5%, or --twin":               "driver canary th 0.1.0",
+		"castor driver withdraw th 0.1.0":          "driver canary th 0.1.0 0%",
+		"--canary 0% is no device":                 "driver publish th --canary 0%",
 		"there is no driver":                       "driver get nobodys",
 		"driver.yaml":                              "driver publish .",
 		"one of --driver, --type and --twin":       "driver redrive",

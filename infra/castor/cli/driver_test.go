@@ -51,7 +51,7 @@ func TestDriverFromScratch(t *testing.T) {
 		}
 	}
 	out, err := offline("test")
-	if err != nil || !strings.HasSuffix(strings.TrimSpace(out), "\n7 passed, 0 failed") {
+	if err != nil || !strings.HasSuffix(strings.TrimSpace(out), "\n8 passed, 0 failed") {
 		t.Errorf("both at once: %v\n%s", err, out)
 	}
 	if out, err := offline("new", "acme-javascript"); err == nil {
@@ -66,7 +66,7 @@ func TestDriverFromScratch(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err = offline("test", "--limit", "5s")
-	if err == nil || !strings.Contains(out, "FAIL acme-javascript: a warm day: data.temperature: want 22, got 220") || !strings.HasSuffix(strings.TrimSpace(out), "\n5 passed, 2 failed") {
+	if err == nil || !strings.Contains(out, "FAIL acme-javascript: a warm day: data.temperature: want 22, got 220") || !strings.HasSuffix(strings.TrimSpace(out), "\n6 passed, 2 failed") {
 		t.Errorf("a codec that is wrong: %v\n%s", err, out)
 	}
 }
@@ -157,7 +157,7 @@ func TestDriverFaults(t *testing.T) {
 		"  FAIL acme: version \"1.0\" must be a semantic version":                                                         {strings.Replace(about, "0.1.0", "\"1.0\"", 1), codec},
 		"  FAIL acme: firmware \"1..2\" must be a range of versions":                                                      {strings.Replace(about, "kind:", "firmware: 1..2\nkind:", 1), codec},
 		"  FAIL acme: tests: there is none, and a driver without tests is not taken; give one":                            {untested, codec},
-		"  FAIL acme: code cannot be loaded: line 18: SyntaxError":                                                        {about, codec + "function ("},
+		"  FAIL acme: code cannot be loaded: line 21: SyntaxError":                                                        {about, codec + "function ("},
 		"  FAIL acme: driver.yaml: code: there is no file driver.wasm; build the module\n":                                {strings.NewReplacer("javascript", "wasm", "codec.js", "driver.wasm").Replace(about), codec},
 		"  FAIL acme: driver.yaml: line 1: a list must be text\n  FAIL acme: driver.yaml: line 5: \"titel\" is not known": {strings.NewReplacer("name: acme", "name: [acme]", "title:", "titel:").Replace(about), codec},
 	} {

@@ -122,7 +122,7 @@ func (a *app) driverGet() *cobra.Command {
 				{"state", driverState},
 				{"kind", func(v api.DriverVersion) string { return string(v.Kind) }},
 				{"firmware", func(v api.DriverVersion) string { return v.Firmware }},
-				{"tests", func(v api.DriverVersion) string { return fmt.Sprint(v.Tests) }},
+				{"tests", func(v api.DriverVersion) string { return nonzero(v.Tests) }},
 				{"failures", func(v api.DriverVersion) string { return fmt.Sprint(v.Failures) }},
 				{"published", func(v api.DriverVersion) string { return a.ago(v.Published) }},
 				{"by", func(v api.DriverVersion) string { return v.By }},
@@ -176,7 +176,7 @@ func reasonOf(v api.DriverVersion) string {
 func (a *app) versionFacts(v api.DriverVersion) []fact {
 	facts := []fact{{"driver", v.Name}, {"version", v.Version}, {"state", driverState(v)}, {"since", a.ago(v.Changed)}, {"kind", string(v.Kind)}, {"title", v.Title}, {"maker", v.Maker},
 		{"license", v.License}, {"firmware", v.Firmware}, {"port of commands", nonzero(v.Port)}, {"note", v.Note}, {"code", quantity(float64(v.Size), "By") + ", SHA-256 " + v.Digest}, {"signed", yes(v.Signed)},
-		{"tests", count(v.Tests, "test") + " passed"}, {"topics", strings.Join(v.Topics, ", ")}, {"canary twins", join(v.Canary.Twins)}, {"published", a.ago(v.Published) + " by " + v.By}}
+		{"tests", testsPassed(v)}, {"topics", strings.Join(v.Topics, ", ")}, {"canary twins", join(v.Canary.Twins)}, {"published", a.ago(v.Published) + " by " + v.By}}
 	if v.Failures > 0 {
 		facts = append(facts, fact{"failures", fmt.Sprintf("%d in the last 10 minutes", v.Failures)})
 	}
@@ -187,6 +187,14 @@ func (a *app) versionFacts(v api.DriverVersion) []fact {
 		facts = append(facts, fact{"its devices", "are not read: what they send is parked"})
 	}
 	return append(facts, fact{"reason", reasonOf(v)}, fact{"last failure", lastFailure(v)}, fact{"blocked twins", join(v.Blocked)})
+}
+
+// testsPassed says how many tests a version passed when it was published; "" = it has none, as the documents that come with the platform.
+func testsPassed(v api.DriverVersion) string {
+	if v.Tests == 0 {
+		return ""
+	}
+	return count(v.Tests, "test") + " passed"
 }
 
 func (a *app) driverFolder(ctx context.Context, c *api.Client, cmd *cobra.Command, v api.DriverVersion, to string, force bool) error {
@@ -262,6 +270,9 @@ func (a *app) driverCanary() *cobra.Command {
 			if len(args) == 3 {
 				if in.Percent, err = percent(args[2]); err != nil {
 					return v, err
+				}
+				if in.Percent == 0 && len(twins) == 0 {
+					return v, fmt.Errorf("0%% is no device: give a share like 5%%, or --twin; to end a trial: castor driver withdraw %s %s", args[0], args[1])
 				}
 			} else if len(twins) == 0 {
 				return v, errors.New("say which devices: a share like 5%, or --twin")

@@ -42,6 +42,36 @@ func TestDriverRunSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// The figures of a benchmark say when they are those of a machine that has more to do than it can.
+func TestBenchOnABusyMachine(t *testing.T) {
+	for want, got := range map[string]string{
+		"": crowded(2, 2),
+		"the machine is busy: load average 2.1 on 2 cores\n": crowded(2.1, 2),
+		"the machine is busy: load average 16.0 on 1 core\n": crowded(16, 1),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// What a document cannot mean is refused by castor driver test, too, though it would run and its tests pass.
+func TestDriverTestRefusesWhatCannotBeMeant(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{
+		"driver.yaml": "name: a\nversion: 1.0.0\nkind: declarative\ncode: fields.yaml\ntests:\n  - {text: \"21.5\", want: {data: {t: \"21.5\"}}}\n",
+		"fields.yaml": "castor: 1\nuplink: {format: text, fields: [{name: t, unit: Cel}]}\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := offline("test", "--limit", "5s")
+	if err == nil || !strings.Contains(out, "FAIL a: code: line 2: uplink[0].fields[0].unit is of numbers, and this stays a text: add as: number") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // A canary is said to be for those that it is for, and for no share of 0%.
 func TestCanariesInWords(t *testing.T) {
 	for want, c := range map[string]api.Canary{

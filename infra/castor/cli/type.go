@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -34,7 +36,7 @@ func (a *app) typeCommand() *cobra.Command {
 	}
 	return noun("type", "Types of devices, which own and provision their instances",
 		list(a, "List types", "  castor type list", columns, types),
-		get(a, "Show a type", "  castor type get pump -o yaml", twinIDs(a, twin.Type), getTwin, a.describeTwin),
+		get(a, "Show a type", "  castor type get pump -o yaml", twinIDs(a, twin.Type), getType, a.describeTwin),
 		a.createType(),
 		a.applyType(),
 		a.thingModelCommand(), a.removeTwin("type", twinIDs(a, twin.Type)))
@@ -84,6 +86,19 @@ func (a *app) applyType() *cobra.Command {
 		return err
 	}
 	return c
+}
+
+func getType(ctx context.Context, c *api.Client, id string) (twin.Twin, error) {
+	t, err := getTwin(ctx, c, id)
+	return t, noType(err, id)
+}
+
+// noType has an error about a twin that is not there speak of a type, and of what lists them.
+func noType(err error, id string) error {
+	if !errors.Is(err, api.ErrNotFound) {
+		return err
+	}
+	return &api.Problem{Title: "Not found", Status: http.StatusNotFound, Detail: fmt.Sprintf("there is no type %q that you may see; castor type list names them", id)}
 }
 
 func model(t twin.Twin) *twin.Model {

@@ -48,7 +48,10 @@ func TestTypesAsThingModels(t *testing.T) {
 	}
 	p.fails([]string{"type", "thing-model", "put", "lamp", p.file("x.json", `{"@context":"https://www.w3.org/2022/wot/td/v1.1","@type":"tm:ThingModel","properties":{"a":{"tm:ref":"x"}}}`)},
 		"x.json", "/properties/a/tm:ref", "write what it refers to in its place")
-	p.fails(words("type thing-model get nothing"), "nothing")
+	for _, args := range []string{"type thing-model get nothing", "type get nothing"} {
+		p.fails(words(args), `there is no type "nothing" that you may see; castor type list names them`)
+	}
+	p.fails(words("type thing-model get LAMP"), `no type "LAMP"`, "; capitals count in ids, and there is a type lamp")
 	p.does(words("type create plug --format senml+json"), "", "type plug created")
 	p.does(words("type create valve --property flow=L/min --property open:boolean --property mode:string --property a:b:number=W"), "", "type valve created")
 	p.does(words("type get valve -o json"), "", `"type": "boolean"`, `"type": "string"`, `"name": "a:b"`, `"unit": "L/min"`)

@@ -21,7 +21,7 @@ func (a *app) thingModelGet() *cobra.Command {
 		RunE: a.run(func(ctx context.Context, c *api.Client, cmd *cobra.Command, args []string) error {
 			text, err := c.ThingModel(ctx, twin.TypeID(args[0]))
 			if err != nil {
-				return err
+				return noType(err, args[0])
 			}
 			if file == "" || file == "-" {
 				_, err = cmd.OutOrStdout().Write(text)

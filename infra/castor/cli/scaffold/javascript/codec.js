@@ -11,7 +11,10 @@ function decodeUplink(input) {
   return { data: { temperature: raw / 100, humidity: b[2] / 2 } };
 }
 
-// Commands for the device.
+// Commands for the device, each by its name. Without a name a property is set.
 function encodeDownlink(input) {
+  if (input.command !== undefined && input.command !== 'interval') {
+    return { errors: ['there is no command ' + input.command + ': the device knows interval'] };
+  }
   return { fPort: 2, bytes: [1, input.data.interval >> 8, input.data.interval & 255] };
 }
