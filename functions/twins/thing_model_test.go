@@ -98,6 +98,9 @@ func TestATypeIsMovedAsAThingModel(t *testing.T) {
 	if back.Changed || back.Created || len(back.Ignored) > 0 || back.Type.Definition.Version != 1 {
 		t.Errorf("put back it is version %d; ignored %v", back.Type.Definition.Version, back.Ignored)
 	}
+	if _, err := w.admin.ThingModel(ctx, "nosuch"); !errors.Is(err, api.ErrNotFound) || !strings.Contains(err.Error(), `there is no type "nosuch"`) {
+		t.Errorf("of a type that is not there: %v", err)
+	}
 	copied, err := w.admin.PutThingModel(ctx, "pump-2", 0, "", text)
 	must(t, err)
 	was, err := w.admin.GetTwin(ctx, "pump")
