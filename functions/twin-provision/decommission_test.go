@@ -51,8 +51,8 @@ func TestADecommissionedDeviceDoesNotComeBackByItself(t *testing.T) {
 	w.must(w.later(5 * time.Second))
 	// Who reads of it sees that it had come in, and who took it out. The device hears no names.
 	want := "decommissioned by user:admin on " + out.UTC().Format(time.DateOnly) + ": scrapped (had completed on " + in.UTC().Format(time.DateOnly) + ")"
-	if got := w.run(run.ID); got.Outcome != provision.Rejected || got.Reason != want {
-		t.Errorf("its run is %s: %q, want %q\n%s", got.Outcome, got.Reason, want, log(got))
+	if got := w.run(run.ID); got.Outcome != provision.Rejected || got.Reason != want || got.CameIn.After(in) || got.CameIn.IsZero() {
+		t.Errorf("its run is %s: %q, came in %v; want %q, %v\n%s", got.Outcome, got.Reason, got.CameIn, want, in, log(got))
 	}
 	heard := 0
 	for _, a := range w.answers() {

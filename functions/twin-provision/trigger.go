@@ -190,7 +190,9 @@ func (f *function) twinDeleted(ctx context.Context, d api.TwinChanged) error {
 				}
 				return store.Unchanged
 			}
-			r.Free = r.Outcome == provision.Completed // else its session still waits to hear of it
+			if r.Outcome == provision.Completed { // else its session still waits to hear of it
+				r.Free, r.CameIn = true, completed(r)
+			}
 			r.Reset("platform:twins", departed(r, d), now)
 			r.Hears = "twin " + string(d.Twin) + " was deleted"
 			return nil
@@ -209,17 +211,20 @@ func (f *function) twinDeleted(ctx context.Context, d api.TwinChanged) error {
 // cut it, and that it had come in.
 func departed(r *provision.Run, d api.TwinChanged) string {
 	why := cmp.Or(d.Why, fmt.Sprintf("twin %s was deleted", d.Twin))
-	if r.Outcome != provision.Completed {
-		return why
+	if !r.CameIn.IsZero() {
+		why += " (had completed on " + r.CameIn.UTC().Format(time.DateOnly) + ")"
 	}
-	had := " (had completed"
+	return why
+}
+
+// completed is when a run that has completed did.
+func completed(r *provision.Run) time.Time {
 	for _, s := range slices.Backward(r.Steps) {
 		if s.Outcome == "ended" && s.Reason == string(provision.Completed) {
-			had += " on " + s.At.UTC().Format(time.DateOnly)
-			break
+			return s.At
 		}
 	}
-	return why + had + ")"
+	return r.Updated
 }
 
 // lastOf tells whether a run is to be given to whom its twin belonged when it was deleted.

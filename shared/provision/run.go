@@ -66,6 +66,9 @@ type Run struct {
 	Outcome Outcome `json:"outcome,omitempty" bson:"outcome,omitempty"`
 	Reason  string  `json:"reason,omitempty" bson:"reason,omitempty"` // why it was rejected
 
+	// CameIn is when the run had completed whose device's twin was deleted since, which is why it is rejected; zero else.
+	CameIn time.Time `json:"cameIn,omitzero" bson:"cameIn,omitempty"`
+
 	// Hears is the reason that the device hears, where Reason names people; "" = Reason.
 	Hears string `json:"-" bson:"hears,omitempty"`
 

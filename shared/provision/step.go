@@ -29,7 +29,7 @@ func (r *Run) Begin(now time.Time) {
 	r.Round++
 	r.Twin, r.Results, r.Came, r.Entered = "", Results{}, nil, nil
 	r.Decision, r.Call, r.Answer = nil, nil, nil
-	r.Outcome, r.Reason, r.Hears, r.Withdrawing, r.Sent, r.Free = "", "", "", false, time.Time{}, false
+	r.Outcome, r.Reason, r.Hears, r.Withdrawing, r.Sent, r.CameIn, r.Free = "", "", "", false, time.Time{}, time.Time{}, false
 	r.First = r.Attempt
 	if r.Created.IsZero() {
 		r.Created = now

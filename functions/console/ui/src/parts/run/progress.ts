@@ -27,17 +27,8 @@ export function wayIn(steps: RunStep[]): RunStep[] {
   return gone < 0 ? round : round.slice(0, gone);
 }
 
-/** Whether a run completed whose twin is gone since. In lists it has no steps: there its reason says so, at its end. */
-export const twinIsGone = (run: Pick<Run, 'steps' | 'outcome' | 'reason'>): boolean =>
-  run.steps.length > 0
-    ? cameIn(run) !== undefined
-    : run.outcome === 'rejected' && /\(had completed(?: on \d{4}-\d\d-\d\d)?\)$/.test(run.reason ?? '');
-
-/** When a run completed whose twin is gone since; undefined if that is not what became of it. */
-export function cameIn(run: Pick<Run, 'steps' | 'outcome'>): string | undefined {
-  const way = wayIn(run.steps);
-  return run.outcome === 'rejected' && way.length < lastRound(run.steps).length ? way.at(-1)?.at : undefined;
-}
+/** Whether a run completed whose twin is gone since. */
+export const twinIsGone = (run: Pick<Run, 'outcome' | 'cameIn'>): boolean => run.outcome === 'rejected' && !!run.cameIn;
 
 /** Where each state of the model stands. */
 export function standings(
@@ -54,10 +45,10 @@ export function standings(
 }
 
 /** Which ways were taken, as "from→to". */
-export function taken(run: Pick<Run, 'steps' | 'state' | 'outcome'>): Set<string> {
+export function taken(run: Pick<Run, 'steps' | 'state' | 'outcome' | 'cameIn'>): Set<string> {
   const ways = new Set<string>();
   let at = '';
-  for (const { state } of cameIn(run) ? wayIn(run.steps) : [...lastRound(run.steps), { state: run.state }]) {
+  for (const { state } of twinIsGone(run) ? wayIn(run.steps) : [...lastRound(run.steps), { state: run.state }]) {
     if (at && at !== state) ways.add(`${at}→${state}`);
     at = state;
   }

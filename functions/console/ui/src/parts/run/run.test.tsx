@@ -3,7 +3,7 @@ import { render, screen } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 import type { ProvisioningModel, Run, RunStep } from '@/api/types';
 import { layOut, nodeHeight } from './layout';
-import { cameIn, lastRound, standings, taken, twinIsGone, wayIn, withSteps } from './progress';
+import { lastRound, standings, taken, twinIsGone, wayIn, withSteps } from './progress';
 import { Steps } from './Steps';
 import { comesByAnother, present } from './words';
 
@@ -71,8 +71,8 @@ describe('how far a run has come', () => {
       step('twin', 'done'),
       step('rejected', 'ended', 'rejected: twin t was decommissioned'),
     ];
-    const r = run('rejected', steps, { outcome: 'rejected' });
-    expect(cameIn(r)).toBe(steps[3]!.at);
+    const r = run('rejected', steps, { outcome: 'rejected', cameIn: steps[3]!.at });
+    expect(twinIsGone(r)).toBe(true);
     expect(lastRound(steps)).toHaveLength(7);
     expect(wayIn(steps)).toHaveLength(4);
     expect([...standings(r).values()]).toEqual(['reached', 'reached', 'reached', 'reached', 'ahead']);
@@ -82,21 +82,16 @@ describe('how far a run has come', () => {
     screen.getByText('twin gone');
     expect(screen.getAllByText(/decommissioned/)).toHaveLength(1);
     expect(container.textContent).not.toMatch(/refused|rejected:/);
-    // One that people reset, or that was rejected on its way, is neither.
-    const reset = steps.with(4, { ...gone, actor: 'user:ada' });
-    expect(cameIn(run('rejected', reset, { outcome: 'rejected' }))).toBeUndefined();
-    const refused = [step('claim', 'done'), gone, step('rejected', 'ended', 'rejected: no')];
-    expect(cameIn(run('rejected', refused, { outcome: 'rejected' }))).toBeUndefined();
-    // Nor is one that comes in anew.
-    expect(cameIn(run('claim', [...steps, step('claim', 'done')]))).toBeUndefined();
+    // One that people reset is none, nor one that comes in anew.
+    expect(twinIsGone(run('rejected', steps, { outcome: 'rejected' }))).toBe(false);
     expect(wayIn([...steps, step('claim', 'done')])).toHaveLength(1);
   });
-  it('says in lists, by the reason alone, that a twin is gone, and who took it out', () => {
+  it('says in lists, which have no steps, that a twin is gone, and who took it out', () => {
     const reason = 'decommissioned by user:ada on 2026-11-02: scrapped (had completed on 2026-03-21)';
-    const listed = run('rejected', [], { outcome: 'rejected', reason });
+    const listed = run('rejected', [], { outcome: 'rejected', reason, cameIn: '2026-03-21T08:00:00Z' });
     expect(twinIsGone(listed)).toBe(true);
     expect(present(listed)).toMatch(/^Decommissioned by ada on 2026-11-02/);
-    expect(twinIsGone({ ...listed, reason: 'the claim is revoked' })).toBe(false);
+    expect(twinIsGone({ ...listed, cameIn: undefined })).toBe(false);
     expect(twinIsGone({ ...listed, outcome: 'completed' })).toBe(false);
   });
   it('goes on by steps that come live, each once', () => {

@@ -5,7 +5,7 @@ import { Card, Facts } from '@/parts/Card';
 import { took } from '@/parts/format';
 import { decideHref, installHref, twinHref, typeHref } from '@/parts/links';
 import { Page } from '@/parts/Page';
-import { cameIn } from '@/parts/run/progress';
+import { twinIsGone } from '@/parts/run/progress';
 import { ResetRun } from '@/parts/run/ResetRun';
 import { RunBody } from '@/parts/run/RunBody';
 import { useRun } from '@/parts/run/useRun';
@@ -72,7 +72,7 @@ function Go({ run }: { run: Run }) {
 
 function Now({ run }: { run: Run }) {
   const next = nextOf(run);
-  const came = cameIn(run);
+  const came = twinIsGone(run) ? run.cameIn : undefined;
   const at = run.outcome === 'rejected' && !came ? endedAt(run) : '';
   return (
     <Card title={run.outcome ? 'How it ended' : 'Now'} note={run.outcome ? undefined : titleOf(run.model, run.state)}>
