@@ -45,7 +45,7 @@ func (v *visit) told(of *webhook, body []byte) *problem {
 	}
 	eui, command := commandIn(&e)
 	if of.numbers && len(e.IDs) > 0 {
-		eui, command = e.EUI, v.h.downlinks.of(string(v.device.link.Ref)+"|"+e.IDs[0])
+		eui, command = e.EUI, v.h.downlinks.frames.of(string(v.device.link.Ref), e.IDs[0])
 	}
 	switch {
 	case eui == "" || command == "":

@@ -18,11 +18,11 @@ const (
 	pushTries   = 3
 	pushPause   = 2 * time.Second // after the first
 	pushAtOnce  = 512
-	pushOfHost  = 32     // of them to one host
-	pushOfOne   = 8      // of them of one integration
-	pushWaiting = 64     // for one device
-	pushAnswer  = 4096   // bytes read of an answer
-	maxQueued   = 20_000 // frames in queues of network servers that number them themselves
+	pushOfOwner = 64   // of them for the devices of one owner: it takes eight to hold up others
+	pushOfHost  = 32   // of them to one host
+	pushOfOne   = 8    // of them of one integration
+	pushWaiting = 64   // for one device
+	pushAnswer  = 4096 // bytes read of an answer
 )
 
 // downlinks hands commands to network servers, beside everything else: those of one device one after the other.
@@ -32,7 +32,7 @@ type downlinks struct {
 	log           *slog.Logger
 	pause         time.Duration // before the second try; twice as long before each after it
 	places        chan struct{}
-	hosts         hosts
+	hosts, owners shares
 	ctx           context.Context
 	stop          context.CancelFunc
 	work          sync.WaitGroup
@@ -41,8 +41,7 @@ type downlinks struct {
 	stopped bool
 	waiting map[*endDevice][]push
 
-	queued map[string]string // command, by integration and the id that its network server has given the frame
-	ids    []string          // of them, the oldest first
+	frames frames // that it has handed over
 }
 
 // A push is one frame on its way to a network server.
@@ -58,7 +57,7 @@ func newDownlinks(private bool, now func() time.Time, log *slog.Logger) *downlin
 		return &http.Client{Transport: t, Timeout: pushTime, CheckRedirect: dial.NoRedirect}
 	}
 	d := &downlinks{plain: client(dial.Transport(pushTime, dial.PlainControl(private))), secure: client(dial.Transport(pushTime, dial.Control(private))), now: now, log: log, pause: pushPause,
-		places: make(chan struct{}, pushAtOnce), hosts: hosts{by: map[string]*hostPlaces{}}, waiting: map[*endDevice][]push{}, queued: map[string]string{}}
+		places: make(chan struct{}, pushAtOnce), hosts: newShares(pushOfHost), owners: newShares(pushOfOwner), waiting: map[*endDevice][]push{}}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	return d
 }
@@ -94,27 +93,6 @@ func (d *downlinks) run(to *endDevice) {
 		}
 		d.mu.Unlock()
 	}
-}
-
-// note remembers the command that a frame is of.
-func (d *downlinks) note(id, command string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if _, twice := d.queued[id]; !twice {
-		d.ids = append(d.ids, id)
-	}
-	d.queued[id] = command
-	if len(d.ids) > maxQueued {
-		delete(d.queued, d.ids[0])
-		d.ids = d.ids[1:]
-	}
-}
-
-// of is the command that a frame is of; "" = none that is known here.
-func (d *downlinks) of(id string) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.queued[id]
 }
 
 // end gives up what was not handed over.

@@ -58,11 +58,11 @@ func TestWhatBecomesOfAFrame(t *testing.T) {
 			if got := len(ns.Requests()); got != c.tries {
 				t.Errorf("%d tries, want %d", got, c.tries)
 			}
-			if c.noted != "" && d.of("cs-1|"+c.noted) != "c-1" || c.noted == "" && len(d.queued) != 0 {
-				t.Errorf("noted are %v", d.queued)
+			if c.noted != "" && d.frames.of("cs-1", c.noted) != "c-1" || c.noted == "" && d.frames.all != 0 {
+				t.Errorf("noted are %v", d.frames.by)
 			}
-			if len(d.hosts.by) != 0 {
-				t.Errorf("hosts that nobody uses are kept: %v", d.hosts.by)
+			if len(d.hosts.by)+len(d.owners.by) != 0 {
+				t.Errorf("what nobody uses is kept: %v, %v", d.hosts.by, d.owners.by)
 			}
 		})
 	}
@@ -126,30 +126,9 @@ func TestHowManyFramesWait(t *testing.T) {
 	}
 }
 
-// Of frames that network servers number the newest are known; one that is told of twice is one.
-func TestTheNewestFramesAreKnown(t *testing.T) {
-	d := newDownlinks(true, time.Now, slog.New(slog.DiscardHandler))
-	t.Cleanup(d.end)
-	d.note("cs|0", "first")
-	d.note("cs|0", "second")
-	if d.of("cs|0") != "second" || len(d.ids) != 1 {
-		t.Errorf("%q, %d known", d.of("cs|0"), len(d.ids))
-	}
-	for n := range maxQueued - 1 {
-		d.note(fmt.Sprint("cs|", n+1), "c")
-	}
-	if d.of("cs|0") != "second" {
-		t.Error("the oldest is forgotten while there is room")
-	}
-	d.note("cs|last", "last")
-	if d.of("cs|0") != "" || d.of("cs|1") != "c" || d.of("cs|last") != "last" || len(d.queued) != maxQueued || len(d.ids) != maxQueued {
-		t.Errorf("%d and %d are known", len(d.queued), len(d.ids))
-	}
-}
-
 // Who calls a host shares its places with all who call it; they are forgotten with the last.
 func TestPlacesOfAHost(t *testing.T) {
-	h := hosts{by: map[string]*hostPlaces{}}
+	h := newShares(pushOfHost)
 	a, b, other := h.join("https://a"), h.join("https://a"), h.join("https://b")
 	if a != b || a == other || cap(a.places) != pushOfHost {
 		t.Errorf("%p %p %p", a, b, other)

@@ -19,6 +19,7 @@ type behind struct {
 	d      *downlinks
 	pushes chan struct{}
 	way    *way
+	owner  string // of its devices
 }
 
 func newBehind(t *testing.T, d *downlinks, address string) *behind {
@@ -32,7 +33,7 @@ func newBehind(t *testing.T, d *downlinks, address string) *behind {
 // push hands over a frame of a device of its own.
 func (b *behind) push() {
 	b.t.Helper()
-	if !b.d.add(&endDevice{pushes: b.pushes}, push{way: b.way, command: link.Down{Fail: func(string) {}}}) {
+	if !b.d.add(&endDevice{pushes: b.pushes}, push{way: b.way, command: link.Down{Owner: b.owner, Fail: func(string) {}}}) {
 		b.t.Error("too much waits")
 	}
 }
@@ -79,6 +80,43 @@ func TestSilentNetworkServersHoldUpTheirOwnOnly(t *testing.T) {
 	arrives(t, came, "a frame for another network server")
 	if len(taken) != 0 {
 		t.Errorf("%d more than a host's share are under way", len(taken))
+	}
+}
+
+// However many integrations of one owner have silent network servers, and at however many hosts, others have places.
+func TestSilentNetworkServersHoldUpTheirOwnerOnly(t *testing.T) {
+	d := newDownlinks(true, time.Now, slog.New(slog.DiscardHandler))
+	t.Cleanup(d.end)
+	held := make(chan struct{})
+	taken := make(chan struct{}, 1000)
+	var silent string
+	fine, came := server(t, func(http.ResponseWriter, *http.Request) {})
+	for n := range 2 * pushAtOnce / pushOfOne {
+		if n%(pushOfHost/pushOfOne) == 0 {
+			silent, _ = server(t, func(http.ResponseWriter, *http.Request) { taken <- struct{}{}; <-held })
+		}
+		b := newBehind(t, d, silent)
+		b.owner = "silent"
+		for range 2 * pushOfOne {
+			b.push()
+		}
+		theirs := newBehind(t, d, fine)
+		theirs.owner = "silent"
+		theirs.push() // it waits for a place of its owner, and has none of those of its host meanwhile
+	}
+	t.Cleanup(func() { close(held) }) // before the servers end
+	for n := range pushOfOwner {
+		arrives(t, taken, fmt.Sprintf("frame %d for the silent ones", n))
+	}
+	for range len(came) {
+		<-came
+	}
+	b := newBehind(t, d, fine)
+	b.owner = "fine"
+	b.push()
+	arrives(t, came, "a frame of another owner's")
+	if len(taken) != 0 {
+		t.Errorf("%d more than an owner's share are under way", len(taken))
 	}
 }
 

@@ -33,8 +33,10 @@ var maybe = []int{http.StatusBadGateway, http.StatusGatewayTimeout}
 func (d *downlinks) hand(to *endDevice, p *push) (reason string) {
 	host := d.hosts.join(p.way.host())
 	defer d.hosts.leave(host)
+	owner := d.owners.join(p.command.Owner)
+	defer d.owners.leave(owner)
 	for tries := 1; ; tries++ {
-		became, why := d.try([]chan struct{}{to.pushes, host.places, d.places}, p)
+		became, why := d.try([]chan struct{}{to.pushes, owner.places, host.places, d.places}, p)
 		switch {
 		case became == queued:
 			return ""
@@ -50,13 +52,7 @@ func (d *downlinks) hand(to *endDevice, p *push) (reason string) {
 
 // try makes one try, once there is a place for it everywhere: others have them while it pauses.
 func (d *downlinks) try(everywhere []chan struct{}, p *push) (fate, string) {
-	for _, places := range everywhere {
-		select {
-		case places <- struct{}{}:
-			defer func() { <-places }()
-		case <-d.ctx.Done():
-		}
-	}
+	defer take(d.ctx, everywhere)()
 	switch {
 	case d.ctx.Err() != nil:
 		return refused, "the gateway was stopped before the network server had it"
@@ -120,6 +116,6 @@ func (d *downlinks) post(p *push) (fate, error) {
 		// It has the frame, and no acknowledgement can be told to be of it: the command stays sent until its time is over.
 		return unsure, errors.New("its answer has no id of the frame")
 	}
-	d.note(p.via+"|"+given.ID, p.command.ID)
+	d.frames.note(p.via, p.command.Owner, given.ID, p.command.ID)
 	return queued, nil
 }

@@ -26,6 +26,10 @@ type Down struct {
 	Until time.Time
 	Fail  func(reason string)
 
+	// Owner is the group that the twin of what is Encoded belongs to, for protocols that share out what they have among owners; "" = nobody,
+	// or not told.
+	Owner string
+
 	// Expires is when the command is over, for protocols that hand what is Encoded to somebody who keeps it until the device listens: what
 	// is still kept then should not be sent any more. Zero = not told.
 	Expires time.Time

@@ -84,7 +84,7 @@ func (c *commands) write(e errand) {
 		d, err = c.link.encode(s, n)
 	}
 	if err == nil {
-		d.Until, d.Expires, d.Fail = n.Until, n.Expires, func(reason string) { s.answer(n, false, reason) }
+		d.Owner, d.Until, d.Expires, d.Fail = n.Owner, n.Until, n.Expires, func(reason string) { s.answer(n, false, reason) }
 		err = c.link.config.Protocol.Command(s, d)
 	}
 	switch {

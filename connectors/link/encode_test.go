@@ -67,8 +67,8 @@ func TestCommandsAreWrittenByTheDriver(t *testing.T) {
 				u.Device = "v-7"
 				return u
 			},
-			api.LeasedCommand{ID: "c-1", Name: "open", Input: json.RawMessage(`{"percent":40}`)}, nil,
-			link.Down{Payload: []byte{40}, Encoded: true, Topic: "valve/v-7/set"}, "true handed over; this firmware does not confirm"},
+			api.LeasedCommand{ID: "c-1", Name: "open", Input: json.RawMessage(`{"percent":40}`), Owner: "plant"}, nil,
+			link.Down{Payload: []byte{40}, Encoded: true, Topic: "valve/v-7/set", Owner: "plant"}, "true handed over; this firmware does not confirm"},
 		"by a codec of a vendor, to a port": {
 			func(w *linktest.World) api.UsedDriver {
 				return script(w, "codec", "1.0.0", codec+`return {bytes: [1, i.data.percent], fPort: 5}; }`)

@@ -133,8 +133,8 @@ func TestTheStateIsTrue(t *testing.T) {
 		}, api.CommandDelivering, "", 2, false, true},
 		"the lease of a repeatable one is over after its time": {true, 0, func(id twin.ID, n api.Command) {
 			w.later(45 * time.Second)
-			if l := w.lease("c1", id, "s1", n.ID)[0]; l.Until != noon.Add(time.Minute) || l.Expires != n.Expires {
-				t.Errorf("it may be delivered until %s, after its time; it is over %s", l.Until, l.Expires)
+			if l := w.lease("c1", id, "s1", n.ID)[0]; l.Until != noon.Add(time.Minute) || l.Expires != n.Expires || l.Owner != "plant" {
+				t.Errorf("it may be delivered until %s, after its time; it is over %s; its owner is %q", l.Until, l.Expires, l.Owner)
 			}
 			w.later(29 * time.Second)
 			w.later(time.Second)

@@ -36,7 +36,7 @@ func (f *function) lease(ctx context.Context, c *faas.Call, in api.LeaseCommands
 	of := map[string]api.LeaseDevice{}
 	for _, d := range in.Devices {
 		for _, id := range d.Commands {
-			if _, twice := of[id]; here[d.Twin] && !twice && idPattern.MatchString(id) {
+			if _, twice := of[id]; here[d.Twin] != nil && !twice && idPattern.MatchString(id) {
 				ids = append(ids, id)
 				of[id] = d
 			}
@@ -84,14 +84,14 @@ func (f *function) lease(ctx context.Context, c *faas.Call, in api.LeaseCommands
 	for _, d := range taken {
 		n := &d.Value
 		out.Commands = append(out.Commands, api.LeasedCommand{ID: n.ID, Twin: n.Twin, Name: n.Name, Input: n.Input, Repeatable: n.Repeatable,
-			Lease: n.Lease.Number, Until: n.deliverUntil(), Expires: n.Expires})
+			Lease: n.Lease.Number, Until: n.deliverUntil(), Expires: n.Expires, Owner: here[n.Twin].Owner})
 	}
 	return out, nil
 }
 
-// here tells of which devices the twin says that they are connected at the gateway, by the session named, and operational,
-// and that have their place there.
-func (f *function) here(ctx context.Context, in api.LeaseCommands) (map[twin.ID]bool, error) {
+// here are the definitions of the twins that say of their devices that they are connected at the gateway, by the session named, and
+// operational, and that have their place there.
+func (f *function) here(ctx context.Context, in api.LeaseCommands) (map[twin.ID]*twin.Definition, error) {
 	var ids []string
 	session := map[twin.ID]string{}
 	for _, d := range in.Devices {
@@ -107,20 +107,22 @@ func (f *function) here(ctx context.Context, in api.LeaseCommands) (map[twin.ID]
 	if err != nil {
 		return nil, err
 	}
-	connected := map[twin.ID]int64{} // by which generation
+	connected, found := map[twin.ID]int64{}, map[twin.ID]*twin.Definition{} // by which generation
 	for _, d := range docs {
 		if d == nil || !d.Value.Deleted.IsZero() || d.Value.Definition.Phase != twin.Operational {
 			continue
 		}
 		p := &d.Value.Live.Presence
 		if p.Connected && p.Gateway == in.Gateway && p.Session == session[d.Value.ID] {
-			connected[d.Value.ID] = d.Value.Live.Generation
+			connected[d.Value.ID], found[d.Value.ID] = d.Value.Live.Generation, &d.Value.Definition
 		}
 	}
 	issued, err := f.places.At(ctx, in.Gateway, connected)
-	here := map[twin.ID]bool{}
+	here := map[twin.ID]*twin.Definition{}
 	for id, generation := range issued {
-		here[id] = connected[id] <= generation
+		if connected[id] <= generation {
+			here[id] = found[id]
+		}
 	}
 	return here, err
 }

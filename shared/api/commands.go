@@ -131,6 +131,9 @@ type LeasedCommand struct {
 
 	// Expires is when the command is over, whoever has it by then; Until is no later. Zero = not told.
 	Expires time.Time `json:"expires,omitzero"`
+
+	// Owner is the group that the twin belongs to: gateways share among owners what they hand over beside. "" = nobody, or not told.
+	Owner string `json:"owner,omitempty"`
 }
 
 // Leased answers LeaseCommands.
