@@ -169,7 +169,10 @@ func TestADeviceIsExchangedForAnotherOfItsName(t *testing.T) {
 		}
 		return out
 	}
-	linktest.Eventually(t, "the new one is there", func() bool { return len(w.Platform.Presence("twin-new")) == 1 })
+	// Each twin has its lane, so the two are told in either order.
+	linktest.Eventually(t, "the old one has gone and the new one is there", func() bool {
+		return len(w.Platform.Presence("twin-p-1")) == 2 && len(w.Platform.Presence("twin-new")) == 1
+	})
 	if old, fresh := there(w.Platform.Presence("twin-p-1")), there(w.Platform.Presence("twin-new")); fmt.Sprint(old, fresh) != "[true false] [true]" {
 		t.Errorf("presence of the old one %v, of the new one %v", old, fresh)
 	}
