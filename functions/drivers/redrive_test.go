@@ -432,12 +432,13 @@ func TestARedriveByADriverThatFailsGravely(t *testing.T) {
 	if j = w.redrive(w.Admin(), api.NewRedrive{Twin: "d-1"}); j.Left != 49+49+31 || w.left("d-1") != 49+49+31 {
 		t.Errorf("at its end: %+v", j)
 	}
-	for _, id := range []twin.ID{"a-2", "a-3"} {
+	// How many are tried of each twin depends on how quick the driver fails: with so many twins it is enough in any case.
+	for _, id := range []twin.ID{"a-2", "a-3", "a-4", "a-5"} {
 		w.device(id, "pump", "plant", 0)
 		w.park(id, 100, 30)
 	}
 	j = w.redrive(w.Admin(), api.NewRedrive{Driver: "th"})
-	if j.State != api.JobFailed || !strings.HasPrefix(j.Reason, "driver th 1.1.0 fails gravely with what is parked, the last time of twin a-3: memory") || w.left("a-3") != 30 {
+	if j.State != api.JobFailed || !strings.HasPrefix(j.Reason, "driver th 1.1.0 fails gravely with what is parked, the last time of twin a-") || !strings.Contains(j.Reason, ": memory") || w.left("a-5") != 30 {
 		t.Errorf("at its end: %+v", j)
 	}
 }

@@ -32,9 +32,10 @@ func (w *world) enrolled(id twin.ID, n int) api.Credential {
 	must(w.t, err)
 	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
 	must(w.t, err)
-	c, err := w.provision.IssueCredential(ctx, api.NewCredential{Twin: id, Run: "a.1", CSR: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))})
+	// It speaks HTTP, as network servers' integrations do, which may speak for others.
+	c, err := w.provision.IssueCredential(ctx, api.NewCredential{Twin: id, Run: "a.1", Protocol: "http", CSR: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))})
 	must(w.t, err)
-	_, err = w.provision.AssignGateway(ctx, api.Assign{Ref: c.Ref, Twin: id, Proof: c.Proof()})
+	_, err = w.provision.AssignGateway(ctx, api.Assign{Ref: c.Ref, Twin: id, Proof: c.Proof(), Protocol: "http"})
 	must(w.t, err)
 	return c
 }
@@ -54,7 +55,7 @@ func withDevices(t testing.TB) *world {
 // alive is gateway op's heartbeat.
 func (w *world) alive() {
 	w.t.Helper()
-	_, err := w.Part("connector", "op").PutGateway(ctx, api.Gateway{ID: "op", Phase: "operational", Protocol: "mqtt", URL: "tls://127.0.0.1:8883"})
+	_, err := w.Part("connector", "op").PutGateway(ctx, api.Gateway{ID: "op", Phase: "operational", Protocol: "http", URL: "https://127.0.0.1:8887"})
 	must(w.t, err)
 }
 

@@ -76,9 +76,9 @@ func start(command []string, megabytes int) (*process, error) {
 
 // How long a worker may compute until it has begun, and has read a driver: a module is compiled, which takes about 0.4 s per MiB.
 var (
-	beginning  = 10 * time.Second
-	loading    = 5 * time.Second
-	loadingKiB = 2 * time.Millisecond // more for each KiB of code
+	beginning  = raceTime * 10 * time.Second
+	loading    = raceTime * 5 * time.Second
+	loadingKiB = raceTime * 2 * time.Millisecond // more for each KiB of code
 )
 
 // kill ends the worker's work; whoever waits for an answer learns of it.
