@@ -54,6 +54,9 @@ func TestADecommissionedDeviceDoesNotComeBackByItself(t *testing.T) {
 	if got := w.run(run.ID); got.Outcome != provision.Rejected || got.Reason != want || got.CameIn.After(in) || got.CameIn.IsZero() {
 		t.Errorf("its run is %s: %q, came in %v; want %q, %v\n%s", got.Outcome, got.Reason, got.CameIn, want, in, log(got))
 	}
+	if listed, err := w.admin.ListRuns(w.ctx, api.RunQuery{}); err != nil || len(listed.Items) != 1 || listed.Items[0].CameIn.IsZero() {
+		t.Errorf("in lists it is %+v, %v", listed.Items, err)
+	}
 	heard := 0
 	for _, a := range w.answers() {
 		if strings.Contains(string(a.Payload), "admin") {

@@ -19,7 +19,7 @@ import (
 
 // summary are the fields of a run that lists show: all but its model's states, its log and its CSR.
 var summary = []string{"type", "twin", "model._id", "model.version", "request.claim", "request.serial", "request.mac", "request.model", "owner",
-	"location", "round", "state", "waiting", "tries", "attempt", "first", "withdrawing", "outcome", "reason", "results", "by", "asks", "decision", "request.listed", "deadline", "rest", "due", "created", "updated"}
+	"location", "round", "state", "waiting", "tries", "attempt", "first", "withdrawing", "outcome", "reason", "cameIn", "results", "by", "asks", "decision", "request.listed", "deadline", "rest", "due", "created", "updated"}
 
 // find returns a run that the caller may use right on: as on its twin, or, before that is the run's, as on a twin of its type and group.
 func (f *function) find(ctx context.Context, caller access.Caller, right access.Right, id string) (provision.Run, error) {
